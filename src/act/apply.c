@@ -1,0 +1,271 @@
+/*
+ * apply.c
+ *	  Runs a vetted plan on the real table, under a lock budget.
+ *
+ * Two waits, each bounded. First the gate, which only loads pass: with the
+ * gate shut no new load starts, the running ones end, and readers notice
+ * nothing (selfheal.gate_timeout). Then ACCESS EXCLUSIVE on the table, behind
+ * which readers do queue: selfheal.lock_timeout is the longest that they wait
+ * for nothing. Whoever is in the way at the end of either is written down; to
+ * miss a lock is no failure of the plan.
+ *
+ * deadlock_timeout is a quarter of lock_timeout, since an autovacuum that
+ * holds the table is cancelled by the waiter's deadlock check and by nothing
+ * else (proc.c): with the defaults the lock would time out before that.
+ *
+ * The ALTER runs as the table's owner in a restricted operation: index
+ * expressions, defaults and casts are the owner's code, not ours.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "act/apply.h"
+#include "base/guc.h"
+#include "base/spi.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "observe/intake.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* How far we came; read after an error to know what was in the way. */
+typedef enum ApplyPhase
+{
+	PHASE_GATE,
+	PHASE_TABLE,
+	PHASE_ALTER
+} ApplyPhase;
+
+typedef struct ApplyState
+{
+	Oid			relid;
+	Oid			owner;			/* of the table, read under the lock */
+	const char *sql;
+	ApplyPhase	phase;
+	bool		gone;			/* the table was dropped while we waited */
+} ApplyState;
+
+/* A setting in milliseconds, at the innermost level. */
+static void
+set_ms(const char *name, int ms)
+{
+	char		value[16];
+
+	snprintf(value, sizeof(value), "%d", Max(ms, 1));
+	spi_set_local(name, value);
+}
+
+/* Become the extension's owner and set the lock budget until spi_resume. */
+static void
+open_budget(SpiUser *saved, int lock_ms)
+{
+	spi_become(saved, spi_extension_owner(), SECURITY_LOCAL_USERID_CHANGE, true);
+	set_ms("lock_timeout", lock_ms);
+	set_ms("deadlock_timeout", guc_lock_timeout / 4);
+}
+
+/*
+ * ACCESS EXCLUSIVE on the table and all that inherits from it, since ALTER
+ * would take those one by one with a whole lock_timeout each: readers of the
+ * first would then wait for the sum. The budget is for all together.
+ */
+static void
+lock_table(ApplyState *st)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	List	   *queue = list_make1_oid(st->relid);
+
+	/* the queue grows while it is walked, so by index */
+	for (int i = 0; i < list_length(queue); i++)
+	{
+		Oid			relid = list_nth_oid(queue, i);
+		long		spent = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+
+		set_ms("lock_timeout", guc_lock_timeout - (int) Min(spent, guc_lock_timeout));
+		LockRelationOid(relid, AccessExclusiveLock);
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		{
+			/* a partition that went meanwhile is no longer ours to lock */
+			UnlockRelationOid(relid, AccessExclusiveLock);
+			st->gone |= relid == st->relid;
+			continue;
+		}
+		queue = list_concat_unique_oid(queue, find_inheritance_children(relid, NoLock));
+	}
+}
+
+/* Body of the first subtransaction: gate, then table. */
+static void
+take_locks(void *arg)
+{
+	ApplyState *st = arg;
+	SpiUser		saved;
+	HeapTuple	tup;
+
+	st->phase = PHASE_GATE;
+	open_budget(&saved, guc_gate_timeout);
+	intake_gate(st->relid, true);
+	st->phase = PHASE_TABLE;
+	lock_table(st);
+	spi_resume(&saved);
+
+	if (st->gone)
+		return;
+	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(st->relid));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", st->relid);
+	st->owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
+	ReleaseSysCache(tup);
+}
+
+/*
+ * Body of the second: the one ALTER. The budget stays in force, for what
+ * ALTER locks besides the table (the other side of a foreign key).
+ */
+static void
+run_alter(void *arg)
+{
+	ApplyState *st = arg;
+	SpiUser		budget;
+	SpiUser		owner;
+
+	st->phase = PHASE_ALTER;
+	open_budget(&budget, guc_lock_timeout);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	spi_become(&owner, st->owner,
+			   SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
+			   true);
+	spi_exec(st->sql, NULL);
+	spi_resume(&owner);
+	SPI_finish();
+	spi_resume(&budget);
+}
+
+/* Did somebody else's lock stop us? */
+static bool
+is_lock_error(const ErrorData *edata)
+{
+	return edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+/*
+ * Who holds what we wanted, oldest transaction first. At the gate those are
+ * the loads that hold it (an advisory lock outside the two spaces that SQL
+ * functions use: objsubid 1 and 2; the relation's oid is one of its keys); at
+ * the table whoever holds any lock on it, its partitions or, once the ALTER
+ * ran, the other side of its foreign keys. They may be gone by now: an empty
+ * list is an answer. A prepared transaction has no process and no query: its
+ * name stands in their place.
+ */
+static Jsonb *
+collect_blockers(const ApplyState *st)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *rels = find_all_inheritors(st->relid, NoLock, NULL);
+	int64	   *relids = palloc(sizeof(int64) * list_length(rels));
+	int			n = 0;
+	ListCell   *lc;
+	SpiUser		saved;
+	SpiArgs		args;
+	Jsonb	   *blockers;
+
+	foreach(lc, rels)
+		relids[n++] = (int64) lfirst_oid(lc);
+
+	/* the picture of this moment, not of an earlier look in this transaction */
+	pgstat_clear_snapshot();
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8_array(&args, relids, n);
+	spi_arg_bool(&args, st->phase == PHASE_GATE);
+	spi_arg_bool(&args, st->phase == PHASE_ALTER);
+	spi_arg_int8(&args, (int64) st->relid);
+	spi_exec("WITH wanted AS ("
+			 "  SELECT unnest($1) AS oid WHERE NOT $2"
+			 "  UNION SELECT confrelid::int8 FROM pg_constraint"
+			 "    WHERE $3 AND contype = 'f' AND conrelid::int8 = ANY ($1)"
+			 "  UNION SELECT conrelid::int8 FROM pg_constraint"
+			 "    WHERE $3 AND contype = 'f' AND confrelid::int8 = ANY ($1)),"
+			 " held AS ("
+			 "  SELECT DISTINCT ON (l.pid, l.virtualtransaction) l.pid, l.mode, l.virtualtransaction"
+			 "    FROM pg_locks l"
+			 "   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
+			 "     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+			 "     AND (l.locktype = 'relation' AND l.relation::int8 IN (SELECT oid FROM wanted)"
+			 "       OR $2 AND l.locktype = 'advisory' AND l.objsubid NOT IN (1, 2)"
+			 "          AND $4 IN (l.classid::int8, l.objid::int8))"
+			 "   ORDER BY l.pid, l.virtualtransaction,"
+			 "         array_position(ARRAY['AccessShareLock','RowShareLock','RowExclusiveLock',"
+			 "           'ShareUpdateExclusiveLock','ShareLock','ShareRowExclusiveLock',"
+			 "           'ExclusiveLock','AccessExclusiveLock'], l.mode) DESC),"
+			 " seen AS ("
+			 "  SELECT h.pid, h.mode, a.application_name,"
+			 "         coalesce(left(a.query, 500), 'prepared transaction ' || p.gid) AS query,"
+			 "         round(extract(epoch FROM clock_timestamp() -"
+			 "           coalesce(a.xact_start, p.prepared, a.backend_start)), 1) AS age"
+			 "    FROM held h"
+			 "    LEFT JOIN pg_stat_activity a ON a.pid = h.pid"
+			 "    LEFT JOIN pg_prepared_xacts p ON h.pid IS NULL"
+			 "      AND h.virtualtransaction = '-1/' || p.transaction::text)"
+			 " SELECT coalesce(jsonb_agg(jsonb_build_object('pid', pid, 'query', query,"
+			 "          'age_s', age, 'mode', mode, 'application', application_name)"
+			 "          ORDER BY age DESC NULLS LAST), '[]'::jsonb) FROM seen",
+			 &args);
+	blockers = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return blockers;
+}
+
+/* Finish with what one of the subtransactions threw. */
+static ApplyResult *
+stopped(ApplyResult *result, const ApplyState *st, ErrorData *edata)
+{
+	result->edata = edata;
+	if (is_lock_error(edata))
+	{
+		result->outcome = APPLY_NO_LOCK;
+		result->blockers = collect_blockers(st);
+	}
+	else
+		result->outcome = APPLY_FAILED;
+	return result;
+}
+
+/* See the header. What fails for another reason than the two (shutdown,
+ * cancel, a server in trouble) is thrown on. */
+ApplyResult *
+apply_plan(const VettedPlan *plan, const char *expected_hash)
+{
+	const HealPlan *p = vetted_plan(plan);
+	ApplyResult *result = palloc0(sizeof(ApplyResult));
+	ApplyState	st = {0};
+	ErrorData  *edata;
+
+	result->outcome = APPLY_DONE;
+	if (p->steps == NIL)
+		return result;
+
+	st.relid = p->relid;
+	edata = spi_try(take_locks, &st);
+	if (edata)
+		return stopped(result, &st, edata);
+
+	if (st.gone || strcmp(plan_schema_hash(p->relid), expected_hash) != 0)
+	{
+		result->outcome = APPLY_STALE;
+		return result;
+	}
+
+	result->sql = plan_sql(p, p->relid);
+	st.sql = result->sql;
+	edata = spi_try(run_alter, &st);
+	if (edata)
+		return stopped(result, &st, edata);
+	return result;
+}

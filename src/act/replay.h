@@ -1,0 +1,37 @@
+/*
+ * replay.h
+ *	  Held rows back into their table, exactly once.
+ *
+ * Each chunk is a subtransaction as the role that loaded the rows, with the
+ * load's settings, restricted and local. A row that is stored leaves the
+ * quarantine in the same transaction; a row that is not stays held and says
+ * why.
+ */
+#ifndef SELFHEAL_REPLAY_H
+#define SELFHEAL_REPLAY_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+typedef struct ReplayResult
+{
+	int64		last_id;		/* continue after this one */
+	int64		replayed;
+	int64		left;			/* tried and still held */
+	bool		more;			/* rows after last_id may be left: call again */
+	char	   *refusal;		/* a restricted operation refused what the
+								 * table's triggers need: needs_human */
+	Jsonb	   *payload_ref;	/* of the rows stored; NULL when none was */
+} ReplayResult;
+
+/*
+ * One chunk of the table's held rows (of these incidents when nincidents > 0)
+ * after the id given. as_caller: in the session's own name and under its own
+ * search_path, unrestricted (selfheal.replay by a DBA). Else nothing deferred
+ * is pending on the table afterwards.
+ */
+extern ReplayResult *replay_chunk(Oid relid, const int64 *incidents, int nincidents,
+								  int64 after, int64 plan, bool as_caller);
+
+#endif							/* SELFHEAL_REPLAY_H */

@@ -1,0 +1,168 @@
+/*
+ * compat.h
+ *	  The only place that asks which PostgreSQL this is (15 to 18).
+ *
+ * A room that needs something that differs between versions gets a name here
+ * and uses that name; no other file tests PG_VERSION_NUM.
+ */
+#ifndef SELFHEAL_COMPAT_H
+#define SELFHEAL_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "selfheal is written for PostgreSQL 15 to 18"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#include "funcapi.h"
+
+/* InitMaterializedSRF came with 15.1; 15.0 knows it as SetSingleFuncCall. */
+#if PG_VERSION_NUM == 150000
+#define InitMaterializedSRF(fcinfo, flags) SetSingleFuncCall(fcinfo, flags)
+#endif
+
+/* Ownership and privilege checks got one family of names in 16. */
+#if PG_VERSION_NUM >= 160000
+#define compat_class_ownercheck(relid, roleid) \
+	object_ownercheck(RelationRelationId, (relid), (roleid))
+#else
+#define compat_class_ownercheck(relid, roleid) \
+	pg_class_ownercheck((relid), (roleid))
+#endif
+
+/* A backend's local transaction id moved into a struct in 17. */
+#if PG_VERSION_NUM >= 170000
+#define compat_lxid() (MyProc->vxid.lxid)
+#else
+#define compat_lxid() (MyProc->lxid)
+#endif
+
+/* The module block carries name and version from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define SELFHEAL_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "selfheal", .version = SELFHEAL_VERSION)
+#else
+#define SELFHEAL_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* ExecutorStart_hook returns bool in no released version; ExecutorRun's
+ * last argument went away in 18, which is why we hook Start alone. */
+
+/* The statement tree of CALL etc. is read-only since 14; the hook's shape is
+ * the same from 15 to 18. */
+#define COMPAT_UTILITY_ARGS \
+	PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, \
+	ProcessUtilityContext context, ParamListInfo params, \
+	QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc
+#define COMPAT_UTILITY_PASS \
+	pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc
+
+/* LogLogicalMessage can be told to flush from 17 on; callers flush by
+ * themselves where it matters. Needs replication/message.h. */
+#if PG_VERSION_NUM >= 170000
+#define compat_log_message(prefix, message, size) \
+	LogLogicalMessage((prefix), (message), (size), true, false)
+#else
+#define compat_log_message(prefix, message, size) \
+	LogLogicalMessage((prefix), (message), (size), true)
+#endif
+
+/*
+ * Our symbols are hidden but for the entry points. 16 and later mark a SQL
+ * function for export with its record; 15 marks the record alone. Every file
+ * with SQL functions therefore includes this header, after fmgr.h.
+ */
+#if PG_VERSION_NUM < 160000
+#include "fmgr.h"
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(name) \
+	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PGDLLEXPORT const Pg_finfo_record *pg_finfo_##name(void); \
+	const Pg_finfo_record * \
+	pg_finfo_##name(void) \
+	{ \
+		static const Pg_finfo_record version_one = {1}; \
+\
+		return &version_one; \
+	} \
+	extern int	pg_finfo_end_##name
+#endif
+
+/* A process's number in the PGPROC array left PGPROC in 17. Needs
+ * storage/proc.h. */
+#if PG_VERSION_NUM >= 170000
+#define compat_my_procno() MyProcNumber
+#else
+#define compat_my_procno() (MyProc->pgprocno)
+#endif
+
+/* Needs catalog/pg_database.h and utils/acl.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_database_ownercheck(dbid, roleid) \
+	object_ownercheck(DatabaseRelationId, (dbid), (roleid))
+#else
+#define compat_database_ownercheck(dbid, roleid) \
+	pg_database_ownercheck((dbid), (roleid))
+#endif
+
+/* Index entries of one new tuple; 16 added a switch for summarizing indexes.
+ * Needs executor/executor.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_insert_index_tuples(target, slot, estate) \
+	ExecInsertIndexTuples((target), (slot), (estate), false, false, NULL, NIL, false)
+#else
+#define compat_insert_index_tuples(target, slot, estate) \
+	ExecInsertIndexTuples((target), (slot), (estate), false, false, NULL, NIL)
+#endif
+
+/* Where a range table entry says which columns an INSERT fills. Needs
+ * nodes/parsenodes.h and parser/parse_node.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_inserted_columns(nsitem) ((nsitem)->p_perminfo->insertedCols)
+#else
+#define compat_inserted_columns(nsitem) ((nsitem)->p_rte->insertedCols)
+#endif
+
+/*
+ * Ask a type's input function whether it takes this text (NULL: a null of a
+ * domain). From 16 on most types answer without a throw: then false, and
+ * *error is made in the current context. Up to 15 a refusal is always thrown.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+static inline bool
+compat_input(FmgrInfo *in, char *text, Oid ioparam, int32 typmod,
+			 Datum *result, ErrorData **error)
+{
+	ErrorSaveContext soft = {T_ErrorSaveContext};
+	bool		taken;
+
+	soft.details_wanted = true;
+	taken = InputFunctionCallSafe(in, text, ioparam, typmod,
+								  (fmNodePtr) &soft, result);
+	*error = soft.error_data;
+	return taken;
+}
+#else
+static inline bool
+compat_input(FmgrInfo *in, char *text, Oid ioparam, int32 typmod,
+			 Datum *result, ErrorData **error)
+{
+	*result = InputFunctionCall(in, text, ioparam, typmod);
+	*error = NULL;
+	return true;
+}
+#endif
+
+/* ADD COLUMN knows STORAGE from 16 on. Needs nodes/parsenodes.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_column_storage(def) ((def)->storage_name != NULL)
+#else
+#define compat_column_storage(def) false
+#endif
+
+#endif							/* SELFHEAL_COMPAT_H */

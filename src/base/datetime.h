@@ -1,0 +1,41 @@
+/*
+ * datetime.h
+ *	  Dates and times in ISO 8601 form, read without a throw.
+ *
+ * Producers of JSON write "2024-02-29T12:34:56.789Z". DateStyle cannot change
+ * what that means (a year of four digits in front settles it), so it can be
+ * judged here; every other notation is left to the type's input function.
+ */
+#ifndef SELFHEAL_DATETIME_H
+#define SELFHEAL_DATETIME_H
+
+#include "postgres.h"
+
+typedef enum IsoResult
+{
+	ISO_NONE,					/* another notation, or no date at all */
+	ISO_IMPOSSIBLE,				/* the form is right, but no such day or hour */
+	ISO_FINE
+} IsoResult;
+
+typedef struct IsoTime
+{
+	bool		has_time;
+	bool		midnight;		/* no time, or 00:00:00 */
+	int			frac_digits;	/* of the second, that count */
+	bool		has_zone;
+	int			zone;			/* minutes east of UTC */
+} IsoTime;
+
+/* YYYY-MM-DD, then perhaps T or a blank and HH:MM[:SS[.f]][Z|+hh[[:]mm]]. */
+extern IsoResult datetime_iso(const char *s, int len, IsoTime *out);
+
+/* Digits that count behind any point in the text: of a time in whatever
+ * notation, the fraction that a type of six digits would round away. */
+extern int	datetime_fraction(const char *s, int len);
+
+/* Can this be a date at all: a digit in it, or a word that PostgreSQL knows
+ * ("infinity", "today")? Spares the input function plain words. */
+extern bool datetime_plausible(const char *s, int len);
+
+#endif							/* SELFHEAL_DATETIME_H */

@@ -1,0 +1,423 @@
+/*
+ * fit.c
+ *	  Does this payload fit this table, and if not, what would it need?
+ *
+ * fit_row walks the fields of a scanned payload once. Keys come in the same
+ * order row after row, so each column remembers which one followed it and is
+ * found by one comparison; the hash of shape.c is for the rest. value.c says
+ * whether a value fits its column. What is left here is the row: keys that
+ * are no column, nulls, columns that are missing, payloads that cannot be
+ * taken apart, and the names and classes of all these reasons.
+ */
+#include "postgres.h"
+
+#include "base/shape.h"
+#include "base/value.h"
+#include "catalog/heap.h"
+#include "mb/pg_wchar.h"
+#include "utils/memutils.h"
+
+/* Names in the order of FitClass: they stand in tables, so they never change. */
+static const char *const class_names[] = {
+	"ok", "unknown_key", "too_long", "out_of_range", "precision", "scale",
+	"fraction", "null_value", "missing_key", "inexact", "enum_label",
+	"wrong_type", "bad_value", "too_wide", "generated", "key_too_long",
+	"bad_key", "bad_json", "not_object", "nul_char", "surrogate",
+	"duplicate_key", "too_deep", "bad_encoding", "too_large",
+	"unique", "foreign_key", "check", "exclusion", "no_partition",
+	"permission", "trigger", "retry", "limit", "other"
+};
+
+StaticAssertDecl(lengthof(class_names) == FIT_OTHER + 1,
+				 "every FitClass has a name");
+
+const char *
+fit_class_name(FitClass class)
+{
+	Assert((int) class >= 0 && class <= FIT_OTHER);
+	return class_names[class];
+}
+
+FitClass
+fit_class_from_name(const char *name)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(class_names); i++)
+	{
+		if (strcmp(class_names[i], name) == 0)
+			return (FitClass) i;
+	}
+	return FIT_OTHER;
+}
+
+bool
+fit_is_drift(FitClass class)
+{
+	return class >= FIT_UNKNOWN_KEY && class <= FIT_ENUM_LABEL;
+}
+
+/* The misfits of one row while they are collected. */
+typedef struct Misfits
+{
+	FitRow	   *row;
+	int			max;
+} Misfits;
+
+/* Room for the next misfit; it is not counted yet. */
+static Misfit *
+next_misfit(Misfits *m)
+{
+	if (m->row->nmisfits >= m->max)
+	{
+		m->max = m->max == 0 ? 4 : m->max * 2;
+		if (m->row->misfits == NULL)
+			m->row->misfits = palloc(m->max * sizeof(Misfit));
+		else
+			m->row->misfits = repalloc(m->row->misfits, m->max * sizeof(Misfit));
+	}
+	return &m->row->misfits[m->row->nmisfits];
+}
+
+/* Count the misfit made in next_misfit's room, for this column or key. */
+static void
+add_misfit(Misfits *m, const char *name, int len, int field)
+{
+	Misfit	   *misfit = &m->row->misfits[m->row->nmisfits++];
+
+	/* No longer than a column's name can be, and no half character. */
+	if (name)
+		misfit->column = pnstrdup(name, pg_mbcliplen(name, len, NAMEDATALEN - 1));
+	misfit->field = field;
+}
+
+/* What a new column for this one value would be; the diagnosis, which has
+ * seen all values of the key, may know better. */
+static const char *
+new_column_type(const JsonField *field)
+{
+	NumberShape n;
+
+	switch (field->kind)
+	{
+		case JSON_NULL:
+			return NULL;
+		case JSON_BOOL:
+			return "boolean";
+		case JSON_NUMBER:
+			return fit_number(field->val, field->len, &n) && n.fits_int8 ?
+				"bigint" : "numeric";
+		case JSON_STRING:
+			return "text";
+		case JSON_OBJECT:
+		case JSON_ARRAY:
+			return "jsonb";
+	}
+	return NULL;
+}
+
+/* A key that is no column. */
+static void
+check_unknown(Misfits *m, const JsonField *field, int number)
+{
+	Misfit	   *misfit = next_misfit(m);
+	char		name[NAMEDATALEN];
+	const char *type = new_column_type(field);
+
+	if (field->keylen == 0)
+		value_misfit(misfit, FIT_BAD_KEY, ERRCODE_INVALID_NAME, NULL,
+					 "no column can have an empty name");
+	else if (field->keylen >= NAMEDATALEN)
+		value_misfit(misfit, FIT_KEY_TOO_LONG, ERRCODE_NAME_TOO_LONG, NULL,
+					 "a key of %d bytes is longer than a column's name can be (%d)",
+					 field->keylen, NAMEDATALEN - 1);
+	else
+	{
+		memcpy(name, field->key, field->keylen);
+		name[field->keylen] = '\0';
+		if (SystemAttributeByName(name) != NULL)
+			value_misfit(misfit, FIT_BAD_KEY, ERRCODE_DUPLICATE_COLUMN, NULL,
+						 "the name \"%s\" belongs to a system column", name);
+		else
+			value_misfit(misfit, FIT_UNKNOWN_KEY, ERRCODE_UNDEFINED_COLUMN,
+						 type ? pstrdup(type) : NULL,
+						 "the table has no column \"%s\"", name);
+	}
+	add_misfit(m, field->key, field->keylen, number);
+}
+
+/* One field of the payload against its column. */
+static void
+check_field(const Shape *shape, int col, const JsonField *field, int number,
+			Misfits *m)
+{
+	const FitColumn *column = &shape->cols[col];
+	FitCell    *cell = &shape->work->cells[col];
+	Misfit		misfit;
+
+	if (likely(!column->computed && field->kind != JSON_NULL))
+	{
+		if (likely(value_fits(shape, col, field, cell, &misfit)))
+			return;
+	}
+	else if (column->computed)
+		value_misfit(&misfit, FIT_GENERATED, ERRCODE_GENERATED_ALWAYS, NULL,
+					 "the database computes column \"%s\" by itself",
+					 NameStr(column->name));
+	else
+	{
+		cell->state = CELL_NULL;
+		if (column->notnull)
+			value_misfit(&misfit, FIT_NULL_VALUE, ERRCODE_NOT_NULL_VIOLATION,
+						 NULL, "null in column \"%s\", which is NOT NULL",
+						 NameStr(column->name));
+		else if (!shape->work->cols[col].constrained ||
+				 value_null_fits(shape, col, &misfit))
+			return;
+	}
+	*next_misfit(m) = misfit;
+	add_misfit(m, NameStr(column->name), shape->work->cols[col].namelen, number);
+}
+
+/* A column that needs a value and has no key in the payload. */
+static void
+check_missing(const Shape *shape, int col, Misfits *m)
+{
+	const FitColumn *column = &shape->cols[col];
+	Misfit		misfit;
+
+	if (column->notnull)
+		value_misfit(&misfit, FIT_MISSING_KEY, ERRCODE_NOT_NULL_VIOLATION, NULL,
+					 "no key \"%s\", and the column is NOT NULL without a default",
+					 NameStr(column->name));
+	else if (value_null_fits(shape, col, &misfit))
+		return;
+	*next_misfit(m) = misfit;
+	add_misfit(m, NameStr(column->name), shape->work->cols[col].namelen, 0);
+}
+
+/* A payload that cannot be taken apart: one misfit, of the row or its key. */
+static void
+check_fault(const JsonDoc *doc, Misfits *m)
+{
+	FitClass	class = FIT_BAD_JSON;
+	int			sqlstate = ERRCODE_INVALID_TEXT_REPRESENTATION;
+
+	switch (doc->fault)
+	{
+		case JSON_FINE:
+		case JSON_BROKEN:
+			break;
+		case JSON_NOT_OBJECT:
+			class = FIT_NOT_OBJECT;
+			sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
+			break;
+		case JSON_NUL:
+			class = FIT_NUL;
+			sqlstate = ERRCODE_UNTRANSLATABLE_CHARACTER;
+			break;
+		case JSON_SURROGATE:
+			class = FIT_SURROGATE;
+			break;
+		case JSON_DUPLICATE:
+			class = FIT_DUPLICATE_KEY;
+			sqlstate = ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE;
+			break;
+		case JSON_DEEP:
+			class = FIT_TOO_DEEP;
+			sqlstate = ERRCODE_STATEMENT_TOO_COMPLEX;
+			break;
+		case JSON_UNTRANSLATABLE:
+			class = FIT_BAD_VALUE;
+			sqlstate = ERRCODE_UNTRANSLATABLE_CHARACTER;
+			break;
+	}
+	value_misfit(next_misfit(m), class, sqlstate, NULL,
+				 "%s (at byte %zu of the payload)",
+				 json_fault_text(doc->fault), doc->fault_at + 1);
+	add_misfit(m, doc->fault_key, doc->fault_keylen, 0);
+}
+
+/* The column of a key, or -1. *guess: the column that came next last time. */
+static inline int
+find_column(const Shape *shape, const JsonField *field, int *guess)
+{
+	int			i = *guess;
+
+	if (likely(i < shape->ncols &&
+			   shape->work->cols[i].namelen == field->keylen &&
+			   memcmp(NameStr(shape->cols[i].name), field->key,
+					  field->keylen) == 0))
+		return i;
+	i = fit_column(shape, field->key, field->keylen);
+	if (i >= 0)
+		*guess = i;
+	return i;
+}
+
+static bool
+check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
+{
+	FitWork    *work = shape->work;
+	int		   *guess = &work->first;
+	Misfits		m = {out, 0};
+	int			i;
+
+	out->cells = work->cells;
+	out->nmisfits = 0;
+	out->misfits = NULL;
+	MemoryContextReset(work->row);
+	memset(work->cells, 0, shape->ncols * sizeof(FitCell));
+
+	if (unlikely(doc->fault != JSON_FINE))
+	{
+		check_fault(doc, &m);
+		return false;
+	}
+	for (i = 0; i < doc->nfields; i++)
+	{
+		const JsonField *field = &doc->fields[i];
+		int			col = find_column(shape, field, guess);
+
+		if (unlikely(col < 0))
+		{
+			check_unknown(&m, field, i + 1);
+			continue;
+		}
+		guess = &work->cols[col].follow;
+		if (unlikely(work->threw[col]))
+		{
+			work->cells[col].state = CELL_NULL;
+			continue;
+		}
+		work->checking = col;
+		work->checking_field = i + 1;
+		check_field(shape, col, field, i + 1, &m);
+	}
+	work->checking_field = 0;
+	for (i = 0; i < work->nrequired; i++)
+	{
+		int			col = work->required[i];
+
+		if (likely(work->cells[col].state != CELL_ABSENT) || work->threw[col])
+			continue;
+		work->checking = col;
+		check_missing(shape, col, &m);
+	}
+	work->checking = -1;
+	return out->nmisfits == 0;
+}
+
+bool
+fit_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
+{
+	FitWork    *work = shape->work;
+
+	if (unlikely(work->any_threw))
+	{
+		memset(work->threw, 0, shape->ncols * sizeof(bool));
+		work->any_threw = false;
+	}
+	return check_row(shape, doc, out);
+}
+
+bool
+fit_row_again(const Shape *shape, const JsonDoc *doc, FitRow *out)
+{
+	return check_row(shape, doc, out);
+}
+
+bool
+fit_culprit(const Shape *shape, const ErrorData *edata, Misfit *out)
+{
+	FitWork    *work = shape->work;
+	int			col = work->checking;
+
+	fit_from_error(edata, out);
+	if (col < 0)
+		return false;
+	work->checking = -1;
+	work->threw[col] = true;
+	work->any_threw = true;
+	out->column = pstrdup(NameStr(shape->cols[col].name));
+	out->field = work->checking_field;
+	return true;
+}
+
+/*
+ * The class of an error by its SQLSTATE. 23514 without a constraint's name is
+ * a row that no partition takes; the data exceptions that are left (22xxx)
+ * are values that the table is not to be changed for.
+ */
+static FitClass
+class_of_error(const ErrorData *edata)
+{
+	switch (edata->sqlerrcode)
+	{
+		case ERRCODE_UNIQUE_VIOLATION:
+			return FIT_UNIQUE;
+		case ERRCODE_FOREIGN_KEY_VIOLATION:
+			return FIT_FOREIGN_KEY;
+		case ERRCODE_CHECK_VIOLATION:
+			return edata->constraint_name ? FIT_CHECK : FIT_PARTITION;
+		case ERRCODE_EXCLUSION_VIOLATION:
+			return FIT_EXCLUSION;
+		case ERRCODE_NOT_NULL_VIOLATION:
+			return FIT_NULL_VALUE;
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return FIT_PERMISSION;
+		case ERRCODE_STRING_DATA_RIGHT_TRUNCATION:
+			return FIT_TOO_LONG;
+		case ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE:
+			return FIT_OUT_OF_RANGE;
+		case ERRCODE_INVALID_TEXT_REPRESENTATION:
+		case ERRCODE_INVALID_DATETIME_FORMAT:
+		case ERRCODE_DATATYPE_MISMATCH:
+			return FIT_WRONG_TYPE;
+		case ERRCODE_CHARACTER_NOT_IN_REPERTOIRE:
+			return FIT_BAD_ENCODING;
+		case ERRCODE_GENERATED_ALWAYS:
+			return FIT_GENERATED;
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_OBJECT_IN_USE:
+			return FIT_RETRY;
+		default:
+			break;
+	}
+	switch (ERRCODE_TO_CATEGORY(edata->sqlerrcode))
+	{
+			/* our own INSERT is right: what misses a name is a trigger */
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+			return FIT_TRIGGER;
+		case ERRCODE_DATA_EXCEPTION:
+			return FIT_BAD_VALUE;
+		case ERRCODE_TRANSACTION_ROLLBACK:
+			return FIT_RETRY;
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+			return FIT_LIMIT;
+		case ERRCODE_PLPGSQL_ERROR:
+		case ERRCODE_TRIGGERED_ACTION_EXCEPTION:
+		case ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION:
+		case ERRCODE_EXTERNAL_ROUTINE_EXCEPTION:
+		case ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION:
+		case ERRCODE_SQL_ROUTINE_EXCEPTION:
+			return FIT_TRIGGER;
+		default:
+			return FIT_OTHER;
+	}
+}
+
+/*
+ * Make a misfit of an error. The column is PostgreSQL's own word, which only
+ * a few errors carry. Strings in the current context.
+ */
+void
+fit_from_error(const ErrorData *edata, Misfit *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->class = class_of_error(edata);
+	out->sqlstate = edata->sqlerrcode;
+	if (edata->column_name)
+		out->column = pstrdup(edata->column_name);
+	out->message = pstrdup(edata->message ? edata->message : "error without a message");
+}

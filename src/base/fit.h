@@ -1,0 +1,203 @@
+/*
+ * fit.h
+ *	  Does this value fit this column, and if not, what would it need?
+ *
+ * A Shape is a table's columns in a form made for speed. fit_row checks one
+ * scanned payload against it without writing anything and without a
+ * subtransaction. Nothing is rounded, cut or dropped: a value that the
+ * column's type could only take by changing it is a misfit.
+ *
+ * For types without a fast check the type's input function decides; it may
+ * throw, and the caller (store.c) runs fit_row inside a subtransaction and
+ * asks fit_culprit which value it was.
+ */
+#ifndef SELFHEAL_FIT_H
+#define SELFHEAL_FIT_H
+
+#include "postgres.h"
+
+#include "base/json.h"
+#include "fmgr.h"
+#include "utils/rel.h"
+
+/*
+ * Classes of misfit. The first block is found by looking at the payload, the
+ * second by PostgreSQL's own error when the row is written. Names (for the
+ * "class" columns) are given by fit_class_name: the word in the comment.
+ */
+typedef enum FitClass
+{
+	FIT_OK = 0,
+	/* drift: the table could take it if it were wider */
+	FIT_UNKNOWN_KEY,			/* unknown_key */
+	FIT_TOO_LONG,				/* too_long: more characters than n */
+	FIT_OUT_OF_RANGE,			/* out_of_range: integer too big */
+	FIT_PRECISION,				/* precision: digits before the point */
+	FIT_SCALE,					/* scale: digits after the point */
+	FIT_FRACTION,				/* fraction: a fraction where an integer is */
+	FIT_NULL_VALUE,				/* null_value: null where NOT NULL */
+	FIT_MISSING_KEY,			/* missing_key: absent, NOT NULL, no default */
+	FIT_INEXACT,				/* inexact: real/double/timestamp(p) would
+								 * change it */
+	FIT_ENUM_LABEL,				/* enum_label */
+	/* bad value: the table is not to be changed for it */
+	FIT_WRONG_TYPE,				/* wrong_type: a word where a number is */
+	FIT_BAD_VALUE,				/* bad_value: impossible date, unusable text */
+	FIT_TOO_WIDE,				/* too_wide: beyond selfheal.max_width */
+	FIT_GENERATED,				/* generated: value for a column that the
+								 * database computes */
+	FIT_KEY_TOO_LONG,			/* key_too_long: key over 63 bytes */
+	FIT_BAD_KEY,				/* bad_key: empty key: no column can have it */
+	FIT_BAD_JSON,				/* bad_json */
+	FIT_NOT_OBJECT,				/* not_object */
+	FIT_NUL,					/* nul_char */
+	FIT_SURROGATE,				/* surrogate */
+	FIT_DUPLICATE_KEY,			/* duplicate_key */
+	FIT_TOO_DEEP,				/* too_deep */
+	FIT_BAD_ENCODING,			/* bad_encoding */
+	FIT_TOO_LARGE,				/* too_large: beyond selfheal.max_payload */
+	/* found by the insert, from the SQLSTATE */
+	FIT_UNIQUE,					/* unique */
+	FIT_FOREIGN_KEY,			/* foreign_key */
+	FIT_CHECK,					/* check */
+	FIT_EXCLUSION,				/* exclusion */
+	FIT_PARTITION,				/* no_partition */
+	FIT_PERMISSION,				/* permission: privilege or row security */
+	FIT_TRIGGER,				/* trigger: raised by the table's own code */
+	FIT_RETRY,					/* retry: lock, deadlock, serialization */
+	FIT_LIMIT,					/* limit: row or index entry too big */
+	FIT_OTHER					/* other */
+} FitClass;
+
+/* One reason why one value does not fit. */
+typedef struct Misfit
+{
+	FitClass	class;
+	char	   *column;			/* column or key; NULL when it is the row */
+	char	   *need;			/* what it would need: "varchar(200)", or NULL */
+	int			sqlstate;		/* what PostgreSQL raises for it */
+	char	   *message;		/* one line for people */
+	int			field;			/* which field of the document, from 1; 0 when
+								 * it is none of them */
+} Misfit;
+
+typedef enum TypeClass
+{
+	TYPE_TEXT,					/* text, varchar without limit, json text */
+	TYPE_VARCHAR,				/* varchar(n) */
+	TYPE_BPCHAR,				/* char(n) */
+	TYPE_INT2,
+	TYPE_INT4,
+	TYPE_INT8,
+	TYPE_NUMERIC,
+	TYPE_FLOAT4,
+	TYPE_FLOAT8,
+	TYPE_BOOL,
+	TYPE_UUID,
+	TYPE_JSON,
+	TYPE_JSONB,
+	TYPE_ENUM,
+	TYPE_OTHER					/* the input function decides */
+} TypeClass;
+
+typedef struct FitColumn
+{
+	NameData	name;
+	AttrNumber	attnum;
+	Oid			type;			/* as declared */
+	int32		typmod;
+	Oid			basetype;		/* below domains */
+	int32		basetypmod;
+	TypeClass	tclass;
+	bool		notnull;
+	bool		has_default;	/* default, identity or serial */
+	bool		computed;		/* generated column, or identity ALWAYS: not
+								 * in the load's column list */
+	bool		is_domain;
+	FmgrInfo	in;				/* input function of the declared type */
+	Oid			ioparam;
+} FitColumn;
+
+typedef struct Shape
+{
+	Oid			relid;
+	int			ncols;			/* live columns only, in attnum order */
+	FitColumn  *cols;
+	struct FitKeyTable *keys;	/* name -> index */
+	struct FitWork *work;		/* what fit_row reuses from row to row */
+	MemoryContext cxt;
+} Shape;
+
+/* One column's value of one row, as the type's input function would read it. */
+typedef enum CellState
+{
+	CELL_ABSENT,				/* key not in the payload */
+	CELL_NULL,
+	CELL_TEXT
+} CellState;
+
+typedef struct FitCell
+{
+	CellState	state;
+	const char *val;			/* not NUL-terminated */
+	int			len;
+} FitCell;
+
+typedef struct FitRow
+{
+	FitCell    *cells;			/* by index into shape->cols; the shape's own,
+								 * good until its next fit_row */
+	int			nmisfits;
+	Misfit	   *misfits;		/* all of them, not only the first */
+} FitRow;
+
+/* Build the shape of an open relation in a context below parent. */
+extern Shape *fit_shape(Relation rel, MemoryContext parent);
+
+/*
+ * Check one payload. Returns true when everything fits. out need not be
+ * initialised; the values of out->cells point into the document (good until
+ * the next json_scan); misfits are allocated in the current memory context, a
+ * row that fits allocates nothing there. May throw what a type's input
+ * function throws.
+ */
+extern bool fit_row(const Shape *shape, const JsonDoc *doc, FitRow *out);
+
+/*
+ * After fit_row has thrown: make the misfit of the value that was being
+ * checked (column from the state that fit_row keeps, class from the error).
+ * False when no value was being checked: the error is not the row's.
+ * fit_row_again then checks the same document without the values that threw
+ * so far, to find what else does not fit; it may throw for the next one.
+ */
+extern bool fit_culprit(const Shape *shape, const ErrorData *edata, Misfit *out);
+extern bool fit_row_again(const Shape *shape, const JsonDoc *doc, FitRow *out);
+
+/* Make a misfit of an error raised by the insert itself. */
+extern void fit_from_error(const ErrorData *edata, Misfit *out);
+
+extern const char *fit_class_name(FitClass class);
+extern FitClass fit_class_from_name(const char *name);	/* FIT_OTHER if unknown */
+
+/* Drift may change a table; everything else is held and changes nothing. */
+extern bool fit_is_drift(FitClass class);
+
+/* Index into shape->cols of the column with this name, or -1. */
+extern int	fit_column(const Shape *shape, const char *name, int len);
+
+/* Parse a number as written: digits before and after the point that count
+ * (no leading, no trailing zeros, exponent applied). False: no number. */
+typedef struct NumberShape
+{
+	bool		negative;
+	bool		special;		/* NaN or infinity as text */
+	int			int_digits;		/* digits before the point, 0 for 0.x */
+	int			frac_digits;	/* digits after the point */
+	int			significant;	/* digits that count */
+	bool		fits_int2;
+	bool		fits_int4;
+	bool		fits_int8;
+} NumberShape;
+extern bool fit_number(const char *s, int len, NumberShape *out);
+
+#endif							/* SELFHEAL_FIT_H */

@@ -1,0 +1,115 @@
+/*
+ * guc.c
+ *	  Settings of selfheal.
+ *
+ * All are defined in one place so that the README's table and this list can
+ * be compared line by line. What a producer could use to weaken the healer
+ * (lock budget, limits) is for superusers; nothing here is per session for
+ * producers.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "base/guc.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+bool		guc_enabled = true;
+int			guc_max_databases = 64;
+char	   *guc_worker_role = NULL;
+int			guc_worker_linger = 30000;
+int			guc_lock_timeout = 500;
+int			guc_gate_timeout = 5000;
+int			guc_statement_timeout = 600000;
+int			guc_max_attempts = 8;
+int			guc_auto_rewrite_limit = 65536;
+int			guc_max_width = 10000;
+int			guc_max_payload = 131072;
+int			guc_dry_run_rows = 10000;
+int			guc_dry_run_history = 1000;
+int			guc_replay_chunk = 10000;
+
+/*
+ * Define every setting. Runs in the postmaster when preloaded, else in the
+ * first backend that loads the library (then PGC_POSTMASTER ones would be
+ * refused by guc.c, and nothing could use them: they are left out).
+ */
+void
+guc_init(void)
+{
+	DefineCustomBoolVariable("selfheal.enabled",
+							 "Lets workers run.",
+							 "When off, loads still hold what does not fit; nothing is planned or changed.",
+							 &guc_enabled, true, PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	DefineCustomStringVariable("selfheal.worker_role",
+							   "Role the workers connect as.",
+							   "Empty means the bootstrap superuser. It must be a superuser.",
+							   &guc_worker_role, "", PGC_SIGHUP, 0,
+							   NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.worker_linger",
+							"How long a worker without work stays.",
+							NULL,
+							&guc_worker_linger, 30000, 0, INT_MAX / 2,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.lock_timeout",
+							"How long a heal waits for its lock on a table.",
+							"Readers never queue behind a heal for longer than this.",
+							&guc_lock_timeout, 500, 1, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.gate_timeout",
+							"How long a heal waits for running loads of its table to end.",
+							"New loads, not readers, wait behind it for so long.",
+							&guc_gate_timeout, 5000, 1, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.statement_timeout",
+							"Longest time of one heal of one table.",
+							NULL,
+							&guc_statement_timeout, 600000, 0, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_attempts",
+							"Attempts before an incident is left to a person.",
+							"A missed lock is not an attempt.",
+							&guc_max_attempts, 8, 1, 1000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.auto_rewrite_limit",
+							"Largest table that a heal rewrites or scans without approval.",
+							NULL,
+							&guc_auto_rewrite_limit, 65536, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_width",
+							"Longest text that widens a column, in characters.",
+							"A longer value in a column with a limit is a bad value.",
+							&guc_max_width, 10000, 1, 10485760,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_payload",
+							"Largest payload that is taken apart.",
+							"A larger one is held as it is.",
+							&guc_max_payload, 131072, 1, 1000000,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.dry_run_rows",
+							"Held rows that a dry run tries, at most.",
+							NULL,
+							&guc_dry_run_rows, 10000, 1, 10000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.dry_run_history",
+							"Stored rows that a dry run tries, at least (all, if the table has fewer).",
+							NULL,
+							&guc_dry_run_history, 1000, 1, 10000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.replay_chunk",
+							"Rows that are replayed in one subtransaction.",
+							NULL,
+							&guc_replay_chunk, 10000, 1, 1000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable("selfheal.max_databases",
+								"Databases in which selfheal may have a worker.",
+								NULL,
+								&guc_max_databases, 64, 1, 10000,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("selfheal");
+}

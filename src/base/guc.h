@@ -1,0 +1,33 @@
+/*
+ * guc.h
+ *	  Settings of selfheal. Every one is documented in README "Settings".
+ */
+#ifndef SELFHEAL_GUC_H
+#define SELFHEAL_GUC_H
+
+#include "postgres.h"
+
+extern bool guc_enabled;		/* selfheal.enabled: off = workers sleep */
+extern int	guc_max_databases;	/* selfheal.max_databases (postmaster) */
+extern char *guc_worker_role;	/* selfheal.worker_role: '' = bootstrap user */
+extern int	guc_worker_linger;	/* selfheal.worker_linger, ms */
+extern int	guc_lock_timeout;	/* selfheal.lock_timeout, ms */
+extern int	guc_gate_timeout;	/* selfheal.gate_timeout, ms */
+extern int	guc_statement_timeout;	/* selfheal.statement_timeout of one heal
+									 * step, ms */
+extern int	guc_max_attempts;	/* selfheal.max_attempts of one incident */
+extern int	guc_auto_rewrite_limit; /* selfheal.auto_rewrite_limit, kB */
+extern int	guc_max_width;		/* selfheal.max_width, characters */
+extern int	guc_max_payload;	/* selfheal.max_payload, kB */
+extern int	guc_dry_run_rows;	/* selfheal.dry_run_rows: held rows tried */
+extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows
+									 * tried */
+extern int	guc_replay_chunk;	/* selfheal.replay_chunk: rows a subtransaction */
+
+/*
+ * Define all settings and reserve the prefix. Called once from _PG_init,
+ * also without preload (then the postmaster-level ones keep their default).
+ */
+extern void guc_init(void);
+
+#endif							/* SELFHEAL_GUC_H */

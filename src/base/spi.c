@@ -1,0 +1,450 @@
+/*
+ * spi.c
+ *	  Transactions, subtransactions, the switch of user, and our own SQL.
+ *
+ * Everything that changes who we are, or what a failed step leaves behind,
+ * stands in this file, so that it can be read at one sitting. Rests on
+ * xact.c (internal subtransactions, the way plpgsql's EXCEPTION blocks use
+ * them), miscinit.c (security contexts) and spi.c of PostgreSQL.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "base/spi.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+/*
+ * Become another role until spi_resume; see the header. The new setting level
+ * is opened in any case, so that spi_set_local has a place to end.
+ */
+void
+spi_become(SpiUser *saved, Oid userid, int flags, bool pin_path)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	saved->guc_nest = NewGUCNestLevel();
+	SetUserIdAndSecContext(userid, saved->sec_context | flags);
+	if (pin_path)
+		spi_set_local("search_path", "pg_catalog, pg_temp");
+}
+
+/* Undo spi_become: settings first, as they were set under the other role. */
+void
+spi_resume(const SpiUser *saved)
+{
+	AtEOXact_GUC(true, saved->guc_nest);
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}
+
+/*
+ * Set a setting at the innermost level. It is our own choice, not the
+ * session's, so it is made with superuser rights, as functions' SET clauses
+ * made by a superuser are.
+ */
+void
+spi_set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Oid of the extension in this database. */
+Oid
+spi_extension_oid(bool missing_ok)
+{
+	Oid			oid = get_extension_oid("selfheal", true);
+
+	if (!OidIsValid(oid) && !missing_ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"selfheal\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION selfheal.")));
+	return oid;
+}
+
+/*
+ * Owner of the extension: a superuser, since the control file asks for one.
+ * Read from pg_extension each time: ALTER ROLE and DROP EXTENSION may come
+ * between two calls, and a lookup costs less than an invalidation scheme.
+ */
+Oid
+spi_extension_owner(void)
+{
+	Oid			extoid = spi_extension_oid(false);
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	Oid			owner;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extoid));
+	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
+	tup = systable_getnext(scan);
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "extension %u vanished", extoid);
+	owner = ((Form_pg_extension) GETSTRUCT(tup))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return owner;
+}
+
+/* Connect SPI as the extension's owner, pinned; see the header. */
+void
+spi_open(SpiUser *saved)
+{
+	Oid			owner = spi_extension_owner();
+
+	spi_become(saved, owner,
+			   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS, true);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+}
+
+void
+spi_close(const SpiUser *saved)
+{
+	SPI_finish();
+	spi_resume(saved);
+}
+
+void
+spi_args(SpiArgs *args)
+{
+	args->n = 0;
+}
+
+/* Append one argument; the array is sized for the widest statement of ours. */
+static void
+arg(SpiArgs *args, Oid type, Datum value, bool isnull)
+{
+	if (args->n >= SPI_MAX_ARGS)
+		elog(ERROR, "too many arguments for one statement");
+	args->types[args->n] = type;
+	args->values[args->n] = value;
+	args->nulls[args->n] = isnull ? 'n' : ' ';
+	args->n++;
+}
+
+void
+spi_arg_int8(SpiArgs *args, int64 value)
+{
+	arg(args, INT8OID, Int64GetDatum(value), false);
+}
+
+void
+spi_arg_float8(SpiArgs *args, double value)
+{
+	arg(args, FLOAT8OID, Float8GetDatum(value), false);
+}
+
+void
+spi_arg_timestamptz(SpiArgs *args, TimestampTz value)
+{
+	arg(args, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+void
+spi_arg_bool(SpiArgs *args, bool value)
+{
+	arg(args, BOOLOID, BoolGetDatum(value), false);
+}
+
+void
+spi_arg_text(SpiArgs *args, const char *value)
+{
+	if (value == NULL)
+		spi_arg_null(args, TEXTOID);
+	else
+		arg(args, TEXTOID, CStringGetTextDatum(value), false);
+}
+
+void
+spi_arg_textn(SpiArgs *args, const char *value, int len)
+{
+	arg(args, TEXTOID, PointerGetDatum(cstring_to_text_with_len(value, len)), false);
+}
+
+void
+spi_arg_bytea(SpiArgs *args, const char *value, int len)
+{
+	arg(args, BYTEAOID, PointerGetDatum(cstring_to_text_with_len(value, len)), false);
+}
+
+void
+spi_arg_jsonb(SpiArgs *args, const Jsonb *value)
+{
+	if (value == NULL)
+		spi_arg_null(args, JSONBOID);
+	else
+		arg(args, JSONBOID, PointerGetDatum(value), false);
+}
+
+void
+spi_arg_jsontext(SpiArgs *args, const char *json)
+{
+	if (json == NULL)
+		spi_arg_null(args, JSONBOID);
+	else
+		arg(args, JSONBOID,
+			DirectFunctionCall1(jsonb_in, CStringGetDatum(json)), false);
+}
+
+void
+spi_arg_relid(SpiArgs *args, Oid relid)
+{
+	arg(args, REGCLASSOID, ObjectIdGetDatum(relid), !OidIsValid(relid));
+}
+
+void
+spi_arg_int8_array(SpiArgs *args, const int64 *values, int n)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		elems[i] = Int64GetDatum(values[i]);
+	arg(args, INT8ARRAYOID,
+		PointerGetDatum(construct_array(elems, n, INT8OID, sizeof(int64),
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+		false);
+}
+
+void
+spi_arg_null(SpiArgs *args, Oid type)
+{
+	arg(args, type, (Datum) 0, true);
+}
+
+/* Run one statement of ours; SPI_execute throws by itself for SQL errors. */
+uint64
+spi_exec(const char *sql, SpiArgs *args)
+{
+	int			rc;
+
+	if (args == NULL || args->n == 0)
+		rc = SPI_execute(sql, false, 0);
+	else
+		rc = SPI_execute_with_args(sql, args->n, args->types, args->values,
+								   args->nulls, false, 0);
+	if (rc < 0)
+		elog(ERROR, "own statement failed (%s): %s",
+			 SPI_result_code_string(rc), sql);
+	return SPI_processed;
+}
+
+SpiRows
+spi_keep(void)
+{
+	SpiRows		rows = {SPI_tuptable, SPI_processed};
+
+	return rows;
+}
+
+void
+spi_use(const SpiRows *rows)
+{
+	SPI_tuptable = rows->table;
+	SPI_processed = rows->n;
+}
+
+/* One field of SPI_tuptable. */
+static Datum
+field(uint64 row, int col, bool *isnull)
+{
+	if (SPI_tuptable == NULL || row >= SPI_processed)
+		elog(ERROR, "no row " UINT64_FORMAT " in own result", row);
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, isnull);
+}
+
+int64
+spi_get_int8(uint64 row, int col, bool *isnull)
+{
+	bool		null;
+	Datum		d = field(row, col, &null);
+
+	if (isnull)
+		*isnull = null;
+	if (null)
+		return 0;
+	/* counts come as bigint, attempts as integer */
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, col) == INT4OID)
+		return DatumGetInt32(d);
+	return DatumGetInt64(d);
+}
+
+bool
+spi_get_bool(uint64 row, int col, bool *isnull)
+{
+	bool		null;
+	Datum		d = field(row, col, &null);
+
+	if (isnull)
+		*isnull = null;
+	return !null && DatumGetBool(d);
+}
+
+Oid
+spi_get_oid(uint64 row, int col, bool *isnull)
+{
+	bool		null;
+	Datum		d = field(row, col, &null);
+
+	if (isnull)
+		*isnull = null;
+	return null ? InvalidOid : DatumGetObjectId(d);
+}
+
+char *
+spi_get_text(uint64 row, int col, MemoryContext cxt)
+{
+	char	   *s;
+	char	   *copy;
+
+	if (SPI_tuptable == NULL || row >= SPI_processed)
+		elog(ERROR, "no row " UINT64_FORMAT " in own result", row);
+	s = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col);
+	if (s == NULL)
+		return NULL;
+	copy = MemoryContextStrdup(cxt, s);
+	pfree(s);
+	return copy;
+}
+
+Jsonb *
+spi_get_jsonb(uint64 row, int col, MemoryContext cxt)
+{
+	bool		null;
+	Datum		d = field(row, col, &null);
+	MemoryContext old;
+	Jsonb	   *copy;
+
+	if (null)
+		return NULL;
+	old = MemoryContextSwitchTo(cxt);
+	copy = DatumGetJsonbPCopy(d);
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+/*
+ * Errors that are not about the step that was tried: somebody wants us to
+ * stop, or the server is unwell. They are never swallowed.
+ */
+static bool
+must_rethrow(int sqlerrcode)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_OPERATOR_INTERVENTION ||
+		category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		sqlerrcode == ERRCODE_DATA_CORRUPTED ||
+		sqlerrcode == ERRCODE_INDEX_CORRUPTED;
+}
+
+/*
+ * Body of spi_try and spi_trial. The subtransaction is ended on every way
+ * out; the copy of the error is made in the caller's context before the
+ * abort frees the subtransaction's.
+ */
+static ErrorData *
+attempt(SpiBody body, void *arg_, bool keep)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile edata = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(cxt);
+
+	PG_TRY();
+	{
+		body(arg_);
+		MemoryContextSwitchTo(cxt);
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(cxt);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(cxt);
+		CurrentResourceOwner = owner;
+	}
+	PG_END_TRY();
+
+	if (edata != NULL && must_rethrow(edata->sqlerrcode))
+		ReThrowError(edata);
+	return edata;
+}
+
+ErrorData *
+spi_try(SpiBody body, void *arg_)
+{
+	return attempt(body, arg_, true);
+}
+
+ErrorData *
+spi_trial(SpiBody body, void *arg_)
+{
+	return attempt(body, arg_, false);
+}
+
+/*
+ * Begin a worker's transaction. Isolation and access mode are ours whatever
+ * the server's defaults: each statement of a heal must see the latest state.
+ */
+void
+spi_xact_begin(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	XactIsoLevel = XACT_READ_COMMITTED;
+	XactReadOnly = false;
+	XactDeferrable = false;
+
+	/*
+	 * Our own rows are never fought over for long: a person's open
+	 * transaction may hold one, and the heal of other tables must go on.
+	 */
+	(void) set_config_option("lock_timeout", GetConfigOption("selfheal.gate_timeout", false, false),
+							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+/* Commit it. async: the next crash may forget it, and nothing else depends
+ * on it (claims, plans); an apply is never async. */
+void
+spi_xact_commit(bool async)
+{
+	if (async)
+		(void) set_config_option("synchronous_commit", "off", PGC_SUSET,
+								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+}
+
+void
+spi_xact_abort(void)
+{
+	AbortOutOfAnyTransaction();
+}

@@ -1,0 +1,561 @@
+/*
+ * forecast.c
+ *	  What would this plan cost on this very table? From its catalog.
+ *
+ * No rule by statement form can know: widening a varchar is a change of the
+ * catalog on one table and a rebuild of an index for seconds on the next.
+ * Each claim here was measured on PostgreSQL 15 by comparing relfilenodes and
+ * the server's own debug messages before and after (docs/SAFETY.md), and
+ * sql/vet.sql measures the steps again wherever the tests run:
+ *
+ *	- The heap is rewritten when the old and the new type store differently
+ *	  (lattice.c). All indexes of the table are then built again.
+ *	- Else the heap is scanned when a valid CHECK names the column, since the
+ *	  constraint is made again and checked.
+ *	- Else an index is built again when it depends on the column and has an
+ *	  expression or a predicate, whichever column that is about
+ *	  (CheckIndexCompatible in indexcmds.c gives up on both).
+ *	- A foreign key on the column, in either direction, is dropped and made
+ *	  again. That takes ACCESS EXCLUSIVE on the other table too. It is checked
+ *	  again when the operators change with the type.
+ *	- Views, rules, generated columns, triggers, policies, publications'
+ *	  filters, functions with a parsed body, and columns of the table's row
+ *	  type make PostgreSQL refuse the change.
+ *
+ * All partitions and children are looked at, since ALTER goes on to them.
+ * Locks are the weakest and given back at once, as in vet.c.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_publication.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_type.h"
+#include "decide/forecast.h"
+#include "decide/lattice.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* What one step costs; the sum over the tree. */
+typedef struct StepCost
+{
+	const PlanStep *step;
+	bool		rewrite;
+	bool		scan;
+	bool		new_operators;	/* the type itself changes, not its modifier */
+	List	   *indexes;
+	const char *why;
+} StepCost;
+
+static void add_dependent(Forecast *f, const ObjectAddress *object,
+						  const char *kind);
+static Oid	rule_relation(Oid rule);
+static void cost_of_widening(Forecast *f, StepCost *cost, Relation member);
+static void cost_of_constraint(Forecast *f, StepCost *cost, Oid constraint,
+							   Oid relid);
+static void cost_of_rewrite(StepCost *cost, Relation member);
+static void row_type_users(Forecast *f, Oid type);
+static void published_by(Forecast *f, Relation member);
+static int64 heap_bytes(Relation rel, bool with_toast);
+static void forecast_json(Forecast *f, const List *costs, double rows);
+
+/* Add a text once. */
+static void
+add_once(List **list, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, *list)
+		if (strcmp(lfirst(lc), text) == 0)
+			return;
+	*list = lappend(*list, pstrdup(text));
+}
+
+/* "schema.name" of a relation; elog when it is gone, which a lock excludes. */
+static char *
+relation_name(Oid relid)
+{
+	char	   *name = plan_relation_name(relid);
+
+	if (name == NULL)
+		elog(ERROR, "relation %u is gone", relid);
+	return name;
+}
+
+/* What a step costs on one more member of the tree. */
+static void
+add_cost(StepCost *sum, const StepCost *here)
+{
+	sum->rewrite |= here->rewrite;
+	sum->scan |= here->scan;
+	sum->indexes = list_concat(sum->indexes, here->indexes);
+	if (sum->rewrite)
+		sum->why = "the new type is stored otherwise: table and indexes are "
+			"written anew";
+	else if (sum->scan)
+		sum->why = "a constraint names the column: every row is read once";
+	else if (sum->indexes != NIL)
+		sum->why = "an index on the column has an expression or a predicate: "
+			"it is built anew";
+}
+
+/*
+ * Forecast a vetted plan; result in the current context. Reads catalogs and
+ * file sizes only. A member of the tree that goes away meanwhile is left out.
+ */
+Forecast *
+forecast_plan(const VettedPlan *plan)
+{
+	const HealPlan *p = vetted_plan(plan);
+	Forecast   *f = palloc0(sizeof(Forecast));
+	List	   *costs = NIL;
+	double		rows = 0;
+	bool		rows_known = false;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, p->steps)
+	{
+		StepCost   *cost = palloc0(sizeof(StepCost));
+
+		cost->step = lfirst(lc);
+		cost->why = "a change of the catalog alone";
+		f->drops_not_null |= (cost->step->kind == STEP_DROP_NOT_NULL);
+		costs = lappend(costs, cost);
+	}
+
+	foreach(lc, find_all_inheritors(p->relid, NoLock, NULL))
+	{
+		Relation	member = try_relation_open(lfirst_oid(lc), AccessShareLock);
+		bool		rewrite = false;
+		bool		scan = false;
+
+		if (member == NULL)
+			continue;
+		if (member->rd_rel->reltuples >= 0 &&
+			member->rd_rel->relkind == RELKIND_RELATION)
+		{
+			rows += member->rd_rel->reltuples;
+			rows_known = true;
+		}
+		published_by(f, member);
+		foreach(lc2, costs)
+		{
+			StepCost   *cost = lfirst(lc2);
+			StepCost	here;
+
+			if (cost->step->kind != STEP_WIDEN_TYPE)
+				continue;
+			memset(&here, 0, sizeof(here));
+			here.step = cost->step;
+			cost_of_widening(f, &here, member);
+			rewrite |= here.rewrite;
+			scan |= here.scan || here.indexes != NIL;
+			add_cost(cost, &here);
+		}
+		if (rewrite || scan)
+			f->bytes += heap_bytes(member, rewrite);
+		relation_close(member, AccessShareLock);
+	}
+
+	foreach(lc, costs)
+	{
+		const StepCost *cost = lfirst(lc);
+
+		f->rewrite |= cost->rewrite;
+		f->scan |= cost->scan;
+		foreach(lc2, cost->indexes)
+			add_once(&f->indexes, lfirst(lc2));
+	}
+	forecast_json(f, costs, rows_known ? rows : -1);
+	return f;
+}
+
+/*
+ * Something that PostgreSQL would refuse for, by its kind and its qualified
+ * name. A view is known to people by its own name, not by that of its rule.
+ */
+static void
+add_dependent(Forecast *f, const ObjectAddress *object, const char *kind)
+{
+	char	   *identity;
+
+	if (object->classId == RewriteRelationId)
+	{
+		Oid			view = rule_relation(object->objectId);
+		char		relkind = get_rel_relkind(view);
+
+		if (relkind == RELKIND_VIEW || relkind == RELKIND_MATVIEW)
+		{
+			add_once(&f->dependents,
+					 psprintf("%s %s", relkind == RELKIND_VIEW ?
+							  "view" : "materialized view",
+							  relation_name(view)));
+			return;
+		}
+	}
+	identity = getObjectIdentity(object, true);
+	if (identity != NULL)
+		add_once(&f->dependents,
+				 psprintf("%s %s",
+						  kind ? kind : getObjectTypeDescription(object, true),
+						  identity));
+}
+
+/* The relation that a rule belongs to, or InvalidOid. */
+static Oid
+rule_relation(Oid rule)
+{
+	Relation	rewrite = table_open(RewriteRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	Oid			result = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(rule));
+	scan = systable_beginscan(rewrite, RewriteOidIndexId, true, NULL, 1, &key);
+	tup = systable_getnext(scan);
+	if (HeapTupleIsValid(tup))
+		result = ((Form_pg_rewrite) GETSTRUCT(tup))->ev_class;
+	systable_endscan(scan);
+	table_close(rewrite, AccessShareLock);
+	return result;
+}
+
+/* An index on the column: is it built again although the heap stays? */
+static void
+cost_of_index(StepCost *cost, Oid index)
+{
+	HeapTuple	tup = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+
+	if (!HeapTupleIsValid(tup))
+		return;
+	if (get_rel_relkind(index) == RELKIND_INDEX &&
+		(!heap_attisnull(tup, Anum_pg_index_indexprs, NULL) ||
+		 !heap_attisnull(tup, Anum_pg_index_indpred, NULL) ||
+		 !((Form_pg_index) GETSTRUCT(tup))->indisvalid))
+		add_once(&cost->indexes, relation_name(index));
+	ReleaseSysCache(tup);
+}
+
+/*
+ * Walk what depends on one column of one member of the tree, the way
+ * ATExecAlterColumnType does; what we do not know is a dependent that
+ * PostgreSQL would refuse.
+ */
+static void
+cost_of_widening(Forecast *f, StepCost *cost, Relation member)
+{
+	Oid			relid = RelationGetRelid(member);
+	HeapTuple	atttup = SearchSysCacheAttName(relid, cost->step->column);
+	Form_pg_attribute att;
+	Relation	depend;
+	SysScanDesc scan;
+	ScanKeyData key[3];
+	HeapTuple	tup;
+	AttrNumber	attnum;
+	char	   *why;
+
+	if (!HeapTupleIsValid(atttup))
+		return;
+	att = (Form_pg_attribute) GETSTRUCT(atttup);
+	attnum = att->attnum;
+	cost->new_operators = (att->atttypid != cost->step->type &&
+						   att->atttypid != VARCHAROID);
+	if (att->atttypid == FLOAT4OID)
+		f->reads_otherwise = true;
+	if (lattice_widening(att->atttypid, att->atttypmod, cost->step->type,
+						 cost->step->typmod, &why) == WIDENING_REWRITE)
+		cost->rewrite = true;
+	ReleaseSysCache(atttup);
+
+	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&key[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber,
+				F_INT4EQ, Int32GetDatum((int32) attnum));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 3,
+							  key);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		Form_pg_depend dep = (Form_pg_depend) GETSTRUCT(tup);
+		ObjectAddress object;
+
+		ObjectAddressSubSet(object, dep->classid, dep->objid, dep->objsubid);
+		switch (dep->classid)
+		{
+			case RelationRelationId:
+				switch (get_rel_relkind(dep->objid))
+				{
+					case RELKIND_INDEX:
+					case RELKIND_PARTITIONED_INDEX:
+						cost_of_index(cost, dep->objid);
+						continue;
+					case RELKIND_SEQUENCE:
+						continue;	/* owned by the column */
+				}
+				break;
+			case ConstraintRelationId:
+				cost_of_constraint(f, cost, dep->objid, relid);
+				continue;
+			case StatisticExtRelationId:
+				continue;		/* made again by ALTER */
+			case AttrDefaultRelationId:
+				object = GetAttrDefaultColumnAddress(dep->objid);
+				/* its own default; anything else is a generated column */
+				if (object.objectId == relid && object.objectSubId == attnum)
+					continue;
+				break;
+			default:
+				break;
+		}
+		add_dependent(f, &object, dep->classid == AttrDefaultRelationId ?
+					  "generated column" : NULL);
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+
+	row_type_users(f, member->rd_rel->reltype);
+	if (cost->rewrite)
+		cost_of_rewrite(cost, member);
+}
+
+/* A constraint that names the column, of this table or of another. */
+static void
+cost_of_constraint(Forecast *f, StepCost *cost, Oid constraint, Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint con;
+
+	if (!HeapTupleIsValid(tup))
+		return;
+	con = (Form_pg_constraint) GETSTRUCT(tup);
+	switch (con->contype)
+	{
+		case CONSTRAINT_CHECK:
+			if (con->convalidated && !cost->rewrite)
+				cost->scan = true;
+			break;
+		case CONSTRAINT_FOREIGN:
+			if (OidIsValid(con->conparentid))
+				break;			/* the parent's is looked at as well */
+			add_once(&f->foreign_keys,
+					 psprintf("%s on %s",
+							  quote_identifier(NameStr(con->conname)),
+							  relation_name(con->conrelid)));
+			if (con->conrelid != con->confrelid)
+				add_once(&f->also_locks,
+						 relation_name(con->conrelid == relid ?
+									   con->confrelid : con->conrelid));
+			if (cost->new_operators && con->convalidated)
+				cost->scan = true;
+			break;
+		default:
+			/* the index of a key or exclusion depends on the constraint */
+			if (OidIsValid(con->conindid))
+				cost_of_index(cost, con->conindid);
+			break;
+	}
+	ReleaseSysCache(tup);
+}
+
+/* A heap that is written anew takes all its indexes with it. */
+static void
+cost_of_rewrite(StepCost *cost, Relation member)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(member))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_INDEX)
+			add_once(&cost->indexes, relation_name(lfirst_oid(lc)));
+}
+
+/*
+ * Columns of the table's row type, or of an array of it: PostgreSQL refuses
+ * to change a type below stored values. Domains over it are taken for users
+ * without looking further.
+ */
+static void
+row_type_users(Forecast *f, Oid type)
+{
+	Relation	depend;
+	int			i;
+	Oid			types[2];
+
+	types[0] = type;
+	types[1] = OidIsValid(type) ? get_array_type(type) : InvalidOid;
+	depend = table_open(DependRelationId, AccessShareLock);
+	for (i = 0; i < (int) lengthof(types); i++)
+	{
+		ScanKeyData key[2];
+		SysScanDesc scan;
+		HeapTuple	tup;
+
+		if (!OidIsValid(types[i]))
+			continue;
+		ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+					F_OIDEQ, ObjectIdGetDatum(TypeRelationId));
+		ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+					F_OIDEQ, ObjectIdGetDatum(types[i]));
+		scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL,
+								  2, key);
+		while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		{
+			Form_pg_depend dep = (Form_pg_depend) GETSTRUCT(tup);
+			ObjectAddress object;
+
+			if (!(dep->classid == RelationRelationId && dep->objsubid != 0) &&
+				!(dep->classid == TypeRelationId && dep->objid != types[1]))
+				continue;
+			/* columns of views have no values of their own */
+			if (dep->classid == RelationRelationId &&
+				get_rel_relkind(dep->objid) == RELKIND_VIEW)
+				continue;
+			ObjectAddressSubSet(object, dep->classid, dep->objid,
+								dep->objsubid);
+			add_dependent(f, &object, NULL);
+		}
+		systable_endscan(scan);
+	}
+	table_close(depend, AccessShareLock);
+}
+
+/* Publications that carry a member of the tree, however they came to it. */
+static void
+published_by(Forecast *f, Relation member)
+{
+	List	   *pubs;
+	ListCell   *lc;
+
+	if (member->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+		return;
+	pubs = GetRelationPublications(RelationGetRelid(member));
+	pubs = list_concat(pubs,
+					   GetSchemaPublications(RelationGetNamespace(member)));
+	pubs = list_concat(pubs, GetAllTablesPublications());
+	foreach(lc, pubs)
+	{
+		char	   *name = get_publication_name(lfirst_oid(lc), true);
+
+		if (name != NULL)
+			add_once(&f->publications, name);
+	}
+}
+
+/* Main fork of a heap, and of its TOAST table when that is written as well. */
+static int64
+heap_bytes(Relation rel, bool with_toast)
+{
+	int64		bytes = 0;
+
+	if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
+		bytes = (int64) RelationGetNumberOfBlocks(rel) * BLCKSZ;
+	if (with_toast && OidIsValid(rel->rd_rel->reltoastrelid))
+	{
+		Relation	toast = try_relation_open(rel->rd_rel->reltoastrelid,
+											  AccessShareLock);
+
+		if (toast != NULL)
+		{
+			bytes += (int64) RelationGetNumberOfBlocks(toast) * BLCKSZ;
+			relation_close(toast, AccessShareLock);
+		}
+	}
+	return bytes;
+}
+
+/* "name": [texts] */
+static void
+append_list(StringInfo buf, const char *name, const List *texts)
+{
+	ListCell   *lc;
+
+	appendStringInfo(buf, "\"%s\": [", name);
+	foreach(lc, texts)
+	{
+		if (foreach_current_index(lc) > 0)
+			appendStringInfoString(buf, ", ");
+		escape_json(buf, lfirst(lc));
+	}
+	appendStringInfoChar(buf, ']');
+}
+
+/* The documented JSON, in the current context. */
+static void
+forecast_json(Forecast *f, const List *costs, double rows)
+{
+	StringInfoData buf;
+	List	   *lost = NIL;
+	ListCell   *lc;
+
+	foreach(lc, costs)
+	{
+		const StepCost *cost = lfirst(lc);
+
+		/* ALTER COLUMN TYPE removes what ANALYZE knew of the column */
+		if (cost->step->kind == STEP_WIDEN_TYPE)
+			lost = lappend(lost, cost->step->column);
+	}
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "{\"lock\": %s, \"rewrite\": %s, \"scan\": %s, ",
+					 costs == NIL ? "null" : "\"ACCESS EXCLUSIVE\"",
+					 f->rewrite ? "true" : "false",
+					 f->scan ? "true" : "false");
+	append_list(&buf, "indexes", f->indexes);
+	appendStringInfoString(&buf, ", ");
+	append_list(&buf, "dependents", f->dependents);
+	appendStringInfoString(&buf, ", ");
+	append_list(&buf, "publications", f->publications);
+	appendStringInfoString(&buf, ", ");
+	append_list(&buf, "foreign_keys", f->foreign_keys);
+	appendStringInfoString(&buf, ", ");
+	append_list(&buf, "also_locks", f->also_locks);
+	appendStringInfo(&buf, ", \"bytes\": " INT64_FORMAT, f->bytes);
+	if (rows < 0)
+		appendStringInfoString(&buf, ", \"estimated_rows\": null, ");
+	else
+		appendStringInfo(&buf, ", \"estimated_rows\": %.0f, ", rows);
+	append_list(&buf, "statistics_lost", lost);
+	appendStringInfoString(&buf, ", \"steps\": [");
+	foreach(lc, costs)
+	{
+		const StepCost *cost = lfirst(lc);
+
+		appendStringInfo(&buf, "%s{\"kind\": \"%s\", \"column\": ",
+						 foreach_current_index(lc) > 0 ? ", " : "",
+						 plan_step_name(cost->step->kind));
+		escape_json(&buf, cost->step->column);
+		appendStringInfo(&buf, ", \"rewrite\": %s, \"scan\": %s, ",
+						 cost->rewrite ? "true" : "false",
+						 cost->scan ? "true" : "false");
+		append_list(&buf, "indexes", cost->indexes);
+		appendStringInfoString(&buf, ", \"why\": ");
+		escape_json(&buf, cost->why);
+		appendStringInfoChar(&buf, '}');
+	}
+	appendStringInfoString(&buf, "]}");
+	f->json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+												 CStringGetDatum(buf.data)));
+}

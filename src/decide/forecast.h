@@ -1,0 +1,38 @@
+/*
+ * forecast.h
+ *	  What would this plan cost on this very table? From its catalog.
+ *
+ * JSON: {"lock": "ACCESS EXCLUSIVE", "rewrite": bool, "scan": bool,
+ *        "indexes": [names rebuilt], "dependents": ["view public.v", ...],
+ *        "publications": [...], "foreign_keys": ["fk on public.child", ...],
+ *        "also_locks": ["public.child", ...], "bytes": n,
+ *        "estimated_rows": n or null, "statistics_lost": [columns],
+ *        "steps": [{"kind","column","rewrite","scan","indexes","why"}]}
+ * Rests on the measured table of ALTER TABLE's costs (see docs/SAFETY.md).
+ */
+#ifndef SELFHEAL_FORECAST_H
+#define SELFHEAL_FORECAST_H
+
+#include "postgres.h"
+
+#include "decide/vet.h"
+
+typedef struct Forecast
+{
+	bool		rewrite;
+	bool		scan;
+	List	   *indexes;		/* char *, rebuilt */
+	List	   *dependents;		/* char *, would be refused by PostgreSQL */
+	List	   *publications;	/* char * */
+	List	   *foreign_keys;	/* char *, made anew, and checked again when
+								 * the type itself changes */
+	List	   *also_locks;		/* char *, other tables that are locked */
+	int64		bytes;			/* of the heap that is rewritten or scanned */
+	bool		drops_not_null;
+	bool		reads_otherwise;	/* stored values print with more digits */
+	Jsonb	   *json;
+} Forecast;
+
+extern Forecast *forecast_plan(const VettedPlan *plan);
+
+#endif							/* SELFHEAL_FORECAST_H */

@@ -1,0 +1,504 @@
+/*
+ * plan.c
+ *	  A plan's steps and their two other forms, SQL and jsonb.
+ *
+ * The steps are the plan. SQL is rendered from them here and nowhere else:
+ * names through quote_identifier, types from their oids, so that no text that
+ * somebody proposed can reach the executor. One plan is one ALTER TABLE, for
+ * the lock is then taken once and the table is rewritten at most once.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "decide/lattice.h"
+#include "decide/plan.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+static const char *const step_names[] = {
+	[STEP_ADD_COLUMN] = "add_column",
+	[STEP_WIDEN_TYPE] = "widen_type",
+	[STEP_DROP_NOT_NULL] = "drop_not_null",
+};
+
+static HealPlan *plan_of_container(Oid relid, JsonbContainer *root,
+								   bool check_name);
+static PlanStep *step_of_container(JsonbContainer *object, const char *path);
+
+/* A step in the current context; column is copied. */
+PlanStep *
+plan_step(StepKind kind, const char *column, Oid type, int32 typmod)
+{
+	PlanStep   *step = palloc0(sizeof(PlanStep));
+
+	step->kind = kind;
+	step->column = pstrdup(column);
+	step->type = (kind == STEP_DROP_NOT_NULL) ? InvalidOid : type;
+	step->typmod = (kind == STEP_DROP_NOT_NULL) ? -1 : typmod;
+	return step;
+}
+
+/* The word of a kind, as in the JSON. */
+const char *
+plan_step_name(StepKind kind)
+{
+	return step_names[kind];
+}
+
+/* "schema.table", quoted, in the current context; NULL when it is gone. */
+char *
+plan_relation_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *nsp = (name == NULL) ? NULL :
+		get_namespace_name(get_rel_namespace(relid));
+
+	if (nsp == NULL)
+		return NULL;
+	return quote_qualified_identifier(nsp, name);
+}
+
+/* A type as SQL that means the same under every search_path. */
+char *
+plan_type_sql(Oid type, int32 typmod)
+{
+	return format_type_extended(type, typmod,
+								FORMAT_TYPE_TYPEMOD_GIVEN |
+								FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/* A collation as SQL; elog when it is gone, which a lock excludes. */
+char *
+plan_collation_sql(Oid collation)
+{
+	HeapTuple	tup = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Form_pg_collation form;
+	char	   *result;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tup);
+	result = quote_qualified_identifier(get_namespace_name(form->collnamespace),
+										NameStr(form->collname));
+	ReleaseSysCache(tup);
+	return result;
+}
+
+/*
+ * "TYPE x" of a column of target. ALTER COLUMN TYPE without COLLATE would set
+ * the type's default collation, silently sort otherwise and rebuild indexes;
+ * a collation of the column's own is therefore said again.
+ */
+static void
+append_type(StringInfo buf, Oid target, const char *column, Oid type,
+			int32 typmod)
+{
+	HeapTuple	tup = SearchSysCacheAttName(target, column);
+	Oid			collation = InvalidOid;
+
+	if (HeapTupleIsValid(tup))
+	{
+		collation = ((Form_pg_attribute) GETSTRUCT(tup))->attcollation;
+		ReleaseSysCache(tup);
+	}
+	appendStringInfo(buf, "TYPE %s", plan_type_sql(type, typmod));
+	if (OidIsValid(collation) && OidIsValid(get_typcollation(type)) &&
+		collation != get_typcollation(type))
+		appendStringInfo(buf, " COLLATE %s", plan_collation_sql(collation));
+}
+
+/*
+ * One ALTER TABLE with all steps on target, in the current context; NULL
+ * without steps. Raises 42P01 when target is gone.
+ */
+char *
+plan_sql(const HealPlan *plan, Oid target)
+{
+	StringInfoData buf;
+	char	   *name;
+	ListCell   *lc;
+
+	if (plan->steps == NIL)
+		return NULL;
+	name = plan_relation_name(target);
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", target)));
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "ALTER TABLE %s", name);
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		const char *column = quote_identifier(step->column);
+
+		appendStringInfoString(&buf, lc == list_head(plan->steps) ? " " : ", ");
+		switch (step->kind)
+		{
+			case STEP_ADD_COLUMN:
+				appendStringInfo(&buf, "ADD COLUMN %s %s", column,
+								 plan_type_sql(step->type, step->typmod));
+				break;
+			case STEP_WIDEN_TYPE:
+				appendStringInfo(&buf, "ALTER COLUMN %s ", column);
+				append_type(&buf, target, step->column, step->type,
+							step->typmod);
+				break;
+			case STEP_DROP_NOT_NULL:
+				appendStringInfo(&buf, "ALTER COLUMN %s DROP NOT NULL",
+								 column);
+				break;
+		}
+	}
+	return buf.data;
+}
+
+/* What going back to the old type would do to values stored since. */
+static const char *
+narrowing_loss(Oid old_type, Oid new_type)
+{
+	if (old_type == FLOAT4OID)
+		return "rounds values to six digits";
+	if (new_type == NUMERICOID)
+		return "rounds values that have more digits after the point, and "
+			"fails while a value has more before it";
+	if (new_type == VARCHAROID || new_type == TEXTOID)
+		return "fails while a value is longer";
+	if (new_type == INT4OID || new_type == INT8OID)
+		return "fails while a value is out of the old range";
+	return "rounds values that have more digits";
+}
+
+/*
+ * The opposite statement, last step first, with a comment line for each loss.
+ * It is a record for people: nothing here runs it. In the current context;
+ * NULL without steps. Reads the columns as they are before the plan.
+ */
+char *
+plan_inverse(const HealPlan *plan)
+{
+	StringInfoData notes;
+	StringInfoData body;
+	char	   *name = plan_relation_name(plan->relid);
+	int			i;
+
+	if (plan->steps == NIL || name == NULL)
+		return NULL;
+
+	initStringInfo(&notes);
+	initStringInfo(&body);
+	for (i = list_length(plan->steps) - 1; i >= 0; i--)
+	{
+		const PlanStep *step = list_nth(plan->steps, i);
+		const char *column = quote_identifier(step->column);
+		HeapTuple	tup;
+		Form_pg_attribute att;
+
+		/* a name may hold a newline, and a comment ends there */
+		const char *shown = (strpbrk(step->column, "\r\n") != NULL) ?
+			"the column" : column;
+
+		if (body.len > 0)
+			appendStringInfoString(&body, ", ");
+		switch (step->kind)
+		{
+			case STEP_ADD_COLUMN:
+				appendStringInfo(&notes,
+								 "-- %s: the values stored in it are lost\n",
+								 shown);
+				appendStringInfo(&body, "DROP COLUMN %s", column);
+				break;
+			case STEP_WIDEN_TYPE:
+				tup = SearchSysCacheAttName(plan->relid, step->column);
+				if (!HeapTupleIsValid(tup))
+					elog(ERROR, "column \"%s\" of relation %u is gone",
+						 step->column, plan->relid);
+				att = (Form_pg_attribute) GETSTRUCT(tup);
+				appendStringInfo(&notes, "-- %s: %s\n", shown,
+								 narrowing_loss(att->atttypid, step->type));
+				appendStringInfo(&body, "ALTER COLUMN %s ", column);
+				append_type(&body, plan->relid, step->column, att->atttypid,
+							att->atttypmod);
+				ReleaseSysCache(tup);
+				break;
+			case STEP_DROP_NOT_NULL:
+				appendStringInfo(&notes,
+								 "-- %s: fails while a value is null\n",
+								 shown);
+				appendStringInfo(&body, "ALTER COLUMN %s SET NOT NULL",
+								 column);
+				break;
+		}
+	}
+	return psprintf("%sALTER TABLE %s %s", notes.data, name, body.data);
+}
+
+/* The documented JSON of a plan, in the current context. */
+Jsonb *
+plan_to_jsonb(const HealPlan *plan)
+{
+	StringInfoData buf;
+	char	   *name = plan_relation_name(plan->relid);
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	if (name != NULL)
+	{
+		appendStringInfoString(&buf, "\"relation\": ");
+		escape_json(&buf, name);
+		appendStringInfoString(&buf, ", ");
+	}
+	appendStringInfoString(&buf, "\"steps\": [");
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+
+		if (lc != list_head(plan->steps))
+			appendStringInfoString(&buf, ", ");
+		appendStringInfo(&buf, "{\"kind\": \"%s\", \"column\": ",
+						 plan_step_name(step->kind));
+		escape_json(&buf, step->column);
+		if (step->kind != STEP_DROP_NOT_NULL)
+		{
+			appendStringInfoString(&buf, ", \"type\": ");
+			escape_json(&buf, lattice_name(step->type, step->typmod));
+		}
+		appendStringInfoChar(&buf, '}');
+	}
+	appendStringInfoString(&buf, "]}");
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(buf.data)));
+}
+
+/* Set a reason, formatted in the current context; always false. */
+bool
+plan_refuse(char **reason, const char *fmt,...)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&buf, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&buf, needed);
+	}
+	*reason = buf.data;
+	return false;
+}
+
+/* One message for everything that is wrong with a plan's JSON. */
+static void
+bad_plan(const char *path, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid plan at %s: %s", path, what),
+			 errhint("A plan is {\"relation\": \"schema.table\", \"steps\": "
+					 "[{\"kind\": \"add_column\", \"column\": \"x\", "
+					 "\"type\": \"text\"}, ...]}.")));
+}
+
+/* The string of a JSON value, or the complaint that it is none. */
+static char *
+json_string(const JsonbValue *v, const char *path)
+{
+	if (v->type != jbvString)
+		bad_plan(path, "must be a string");
+	return pnstrdup(v->val.string.val, v->val.string.len);
+}
+
+/*
+ * Read a plan. Strict: an unknown key is an error, since a proposal that says
+ * more than we understand must not be taken for less. Result in the current
+ * context.
+ */
+HealPlan *
+plan_from_jsonb(Oid relid, const Jsonb *json)
+{
+	return plan_of_container(relid, &unconstify(Jsonb *, json)->root, true);
+}
+
+/*
+ * Read a plan that we stored. Its relid tells which table it is about; the
+ * name in it may be the one from before a RENAME.
+ */
+HealPlan *
+plan_from_stored(Oid relid, const Jsonb *json)
+{
+	return plan_of_container(relid, &unconstify(Jsonb *, json)->root, false);
+}
+
+/* The object, or its array of steps alone. */
+static HealPlan *
+plan_of_container(Oid relid, JsonbContainer *root, bool check_name)
+{
+	HealPlan   *plan = palloc0(sizeof(HealPlan));
+	bool		bare = JsonContainerIsArray(root);
+	JsonbContainer *steps = bare ? root : NULL;
+	const char *base = bare ? "$" : "$.steps";
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	   *key = NULL;
+	int			n = 0;
+
+	if (JsonContainerIsScalar(root))
+		bad_plan("$", "must be an object");
+	plan->relid = relid;
+	if (!bare)
+	{
+		it = JsonbIteratorInit(root);
+		(void) JsonbIteratorNext(&it, &v, false);
+		while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+		{
+			if (token == WJB_KEY)
+				key = json_string(&v, "$");
+			if (token != WJB_VALUE)
+				continue;
+			if (strcmp(key, "relation") == 0)
+			{
+				char	   *given = json_string(&v, "$.relation");
+				char	   *name = plan_relation_name(relid);
+
+				if (check_name && (name == NULL || strcmp(given, name) != 0))
+					bad_plan("$.relation",
+							 psprintf("\"%s\" is not %s", given,
+									  name ? name : "a table any more"));
+			}
+			else if (strcmp(key, "steps") == 0)
+			{
+				if (v.type != jbvBinary ||
+					!JsonContainerIsArray(v.val.binary.data))
+					bad_plan("$.steps", "must be an array");
+				steps = v.val.binary.data;
+			}
+			else
+				bad_plan(psprintf("$.%s", key), "unknown key");
+		}
+	}
+	if (steps == NULL)
+		bad_plan("$.steps", "is missing");
+
+	it = JsonbIteratorInit(steps);
+	(void) JsonbIteratorNext(&it, &v, false);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		char	   *path;
+
+		if (token != WJB_ELEM)
+			continue;
+		path = psprintf("%s[%d]", base, n++);
+		if (v.type != jbvBinary || !JsonContainerIsObject(v.val.binary.data))
+			bad_plan(path, "must be an object");
+		plan->steps = lappend(plan->steps,
+							  step_of_container(v.val.binary.data, path));
+	}
+	return plan;
+}
+
+/* Resolving a type's text, for the guard below. */
+static void
+parse_type(const char *text, const char *path, Oid *type, int32 *typmod)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	/*
+	 * The parser and the type lookup change nothing that an abort would have
+	 * to undo, so their error may be caught here and raised again with the
+	 * path and with the class that every wrong plan has. Only what the text
+	 * itself did wrong is taken: a cancel goes on as it is.
+	 */
+	PG_TRY();
+	{
+		lattice_parse(text, type, typmod);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+		int			category;
+
+		MemoryContextSwitchTo(caller);
+		edata = CopyErrorData();
+		category = ERRCODE_TO_CATEGORY(edata->sqlerrcode);
+		if (category != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
+			category != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		bad_plan(path, edata->message);
+	}
+	PG_END_TRY();
+}
+
+/* One step object. */
+static PlanStep *
+step_of_container(JsonbContainer *object, const char *path)
+{
+	JsonbIterator *it = JsonbIteratorInit(object);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	   *key = NULL;
+	char	   *kind = NULL;
+	char	   *column = NULL;
+	char	   *type = NULL;
+	Oid			typid = InvalidOid;
+	int32		typmod = -1;
+	int			i;
+
+	(void) JsonbIteratorNext(&it, &v, false);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		char	   *at;
+
+		if (token == WJB_KEY)
+			key = json_string(&v, path);
+		if (token != WJB_VALUE)
+			continue;
+		at = psprintf("%s.%s", path, key);
+		if (strcmp(key, "kind") == 0)
+			kind = json_string(&v, at);
+		else if (strcmp(key, "column") == 0)
+			column = json_string(&v, at);
+		else if (strcmp(key, "type") == 0)
+			type = json_string(&v, at);
+		else
+			bad_plan(at, "unknown key");
+	}
+
+	if (kind == NULL)
+		bad_plan(path, "\"kind\" is missing");
+	if (column == NULL)
+		bad_plan(path, "\"column\" is missing");
+	for (i = 0; i < (int) lengthof(step_names); i++)
+		if (strcmp(kind, step_names[i]) == 0)
+			break;
+	if (i == (int) lengthof(step_names))
+		bad_plan(psprintf("%s.kind", path),
+				 psprintf("\"%s\" is not a kind of step", kind));
+	if (i == STEP_DROP_NOT_NULL)
+	{
+		if (type != NULL)
+			bad_plan(psprintf("%s.type", path), "unknown key");
+	}
+	else
+	{
+		if (type == NULL)
+			bad_plan(path, "\"type\" is missing");
+		parse_type(type, psprintf("%s.type", path), &typid, &typmod);
+	}
+	return plan_step((StepKind) i, column, typid, typmod);
+}

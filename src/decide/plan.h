@@ -1,0 +1,83 @@
+/*
+ * plan.h
+ *	  A plan: typed steps on one table. SQL is what we render from it.
+ *
+ * Whoever proposes gives SQL or JSON; both become a HealPlan, and what runs is
+ * deparsed from its steps: a string from outside is never executed.
+ *
+ * JSON: {"relation": "schema.table", "steps": [
+ *   {"kind": "add_column",    "column": "x", "type": "text"},
+ *   {"kind": "widen_type",    "column": "x", "type": "character varying(64)"},
+ *   {"kind": "drop_not_null", "column": "x"}]}
+ */
+#ifndef SELFHEAL_PLAN_H
+#define SELFHEAL_PLAN_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+typedef enum StepKind
+{
+	STEP_ADD_COLUMN,
+	STEP_WIDEN_TYPE,
+	STEP_DROP_NOT_NULL
+} StepKind;
+
+typedef struct PlanStep
+{
+	StepKind	kind;
+	char	   *column;
+	Oid			type;			/* add_column, widen_type */
+	int32		typmod;
+} PlanStep;
+
+typedef struct HealPlan
+{
+	Oid			relid;
+	List	   *steps;			/* PlanStep *; NIL = the table fits, replay */
+} HealPlan;
+
+extern PlanStep *plan_step(StepKind kind, const char *column, Oid type, int32 typmod);
+extern const char *plan_step_name(StepKind kind);
+
+/* "schema.table" with both names quoted where they need it; NULL when the
+ * relation is gone. */
+extern char *plan_relation_name(Oid relid);
+
+/* A type or collation as SQL that means the same under every search_path. */
+extern char *plan_type_sql(Oid type, int32 typmod);
+extern char *plan_collation_sql(Oid collation);
+
+/* One ALTER TABLE with all steps, on relid (the plan's own, or a clone).
+ * NULL when there are no steps. Every name quoted and qualified. */
+extern char *plan_sql(const HealPlan *plan, Oid target);
+
+/* What would undo it, as text for the record; a comment line where it cannot
+ * be undone without loss. Must be asked before the plan is applied. */
+extern char *plan_inverse(const HealPlan *plan);
+
+extern Jsonb *plan_to_jsonb(const HealPlan *plan);
+/*
+ * Takes the object above or its array of steps alone; "relation" must be the
+ * name of relid when it is given. Raises 22023 with the path of what is
+ * wrong. Does not vet.
+ */
+extern HealPlan *plan_from_jsonb(Oid relid, const Jsonb *json);
+/* The same for what plan_to_jsonb gave and we stored: a table that was
+ * renamed since is still the one that relid says. */
+extern HealPlan *plan_from_stored(Oid relid, const Jsonb *json);
+
+/* Set a reason (current context) and say no: the one way to refuse. */
+extern bool plan_refuse(char **reason, const char *fmt,...)
+			pg_attribute_printf(2, 3);
+
+/* sha256 (hex) over a canonical text of the table's columns, constraints and
+ * index definitions: changes when anything does that a plan rests on. */
+extern char *plan_schema_hash(Oid relid);
+
+/* sha256 (hex) over steps, schema hash and policy: what an approval binds. */
+extern char *plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy);
+
+#endif							/* SELFHEAL_PLAN_H */

@@ -1,0 +1,66 @@
+-- decide/plan: plans, what was decided about them, and what waits for approval
+
+CREATE SEQUENCE selfheal.plan_id_seq;
+COMMENT ON SEQUENCE selfheal.plan_id_seq IS
+	'Numbers of plans.';
+
+CREATE TABLE selfheal.plan (
+	id bigint PRIMARY KEY DEFAULT nextval('selfheal.plan_id_seq'),
+	relid regclass,
+	schema_name text,
+	table_name text,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	incidents bigint[] NOT NULL DEFAULT '{}',
+	steps jsonb NOT NULL,
+	sql text,
+	inverse text,
+	state text NOT NULL CHECK (state IN ('planned', 'awaiting_approval', 'approved', 'applied',
+										 'rejected', 'refused', 'failed', 'superseded')),
+	verdict text NOT NULL CHECK (verdict IN ('auto', 'review', 'refuse')),
+	reason text,
+	policy text,
+	hash text NOT NULL,
+	schema_hash text NOT NULL,
+	options jsonb,
+	explanation text,
+	playbook text,
+	forecast jsonb,
+	dry_run jsonb,
+	proposed_by text NOT NULL,
+	why text,
+	decided_by text,
+	decided_at timestamptz,
+	applied_at timestamptz,
+	next_try timestamptz
+);
+ALTER SEQUENCE selfheal.plan_id_seq OWNED BY selfheal.plan.id;
+CREATE INDEX plan_waiting ON selfheal.plan (relid)
+	WHERE state IN ('awaiting_approval', 'approved');
+
+COMMENT ON TABLE selfheal.plan IS
+	'Changes of tables that were planned or proposed: one row, one ALTER TABLE. What runs is rendered from steps; sql is for people.';
+COMMENT ON COLUMN selfheal.plan.relid IS 'The table. It may be gone: schema_name and table_name stay.';
+COMMENT ON COLUMN selfheal.plan.incidents IS 'Incidents whose rows fit once the plan is applied.';
+COMMENT ON COLUMN selfheal.plan.steps IS
+	'The plan itself: {"relation", "steps": [{"kind": "add_column" | "widen_type" | "drop_not_null", "column", "type"}]}.';
+COMMENT ON COLUMN selfheal.plan.sql IS 'The statement as it would run or has run; null when the table fits already and rows are only put in.';
+COMMENT ON COLUMN selfheal.plan.inverse IS 'What would undo it, for a person to read first: comments say what would be lost.';
+COMMENT ON COLUMN selfheal.plan.state IS
+	'planned -> applied, failed, refused, superseded; planned -> awaiting_approval -> approved -> applied, or rejected.';
+COMMENT ON COLUMN selfheal.plan.verdict IS 'auto: runs by itself. review: waits for approve(). refuse: never runs.';
+COMMENT ON COLUMN selfheal.plan.reason IS 'Why that verdict, or why the plan ended as it did.';
+COMMENT ON COLUMN selfheal.plan.policy IS 'Name of the rule that gave the verdict; docs/SAFETY.md lists them.';
+COMMENT ON COLUMN selfheal.plan.hash IS 'sha256 over steps, schema hash and policy: what an approval binds.';
+COMMENT ON COLUMN selfheal.plan.schema_hash IS 'sha256 over the table''s definition when it was planned; another definition, another plan.';
+COMMENT ON COLUMN selfheal.plan.options IS 'What was considered: [{"option", "taken", "why"}].';
+COMMENT ON COLUMN selfheal.plan.playbook IS 'Playbooks that gave the steps; null for a proposal.';
+COMMENT ON COLUMN selfheal.plan.forecast IS 'Cost on this table: lock, rewrite, scan, indexes, dependents, publications, foreign keys, bytes.';
+COMMENT ON COLUMN selfheal.plan.dry_run IS 'Result of the trial on a clone.';
+COMMENT ON COLUMN selfheal.plan.proposed_by IS 'selfheal, or the role that called propose().';
+COMMENT ON COLUMN selfheal.plan.why IS 'The proposer''s words.';
+COMMENT ON COLUMN selfheal.plan.decided_by IS 'Role that approved or rejected.';
+COMMENT ON COLUMN selfheal.plan.next_try IS 'An approved plan that missed its lock is not tried before this time.';
+COMMENT ON INDEX selfheal.plan_waiting IS 'Plans that wait for a person or for the worker.';
+
+SELECT pg_catalog.pg_extension_config_dump('selfheal.plan', '');
+SELECT pg_catalog.pg_extension_config_dump('selfheal.plan_id_seq', '');

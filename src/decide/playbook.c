@@ -1,0 +1,594 @@
+/*
+ * playbook.c
+ *	  What we know by heart: from findings to steps.
+ *
+ * The table below is the documentation: which class of misfit has a playbook,
+ * and which has none and why. A builder is given all that was learnt about a
+ * column, not one finding alone, so that a column which is too small in two
+ * ways is changed once, to the type that ends both.
+ *
+ * A step is the smallest that makes every value fit; "smallest" counts what
+ * the next value would cost as well, hence the ladder for varchar and bigint
+ * for a new key. What a builder did not choose it says, with the reason: a
+ * person who reads the audit should not have to guess.
+ */
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "catalog/heap.h"
+#include "catalog/pg_type.h"
+#include "decide/lattice.h"
+#include "decide/playbook.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+
+/* Digits that a double precision always gives back as they were written. */
+#define FLOAT8_SAFE_DIGITS 15
+
+/* A builder: fills step, explanation and options, or leaves the step NULL. */
+typedef void (*Builder) (Remedy *r, const Evidence *e);
+
+static void add_column(Remedy *r, const Evidence *e);
+static void widen_type(Remedy *r, const Evidence *e);
+static void drop_not_null(Remedy *r, const Evidence *e);
+
+/*
+ * class, playbook, builder; or class and the reason why there is none. A
+ * class that is not listed has the reason of the last row.
+ */
+static const struct
+{
+	FitClass	class;
+	const char *name;
+	Builder		build;
+	const char *reason;
+}			playbooks[] =
+{
+	{FIT_UNKNOWN_KEY, "add_column", add_column, NULL},
+	{FIT_TOO_LONG, "widen_type", widen_type, NULL},
+	{FIT_OUT_OF_RANGE, "widen_type", widen_type, NULL},
+	{FIT_PRECISION, "widen_type", widen_type, NULL},
+	{FIT_SCALE, "widen_type", widen_type, NULL},
+	{FIT_FRACTION, "widen_type", widen_type, NULL},
+	{FIT_INEXACT, "widen_type", widen_type, NULL},
+	{FIT_NULL_VALUE, "drop_not_null", drop_not_null, NULL},
+	{FIT_MISSING_KEY, "drop_not_null", drop_not_null, NULL},
+	{FIT_ENUM_LABEL, NULL, NULL,
+	"a label cannot be taken away from an enum again, so none is added here"},
+	{FIT_WRONG_TYPE, NULL, NULL,
+	"a bad value changes no table: it is of another type than its column"},
+	{FIT_BAD_VALUE, NULL, NULL,
+	"a bad value changes no table: no type of this family could hold it"},
+	{FIT_TOO_WIDE, NULL, NULL,
+	"a bad value changes no table: it is wider than selfheal.max_width"},
+	{FIT_GENERATED, NULL, NULL,
+	"the database computes this column, and a load cannot set it"},
+	{FIT_KEY_TOO_LONG, NULL, NULL,
+	"no column can have a name of more than 63 bytes"},
+	{FIT_BAD_KEY, NULL, NULL,
+	"no column can have an empty name"},
+	{FIT_UNIQUE, NULL, NULL,
+	"a constraint is a rule of the business: no step weakens one"},
+	{FIT_FOREIGN_KEY, NULL, NULL,
+	"the row it refers to is missing: no step weakens a foreign key"},
+	{FIT_CHECK, NULL, NULL,
+	"a constraint is a rule of the business: no step weakens one"},
+	{FIT_EXCLUSION, NULL, NULL,
+	"a constraint is a rule of the business: no step weakens one"},
+	{FIT_PARTITION, NULL, NULL,
+	"no partition takes the row, and no built-in playbook makes one"},
+	{FIT_PERMISSION, NULL, NULL,
+	"the loading role lacks a privilege: nothing here grants one"},
+	{FIT_TRIGGER, NULL, NULL,
+	"the table's own code refused the row: that is its owner's word"},
+	{FIT_RETRY, NULL, NULL,
+	"nothing is wrong with the table: the row is tried again"},
+	{FIT_OTHER, NULL, NULL,
+	"no playbook knows this: the row is held and the table stays as it is"},
+};
+
+/* Sizes of varchar that we give; above the last there is text. */
+static const int ladder[] = {32, 64, 128, 256, 512, 1024, 2048, 4096};
+
+/* Note one option; texts are kept, so they live as long as the remedy. */
+static void
+option(Remedy *r, bool taken, const char *what, const char *why)
+{
+	PlaybookOption *o = palloc(sizeof(PlaybookOption));
+
+	o->option = psprintf("%s: %s", r->finding->column, what);
+	o->taken = taken;
+	o->why = pstrdup(why);
+	r->options = lappend(r->options, o);
+}
+
+/* "1 row brings" or "12 rows bring" */
+static char *
+rows_bring(const Finding *f)
+{
+	return f->rows == 1 ? pstrdup("1 row brings") :
+		psprintf(INT64_FORMAT " rows bring", f->rows);
+}
+
+/* A misfit of the column's type? These share one step. */
+static bool
+is_about_type(FitClass class)
+{
+	return class == FIT_TOO_LONG || class == FIT_OUT_OF_RANGE ||
+		class == FIT_PRECISION || class == FIT_SCALE ||
+		class == FIT_FRACTION || class == FIT_INEXACT;
+}
+
+/* Two findings that one step ends. */
+static bool
+same_subject(const Finding *a, const Finding *b)
+{
+	if (a->column == NULL || b->column == NULL ||
+		strcmp(a->column, b->column) != 0)
+		return false;
+	if (is_about_type(a->class))
+		return is_about_type(b->class);
+	if (a->class == FIT_NULL_VALUE || a->class == FIT_MISSING_KEY)
+		return b->class == FIT_NULL_VALUE || b->class == FIT_MISSING_KEY;
+	return a->class == b->class;
+}
+
+/* What is known of all values that share a step with this finding. */
+static Evidence
+merged_evidence(const Diagnosis *d, const Finding *f)
+{
+	Evidence	sum = f->evidence;
+	ListCell   *lc;
+
+	foreach(lc, d->findings)
+	{
+		const Finding *other = lfirst(lc);
+		const Evidence *e = &other->evidence;
+		int			i;
+
+		if (other == f || !same_subject(f, other))
+			continue;
+		for (i = 0; i < (int) lengthof(sum.kinds); i++)
+			sum.kinds[i] += e->kinds[i];
+		sum.values += e->values;
+		sum.nulls += e->nulls;
+		sum.words += e->words;
+		sum.dates += e->dates;
+		sum.timestamps += e->timestamps;
+		sum.uuids += e->uuids;
+		sum.beyond_bigint += e->beyond_bigint;
+		sum.fractions += e->fractions;
+		sum.max_chars = Max(sum.max_chars, e->max_chars);
+		sum.max_int_digits = Max(sum.max_int_digits, e->max_int_digits);
+		sum.max_frac_digits = Max(sum.max_frac_digits, e->max_frac_digits);
+		sum.fits_int2 &= e->fits_int2;
+		sum.fits_int4 &= e->fits_int4;
+	}
+	return sum;
+}
+
+/*
+ * Numbers that came as strings are not counted digit by digit. Where all of
+ * them did, only a type without limits is known to hold them.
+ */
+static bool
+digits_known(const Evidence *e)
+{
+	return e->kinds[JSON_STRING] == 0 ||
+		e->max_int_digits > 0 || e->max_frac_digits > 0;
+}
+
+/*
+ * A new key becomes a nullable column of the type that all its values prove.
+ */
+static void
+add_column(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	Oid			type = infer_type(e);
+	char	   *name;
+
+	if (SystemAttributeByName(f->column) != NULL)
+	{
+		r->explanation = psprintf("PostgreSQL keeps the name %s for itself: no "
+								  "column can have it.",
+								  quote_identifier(f->column));
+		return;
+	}
+	if (!OidIsValid(type))
+	{
+		r->replay_only = true;
+		r->explanation = psprintf("The new key %s was always null, which tells "
+								  "no type and needs no column.",
+								  quote_identifier(f->column));
+		option(r, true, "no column", "only nulls were seen");
+		return;
+	}
+
+	name = lattice_name(type, -1);
+	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, -1);
+	r->explanation = psprintf("%s the new key %s; all " INT64_FORMAT
+							  " values seen fit %s.",
+							  rows_bring(f), quote_identifier(f->column),
+							  e->values, name);
+	option(r, true, psprintf("new column of type %s", name),
+		   "the smallest type that every value seen proves and the next one "
+		   "will not outgrow");
+	switch (type)
+	{
+		case TEXTOID:
+			option(r, false, "varchar(n)",
+				   "a guessed limit is the next failure");
+			break;
+		case INT8OID:
+			option(r, false, "integer",
+				   "it may be outgrown, and to widen it rewrites the table");
+			break;
+		case NUMERICOID:
+			option(r, false, "double precision",
+				   "it does not keep every digit");
+			break;
+		case JSONBOID:
+			option(r, false, "a table of its own",
+				   "what the parts mean is for a person to say");
+			break;
+		default:
+			option(r, false, "text", "every value proves more than that");
+			break;
+	}
+	option(r, false, "leave the key out", "its values would be lost");
+	option(r, false, "NOT NULL or a default",
+		   "rows that are stored already never had a value");
+}
+
+/* The step of a column whose values are too big for its type. */
+static void
+take_type(Remedy *r, Oid type, int32 typmod, const char *why)
+{
+	const Finding *f = r->finding;
+
+	r->step = plan_step(STEP_WIDEN_TYPE, f->column, type, typmod);
+	r->explanation = psprintf("%s values that %s of type %s cannot hold (%s): "
+							  "%s, %s.",
+							  rows_bring(f), quote_identifier(f->column),
+							  lattice_name(f->target->type, f->target->typmod),
+							  fit_class_name(f->class),
+							  lattice_name(type, typmod), why);
+	option(r, true, lattice_name(type, typmod), why);
+}
+
+/* No step; a person is needed. */
+static void
+no_step(Remedy *r, const char *why)
+{
+	r->explanation = psprintf("%s values that %s of type %s cannot hold (%s), "
+							  "and no playbook widens it: %s.",
+							  rows_bring(r->finding),
+							  quote_identifier(r->finding->column),
+							  lattice_name(r->finding->target->type,
+										   r->finding->target->typmod),
+							  fit_class_name(r->finding->class), why);
+}
+
+/* varchar(n): the next rung of the ladder that holds the longest value. */
+static void
+widen_varchar(Remedy *r, const Evidence *e)
+{
+	int			n = r->finding->target->typmod - (int) VARHDRSZ;
+	int			need = e->max_chars;
+	int			i;
+
+	if (need <= n)
+	{
+		no_step(r, "its length was not seen");
+		return;
+	}
+	if (need > guc_max_width)
+	{
+		no_step(r, psprintf("%d characters are more than selfheal.max_width",
+							need));
+		return;
+	}
+	for (i = 0; i < (int) lengthof(ladder); i++)
+		if (ladder[i] >= need)
+			break;
+	if (i < (int) lengthof(ladder))
+	{
+		take_type(r, VARCHAROID, ladder[i] + VARHDRSZ,
+				  psprintf("the first rung of the ladder with room for %d "
+						   "characters", need));
+		if (ladder[i] != need)
+			option(r, false, psprintf("varchar(%d)", need),
+				   "too tight: the next value may be a little longer");
+		option(r, false, "text", "the team's limit would be gone altogether");
+	}
+	else
+	{
+		take_type(r, TEXTOID, -1,
+				  psprintf("since %d characters are beyond the ladder", need));
+		option(r, false, psprintf("varchar(%d)", need),
+			   "a limit of this size protects nothing");
+	}
+	option(r, false, "cut the value", "never: what was sent would be lost");
+}
+
+/* An integer type: the next one up that holds what was seen. */
+static void
+widen_integer(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+
+	if (e->fractions > 0 || !digits_known(e))
+	{
+		take_type(r, NUMERICOID, -1, e->fractions > 0 ?
+				  "since values have a fraction" :
+				  "since numbers came as strings, of any size");
+		option(r, false, "numeric(p,s)",
+			   "the digits of the next fraction are not known");
+		option(r, false, "double precision", "it does not keep every digit");
+		option(r, false, "round", "never: what was sent would be lost");
+	}
+	else if (e->beyond_bigint > 0)
+	{
+		take_type(r, NUMERICOID, -1, "since values are beyond bigint");
+		option(r, false, "double precision", "it does not keep every digit");
+	}
+	else if (col->tclass == TYPE_INT2 && e->fits_int4)
+	{
+		take_type(r, INT4OID, -1, "the next type up, which holds them all");
+		option(r, false, "bigint", "nothing seen needs it");
+	}
+	else if (col->tclass != TYPE_INT8)
+	{
+		take_type(r, INT8OID, -1, "the next type up that holds them all");
+		option(r, false, "numeric", "nothing seen needs it");
+	}
+	else
+	{
+		/* a value that bigint holds did not fit bigint: written 1e3 or so */
+		take_type(r, NUMERICOID, -1, "which takes them as they were written");
+	}
+}
+
+/* numeric(p,s): as many digits more as were seen, on neither side fewer. */
+static void
+widen_numeric(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+	int			precision;
+	int			scale;
+	int			digits;
+	int			fraction;
+
+	if (!lattice_numeric(col->typmod, &precision, &scale))
+	{
+		no_step(r, "numeric has no limit that could be raised");
+		return;
+	}
+	if (!digits_known(e))
+	{
+		take_type(r, NUMERICOID, -1,
+				  "since numbers came as strings, of any size");
+		return;
+	}
+	digits = Max(precision - scale, e->max_int_digits);
+	fraction = Max(scale, e->max_frac_digits);
+	if (digits + fraction > NUMERIC_MAX_PRECISION)
+	{
+		take_type(r, NUMERICOID, -1,
+				  "since more digits are needed than a limit can say");
+		return;
+	}
+	if (digits == precision - scale && fraction == scale)
+	{
+		no_step(r, "no number of digits would hold them (infinity?)");
+		return;
+	}
+	take_type(r, NUMERICOID, lattice_numeric_typmod(digits + fraction, fraction),
+			  psprintf("with %d digits before and %d after the point", digits,
+					   fraction));
+	option(r, false, "numeric", "the team's limits would be gone altogether");
+	if (fraction > scale)
+		option(r, false, "round", "never: what was sent would be lost");
+}
+
+/* real: double precision, if that surely gives back what was written. */
+static void
+widen_real(Remedy *r, const Evidence *e)
+{
+	if (!digits_known(e) ||
+		e->max_int_digits + e->max_frac_digits > FLOAT8_SAFE_DIGITS)
+	{
+		no_step(r, "double precision would change them as well, and what is "
+				"stored as real would be rounded on its way to numeric");
+		return;
+	}
+	take_type(r, FLOAT8OID, -1, "which gives all digits seen back");
+	option(r, false, "numeric",
+		   "what is stored as real would be rounded on its way there");
+	option(r, false, "round", "never: what was sent would be lost");
+}
+
+/* A value that its column's type is too small for. */
+static void
+widen_type(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+
+	if (col == NULL)
+	{
+		r->explanation = pstrdup("The column is not there any more.");
+		return;
+	}
+	if (col->is_domain)
+	{
+		no_step(r, "it is of a domain, which other columns may share");
+		return;
+	}
+	switch (col->tclass)
+	{
+		case TYPE_VARCHAR:
+			widen_varchar(r, e);
+			break;
+		case TYPE_INT2:
+		case TYPE_INT4:
+		case TYPE_INT8:
+			widen_integer(r, e);
+			break;
+		case TYPE_NUMERIC:
+			widen_numeric(r, e);
+			break;
+		case TYPE_FLOAT4:
+			widen_real(r, e);
+			break;
+		case TYPE_BPCHAR:
+			no_step(r, "character(n) is padded with blanks, and a change of "
+					"it rewrites the table and changes comparisons");
+			break;
+		default:
+			no_step(r, "nothing wider holds its values unchanged");
+			break;
+	}
+}
+
+/* A null, or no value at all, where one must be. */
+static void
+drop_not_null(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+
+	if (f->target == NULL)
+	{
+		r->explanation = pstrdup("The column is not there any more.");
+		return;
+	}
+	if (f->target->is_domain && !f->target->notnull)
+	{
+		r->explanation = psprintf("NOT NULL of %s comes from its domain, which "
+								  "other columns may share.",
+								  quote_identifier(f->column));
+		return;
+	}
+	r->step = plan_step(STEP_DROP_NOT_NULL, f->column, InvalidOid, -1);
+	r->explanation = psprintf("%s no value for %s, which is NOT NULL and has "
+							  "%s: without NOT NULL they could be stored.",
+							  rows_bring(f), quote_identifier(f->column),
+							  f->target->has_default ?
+							  "a default that an explicit null does not use" :
+							  "no default");
+	option(r, true, "DROP NOT NULL",
+		   "the only step that stores the rows as they were sent");
+	option(r, false, "SET DEFAULT", "a value that nobody sent");
+	option(r, false, "hold the rows",
+		   "that is what happens until somebody approves");
+}
+
+/* The sentence of a class that has no playbook. */
+static const char *
+reason_without(FitClass class)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(playbooks) - 1; i++)
+		if (playbooks[i].class == class)
+			break;
+	return playbooks[i].reason;
+}
+
+/* The remedy of one finding; done are those of the findings before it. */
+static Remedy *
+remedy_of(const Diagnosis *d, const Finding *f, const List *done)
+{
+	Remedy	   *r = palloc0(sizeof(Remedy));
+	Evidence	e;
+	ListCell   *lc;
+	int			i;
+
+	r->finding = f;
+	for (i = 0; i < (int) lengthof(playbooks); i++)
+		if (playbooks[i].class == f->class && playbooks[i].build != NULL)
+			break;
+	if (i == (int) lengthof(playbooks) || f->column == NULL)
+	{
+		char	   *text = pstrdup(reason_without(f->class));
+
+		text[0] = pg_toupper((unsigned char) text[0]);
+		r->explanation = psprintf("%s.", text);
+		return r;
+	}
+
+	foreach(lc, done)
+	{
+		const Remedy *first = lfirst(lc);
+
+		if (!same_subject(first->finding, f))
+			continue;
+		r->playbook = first->playbook;
+		r->settled_by = first->settled_by;
+		r->replay_only = (first->settled_by != NULL);
+		r->explanation = r->replay_only ?
+			psprintf("The step for the values of %s that are %s holds these "
+					 "as well.", quote_identifier(f->column),
+					 fit_class_name(first->finding->class)) :
+			pstrdup(first->explanation);
+		return r;
+	}
+
+	e = merged_evidence(d, f);
+	playbooks[i].build(r, &e);
+	r->settled_by = r->step;
+	if (r->step != NULL || r->replay_only)
+		r->playbook = playbooks[i].name;
+	return r;
+}
+
+/*
+ * One remedy per finding, in the same order and in the current context. They
+ * point into the diagnosis. Asks no catalog: whether a step may be made is
+ * for vet.c to say.
+ */
+List *
+playbook_remedies(const Diagnosis *d)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, d->findings)
+		result = lappend(result, remedy_of(d, lfirst(lc), result));
+	return result;
+}
+
+/* [{"option","taken","why"}] of several remedies, in the current context. */
+Jsonb *
+playbook_options(const List *remedies)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '[');
+	foreach(lc, remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		foreach(lc2, r->options)
+		{
+			const PlaybookOption *o = lfirst(lc2);
+
+			if (buf.len > 1)
+				appendStringInfoString(&buf, ", ");
+			appendStringInfoString(&buf, "{\"option\": ");
+			escape_json(&buf, o->option);
+			appendStringInfo(&buf, ", \"taken\": %s, \"why\": ",
+							 o->taken ? "true" : "false");
+			escape_json(&buf, o->why);
+			appendStringInfoChar(&buf, '}');
+		}
+	}
+	appendStringInfoChar(&buf, ']');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(buf.data)));
+}

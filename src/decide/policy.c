@@ -1,0 +1,356 @@
+/*
+ * policy.c
+ *	  Verdict = kind of step x cost on this table x the table's mode.
+ *
+ * The rules stand in one list, gravest first; the first that applies gives
+ * the verdict, the reason and the rule's name, which approvals and the audit
+ * keep. No rule can make a plan run that vet.c refused, and none looks at who
+ * proposed it.
+ *
+ * What runs by itself is what an owner of the table would not want to be
+ * woken for: it changes no stored value, keeps every promise that readers of
+ * the table rely on, and holds the table for no longer than it takes to work
+ * through selfheal.auto_rewrite_limit of it.
+ */
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "decide/policy.h"
+#include "utils/builtins.h"
+
+/* What the rules look at. */
+typedef struct Case
+{
+	const HealPlan *plan;
+	const Forecast *cost;
+	WatchMode	mode;
+	bool		large;			/* bytes above the limit */
+} Case;
+
+typedef struct Rule
+{
+	const char *name;
+	Verdict		verdict;
+	bool		(*applies) (const Case *c);
+	char	   *(*reason) (const Case *c);
+} Rule;
+
+/* "a, b and 3 more" */
+static char *
+some_of(const List *names)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, names)
+	{
+		int			i = foreach_current_index(lc);
+
+		if (i == 5)
+		{
+			appendStringInfo(&buf, " and %d more", list_length(names) - 5);
+			break;
+		}
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
+						 (const char *) lfirst(lc));
+	}
+	return buf.data;
+}
+
+/* Bytes for people, as pg_size_pretty says them. */
+static char *
+pretty(int64 bytes)
+{
+	return text_to_cstring(DatumGetTextPP(DirectFunctionCall1(pg_size_pretty,
+															  Int64GetDatum(bytes))));
+}
+
+static char *
+limit(void)
+{
+	return pretty((int64) guc_auto_rewrite_limit * 1024);
+}
+
+/* Columns that lose their NOT NULL. */
+static List *
+nullable_columns(const HealPlan *plan)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+
+		if (step->kind == STEP_DROP_NOT_NULL)
+			result = lappend(result, step->column);
+	}
+	return result;
+}
+
+static bool
+has_dependents(const Case *c)
+{
+	return c->cost->dependents != NIL;
+}
+
+static char *
+dependents_reason(const Case *c)
+{
+	return psprintf("PostgreSQL would refuse the change, since something "
+					"depends on the column's type: %s",
+					some_of(c->cost->dependents));
+}
+
+static bool
+has_no_steps(const Case *c)
+{
+	return c->plan->steps == NIL;
+}
+
+static char *
+no_steps_reason(const Case *c)
+{
+	return "the table fits already: nothing is changed";
+}
+
+static bool
+is_observe(const Case *c)
+{
+	return c->mode == WATCH_OBSERVE;
+}
+
+static char *
+observe_reason(const Case *c)
+{
+	return "the table is only observed: nothing is changed without approval";
+}
+
+static bool
+is_propose(const Case *c)
+{
+	return c->mode == WATCH_PROPOSE;
+}
+
+static char *
+propose_reason(const Case *c)
+{
+	return "the table's mode asks for approval of every change";
+}
+
+static bool
+drops_not_null(const Case *c)
+{
+	return c->cost->drops_not_null;
+}
+
+static char *
+not_null_reason(const Case *c)
+{
+	return psprintf("readers of the table may rely on a value in %s, and "
+					"once a null is stored NOT NULL cannot be put back",
+					some_of(nullable_columns(c->plan)));
+}
+
+static bool
+is_published(const Case *c)
+{
+	return c->cost->publications != NIL;
+}
+
+static char *
+published_reason(const Case *c)
+{
+	return psprintf("the table is published (%s): a subscriber that is not "
+					"changed first would stop",
+					some_of(c->cost->publications));
+}
+
+static bool
+has_foreign_keys(const Case *c)
+{
+	return c->cost->foreign_keys != NIL;
+}
+
+static char *
+foreign_keys_reason(const Case *c)
+{
+	if (c->cost->also_locks == NIL)
+		return psprintf("a foreign key is made anew: %s",
+						some_of(c->cost->foreign_keys));
+	return psprintf("a foreign key is made anew (%s), which locks %s as well",
+					some_of(c->cost->foreign_keys),
+					some_of(c->cost->also_locks));
+}
+
+static bool
+reads_otherwise(const Case *c)
+{
+	return c->cost->reads_otherwise;
+}
+
+static char *
+otherwise_reason(const Case *c)
+{
+	return "stored values keep their value but print with more digits: 0.1 "
+		"as real is 0.10000000149011612 as double precision";
+}
+
+static bool
+rewrites_much(const Case *c)
+{
+	return c->cost->rewrite && c->large;
+}
+
+static bool
+scans_much(const Case *c)
+{
+	return c->cost->scan && c->large;
+}
+
+static bool
+indexes_much(const Case *c)
+{
+	return c->cost->indexes != NIL && c->large;
+}
+
+static char *
+large_rewrite_reason(const Case *c)
+{
+	return psprintf("%s are written anew under ACCESS EXCLUSIVE, more than "
+					"the %s of selfheal.auto_rewrite_limit",
+					pretty(c->cost->bytes), limit());
+}
+
+static char *
+large_scan_reason(const Case *c)
+{
+	return psprintf("%s are read under ACCESS EXCLUSIVE to check constraints, "
+					"more than the %s of selfheal.auto_rewrite_limit",
+					pretty(c->cost->bytes), limit());
+}
+
+static char *
+large_index_reason(const Case *c)
+{
+	return psprintf("indexes over %s are built anew under ACCESS EXCLUSIVE "
+					"(%s), more than the %s of selfheal.auto_rewrite_limit",
+					pretty(c->cost->bytes), some_of(c->cost->indexes),
+					limit());
+}
+
+static bool
+rewrites(const Case *c)
+{
+	return c->cost->rewrite;
+}
+
+static bool
+scans(const Case *c)
+{
+	return c->cost->scan;
+}
+
+static bool
+indexes(const Case *c)
+{
+	return c->cost->indexes != NIL;
+}
+
+static char *
+small_rewrite_reason(const Case *c)
+{
+	return psprintf("%s are written anew, within the %s of "
+					"selfheal.auto_rewrite_limit",
+					pretty(c->cost->bytes), limit());
+}
+
+static char *
+small_scan_reason(const Case *c)
+{
+	return psprintf("%s are read to check constraints, within the %s of "
+					"selfheal.auto_rewrite_limit",
+					pretty(c->cost->bytes), limit());
+}
+
+static char *
+small_index_reason(const Case *c)
+{
+	return psprintf("indexes over %s are built anew, within the %s of "
+					"selfheal.auto_rewrite_limit",
+					pretty(c->cost->bytes), limit());
+}
+
+static bool
+always(const Case *c)
+{
+	return true;
+}
+
+static char *
+metadata_reason(const Case *c)
+{
+	return "only the catalog changes: no row is read or written";
+}
+
+static const Rule rules[] = {
+	{"dependents", VERDICT_REFUSE, has_dependents, dependents_reason},
+	{"mode-observe", VERDICT_REVIEW, is_observe, observe_reason},
+	{"replay-only", VERDICT_AUTO, has_no_steps, no_steps_reason},
+	{"mode-propose", VERDICT_REVIEW, is_propose, propose_reason},
+	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},
+	{"published", VERDICT_REVIEW, is_published, published_reason},
+	{"foreign-key", VERDICT_REVIEW, has_foreign_keys, foreign_keys_reason},
+	{"reads-otherwise", VERDICT_REVIEW, reads_otherwise, otherwise_reason},
+	{"large-rewrite", VERDICT_REVIEW, rewrites_much, large_rewrite_reason},
+	{"large-scan", VERDICT_REVIEW, scans_much, large_scan_reason},
+	{"large-index-rebuild", VERDICT_REVIEW, indexes_much, large_index_reason},
+	{"small-rewrite", VERDICT_AUTO, rewrites, small_rewrite_reason},
+	{"small-scan", VERDICT_AUTO, scans, small_scan_reason},
+	{"small-index-rebuild", VERDICT_AUTO, indexes, small_index_reason},
+	{"metadata-only", VERDICT_AUTO, always, metadata_reason},
+};
+
+/* The word of a verdict, as in selfheal.plan. */
+const char *
+policy_verdict_name(Verdict verdict)
+{
+	switch (verdict)
+	{
+		case VERDICT_AUTO:
+			return "auto";
+		case VERDICT_REVIEW:
+			return "review";
+		case VERDICT_REFUSE:
+			break;
+	}
+	return "refuse";
+}
+
+/*
+ * What the default policy says of a vetted plan with this cost. The reason is
+ * in the current context; the rule's name is static.
+ */
+Ruling
+policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode)
+{
+	Case		c;
+	Ruling		ruling = {VERDICT_REFUSE, NULL, NULL};
+	int			i;
+
+	c.plan = vetted_plan(plan);
+	c.cost = cost;
+	c.mode = mode;
+	c.large = cost->bytes > (int64) guc_auto_rewrite_limit * 1024;
+	for (i = 0; i < (int) lengthof(rules); i++)
+	{
+		if (!rules[i].applies(&c))
+			continue;
+		ruling.verdict = rules[i].verdict;
+		ruling.reason = rules[i].reason(&c);
+		ruling.policy = rules[i].name;
+		break;
+	}
+	return ruling;
+}

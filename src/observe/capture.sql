@@ -1,0 +1,50 @@
+-- The capture table: every failure that was seen, by whichever door.
+
+CREATE SEQUENCE selfheal.error_id_seq;
+COMMENT ON SEQUENCE selfheal.error_id_seq IS 'ids of captured failures';
+
+CREATE TABLE selfheal.error (
+	id bigint PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	relid regclass,
+	schema_name text,
+	table_name text,
+	door text NOT NULL DEFAULT 'report' CHECK (door IN ('intake', 'replay', 'report')),
+	load bigint,
+	class text,
+	column_name text,
+	need text,
+	rows bigint NOT NULL DEFAULT 1,
+	position bigint,
+	sample text,
+	sqlstate text,
+	message text,
+	detail text,
+	hint text,
+	context jsonb,
+	payload text,
+	role text,
+	application text,
+	incident bigint
+);
+ALTER SEQUENCE selfheal.error_id_seq OWNED BY selfheal.error.id;
+CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL;
+CREATE INDEX error_incident ON selfheal.error (incident);
+COMMENT ON TABLE selfheal.error IS
+'captured failures: one row per load, class and column; whoever was granted INSERT may report one of his own (relid, payload, sqlstate, message, context)';
+COMMENT ON COLUMN selfheal.error.id IS 'filled by a trigger, so that a reporter needs no privilege on the sequence';
+COMMENT ON COLUMN selfheal.error.relid IS 'the table; null once it is gone';
+COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay or report';
+COMMENT ON COLUMN selfheal.error.load IS 'the load in which it was seen';
+COMMENT ON COLUMN selfheal.error.class IS 'why the rows do not fit: too_long, unknown_key, foreign_key, ...';
+COMMENT ON COLUMN selfheal.error.column_name IS 'column or key; null when it is the whole row';
+COMMENT ON COLUMN selfheal.error.need IS 'what the widest of the values would need';
+COMMENT ON COLUMN selfheal.error.rows IS 'rows of the load that showed it';
+COMMENT ON COLUMN selfheal.error.position IS 'line of the first of them, from 1';
+COMMENT ON COLUMN selfheal.error.sample IS 'the first of them, up to 1,000 bytes';
+COMMENT ON COLUMN selfheal.error.context IS 'further error fields: pg_context, schema, table, column, datatype, constraint, and what a reporter gave';
+COMMENT ON COLUMN selfheal.error.payload IS 'of a report: the row that is to be stored after the heal';
+COMMENT ON COLUMN selfheal.error.role IS 'who loaded or reported';
+COMMENT ON COLUMN selfheal.error.incident IS 'set by the worker';
+SELECT pg_catalog.pg_extension_config_dump('selfheal.error', '');
+SELECT pg_catalog.pg_extension_config_dump('selfheal.error_id_seq', '');

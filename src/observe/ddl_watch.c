@@ -1,0 +1,324 @@
+/*
+ * ddl_watch.c
+ *	  Follows DROP, RENAME and SET SCHEMA of watched tables.
+ *
+ * After each ALTER the names we keep are compared with the catalog's: that
+ * covers RENAME, SET SCHEMA and ALTER SCHEMA RENAME in one way and needs no
+ * reading of the command. The intake view goes along with its table.
+ *
+ * Swap loads (rename t to backup, rename or create new as t, in one
+ * transaction) mean "this name is the table": a name that a watched table
+ * left in this transaction and another table took moves the watch, the view
+ * with its grants, and the held rows to that table.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/compat.h"
+#include "base/spi.h"
+#include "catalog/namespace.h"
+#include "commands/event_trigger.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "observe/ddl_watch.h"
+#include "observe/watch.h"
+#include "record/audit.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(selfheal_ddl_end);
+PG_FUNCTION_INFO_V1(selfheal_ddl_drop);
+
+/* A name that a watched table had at the start of this transaction. */
+typedef struct LeftName
+{
+	char	   *schema;
+	char	   *table;
+	char	   *intake;
+	Oid			relid;			/* who left it */
+} LeftName;
+
+/* In TopTransactionContext; valid while its virtual transaction lives. */
+static List *left_names = NIL;
+static LocalTransactionId left_names_lxid = InvalidLocalTransactionId;
+
+/* Remember a name that is left; the first leaver of a name counts. */
+static void
+remember_left(Oid relid, const char *schema, const char *table, const char *intake)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	LeftName   *left = palloc(sizeof(LeftName));
+
+	if (left_names_lxid != compat_lxid())
+	{
+		left_names = NIL;
+		left_names_lxid = compat_lxid();
+	}
+	left->relid = relid;
+	left->schema = pstrdup(schema);
+	left->table = pstrdup(table);
+	left->intake = intake ? pstrdup(intake) : NULL;
+	left_names = lappend(left_names, left);
+	MemoryContextSwitchTo(old);
+}
+
+/* Rename and move the view so that it stands beside its table again. A name
+ * that is taken is said, not fought over. */
+static void
+follow_view(Oid viewid, const char *schema, const char *intake)
+{
+	char	   *have_schema = get_namespace_name(get_rel_namespace(viewid));
+	char	   *have = get_rel_name(viewid);
+
+	if (have == NULL)
+		return;
+	if (OidIsValid(get_relname_relid(intake, get_namespace_oid(schema, false))) &&
+		get_relname_relid(intake, get_namespace_oid(schema, false)) != viewid)
+	{
+		ereport(WARNING,
+				(errmsg("intake view %s could not follow its table",
+						quote_qualified_identifier(have_schema, have)),
+				 errdetail("Relation %s exists already.",
+						   quote_qualified_identifier(schema, intake))));
+		return;
+	}
+	if (strcmp(have_schema, schema) != 0)
+		spi_exec(psprintf("ALTER VIEW %s SET SCHEMA %s",
+						  quote_qualified_identifier(have_schema, have),
+						  quote_identifier(schema)), NULL);
+	if (strcmp(have, intake) != 0)
+		spi_exec(psprintf("ALTER VIEW %s RENAME TO %s",
+						  quote_qualified_identifier(schema, have),
+						  quote_identifier(intake)), NULL);
+}
+
+/* Names of watched tables against the catalog; inside spi_open. */
+static void
+follow_renames(void)
+{
+	uint64		n = spi_exec("SELECT w.relid::oid, w.intake::oid, n.nspname, c.relname, w.schema_name, w.table_name"
+							 " FROM selfheal.watched w JOIN pg_class c ON c.oid = w.relid"
+							 " JOIN pg_namespace n ON n.oid = c.relnamespace"
+							 " WHERE (w.schema_name, w.table_name) IS DISTINCT FROM (n.nspname::text, c.relname::text)",
+							 NULL);
+	SpiRows		rows = spi_keep();
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		Oid			relid;
+		Oid			viewid;
+		char	   *schema;
+		char	   *table;
+		char	   *old_view;
+		SpiArgs		args;
+
+		spi_use(&rows);
+		relid = spi_get_oid(i, 1, NULL);
+		viewid = spi_get_oid(i, 2, NULL);
+		schema = spi_get_text(i, 3, CurrentMemoryContext);
+		table = spi_get_text(i, 4, CurrentMemoryContext);
+		old_view = get_rel_name(viewid);
+		remember_left(relid, spi_get_text(i, 5, CurrentMemoryContext),
+					  spi_get_text(i, 6, CurrentMemoryContext), old_view);
+		spi_args(&args);
+		spi_arg_relid(&args, relid);
+		spi_arg_text(&args, schema);
+		spi_arg_text(&args, table);
+		spi_exec("UPDATE selfheal.watched SET schema_name = $2, table_name = $3 WHERE relid = $1", &args);
+		follow_view(viewid, schema, watch_intake_name(table));
+	}
+}
+
+/*
+ * What we keep about one table is about another now, or (InvalidOid) about a
+ * table that is gone: the names beside it stay. States are not touched here;
+ * the worker dismisses incidents without a table and plans anew for a table
+ * that is not the one a plan was made for.
+ */
+static void
+repoint(Oid from, Oid to)
+{
+	static const char *const tables[] = {
+		"quarantine", "load", "error", "replayed", "incident", "plan", "ddl"
+	};
+
+	for (int i = 0; i < (int) lengthof(tables); i++)
+	{
+		SpiArgs		args;
+
+		spi_args(&args);
+		spi_arg_relid(&args, from);
+		spi_arg_relid(&args, to);
+		spi_exec(psprintf("UPDATE selfheal.%s SET relid = $2 WHERE relid = $1",
+						  tables[i]), &args);
+	}
+}
+
+static void
+move_watch(const LeftName *left, Oid to)
+{
+	Watch		watch;
+	AuditEntry	entry;
+	SpiArgs		args;
+
+	if (!watch_get(left->relid, &watch) || left->intake == NULL)
+		return;
+	spi_exec(psprintf("CREATE OR REPLACE VIEW %s AS SELECT NULL::pg_catalog.text AS payload FROM ONLY %s WHERE false",
+					  quote_qualified_identifier(get_namespace_name(get_rel_namespace(watch.intake)),
+												 get_rel_name(watch.intake)),
+					  quote_qualified_identifier(left->schema, left->table)), NULL);
+	watch_unlink(watch.intake, left->relid);
+	spi_args(&args);
+	spi_arg_relid(&args, left->relid);
+	spi_arg_relid(&args, to);
+	spi_arg_text(&args, left->schema);
+	spi_arg_text(&args, left->table);
+	spi_exec("UPDATE selfheal.watched SET relid = $2, schema_name = $3, table_name = $4 WHERE relid = $1", &args);
+	repoint(left->relid, to);
+	watch_relink();
+	follow_view(watch.intake, left->schema, left->intake);
+	audit_entry(&entry, "watched");
+	entry.relid = to;
+	entry.result = "moved to the table that took the watched name";
+	audit_write(&entry);
+}
+
+/* Did a table take a name that a watched one left in this transaction? */
+static void
+follow_swaps(void)
+{
+	ListCell   *lc;
+
+	if (left_names_lxid != compat_lxid())
+		return;
+	foreach(lc, left_names)
+	{
+		LeftName   *left = lfirst(lc);
+		Oid			nsp = get_namespace_oid(left->schema, true);
+		Oid			now = OidIsValid(nsp) ? get_relname_relid(left->table, nsp) : InvalidOid;
+		char		kind = OidIsValid(now) ? get_rel_relkind(now) : '\0';
+		Watch		watch;
+
+		if (now == left->relid ||
+			(kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
+			watch_get(now, &watch))
+			continue;
+		move_watch(left, now);
+	}
+}
+
+/* Keep the command with the watched tables it changed. */
+static void
+remember_ddl(const char *role)
+{
+	const char *text = debug_query_string ? debug_query_string : "";
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_text(&args, role);
+	spi_arg_textn(&args, text, pg_mbcliplen(text, strlen(text), 2000));
+	spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement)"
+			 " SELECT DISTINCT w.relid, w.schema_name, w.table_name, $1, $2"
+			 " FROM pg_event_trigger_ddl_commands() d JOIN selfheal.watched w ON w.relid = d.objid"
+			 " WHERE d.classid = 'pg_class'::regclass", &args);
+}
+
+static void
+after_ddl(void *arg)
+{
+	char	   *role = GetUserNameFromId(GetUserId(), false);
+	SpiUser		saved;
+
+	spi_open(&saved);
+	remember_ddl(role);
+	follow_renames();
+	follow_swaps();
+	spi_close(&saved);
+}
+
+/*
+ * Forget what was dropped. Our stored relations become null there; the names
+ * beside them stay, and so do held rows (their table is gone, not they).
+ */
+static void
+after_drop(void *arg)
+{
+	SpiUser		saved;
+	uint64		n;
+	SpiRows		rows;
+
+	spi_open(&saved);
+	n = spi_exec("SELECT w.relid::oid, w.schema_name, w.table_name, d.objid = w.relid"
+				 " FROM pg_event_trigger_dropped_objects() d"
+				 " JOIN selfheal.watched w ON d.objid IN (w.relid, w.intake)"
+				 " WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0", NULL);
+	rows = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		Oid			relid;
+		bool		table_gone;
+		AuditEntry	entry;
+		SpiArgs		args;
+
+		spi_use(&rows);
+		relid = spi_get_oid(i, 1, NULL);
+		table_gone = spi_get_bool(i, 4, NULL);
+		audit_entry(&entry, "unwatched");
+		entry.schema_name = spi_get_text(i, 2, CurrentMemoryContext);
+		entry.table_name = spi_get_text(i, 3, CurrentMemoryContext);
+		entry.result = table_gone ? "table dropped" : "intake view dropped";
+		spi_args(&args);
+		spi_arg_relid(&args, relid);
+		if (spi_exec("DELETE FROM selfheal.watched WHERE relid = $1", &args) == 0)
+			continue;			/* table and view in one command: once */
+		if (table_gone)
+			repoint(relid, InvalidOid);
+		audit_write(&entry);
+	}
+	spi_close(&saved);
+}
+
+/* Run one of the above so that its failure cannot fail the user's DDL. */
+static void
+guarded(SpiBody body, const char *what)
+{
+	ErrorData  *edata;
+
+	/* during our own install script, or DROP EXTENSION, there is no schema */
+	if (!OidIsValid(spi_extension_oid(true)) ||
+		!OidIsValid(get_relname_relid("watched", get_namespace_oid("selfheal", true))))
+		return;
+	edata = spi_try(body, NULL);
+	if (edata)
+		ereport(WARNING,
+				(errcode(edata->sqlerrcode),
+				 errmsg("selfheal could not follow this %s", what),
+				 errdetail("%s", edata->message),
+				 errhint("The command itself is not affected. SELECT selfheal.watch('...') again where the intake view is missing.")));
+}
+
+Datum
+selfheal_ddl_end(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("selfheal.ddl_end can only be called as an event trigger")));
+	guarded(after_ddl, "change");
+	PG_RETURN_NULL();
+}
+
+Datum
+selfheal_ddl_drop(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("selfheal.ddl_drop can only be called as an event trigger")));
+	guarded(after_drop, "drop");
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,38 @@
+-- Event triggers that follow watched tables.
+
+CREATE SEQUENCE selfheal.ddl_id_seq;
+CREATE TABLE selfheal.ddl (
+	id bigint PRIMARY KEY DEFAULT nextval('selfheal.ddl_id_seq'),
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	relid regclass,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	role text NOT NULL,
+	statement text
+);
+CREATE INDEX ddl_recent ON selfheal.ddl (relid, at);
+COMMENT ON TABLE selfheal.ddl IS 'DDL on watched tables, by the healer and by people: part of an incident''s packet';
+COMMENT ON COLUMN selfheal.ddl.role IS 'who ran it';
+COMMENT ON COLUMN selfheal.ddl.statement IS 'the command as the server saw it, clipped to 2,000 bytes';
+COMMENT ON SEQUENCE selfheal.ddl_id_seq IS 'ids of DDL rows';
+SELECT pg_catalog.pg_extension_config_dump('selfheal.ddl', '');
+SELECT pg_catalog.pg_extension_config_dump('selfheal.ddl_id_seq', '');
+
+CREATE FUNCTION selfheal.ddl_end() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'selfheal_ddl_end' LANGUAGE C;
+COMMENT ON FUNCTION selfheal.ddl_end() IS 'follows RENAME and SET SCHEMA of watched tables';
+REVOKE ALL ON FUNCTION selfheal.ddl_end() FROM PUBLIC;
+
+CREATE FUNCTION selfheal.ddl_drop() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'selfheal_ddl_drop' LANGUAGE C;
+COMMENT ON FUNCTION selfheal.ddl_drop() IS 'forgets watched tables that were dropped';
+REVOKE ALL ON FUNCTION selfheal.ddl_drop() FROM PUBLIC;
+
+CREATE EVENT TRIGGER selfheal_ddl_end ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER VIEW', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+	EXECUTE FUNCTION selfheal.ddl_end();
+COMMENT ON EVENT TRIGGER selfheal_ddl_end IS 'selfheal: follows watched tables through RENAME and SET SCHEMA';
+
+CREATE EVENT TRIGGER selfheal_ddl_drop ON sql_drop
+	EXECUTE FUNCTION selfheal.ddl_drop();
+COMMENT ON EVENT TRIGGER selfheal_ddl_drop IS 'selfheal: forgets watched tables that were dropped';

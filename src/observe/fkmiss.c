@@ -1,0 +1,271 @@
+/*
+ * fkmiss.c
+ *	  Which of these rows miss their foreign key's parent? One query.
+ *
+ * The keys of the batch are parameters (text arrays, cast to the column's base
+ * type); the comparison uses the operators of the foreign key itself, and the
+ * query runs as the parent's owner under restriction, as PostgreSQL's own
+ * check does: the producer needs no right on the parent.
+ *
+ * The query must say what the check would say. Where it might not, we do not
+ * ask: MATCH FULL, a table that references itself (the batch holds its own
+ * parents), BEFORE ROW triggers (they may change the key), partitioned tables
+ * (their partitions may have such triggers), keys among columns that we do not
+ * write.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "base/spi.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "observe/fkmiss.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* The query's parts, as spi_try's argument. */
+typedef struct FkQuery
+{
+	const ForeignKeyCacheInfo *fk;
+	const Shape *shape;
+	const int  *fields;			/* of each key column in a line */
+	const int  *cols;			/* of each key column in the shape */
+	const CopyLines *data;
+	const CopyLine *lines;
+	int			n;
+	bool	   *missing;
+	int			found;
+} FkQuery;
+
+/* The foreign key that the error names, when a query can stand in for it. */
+static const ForeignKeyCacheInfo *
+named_key(Relation rel, const ErrorData *edata)
+{
+	ListCell   *lc;
+
+	if (edata->constraint_name == NULL || edata->table_name == NULL ||
+		strcmp(edata->table_name, RelationGetRelationName(rel)) != 0 ||
+		rel->rd_rel->relkind != RELKIND_RELATION ||
+		(rel->trigdesc && rel->trigdesc->trig_insert_before_row))
+		return NULL;
+
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		ForeignKeyCacheInfo *fk = lfirst(lc);
+		char	   *name = get_constraint_name(fk->conoid);
+		HeapTuple	tup;
+		char		match;
+
+		if (name == NULL || strcmp(name, edata->constraint_name) != 0)
+			continue;
+		if (fk->confrelid == RelationGetRelid(rel))
+			return NULL;
+		tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(fk->conoid));
+		if (!HeapTupleIsValid(tup))
+			return NULL;
+		match = ((Form_pg_constraint) GETSTRUCT(tup))->confmatchtype;
+		ReleaseSysCache(tup);
+		return match == FKCONSTR_MATCH_SIMPLE ? fk : NULL;
+	}
+	return NULL;
+}
+
+/* Qualified name of a type, of an operator. */
+static char *
+type_name(Oid type)
+{
+	HeapTuple	tup = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Form_pg_type form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	form = (Form_pg_type) GETSTRUCT(tup);
+	name = quote_qualified_identifier(get_namespace_name(form->typnamespace),
+									  NameStr(form->typname));
+	ReleaseSysCache(tup);
+	return name;
+}
+
+static void
+append_operator(StringInfo sql, Oid oper)
+{
+	HeapTuple	tup = SearchSysCache1(OPEROID, ObjectIdGetDatum(oper));
+	Form_pg_operator form;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for operator %u", oper);
+	form = (Form_pg_operator) GETSTRUCT(tup);
+	appendStringInfo(sql, " OPERATOR(%s.%s) ",
+					 quote_identifier(get_namespace_name(form->oprnamespace)),
+					 NameStr(form->oprname));
+	ReleaseSysCache(tup);
+}
+
+/*
+ * SELECT the ordinals whose key is whole (a null in it satisfies the
+ * constraint) and whose parent is not there.
+ */
+static char *
+miss_sql(const FkQuery *q)
+{
+	const ForeignKeyCacheInfo *fk = q->fk;
+	bool		parted = get_rel_relkind(fk->confrelid) == RELKIND_PARTITIONED_TABLE;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT k.n FROM ROWS FROM (");
+	for (int i = 0; i < fk->nkeys; i++)
+		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i ? ", " : "", i + 1);
+	appendStringInfoString(&sql, ") WITH ORDINALITY AS k(");
+	for (int i = 0; i < fk->nkeys; i++)
+		appendStringInfo(&sql, "k%d, ", i + 1);
+	appendStringInfoString(&sql, "n) WHERE ");
+	for (int i = 0; i < fk->nkeys; i++)
+		appendStringInfo(&sql, "k.k%d IS NOT NULL AND ", i + 1);
+	appendStringInfo(&sql, "NOT EXISTS (SELECT 1 FROM %s%s p WHERE ",
+					 parted ? "" : "ONLY ",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(fk->confrelid)),
+												get_rel_name(fk->confrelid)));
+	for (int i = 0; i < fk->nkeys; i++)
+	{
+		appendStringInfo(&sql, "%sp.%s", i ? " AND " : "",
+						 quote_identifier(get_attname(fk->confrelid, fk->confkey[i], false)));
+		append_operator(&sql, fk->conpfeqop[i]);
+		appendStringInfo(&sql, "k.k%d::%s", i + 1,
+						 type_name(q->shape->cols[q->cols[i]].basetype));
+	}
+	appendStringInfoString(&sql, ")");
+	return sql.data;
+}
+
+/* Run the query as the parent's owner; body of a subtransaction. */
+static void
+run(void *arg)
+{
+	FkQuery    *q = arg;
+	const ForeignKeyCacheInfo *fk = q->fk;
+	SpiUser		saved;
+	HeapTuple	tup;
+	Oid			owner;
+	char	   *sql = miss_sql(q);
+	Oid			types[INDEX_MAX_KEYS];
+	Datum		values[INDEX_MAX_KEYS];
+
+	for (int k = 0; k < fk->nkeys; k++)
+	{
+		Datum	   *elems = palloc(sizeof(Datum) * q->n);
+		bool	   *nulls = palloc(sizeof(bool) * q->n);
+		int			dims[1] = {q->n};
+		int			lbs[1] = {1};
+
+		for (int i = 0; i < q->n; i++)
+		{
+			char	   *val = copyin_get_field(q->data, &q->lines[i], q->fields[k]);
+
+			nulls[i] = val == NULL;
+			elems[i] = val ? CStringGetTextDatum(val) : (Datum) 0;
+		}
+		types[k] = TEXTARRAYOID;
+		values[k] = PointerGetDatum(construct_md_array(elems, nulls, 1, dims, lbs,
+													   TEXTOID, -1, false,
+													   TYPALIGN_INT));
+	}
+
+	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(fk->confrelid));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", fk->confrelid);
+	owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
+	ReleaseSysCache(tup);
+
+	spi_become(&saved, owner,
+			   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
+			   SECURITY_NOFORCE_RLS, true);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	if (SPI_execute_with_args(sql, fk->nkeys, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for missing keys");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int64		at = spi_get_int8(i, 1, NULL);
+
+		q->missing[at - 1] = true;
+		q->found++;
+	}
+	SPI_finish();
+	spi_resume(&saved);
+}
+
+/* "Key (a, b)=(x, y) ..." of one line, as PostgreSQL words it. */
+static char *
+key_detail(const FkQuery *q, const CopyLine *line)
+{
+	StringInfoData names;
+	StringInfoData vals;
+
+	initStringInfo(&names);
+	initStringInfo(&vals);
+	for (int k = 0; k < q->fk->nkeys; k++)
+	{
+		appendStringInfo(&names, "%s%s", k ? ", " : "",
+						 NameStr(q->shape->cols[q->cols[k]].name));
+		appendStringInfo(&vals, "%s%s", k ? ", " : "",
+						 copyin_get_field(q->data, line, q->fields[k]));
+	}
+	return psprintf("Key (%s)=(%s) is not present in table \"%s\".",
+					names.data, vals.data, get_rel_name(q->fk->confrelid));
+}
+
+/* See the header. An error of the query (a key type without a plain cast from
+ * text) means that we do not know: 0. */
+int
+fkmiss_find(Relation rel, const ErrorData *edata, const Shape *shape,
+			const int *columns, int ncolumns, const CopyLines *data,
+			const CopyLine *lines, int n, bool *missing, char **detail)
+{
+	const ForeignKeyCacheInfo *fk = named_key(rel, edata);
+	int			fields[INDEX_MAX_KEYS];
+	int			cols[INDEX_MAX_KEYS];
+	FkQuery		q = {fk, shape, fields, cols, data, lines, n, missing, 0};
+	MemoryContext cxt;
+	MemoryContext old;
+	ErrorData  *failed;
+
+	memset(missing, 0, sizeof(bool) * n);
+	if (fk == NULL)
+		return 0;
+	for (int k = 0; k < fk->nkeys; k++)
+	{
+		int			i = 0;
+
+		while (i < ncolumns && shape->cols[columns[i]].attnum != fk->conkey[k])
+			i++;
+		if (i == ncolumns)
+			return 0;
+		fields[k] = i;
+		cols[k] = columns[i];
+	}
+
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal foreign key",
+								ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	failed = spi_try(run, &q);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	if (failed)
+	{
+		memset(missing, 0, sizeof(bool) * n);
+		return 0;
+	}
+	for (int i = 0; i < n; i++)
+		if (missing[i])
+			detail[i] = key_detail(&q, &lines[i]);
+	return q.found;
+}

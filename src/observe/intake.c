@@ -1,0 +1,531 @@
+/*
+ * intake.c
+ *	  The front door: <table>_intake takes any payload and answers at once.
+ *
+ * Payloads are gathered and flushed many at a time: store.c writes those that
+ * fit, quarantine.c holds the others. A batch ends at a number of bytes or of
+ * rows; batches of 100 or of many thousand rows cost least (store.c).
+ *
+ * An INSERT comes by two triggers of the view: one per row, which gathers, and
+ * one after the statement, which ends the load. Statements nest and interleave:
+ * a writable CTE fills two intakes in turn and fires both AFTER triggers at
+ * its end; a trigger of the target may load into the same view while we flush;
+ * after an error the AFTER trigger never fires. So the open loads are a list,
+ * by view and nest level of subtransactions; a flush runs in subtransactions,
+ * hence whatever it sets off stands at a deeper level. Memory hangs below the
+ * transaction; the callbacks drop what an abort leaves behind, and at commit
+ * nothing may be left.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/shmem.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "observe/intake.h"
+#include "observe/quarantine.h"
+#include "observe/store.h"
+#include "observe/watch.h"
+#include "parser/parsetree.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* A batch ends at either. */
+#define INTAKE_BYTES ((Size) 8 * 1024 * 1024)
+#define INTAKE_ROWS 65536
+
+struct Intake
+{
+	Oid			relid;
+	LoadSource	source;
+	MemoryContext cxt;
+	int64		load;
+	Store	   *store;
+	QuarantineWriter *writer;	/* made when the first row is held */
+
+	/* the batch: payloads one after the other in bytes */
+	char	   *bytes;
+	Size		used;
+	Size		size;
+	StoreRow   *rows;			/* rows[i].bytes is set at the flush */
+	int64	   *positions;
+	int			n;
+	int			max;
+
+	int64		position;		/* lines seen, skipped ones too */
+	int64		stored;
+	int64		held;
+	int64		skipped;
+};
+
+/* A load that an INSERT has opened and not ended yet. */
+typedef struct OpenLoad
+{
+	Oid			viewid;
+	int			level;
+	Intake	   *intake;
+	struct OpenLoad *next;
+} OpenLoad;
+
+static OpenLoad *open_loads = NULL; /* newest first; in TopTransactionContext */
+
+static ExecutorStart_hook_type prev_executor_start = NULL;
+
+PG_FUNCTION_INFO_V1(selfheal_intake_row);
+PG_FUNCTION_INFO_V1(selfheal_intake_flush);
+PG_FUNCTION_INFO_V1(selfheal_ingest);
+
+/* ---- a load ---- */
+
+/* See the header. The class field of the tag keeps it apart from every lock
+ * that pg_advisory_lock can name (its classes are 1 and 2). */
+void
+intake_gate(Oid relid, bool exclusive)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0x5348 /* SH */ , 3);
+	(void) LockAcquire(&tag, exclusive ? ExclusiveLock : ShareLock, false, false);
+}
+
+/* See the header. */
+Intake *
+intake_begin(Oid relid, LoadSource source)
+{
+	MemoryContext cxt;
+	MemoryContext old;
+	Intake	   *in;
+
+	shmem_require();
+	PreventCommandIfReadOnly("a load into an intake");
+	intake_gate(relid, false);
+
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal intake",
+								ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	in = palloc0(sizeof(Intake));
+	in->relid = relid;
+	in->source = source;
+	in->cxt = cxt;
+	in->store = store_open(relid);
+	in->load = load_next_id();
+	MemoryContextSwitchTo(old);
+	return in;
+}
+
+/* Write the batch. */
+static void
+flush(Intake *in)
+{
+	MemoryContext old;
+	Size		at = 0;
+	int64		stored;
+
+	if (in->n == 0)
+		return;
+	old = MemoryContextSwitchTo(in->cxt);
+	for (int i = 0; i < in->n; i++)
+	{
+		in->rows[i].bytes = in->bytes + at;
+		at += in->rows[i].len + 1;
+	}
+	stored = store_rows(in->store, in->rows, in->n);
+	in->stored += stored;
+	if (stored < in->n)
+	{
+		if (in->writer == NULL)
+			in->writer = quarantine_begin(in->relid, in->load, "intake");
+		in->held += quarantine_hold(in->writer, in->rows, in->positions, in->n);
+	}
+	store_reset(in->store);
+	in->n = 0;
+	in->used = 0;
+	/* what one giant payload has made is given back */
+	if (in->size > 2 * INTAKE_BYTES)
+	{
+		pfree(in->bytes);
+		in->bytes = NULL;
+		in->size = 0;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Room for one more row of this length. */
+static void
+make_room(Intake *in, Size len)
+{
+	if (in->n == in->max)
+	{
+		in->max = Max(32, in->max * 2);
+		if (in->rows == NULL)
+		{
+			in->rows = MemoryContextAlloc(in->cxt, sizeof(StoreRow) * in->max);
+			in->positions = MemoryContextAlloc(in->cxt, sizeof(int64) * in->max);
+		}
+		else
+		{
+			in->rows = repalloc(in->rows, sizeof(StoreRow) * in->max);
+			in->positions = repalloc(in->positions, sizeof(int64) * in->max);
+		}
+	}
+	if (in->used + len > in->size)
+	{
+		in->size = Max(Max(in->size * 2, in->used + len), 2048);
+		if (in->bytes == NULL)
+			in->bytes = MemoryContextAllocHuge(in->cxt, in->size);
+		else
+			in->bytes = repalloc_huge(in->bytes, in->size);
+	}
+}
+
+/* Nothing but JSON's white space? */
+static bool
+blank(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] != ' ' && bytes[i] != '\t' && bytes[i] != '\r' && bytes[i] != '\n')
+			return false;
+	return true;
+}
+
+/* See the header. Each payload gets a NUL behind it, which is not its own. */
+void
+intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding)
+{
+	StoreRow   *row;
+
+	in->position++;
+	if (bytes == NULL || blank(bytes, len))
+	{
+		in->skipped++;
+		return;
+	}
+	if (in->n == INTAKE_ROWS || (in->n > 0 && in->used + len + 1 > INTAKE_BYTES))
+		flush(in);
+	make_room(in, len + 1);
+	memcpy(in->bytes + in->used, bytes, len);
+	in->bytes[in->used + len] = '\0';
+	in->used += len + 1;
+
+	row = &in->rows[in->n];
+	memset(row, 0, sizeof(StoreRow));
+	row->len = len;
+	row->bad_encoding = bad_encoding;
+	in->positions[in->n++] = in->position;
+}
+
+/* Tell the producer that rows were held, and where to look. */
+static void
+notice_held(const Intake *in)
+{
+	int64		position = 0;
+	const char *reason = quarantine_first_reason(in->writer, &position);
+	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(in->relid)),
+												   get_rel_name(in->relid));
+
+	ereport(NOTICE,
+			(errmsg("selfheal: " INT64_FORMAT " rows stored, " INT64_FORMAT " held in %s",
+					in->stored, in->held, table),
+			 errdetail("The first of them is row " INT64_FORMAT ": %s.",
+					   position, reason),
+			 errhint("See the view selfheal.quarantined.")));
+}
+
+/* See the header. */
+void
+intake_end(Intake *in, int64 *stored, int64 *held)
+{
+	flush(in);
+	if (stored)
+		*stored = in->stored;
+	if (held)
+		*held = in->held;
+	load_write(in->load, in->relid, in->source, in->stored, in->held, in->skipped);
+	if (in->writer)
+	{
+		notice_held(in);
+		quarantine_end(in->writer);
+		shmem_wake_at_commit();
+	}
+	store_close(in->store);
+	MemoryContextDelete(in->cxt);
+}
+
+/* ---- the view's triggers ---- */
+
+/* The table behind the view whose trigger is called; raises 42809 for every
+ * other caller. */
+static Oid
+triggered_table(FunctionCallInfo fcinfo, bool row)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Oid			relid = InvalidOid;
+
+	if (CALLED_AS_TRIGGER(fcinfo) &&
+		TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) &&
+		(row ? TRIGGER_FIRED_INSTEAD(trigdata->tg_event) &&
+		 TRIGGER_FIRED_FOR_ROW(trigdata->tg_event)
+		 : TRIGGER_FIRED_AFTER(trigdata->tg_event) &&
+		 TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event)))
+		relid = watch_table_of_intake(RelationGetRelid(trigdata->tg_relation));
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("this function serves the triggers of intake views only"),
+				 errhint("Use selfheal.watch() to make an intake view.")));
+	return relid;
+}
+
+/* The open load of a view at this nest level, or NULL. */
+static OpenLoad *
+find_open(Oid viewid)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	for (OpenLoad *o = open_loads; o; o = o->next)
+		if (o->viewid == viewid && o->level == level)
+			return o;
+	return NULL;
+}
+
+/* Open a load for the statement that inserts into a view. */
+static OpenLoad *
+open_load(Oid viewid, Oid relid)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	Intake	   *in = intake_begin(relid, LOAD_INSERT);
+	OpenLoad   *o = palloc(sizeof(OpenLoad));
+
+	MemoryContextSwitchTo(old);
+	o->viewid = viewid;
+	o->level = GetCurrentTransactionNestLevel();
+	o->intake = in;
+	o->next = open_loads;
+	open_loads = o;
+	return o;
+}
+
+/*
+ * INSTEAD OF INSERT FOR EACH ROW: gather one payload. Who calls is checked
+ * when the load is opened; an open load of this view has passed the check.
+ */
+Datum
+selfheal_intake_row(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	OpenLoad   *o = NULL;
+	Datum		payload;
+	bool		isnull;
+
+	if (open_loads && CALLED_AS_TRIGGER(fcinfo) &&
+		TRIGGER_FIRED_INSTEAD(trigdata->tg_event) &&
+		TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		o = find_open(RelationGetRelid(trigdata->tg_relation));
+	if (o == NULL)
+	{
+		Oid			relid = triggered_table(fcinfo, true);
+
+		o = open_load(RelationGetRelid(trigdata->tg_relation), relid);
+	}
+
+	payload = heap_getattr(trigdata->tg_trigtuple, 1,
+						   RelationGetDescr(trigdata->tg_relation), &isnull);
+	if (isnull)
+		intake_row(o->intake, NULL, 0, false);
+	else
+	{
+		text	   *t = DatumGetTextPP(payload);
+
+		intake_row(o->intake, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), false);
+		if ((Pointer) t != DatumGetPointer(payload))
+			pfree(t);
+	}
+	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/*
+ * AFTER INSERT FOR EACH STATEMENT: end the load. It leaves the list first, so
+ * that what the flush sets off finds no load of ours. Without a row there is
+ * none.
+ */
+Datum
+selfheal_intake_flush(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	OpenLoad   *o;
+
+	(void) triggered_table(fcinfo, false);
+	o = find_open(RelationGetRelid(trigdata->tg_relation));
+	if (o)
+	{
+		Intake	   *in = o->intake;
+
+		for (OpenLoad **link = &open_loads; *link; link = &(*link)->next)
+			if (*link == o)
+			{
+				*link = o->next;
+				break;
+			}
+		pfree(o);
+		intake_end(in, NULL, NULL);
+	}
+	return PointerGetDatum(NULL);
+}
+
+/* selfheal.ingest(table, payloads): the same without a view. */
+Datum
+selfheal_ingest(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Watch		watch;
+	Intake	   *in;
+	Datum	   *elems;
+	bool	   *elem_nulls;
+	int			n;
+	int64		stored;
+	int64		held;
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	watch_check_watched(relid, &watch);
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("payloads must not be null"),
+				 errhint("Give an array of JSON objects as text.")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "ingest must return a record");
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elems, &elem_nulls, &n);
+	in = intake_begin(relid, LOAD_INGEST);
+	for (int i = 0; i < n; i++)
+	{
+		text	   *t;
+
+		CHECK_FOR_INTERRUPTS();
+		if (elem_nulls[i])
+		{
+			intake_row(in, NULL, 0, false);
+			continue;
+		}
+		t = DatumGetTextPP(elems[i]);
+		intake_row(in, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), false);
+	}
+	intake_end(in, &stored, &held);
+
+	values[0] = Int64GetDatum(stored);
+	values[1] = Int64GetDatum(held);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+													  values, nulls)));
+}
+
+/* ---- hooks ---- */
+
+/* See the header. */
+void
+intake_refuse_replica(Oid viewid)
+{
+	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot load into \"%s\" while session_replication_role is replica",
+					get_rel_name(viewid)),
+			 errdetail("The triggers of the intake would not fire and the rows would be lost."),
+			 errhint("SET session_replication_role = origin, or load into the table itself.")));
+}
+
+/*
+ * Refuse to write to an intake as a replica. The plan's list of result
+ * relations holds those of CTEs and of every other part of the statement.
+ */
+static void
+executor_start(QueryDesc *desc, int eflags)
+{
+	if (unlikely(SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA) &&
+		!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	{
+		ListCell   *lc;
+
+		foreach(lc, desc->plannedstmt->resultRelations)
+		{
+			RangeTblEntry *rte = rt_fetch(lfirst_int(lc), desc->plannedstmt->rtable);
+
+			if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW &&
+				OidIsValid(watch_table_of_intake(rte->relid)))
+				intake_refuse_replica(rte->relid);
+		}
+	}
+	if (prev_executor_start)
+		prev_executor_start(desc, eflags);
+	else
+		standard_ExecutorStart(desc, eflags);
+}
+
+/*
+ * A subtransaction ends: an aborted one takes its open loads along; those of
+ * one that commits belong to its parent.
+ */
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mySubid,
+				 SubTransactionId parentSubid, void *arg)
+{
+	int			level;
+
+	if (open_loads == NULL)
+		return;
+	level = GetCurrentTransactionNestLevel();
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (OpenLoad *o = open_loads; o; o = o->next)
+			if (o->level >= level)
+				o->level = level - 1;
+	}
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		while (open_loads && open_loads->level >= level)
+		{
+			OpenLoad   *o = open_loads;
+
+			open_loads = o->next;
+			MemoryContextDelete(o->intake->cxt);
+			pfree(o);
+		}
+	}
+}
+
+/* The transaction ends: its memory goes, so must the list. */
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	if (open_loads == NULL)
+		return;
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE ||
+		event == XACT_EVENT_PARALLEL_PRE_COMMIT)
+		elog(ERROR, "rows of an intake were never flushed");
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT ||
+		event == XACT_EVENT_PREPARE)
+		open_loads = NULL;
+}
+
+/* See the header. */
+void
+intake_init(void)
+{
+	prev_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
+	RegisterXactCallback(xact_callback, NULL);
+	RegisterSubXactCallback(subxact_callback, NULL);
+}

@@ -1,0 +1,287 @@
+/*
+ * lines.c
+ *	  Raw lines of a file, a program's output or the client's COPY data.
+ *
+ * Bytes are read in large chunks into one buffer and lines are cut by memchr;
+ * what is left of a chunk moves to the front before the next one. Files and
+ * pipes are fd.c's, so that an error closes them at the end of the
+ * (sub)transaction; the client speaks the COPY sub-protocol.
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+
+#include "libpq/libpq.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "observe/lines.h"
+#include "storage/fd.h"
+#include "tcop/dest.h"
+#include "utils/memutils.h"
+
+#define LINES_CHUNK (256 * 1024)
+
+typedef enum LineSource
+{
+	LINES_FILE,
+	LINES_PROGRAM,
+	LINES_CLIENT
+} LineSource;
+
+struct LineReader
+{
+	LineSource	source;
+	const char *name;
+	FILE	   *file;
+	StringInfoData message;		/* of the client */
+	bool		at_end;			/* the source has no more */
+
+	char	   *buf;
+	size_t		size;
+	size_t		start;			/* of what is not given out yet */
+	size_t		end;
+	size_t		searched;		/* no LF before this */
+};
+
+static LineReader *
+open_reader(LineSource source, const char *name)
+{
+	LineReader *r = palloc0(sizeof(LineReader));
+
+	r->source = source;
+	r->name = name;
+	r->size = LINES_CHUNK;
+	r->buf = palloc(r->size);
+	return r;
+}
+
+LineReader *
+lines_open_file(const char *filename)
+{
+	LineReader *r = open_reader(LINES_FILE, filename);
+	struct stat st;
+
+	r->file = AllocateFile(filename, PG_BINARY_R);
+	if (r->file == NULL)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" for reading: %m", filename),
+				 errno == ENOENT || errno == EACCES ?
+				 errhint("The server reads this file; for one on the client use psql's \\copy, or COPY ... FROM STDIN.") : 0));
+	if (fstat(fileno(r->file), &st) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat file \"%s\": %m", filename)));
+	if (S_ISDIR(st.st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a directory", filename)));
+	return r;
+}
+
+LineReader *
+lines_open_program(const char *command)
+{
+	LineReader *r = open_reader(LINES_PROGRAM, command);
+
+	r->file = OpenPipeStream(command, PG_BINARY_R);
+	if (r->file == NULL)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not run program \"%s\": %m", command)));
+	return r;
+}
+
+/* Ask the client for its data: text format, one column. */
+LineReader *
+lines_open_client(void)
+{
+	LineReader *r;
+	StringInfoData buf;
+
+	if (whereToSendOutput != DestRemote)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("there is no client to read from"),
+				 errhint("COPY from a file or a program instead.")));
+	r = open_reader(LINES_CLIENT, NULL);
+	initStringInfo(&r->message);
+	pq_beginmessage(&buf, 'G');
+	pq_sendbyte(&buf, 0);
+	pq_sendint16(&buf, 1);
+	pq_sendint16(&buf, 0);
+	pq_endmessage(&buf);
+	pq_flush();
+	return r;
+}
+
+/* Room for more bytes behind what is not given out yet. */
+static void
+make_room(LineReader *r, size_t more)
+{
+	if (r->start > 0)
+	{
+		memmove(r->buf, r->buf + r->start, r->end - r->start);
+		r->end -= r->start;
+		r->searched -= r->start;
+		r->start = 0;
+	}
+	if (r->end + more <= r->size)
+		return;
+	/* a payload is one text value, which ends at 1 GB */
+	if (r->end > MaxAllocSize)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a line is longer than a value can be"),
+				 errdetail("It has more than %zu bytes.", (size_t) MaxAllocSize),
+				 errhint("FORMAT ndjson wants one JSON object per line.")));
+	r->size = Max(r->size * 2, r->end + more);
+	r->buf = repalloc_huge(r->buf, r->size);
+}
+
+/* Read a chunk of a file or pipe. */
+static void
+read_stream(LineReader *r)
+{
+	size_t		got;
+
+	make_room(r, LINES_CHUNK / 2);
+	got = fread(r->buf + r->end, 1, r->size - r->end, r->file);
+	if (ferror(r->file))
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read from \"%s\": %m", r->name)));
+	r->end += got;
+	if (got == 0)
+		r->at_end = true;
+}
+
+/* One protocol message of the client; returns its type. */
+static int
+read_message(LineReader *r)
+{
+	int			type;
+	int			limit = PQ_SMALL_MESSAGE_LIMIT;
+
+	/* a cancel in the middle of a message would leave the protocol in pieces */
+	HOLD_CANCEL_INTERRUPTS();
+	pq_startmsgread();
+	type = pq_getbyte();
+	switch (type)
+	{
+		case 'd':				/* CopyData */
+			limit = PQ_LARGE_MESSAGE_LIMIT;
+			break;
+		case 'c':				/* CopyDone */
+		case 'f':				/* CopyFail */
+		case 'H':				/* Flush */
+		case 'S':				/* Sync */
+			break;
+		case EOF:
+			ereport(ERROR,
+					(errcode(ERRCODE_CONNECTION_FAILURE),
+					 errmsg("unexpected EOF on client connection during COPY")));
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("unexpected message type 0x%02X during COPY from stdin",
+							type)));
+	}
+	resetStringInfo(&r->message);
+	if (pq_getmessage(&r->message, limit))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("unexpected EOF on client connection during COPY")));
+	RESUME_CANCEL_INTERRUPTS();
+	return type;
+}
+
+/* Read what the client sends next. Flush and Sync are allowed in between and
+ * mean nothing here. */
+static void
+read_client(LineReader *r)
+{
+	for (;;)
+	{
+		switch (read_message(r))
+		{
+			case 'd':
+				make_room(r, r->message.len);
+				memcpy(r->buf + r->end, r->message.data, r->message.len);
+				r->end += r->message.len;
+				return;
+			case 'c':
+				r->at_end = true;
+				return;
+			case 'f':
+				ereport(ERROR,
+						(errcode(ERRCODE_QUERY_CANCELED),
+						 errmsg("COPY from stdin failed: %s",
+								pq_getmsgstring(&r->message))));
+			default:
+				break;
+		}
+	}
+}
+
+/* See the header. */
+bool
+lines_next(LineReader *r, const char **line, size_t *len)
+{
+	for (;;)
+	{
+		char	   *lf = memchr(r->buf + r->searched, '\n', r->end - r->searched);
+
+		if (lf != NULL || (r->at_end && r->end > r->start))
+		{
+			char	   *start = r->buf + r->start;
+			char	   *stop = lf ? lf : r->buf + r->end;
+
+			*line = start;
+			*len = stop - start;
+			r->start = lf ? (size_t) (lf + 1 - r->buf) : r->end;
+			r->searched = r->start;
+			if (lf && *len > 0 && start[*len - 1] == '\r')
+				(*len)--;
+			return true;
+		}
+		if (r->at_end)
+			return false;
+		r->searched = r->end;
+		CHECK_FOR_INTERRUPTS();
+		if (r->source == LINES_CLIENT)
+			read_client(r);
+		else
+			read_stream(r);
+	}
+}
+
+/* See the header. */
+void
+lines_close(LineReader *r)
+{
+	if (r->source == LINES_FILE)
+	{
+		if (FreeFile(r->file) != 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not close file \"%s\": %m", r->name)));
+	}
+	else if (r->source == LINES_PROGRAM)
+	{
+		int			rc = ClosePipeStream(r->file);
+
+		if (rc == -1)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not end program \"%s\": %m", r->name)));
+		if (rc != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+					 errmsg("program \"%s\" failed", r->name),
+					 errdetail_internal("%s", wait_result_to_str(rc)),
+					 errhint("Nothing of its output is stored or held.")));
+	}
+	pfree(r->buf);
+	pfree(r);
+}

@@ -1,0 +1,44 @@
+/*
+ * load.h
+ *	  One row per load: who sent it, when, under which settings.
+ *
+ * Replay and dry run set the same role and settings again, since the same
+ * text means another instant under another TimeZone.
+ */
+#ifndef SELFHEAL_LOAD_H
+#define SELFHEAL_LOAD_H
+
+#include "postgres.h"
+
+typedef enum LoadSource
+{
+	LOAD_INSERT,
+	LOAD_COPY,
+	LOAD_INGEST,
+	LOAD_REPORT
+} LoadSource;
+
+/* Settings under which a load's rows mean what they mean. */
+typedef struct LoadSettings
+{
+	char	   *role;
+	char	   *timezone;
+	char	   *datestyle;
+	char	   *intervalstyle;
+	char	   *search_path;
+} LoadSettings;
+
+/* The next load id; used by the rows that are held before the load ends. */
+extern int64 load_next_id(void);
+
+/* Write the row of a load that has ended, in the producer's transaction. */
+extern void load_write(int64 id, Oid relid, LoadSource source, int64 stored,
+					   int64 held, int64 skipped);
+
+/* Read a load's settings (current context). False when it is not there. */
+extern bool load_settings(int64 id, LoadSettings *out);
+
+/* Set them until the spi_resume of the innermost spi_become (role aside). */
+extern void load_apply_settings(const LoadSettings *settings);
+
+#endif							/* SELFHEAL_LOAD_H */

@@ -1,0 +1,62 @@
+-- Rows that did not fit, kept until they are stored or a person discards them.
+
+CREATE SEQUENCE selfheal.quarantine_id_seq;
+COMMENT ON SEQUENCE selfheal.quarantine_id_seq IS 'ids of held rows';
+
+CREATE TABLE selfheal.quarantine (
+	id bigint PRIMARY KEY DEFAULT nextval('selfheal.quarantine_id_seq'),
+	relid regclass,
+	payload text,
+	payload_raw bytea,
+	state text NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'discarded')),
+	load bigint NOT NULL,
+	error bigint NOT NULL,
+	position bigint NOT NULL,
+	original text,
+	changed_by text,
+	changed_at timestamptz,
+	why text
+);
+ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
+-- Two indexes and no foreign key: a load in which every row drifts writes here
+-- what it would have written there.
+CREATE INDEX quarantine_held ON selfheal.quarantine (relid, id) WHERE state = 'held';
+COMMENT ON TABLE selfheal.quarantine IS
+'rows that did not fit, byte for byte; a row that is stored leaves the table in the transaction that stores it';
+COMMENT ON COLUMN selfheal.quarantine.relid IS 'the table it is for; null once that is gone';
+COMMENT ON COLUMN selfheal.quarantine.payload IS 'the payload as it was sent';
+COMMENT ON COLUMN selfheal.quarantine.payload_raw IS 'the bytes of a payload that is not valid text in this database''s encoding';
+COMMENT ON COLUMN selfheal.quarantine.state IS 'held, or discarded by a person';
+COMMENT ON COLUMN selfheal.quarantine.load IS 'the load that brought it (selfheal.load)';
+COMMENT ON COLUMN selfheal.quarantine.error IS 'the first reason why it does not fit (selfheal.error)';
+COMMENT ON COLUMN selfheal.quarantine.position IS 'its line in the load, from 1';
+COMMENT ON COLUMN selfheal.quarantine.original IS 'the first text of a payload that was amended';
+COMMENT ON COLUMN selfheal.quarantine.changed_by IS 'who amended or discarded it';
+COMMENT ON COLUMN selfheal.quarantine.why IS 'what he gave as reason';
+SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine', '');
+SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine_id_seq', '');
+
+CREATE SEQUENCE selfheal.replayed_id_seq;
+COMMENT ON SEQUENCE selfheal.replayed_id_seq IS 'ids of replays';
+
+CREATE TABLE selfheal.replayed (
+	id bigint PRIMARY KEY DEFAULT nextval('selfheal.replayed_id_seq'),
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	relid regclass,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	plan bigint,
+	role text NOT NULL,
+	rows bigint NOT NULL,
+	ids int8multirange NOT NULL,
+	sha256 text NOT NULL
+);
+ALTER SEQUENCE selfheal.replayed_id_seq OWNED BY selfheal.replayed.id;
+COMMENT ON TABLE selfheal.replayed IS 'held rows that were stored: which, when, as whom, with the hash of their bytes';
+COMMENT ON COLUMN selfheal.replayed.relid IS 'the table; null once it is gone';
+COMMENT ON COLUMN selfheal.replayed.plan IS 'the plan that made them fit; null for a replay by a person';
+COMMENT ON COLUMN selfheal.replayed.role IS 'the role that stored them: the one that loaded them';
+COMMENT ON COLUMN selfheal.replayed.ids IS 'ids they had in selfheal.quarantine';
+COMMENT ON COLUMN selfheal.replayed.sha256 IS 'over their payloads in order of id, each followed by a line feed';
+SELECT pg_catalog.pg_extension_config_dump('selfheal.replayed', '');
+SELECT pg_catalog.pg_extension_config_dump('selfheal.replayed_id_seq', '');

@@ -1,0 +1,269 @@
+/*
+ * reasons.c
+ *	  The reasons of one load, counted per class and column.
+ *
+ * Ids are taken at first sight, since held rows point at them; the rows are
+ * written at the end, when the counts are known. A producer whose keys are
+ * different in every row would make a reason per row: past a limit the column
+ * is left out, so that the table of reasons stays a table of reasons.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "mb/pg_wchar.h"
+#include "observe/capture.h"
+#include "observe/reasons.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+/* Distinct (class, column) of one load that are kept apart. */
+#define REASONS_MAX 10000
+
+typedef struct Reason
+{
+	int64		id;
+	Misfit		misfit;			/* the first; need: the widest */
+	ErrorData  *edata;			/* copied, or NULL */
+	int64		rows;
+	int64		position;
+	char	   *sample;
+	int			sample_len;
+	struct Reason *same_hash;
+	struct Reason *next;		/* in order of id */
+} Reason;
+
+typedef struct ReasonSlot
+{
+	uint64		hash;			/* key */
+	Reason	   *first;
+} ReasonSlot;
+
+struct Reasons
+{
+	MemoryContext cxt;
+	Oid			relid;
+	int64		load;
+	const char *door;
+	HTAB	   *slots;
+	int			n;
+	Reason	   *head;
+	Reason	   *tail;
+};
+
+/* See the header. */
+Reasons *
+reasons_begin(Oid relid, int64 load, const char *door)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext,
+											  "selfheal reasons",
+											  ALLOCSET_DEFAULT_SIZES);
+	Reasons    *r = MemoryContextAllocZero(cxt, sizeof(Reasons));
+	HASHCTL		ctl = {0};
+
+	r->cxt = cxt;
+	r->relid = relid;
+	r->load = load;
+	r->door = door;
+	ctl.keysize = sizeof(uint64);
+	ctl.entrysize = sizeof(ReasonSlot);
+	ctl.hcxt = cxt;
+	r->slots = hash_create("selfheal reasons", 64, &ctl,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	return r;
+}
+
+static bool
+same_column(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static char *
+copy_string(const char *s)
+{
+	return s ? pstrdup(s) : NULL;
+}
+
+/* The fields of an error that capture_write stores. */
+static ErrorData *
+copy_error(const ErrorData *from)
+{
+	ErrorData  *to = palloc0(sizeof(ErrorData));
+
+	to->sqlerrcode = from->sqlerrcode;
+	to->message = copy_string(from->message);
+	to->detail = copy_string(from->detail);
+	to->hint = copy_string(from->hint);
+	to->context = copy_string(from->context);
+	to->schema_name = copy_string(from->schema_name);
+	to->table_name = copy_string(from->table_name);
+	to->column_name = copy_string(from->column_name);
+	to->datatype_name = copy_string(from->datatype_name);
+	to->constraint_name = copy_string(from->constraint_name);
+	return to;
+}
+
+/* Numbers in parentheses of a type: "numeric(12,2)" gives 2, 12 and 2. */
+static int
+type_numbers(const char *type, int *a, int *b)
+{
+	const char *open = strchr(type, '(');
+
+	return open ? sscanf(open, "(%d,%d)", a, b) : 0;
+}
+
+/*
+ * The wider of two needs of one column: of varchar(n) the greater n, of
+ * numeric(p,s) room for both, else the type further up the ladder. For people;
+ * the plan is made from the rows themselves.
+ */
+static char *
+wider(char *old, const char *new)
+{
+	static const char *const ladder[] = {
+		"smallint", "integer", "bigint", "numeric", "text"
+	};
+	int			a1,
+				b1,
+				a2,
+				b2;
+	int			n1;
+	int			n2;
+
+	if (new == NULL || (old && strcmp(old, new) == 0))
+		return old;
+	if (old == NULL)
+		return pstrdup(new);
+	n1 = type_numbers(old, &a1, &b1);
+	n2 = type_numbers(new, &a2, &b2);
+	if (n1 == 1 && n2 == 1)
+		return a2 > a1 ? pstrdup(new) : old;
+	if (n1 == 2 && n2 == 2)
+	{
+		int			scale = Max(b1, b2);
+
+		return psprintf("numeric(%d,%d)", Max(a1 - b1, a2 - b2) + scale, scale);
+	}
+	if (n1 != n2)
+		return n2 == 0 ? pstrdup(new) : old;
+	for (int i = 0; i < (int) lengthof(ladder); i++)
+	{
+		if (strcmp(new, ladder[i]) == 0)
+			return old;
+		if (strcmp(old, ladder[i]) == 0)
+			return pstrdup(new);
+	}
+	return old;
+}
+
+/* A reason seen for the first time. */
+static Reason *
+add_reason(Reasons *r, const Misfit *misfit, const char *column,
+		   const StoreRow *row, int64 position)
+{
+	Reason	   *reason = palloc0(sizeof(Reason));
+
+	reason->id = capture_next_id();
+	reason->misfit.class = misfit->class;
+	reason->misfit.column = copy_string(column);
+	reason->misfit.need = copy_string(misfit->need);
+	reason->misfit.sqlstate = misfit->sqlstate;
+	reason->misfit.message = copy_string(misfit->message);
+	if (row->edata && row->edata->sqlerrcode == misfit->sqlstate)
+		reason->edata = copy_error(row->edata);
+	reason->position = position;
+	reason->sample_len = Min(row->len, CAPTURE_SAMPLE + MAX_MULTIBYTE_CHAR_LEN);
+	reason->sample = palloc(reason->sample_len + 1);
+	memcpy(reason->sample, row->bytes, reason->sample_len);
+	if (r->tail)
+		r->tail->next = reason;
+	else
+		r->head = reason;
+	r->tail = reason;
+	r->n++;
+	return reason;
+}
+
+/* Find or make the reason of one misfit. */
+static Reason *
+find_reason(Reasons *r, const Misfit *misfit, const StoreRow *row, int64 position)
+{
+	const char *column = misfit->column;
+	uint64		hash;
+	ReasonSlot *slot;
+	Reason	   *reason;
+	bool		found;
+
+	for (;;)
+	{
+		hash = column ? hash_bytes_extended((const unsigned char *) column,
+											strlen(column), misfit->class)
+			: (uint64) misfit->class;
+		slot = hash_search(r->slots, &hash, HASH_FIND, NULL);
+		for (reason = slot ? slot->first : NULL; reason; reason = reason->same_hash)
+			if (reason->misfit.class == misfit->class &&
+				same_column(reason->misfit.column, column))
+				return reason;
+		if (column == NULL || r->n < REASONS_MAX)
+			break;
+		column = NULL;
+	}
+	reason = add_reason(r, misfit, column, row, position);
+	slot = hash_search(r->slots, &hash, HASH_ENTER, &found);
+	reason->same_hash = found ? slot->first : NULL;
+	slot->first = reason;
+	return reason;
+}
+
+/* See the header. */
+int64
+reasons_note(Reasons *r, const StoreRow *row, int64 position)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->cxt);
+	int64		first = 0;
+
+	if (row->nmisfits == 0)
+		elog(ERROR, "a row is held without a reason");
+	for (int i = 0; i < row->nmisfits; i++)
+	{
+		Reason	   *reason = find_reason(r, &row->misfits[i], row, position);
+
+		reason->rows++;
+		reason->misfit.need = wider(reason->misfit.need, row->misfits[i].need);
+		if (i == 0)
+			first = reason->id;
+	}
+	MemoryContextSwitchTo(old);
+	return first;
+}
+
+/* See the header. */
+const char *
+reasons_first(const Reasons *r, int64 *position)
+{
+	if (r->head == NULL)
+		return NULL;
+	*position = r->head->position;
+	return r->head->misfit.message;
+}
+
+/* See the header. */
+void
+reasons_write(Reasons *r)
+{
+	for (Reason *reason = r->head; reason; reason = reason->next)
+	{
+		CapturedError err = {0};
+
+		err.relid = r->relid;
+		err.door = r->door;
+		err.load = r->load;
+		err.misfit = &reason->misfit;
+		err.edata = reason->edata;
+		err.rows = reason->rows;
+		err.position = reason->position;
+		err.sample = reason->sample;
+		err.sample_len = reason->sample_len;
+		capture_write(reason->id, &err);
+	}
+}

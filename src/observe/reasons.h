@@ -1,0 +1,30 @@
+/*
+ * reasons.h
+ *	  The reasons of one load: one row of selfheal.error per class and column,
+ *	  with count, first position and sample, however many rows there are.
+ */
+#ifndef SELFHEAL_REASONS_H
+#define SELFHEAL_REASONS_H
+
+#include "postgres.h"
+
+#include "observe/store.h"
+
+typedef struct Reasons Reasons;
+
+/* Collect for one load (0: of several) below the current memory context. */
+extern Reasons *reasons_begin(Oid relid, int64 load, const char *door);
+
+/*
+ * Count the misfits of a held row. Returns the id of the first one's error
+ * row, which is allocated at first sight. position 0: not known.
+ */
+extern int64 reasons_note(Reasons *r, const StoreRow *row, int64 position);
+
+/* Message of the first reason noted, and its position; NULL when none was. */
+extern const char *reasons_first(const Reasons *r, int64 *position);
+
+/* Write the error rows, in order of id. */
+extern void reasons_write(Reasons *r);
+
+#endif							/* SELFHEAL_REASONS_H */

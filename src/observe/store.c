@@ -1,0 +1,620 @@
+/*
+ * store.c
+ *	  Put payload rows into a table; tell for each whether it is stored.
+ *
+ * A flush has two passes. The first scans each payload, checks its fit and
+ * writes it down in COPY's text form; it runs in one subtransaction, since the
+ * input function of an unusual type, or a default, may throw: that row is
+ * held, and a new subtransaction goes on behind it. The second writes the rows
+ * that fit, in windows:
+ *
+ *	 - the whole flush is tried at once;
+ *	 - an error that names its line costs that line, and the window is tried
+ *	   again without it, 100 rows wide, doubling with each success;
+ *	 - a foreign key's error is looked up by one query for the whole window;
+ *	 - any other error makes the window 100 rows, then single rows.
+ *
+ * Windows of 100 or of many thousand rows cost least per row; about 1,000 cost
+ * most, since COPY makes its slots anew each time.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/json.h"
+#include "base/spi.h"
+#include "miscadmin.h"
+#include "observe/copyin.h"
+#include "observe/defaults.h"
+#include "observe/fkmiss.h"
+#include "observe/store.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* Rows of a window after the first error. */
+#define STORE_WINDOW 100
+
+/* Single rows with the same error before we ask whether it is theirs. */
+#define STORE_SAME 3
+
+struct Store
+{
+	Oid			relid;
+	MemoryContext cxt;
+	MemoryContext shape_cxt;	/* what is built from the table's columns */
+	MemoryContext misfit_cxt;	/* until store_reset */
+	MemoryContext row_cxt;		/* of one row's check */
+	JsonScanner *scanner;
+	CopyLines	lines;
+
+	/* in shape_cxt, made anew when the table's columns have changed */
+	TupleDesc	desc;
+	Shape	   *shape;
+	int		   *columns;		/* listed: indexes into shape->cols */
+	int			ncolumns;
+	bool	   *denied;			/* by index into shape->cols: no privilege */
+	CopyIn	   *copy;
+	Defaults   *defaults;
+};
+
+/* The first pass, as spi_try's argument. */
+typedef struct ScanPass
+{
+	Store	   *store;
+	Relation	rel;
+	StoreRow   *rows;
+	int			n;
+	int			at;				/* row that is being scanned */
+	const JsonDoc *doc;			/* its document */
+	Misfit	   *thrown;			/* of its values that threw, in misfit_cxt */
+	int			nthrown;
+	bool		in_fit;
+	const FitColumn *defaulting;	/* its default is being evaluated */
+} ScanPass;
+
+/* ---- opening ---- */
+
+/*
+ * Which columns the current user may fill. COPY's machinery asks nobody. A
+ * privilege on some columns is enough as long as payloads keep to them.
+ */
+static void
+check_privilege(Store *store, Relation rel)
+{
+	Oid			relid = store->relid;
+	bool		all = pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) == ACLCHECK_OK;
+	bool		any = all;
+
+	for (int i = 0; i < store->shape->ncols; i++)
+	{
+		const FitColumn *col = &store->shape->cols[i];
+
+		store->denied[i] = !all &&
+			pg_attribute_aclcheck(relid, col->attnum, GetUserId(),
+								  ACL_INSERT) != ACLCHECK_OK;
+		any |= !store->denied[i];
+	}
+	if (!any)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(rel));
+}
+
+/* Build, or build again, all that depends on the table's columns. */
+static void
+read_shape(Store *store, Relation rel)
+{
+	MemoryContext old;
+
+	if (store->defaults)
+		defaults_close(store->defaults);
+	MemoryContextReset(store->shape_cxt);
+	store->defaults = NULL;
+
+	old = MemoryContextSwitchTo(store->shape_cxt);
+	store->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
+	store->shape = fit_shape(rel, store->shape_cxt);
+	store->columns = palloc(sizeof(int) * Max(store->shape->ncols, 1));
+	store->denied = palloc0(sizeof(bool) * Max(store->shape->ncols, 1));
+	check_privilege(store, rel);
+	store->ncolumns = 0;
+	for (int i = 0; i < store->shape->ncols; i++)
+		if (!store->shape->cols[i].computed && !store->denied[i])
+			store->columns[store->ncolumns++] = i;
+	store->copy = copyin_open(rel, store->shape, store->columns, store->ncolumns);
+	store->defaults = defaults_open(rel, store->shape, store->columns,
+									store->ncolumns);
+	MemoryContextSwitchTo(old);
+}
+
+/* Targets that we write: ordinary and partitioned tables. */
+static void
+check_target(Relation rel)
+{
+	char		kind = rel->rd_rel->relkind;
+
+	if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
+		return;
+	ereport(ERROR,
+			(errcode(kind == RELKIND_FOREIGN_TABLE ? ERRCODE_FEATURE_NOT_SUPPORTED
+					 : ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("cannot load payloads into \"%s\"", RelationGetRelationName(rel)),
+			 kind == RELKIND_FOREIGN_TABLE
+			 ? errdetail("It is a foreign table.")
+			 : errdetail("It is not a table."),
+			 errhint("Watch an ordinary or a partitioned table.")));
+}
+
+/* See the header. */
+Store *
+store_open(Oid relid)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext,
+											  "selfheal store",
+											  ALLOCSET_DEFAULT_SIZES);
+	Store	   *store = MemoryContextAllocZero(cxt, sizeof(Store));
+	Relation	rel = table_open(relid, RowExclusiveLock);
+
+	check_target(rel);
+	store->relid = relid;
+	store->cxt = cxt;
+	store->shape_cxt = AllocSetContextCreate(cxt, "selfheal store shape",
+											 ALLOCSET_DEFAULT_SIZES);
+	store->misfit_cxt = AllocSetContextCreate(cxt, "selfheal store misfits",
+											  ALLOCSET_DEFAULT_SIZES);
+	store->row_cxt = AllocSetContextCreate(cxt, "selfheal store row",
+										   ALLOCSET_DEFAULT_SIZES);
+	store->scanner = json_scanner(cxt);
+	copyin_lines_init(&store->lines, cxt);
+	read_shape(store, rel);
+	table_close(rel, NoLock);
+	return store;
+}
+
+void
+store_reset(Store *store)
+{
+	MemoryContextReset(store->misfit_cxt);
+}
+
+void
+store_close(Store *store)
+{
+	defaults_close(store->defaults);
+	json_scanner_free(store->scanner);
+	MemoryContextDelete(store->cxt);
+}
+
+Shape *
+store_shape(Store *store)
+{
+	return store->shape;
+}
+
+/* ---- misfits ---- */
+
+static char *
+keep_string(Store *store, const char *s)
+{
+	return s ? MemoryContextStrdup(store->misfit_cxt, s) : NULL;
+}
+
+/* Keep the misfits of a row, from two lists, copied out of their context. */
+static void
+keep_misfits(Store *store, StoreRow *row, const Misfit *a, int na,
+			 const Misfit *b, int nb)
+{
+	row->stored = false;
+	row->nmisfits = na + nb;
+	row->misfits = MemoryContextAlloc(store->misfit_cxt, sizeof(Misfit) * (na + nb));
+	for (int i = 0; i < na + nb; i++)
+	{
+		const Misfit *from = i < na ? &a[i] : &b[i - na];
+
+		row->misfits[i] = *from;
+		row->misfits[i].column = keep_string(store, from->column);
+		row->misfits[i].need = keep_string(store, from->need);
+		row->misfits[i].message = keep_string(store, from->message);
+	}
+}
+
+/* A row that is held for one reason found before the scanner sees it. */
+static void
+keep_reason(Store *store, StoreRow *row, FitClass class, int sqlstate,
+			char *column, char *message)
+{
+	Misfit		misfit = {0};
+
+	misfit.class = class;
+	misfit.column = column;
+	misfit.sqlstate = sqlstate;
+	misfit.message = message;
+	keep_misfits(store, row, &misfit, 1, NULL, 0);
+}
+
+/*
+ * A row that an error of the table's own has refused. The error is kept too:
+ * edata must live in misfit_cxt, and may be shared by many rows.
+ */
+static void
+keep_error(Store *store, StoreRow *row, ErrorData *edata)
+{
+	MemoryContext old = MemoryContextSwitchTo(store->row_cxt);
+	Misfit		misfit = {0};
+
+	fit_from_error(edata, &misfit);
+	MemoryContextSwitchTo(old);
+	keep_misfits(store, row, &misfit, 1, NULL, 0);
+	row->edata = edata;
+	MemoryContextReset(store->row_cxt);
+}
+
+/* ---- first pass: scan, check, write down ---- */
+
+/* Is a value sent for a column that the user may not fill? */
+static bool
+sends_denied(Store *store, StoreRow *row, const FitRow *fit)
+{
+	for (int i = 0; i < store->shape->ncols; i++)
+		if (store->denied[i] && fit->cells[i].state != CELL_ABSENT)
+		{
+			char	   *column = NameStr(store->shape->cols[i].name);
+
+			keep_reason(store, row, FIT_PERMISSION, ERRCODE_INSUFFICIENT_PRIVILEGE,
+						column,
+						psprintf("permission denied for column \"%s\"", column));
+			return true;
+		}
+	return false;
+}
+
+/* Write one row that fits as a line. */
+static void
+write_line(ScanPass *scan, const FitRow *fit)
+{
+	Store	   *store = scan->store;
+
+	copyin_line_begin(&store->lines, scan->at);
+	for (int i = 0; i < store->ncolumns; i++)
+	{
+		const FitCell *cell = &fit->cells[store->columns[i]];
+
+		if (cell->state == CELL_TEXT)
+			copyin_field(&store->lines, cell->val, cell->len);
+		else if (cell->state == CELL_NULL)
+			copyin_field_null(&store->lines);
+		else
+		{
+			scan->defaulting = &store->shape->cols[store->columns[i]];
+			defaults_field(store->defaults, scan->rel, i, &store->lines);
+			scan->defaulting = NULL;
+		}
+	}
+	copyin_line_end(&store->lines);
+}
+
+/* Is the row held without a look into it? */
+static bool
+held_unread(Store *store, StoreRow *row)
+{
+	if (row->bad_encoding)
+		keep_reason(store, row, FIT_BAD_ENCODING, ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+					NULL, "the bytes are not valid in the load's encoding");
+	else if (row->len > (size_t) guc_max_payload * 1024)
+		keep_reason(store, row, FIT_TOO_LARGE, ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,
+					"the payload is larger than selfheal.max_payload");
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Scan one row: a line more, or its misfits. When a value has thrown we come
+ * here again for the same row, to find what else does not fit.
+ */
+static void
+scan_row(ScanPass *scan)
+{
+	Store	   *store = scan->store;
+	StoreRow   *row = &scan->rows[scan->at];
+	FitRow		fit;
+	bool		fits;
+
+	if (scan->nthrown == 0)
+	{
+		row->stored = false;
+		row->nmisfits = 0;
+		row->misfits = NULL;
+		row->edata = NULL;
+		if (held_unread(store, row))
+			return;
+		scan->doc = json_scan(store->scanner, row->bytes, row->len);
+		scan->in_fit = true;
+		fits = fit_row(store->shape, scan->doc, &fit);
+	}
+	else
+	{
+		scan->in_fit = true;
+		fits = fit_row_again(store->shape, scan->doc, &fit);
+	}
+	scan->in_fit = false;
+
+	if (scan->nthrown > 0)
+		keep_misfits(store, row, scan->thrown, scan->nthrown,
+					 fits ? NULL : fit.misfits, fits ? 0 : fit.nmisfits);
+	else if (!fits)
+		keep_misfits(store, row, fit.misfits, fit.nmisfits, NULL, 0);
+	else if (!sends_denied(store, row, &fit))
+		write_line(scan, &fit);
+}
+
+/* Body of the first pass's subtransaction: from scan->at to the end. */
+static void
+scan_body(void *arg)
+{
+	ScanPass   *scan = arg;
+	MemoryContext row_cxt = scan->store->row_cxt;
+
+	MemoryContextSwitchTo(row_cxt);
+	for (; scan->at < scan->n; scan->at++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		scan_row(scan);
+		scan->nthrown = 0;
+		MemoryContextReset(row_cxt);
+	}
+}
+
+/* A value of the row has thrown: note it, and scan the row again without it. */
+static void
+value_threw(ScanPass *scan, ErrorData *edata)
+{
+	Store	   *store = scan->store;
+	MemoryContext old = MemoryContextSwitchTo(store->misfit_cxt);
+
+	if (scan->nthrown == 0)
+		scan->thrown = palloc(sizeof(Misfit));
+	else
+		scan->thrown = repalloc(scan->thrown, sizeof(Misfit) * (scan->nthrown + 1));
+	fit_culprit(store->shape, edata, &scan->thrown[scan->nthrown++]);
+	MemoryContextSwitchTo(old);
+	if (scan->nthrown > store->shape->ncols)
+		elog(ERROR, "the check of a payload does not end");
+}
+
+/* A default has thrown: hold the row and take back what was written of it. */
+static void
+default_threw(ScanPass *scan, ErrorData *edata)
+{
+	Store	   *store = scan->store;
+	StoreRow   *row = &scan->rows[scan->at];
+	MemoryContext old = MemoryContextSwitchTo(store->row_cxt);
+	Misfit		misfit = {0};
+
+	copyin_line_cancel(&store->lines);
+	fit_from_error(edata, &misfit);
+	misfit.column = NameStr(unconstify(FitColumn *, scan->defaulting)->name);
+	keep_misfits(store, row, &misfit, 1, NULL, 0);
+	row->edata = edata;
+	scan->defaulting = NULL;
+	MemoryContextSwitchTo(old);
+}
+
+/* The first pass. The scanner itself never throws for what a payload holds:
+ * an error from elsewhere is the server's trouble and goes on. */
+static void
+scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
+{
+	ScanPass	scan = {0};
+
+	scan.store = store;
+	scan.rel = rel;
+	scan.rows = rows;
+	scan.n = n;
+	copyin_lines_reset(&store->lines);
+	while (scan.at < n)
+	{
+		MemoryContext old = MemoryContextSwitchTo(store->misfit_cxt);
+		ErrorData  *edata = spi_try(scan_body, &scan);
+
+		MemoryContextSwitchTo(old);
+		if (edata == NULL)
+			continue;
+		MemoryContextReset(store->row_cxt);
+		if (scan.in_fit)
+		{
+			value_threw(&scan, edata);
+			if (scan.nthrown == 1)
+				rows[scan.at].edata = edata;
+			scan.in_fit = false;
+		}
+		else if (scan.defaulting)
+		{
+			default_threw(&scan, edata);
+			scan.at++;
+		}
+		else
+			ReThrowError(edata);
+	}
+}
+
+/* ---- second pass: write ---- */
+
+/* The second pass: what of the lines is still to be written. */
+typedef struct Write
+{
+	Store	   *store;
+	Relation	rel;
+	StoreRow   *rows;
+	CopyLine   *lines;
+	int			n;
+	int			at;				/* first line not decided */
+	int			window;			/* lines to try together */
+	int			single_until;	/* before this line: one by one */
+	int			same;			/* single rows in a row with the same error */
+	ErrorData  *last;			/* that error */
+	int64		stored;
+} Write;
+
+/* Take line k, in the window, out of what is to be written; those before it
+ * move up. Keeps their order. */
+static void
+take_out(Write *w, int k)
+{
+	memmove(&w->lines[w->at + 1], &w->lines[w->at],
+			sizeof(CopyLine) * (k - w->at));
+	w->at++;
+}
+
+/* All lines of a foreign key's error, by one query. False: look otherwise. */
+static bool
+take_out_missing(Write *w, int n, ErrorData *edata)
+{
+	Store	   *store = w->store;
+	bool	   *missing;
+	char	  **detail;
+	int			found;
+
+	if (edata->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION)
+		return false;
+	missing = MemoryContextAllocHuge(store->misfit_cxt, sizeof(bool) * n);
+	detail = MemoryContextAllocHuge(store->misfit_cxt, sizeof(char *) * n);
+	found = fkmiss_find(w->rel, edata, store->shape, store->columns,
+						store->ncolumns, &store->lines, w->lines + w->at, n,
+						missing, detail);
+	if (found > 0)
+	{
+		CopyLine   *from = w->lines + w->at;
+		int			to = n;
+
+		/* each has the error with its own key; the others move to the end */
+		for (int i = n - 1; i >= 0; i--)
+		{
+			if (missing[i])
+			{
+				ErrorData  *own = palloc(sizeof(ErrorData));
+
+				*own = *edata;
+				own->detail = detail[i];
+				keep_error(store, &w->rows[from[i].row], own);
+			}
+			else
+				from[--to] = from[i];
+		}
+		w->at += found;
+	}
+	pfree(missing);
+	pfree(detail);
+	return found > 0;
+}
+
+/*
+ * Three single rows have failed alike. Is the error theirs? A statement
+ * trigger's error comes without any row as well; a privilege is missing for
+ * each row alike (but under row security it is the row that is refused).
+ */
+static bool
+fails_without_rows(Write *w, const ErrorData *edata)
+{
+	ErrorData  *empty;
+	int			culprit;
+
+	if (edata->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
+		!copyin_by_sql(w->store->copy))
+		return true;
+	empty = copyin_write(w->store->copy, w->rel, &w->store->lines, NULL, 0, &culprit);
+	return empty != NULL && empty->sqlerrcode == edata->sqlerrcode;
+}
+
+/* A single row has failed; after three alike hold the rest if it is not the
+ * rows' doing. */
+static void
+single_failed(Write *w, ErrorData *edata)
+{
+	bool		alike = w->last != NULL &&
+		w->last->sqlerrcode == edata->sqlerrcode &&
+		strcmp(w->last->message, edata->message) == 0;
+
+	w->same = alike ? w->same + 1 : 1;
+	w->last = edata;
+	keep_error(w->store, &w->rows[w->lines[w->at].row], edata);
+	w->at++;
+	if (w->same == STORE_SAME && w->at < w->n && fails_without_rows(w, edata))
+		for (; w->at < w->n; w->at++)
+			keep_error(w->store, &w->rows[w->lines[w->at].row], edata);
+}
+
+/* Try the next window, and decide what its outcome means. */
+static void
+write_window(Write *w)
+{
+	int			left = w->n - w->at;
+	int			n = w->at < w->single_until ? 1 : Min(w->window, left);
+	int			culprit;
+	ErrorData  *edata;
+
+	edata = copyin_write(w->store->copy, w->rel, &w->store->lines,
+						 w->lines + w->at, n, &culprit);
+	if (edata == NULL)
+	{
+		for (int i = 0; i < n; i++)
+			w->rows[w->lines[w->at + i].row].stored = true;
+		w->at += n;
+		w->stored += n;
+		w->same = 0;
+		if (w->at >= w->single_until)
+			w->window = Min(w->window * 2, w->n);
+	}
+	else if (n == 1)
+		single_failed(w, edata);
+	else if (culprit >= 0)
+	{
+		keep_error(w->store, &w->rows[w->lines[w->at + culprit].row], edata);
+		take_out(w, w->at + culprit);
+		w->window = STORE_WINDOW;
+	}
+	else if (take_out_missing(w, n, edata))
+		;						/* the same window again, without them */
+	else if (n > STORE_WINDOW)
+		w->window = STORE_WINDOW;
+	else
+	{
+		w->window = STORE_WINDOW;
+		w->single_until = w->at + n;
+	}
+}
+
+/* See the header. */
+int64
+store_rows(Store *store, StoreRow *rows, int n)
+{
+	Relation	rel = table_open(store->relid, RowExclusiveLock);
+	MemoryContext old;
+	Write		w = {0};
+
+	/* a trigger, or the session between two flushes, may have altered it */
+	if (!equalTupleDescs(store->desc, RelationGetDescr(rel)))
+		read_shape(store, rel);
+
+	scan_rows(store, rel, rows, n);
+
+	w.store = store;
+	w.rel = rel;
+	w.rows = rows;
+	w.lines = store->lines.lines;
+	w.n = store->lines.n;
+	w.window = Max(w.n, 1);
+	old = MemoryContextSwitchTo(store->misfit_cxt);
+	if (w.n > 0)
+		copyin_begin(store->copy, rel);
+	while (w.at < w.n)
+	{
+		CHECK_FOR_INTERRUPTS();
+		write_window(&w);
+	}
+	MemoryContextSwitchTo(old);
+	table_close(rel, NoLock);
+	return w.stored;
+}

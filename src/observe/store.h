@@ -1,0 +1,53 @@
+/*
+ * store.h
+ *	  Put payload rows into a table: scan, check the fit, write by COPY's
+ *	  machinery or by SQL; tell for each row whether it is stored.
+ *
+ * Used by the intake (as the producer), by the dry run (into the clone) and
+ * by the replay (as the loading role): it runs as whoever is the current user
+ * and never switches. It writes to the target table only.
+ *
+ * A flush is one or more internal subtransactions. Deferred constraints of
+ * the target are fired before each ends. After it a row is either stored or
+ * has its misfits; store_rows throws only what says that the server or the
+ * session is in trouble (cancel, shutdown, disk full, corruption).
+ */
+#ifndef SELFHEAL_STORE_H
+#define SELFHEAL_STORE_H
+
+#include "postgres.h"
+
+#include "base/fit.h"
+
+typedef struct StoreRow
+{
+	const char *bytes;			/* payload */
+	size_t		len;
+	bool		bad_encoding;	/* bytes are not text: held as they are */
+	/* filled by store_rows: */
+	bool		stored;
+	int			nmisfits;
+	Misfit	   *misfits;		/* in store->cxt */
+	ErrorData  *edata;			/* the insert's own error, or NULL */
+} StoreRow;
+
+typedef struct Store Store;
+
+/*
+ * Open a target (lock: RowExclusiveLock, kept to the end of the transaction)
+ * below the current memory context. Checks INSERT privilege of the current
+ * user on the table; raises 42501 as an INSERT would.
+ */
+extern Store *store_open(Oid relid);
+
+/* Write n rows. Misfits live until store_reset or store_close. Returns how
+ * many were stored. */
+extern int64 store_rows(Store *store, StoreRow *rows, int n);
+
+/* Forget misfits of earlier rows. */
+extern void store_reset(Store *store);
+extern void store_close(Store *store);
+
+extern Shape *store_shape(Store *store);
+
+#endif							/* SELFHEAL_STORE_H */

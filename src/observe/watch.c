@@ -1,0 +1,487 @@
+/*
+ * watch.c
+ *	  Which tables we look after, and their intake views.
+ *
+ * The view's text names its table (FROM ONLY t WHERE false), so a dump puts
+ * the two in the right order and the catalog alone tells which table is meant.
+ * Two more dependencies make DROP TABLE and DROP EXTENSION work without
+ * CASCADE and take the view along: view -> table AUTO, view -> extension
+ * AUTO_EXTENSION. A dump does not carry those; watch_relink puts them back.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "base/compat.h"
+#include "base/shmem.h"
+#include "base/spi.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "observe/watch.h"
+#include "parser/parsetree.h"
+#include "record/audit.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(selfheal_watch);
+PG_FUNCTION_INFO_V1(selfheal_unwatch);
+PG_FUNCTION_INFO_V1(selfheal_unwatch_all);
+
+static const char *const mode_names[] = {"observe", "propose", "auto"};
+
+/* Mode by name; raises 22023 for anything else, null included. */
+static WatchMode
+mode_from_text(text *arg)
+{
+	char	   *name = arg ? text_to_cstring(arg) : NULL;
+
+	for (int i = 0; name && i < (int) lengthof(mode_names); i++)
+		if (strcmp(name, mode_names[i]) == 0)
+			return (WatchMode) i;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 name ? errmsg("unknown mode \"%s\"", name)
+			 : errmsg("mode must not be null"),
+			 errhint("Modes are observe, propose and auto.")));
+}
+
+/* See the header: one message per kind of wrong table. */
+void
+watch_check_table(Oid relid, bool need_owner)
+{
+	HeapTuple	tup;
+	Form_pg_class form;
+	char	   *name;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table must not be null"),
+				 errhint("Name a table, as in 'public.orders'.")));
+	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tup))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid),
+				 errhint("It may have been dropped a moment ago.")));
+	form = (Form_pg_class) GETSTRUCT(tup);
+	name = quote_qualified_identifier(get_namespace_name(form->relnamespace),
+									  NameStr(form->relname));
+
+	if (IsCatalogRelationOid(relid) || IsToastNamespace(form->relnamespace) ||
+		form->relnamespace == get_namespace_oid("information_schema", true) ||
+		form->relnamespace == get_namespace_oid("selfheal", true) ||
+		form->relnamespace == get_namespace_oid("selfheal_sandbox", true))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s is a system table", name),
+				 errhint("selfheal looks after tables of users only.")));
+	if (form->relkind != RELKIND_RELATION &&
+		form->relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s is not a table", name),
+				 errhint("Name an ordinary or a partitioned table; for an intake view, name the table behind it.")));
+	if (form->relispartition)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s is a partition", name),
+				 errhint("Name the partitioned table it belongs to.")));
+	if (form->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s is a temporary table", name),
+				 errhint("No other session can see it, the healer's neither.")));
+	if (need_owner && !compat_class_ownercheck(relid, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of table %s", name),
+				 errhint("Ask a member of its owner's role.")));
+	if (!need_owner &&
+		!compat_class_ownercheck(relid, GetUserId()) &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT,
+								  ACLMASK_ANY) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table %s", name),
+				 errhint("Its payloads are shown to roles that may read it: GRANT SELECT.")));
+	ReleaseSysCache(tup);
+}
+
+bool
+watch_get(Oid relid, Watch *out)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	MemoryContext cxt = CurrentMemoryContext;
+	bool		found;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	found = spi_exec("SELECT intake::oid, mode, paused, owner FROM selfheal.watched WHERE relid = $1",
+					 &args) > 0;
+	if (found)
+	{
+		char	   *mode = spi_get_text(0, 2, cxt);
+
+		out->relid = relid;
+		out->intake = spi_get_oid(0, 1, NULL);
+		out->mode = WATCH_OBSERVE;
+		for (int i = 0; i < (int) lengthof(mode_names); i++)
+			if (strcmp(mode, mode_names[i]) == 0)
+				out->mode = (WatchMode) i;
+		out->paused = spi_get_bool(0, 3, NULL);
+		out->owner = spi_get_text(0, 4, cxt);
+	}
+	spi_close(&saved);
+	return found;
+}
+
+void
+watch_check_watched(Oid relid, Watch *out)
+{
+	if (!watch_get(relid, out))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table %s is not watched",
+						quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												   get_rel_name(relid))),
+				 errhint("Run SELECT selfheal.watch('...') first.")));
+}
+
+/* Our trigger function for rows, or InvalidOid when it is not installed. */
+static Oid
+intake_row_function(void)
+{
+	oidvector  *none = buildoidvector(NULL, 0);
+	Oid			nsp = get_namespace_oid("selfheal", true);
+
+	if (!OidIsValid(nsp))
+		return InvalidOid;
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum("intake_row"),
+						   PointerGetDatum(none), ObjectIdGetDatum(nsp));
+}
+
+/*
+ * The table behind an intake view: the only relation of the view's query,
+ * provided that our trigger is on the view.
+ */
+Oid
+watch_table_of_intake(Oid viewid)
+{
+	Relation	view;
+	Oid			table = InvalidOid;
+
+	if (get_rel_relkind(viewid) != RELKIND_VIEW)
+		return InvalidOid;
+	view = table_open(viewid, AccessShareLock);
+	if (view->trigdesc != NULL && view->trigdesc->trig_insert_instead_row)
+	{
+		Oid			ours = intake_row_function();
+		bool		found = false;
+
+		for (int i = 0; i < view->trigdesc->numtriggers; i++)
+			found |= OidIsValid(ours) &&
+				view->trigdesc->triggers[i].tgfoid == ours;
+		if (found)
+		{
+			Query	   *query = get_view_query(view);
+
+			if (list_length(query->jointree->fromlist) == 1 &&
+				IsA(linitial(query->jointree->fromlist), RangeTblRef))
+			{
+				RangeTblRef *ref = linitial(query->jointree->fromlist);
+
+				table = rt_fetch(ref->rtindex, query->rtable)->relid;
+			}
+		}
+	}
+	table_close(view, NoLock);
+	return table;
+}
+
+/* Add a dependency unless it is there: relink must be repeatable. */
+static void
+depend_once(Oid viewid, Oid refclass, Oid refobj, DependencyType type)
+{
+	Relation	rel = table_open(DependRelationId, RowExclusiveLock);
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tup;
+	bool		found = false;
+
+	ScanKeyInit(&key[0], Anum_pg_depend_classid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_objid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(viewid));
+	scan = systable_beginscan(rel, DependDependerIndexId, true, NULL, 2, key);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		Form_pg_depend dep = (Form_pg_depend) GETSTRUCT(tup);
+
+		found |= dep->refclassid == refclass && dep->refobjid == refobj &&
+			dep->deptype == (char) type;
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+	if (!found)
+	{
+		ObjectAddress view;
+		ObjectAddress ref;
+
+		ObjectAddressSet(view, RelationRelationId, viewid);
+		ObjectAddressSet(ref, refclass, refobj);
+		recordDependencyOn(&view, &ref, type);
+	}
+}
+
+void
+watch_unlink(Oid viewid, Oid relid)
+{
+	(void) deleteDependencyRecordsForSpecific(RelationRelationId, viewid,
+											  DEPENDENCY_AUTO,
+											  RelationRelationId, relid);
+}
+
+static void
+link_view(Oid viewid, Oid relid)
+{
+	depend_once(viewid, RelationRelationId, relid, DEPENDENCY_AUTO);
+	depend_once(viewid, ExtensionRelationId, spi_extension_oid(false),
+				DEPENDENCY_AUTO_EXTENSION);
+}
+
+/*
+ * Put the links of all intake views back. Called by the worker at its start,
+ * in a transaction: the first one after a restore finds them missing.
+ */
+void
+watch_relink(void)
+{
+	SpiUser		saved;
+	uint64		n;
+
+	spi_open(&saved);
+	n = spi_exec("SELECT w.intake::oid, w.relid::oid FROM selfheal.watched w"
+				 " JOIN pg_class v ON v.oid = w.intake JOIN pg_class t ON t.oid = w.relid",
+				 NULL);
+	for (uint64 i = 0; i < n; i++)
+		link_view(spi_get_oid(i, 1, NULL), spi_get_oid(i, 2, NULL));
+	spi_close(&saved);
+}
+
+char *
+watch_intake_name(const char *table)
+{
+	int			room = NAMEDATALEN - 1 - (int) strlen("_intake");
+	int			len = pg_mbcliplen(table, strlen(table), room);
+
+	return psprintf("%.*s_intake", len, table);
+}
+
+/* A FOR ALL TABLES publication would carry our tables to subscribers that
+ * lack them, and stop them: say so where people see it. */
+static void
+warn_all_tables(void)
+{
+	if (spi_exec("SELECT string_agg(quote_ident(pubname), ', ') FROM pg_publication"
+				 " WHERE puballtables HAVING count(*) > 0", NULL) > 0)
+		ereport(WARNING,
+				(errmsg("publication %s is FOR ALL TABLES and publishes the tables of selfheal too",
+						spi_get_text(0, 1, CurrentMemoryContext)),
+				 errhint("Create the extension on the subscriber as well, or publish named tables or schemas; else its apply stops.")));
+}
+
+/* Create the view with its triggers; runs inside spi_open. */
+static Oid
+create_intake(Oid relid, const char *schema, const char *table, const char *intake)
+{
+	char	   *view = quote_qualified_identifier(schema, intake);
+	char	   *base = quote_qualified_identifier(schema, table);
+	Oid			owner;
+	Oid			viewid;
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
+	ReleaseSysCache(tup);
+
+	if (OidIsValid(get_relname_relid(intake, get_namespace_oid(schema, false))))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation %s already exists", view),
+				 errhint("The intake view needs this name: rename what has it.")));
+
+	spi_exec(psprintf("CREATE VIEW %s AS SELECT NULL::pg_catalog.text AS payload FROM ONLY %s WHERE false",
+					  view, base), NULL);
+	spi_exec(psprintf("CREATE TRIGGER selfheal_row INSTEAD OF INSERT ON %s"
+					  " FOR EACH ROW EXECUTE FUNCTION selfheal.intake_row()", view), NULL);
+	spi_exec(psprintf("CREATE TRIGGER selfheal_flush AFTER INSERT ON %s"
+					  " FOR EACH STATEMENT EXECUTE FUNCTION selfheal.intake_flush()", view), NULL);
+	spi_exec(psprintf("COMMENT ON VIEW %s IS %s", view,
+					  quote_literal_cstr(psprintf("selfheal: load JSON objects for %s here, one payload a row", base))),
+			 NULL);
+	spi_exec(psprintf("ALTER VIEW %s OWNER TO %s", view,
+					  quote_identifier(GetUserNameFromId(owner, false))), NULL);
+	viewid = get_relname_relid(intake, get_namespace_oid(schema, false));
+	link_view(viewid, relid);
+	return viewid;
+}
+
+/* Audit row of watch and unwatch. */
+static void
+audit_watch(const char *event, Oid relid, const char *result)
+{
+	AuditEntry	entry;
+
+	audit_entry(&entry, event);
+	entry.relid = relid;
+	entry.result = result;
+	audit_write(&entry);
+}
+
+/*
+ * watch("table", mode, owner): creates the intake view, or changes mode and
+ * owner of a table that is watched already. Returns the view's qualified
+ * name. Needs ownership of the table. Errors: 22023, 42P01, 42809, 42501,
+ * 42P07, 55000 (not preloaded).
+ */
+Datum
+selfheal_watch(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	WatchMode	mode = mode_from_text(PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1));
+	char	   *team = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char	   *caller = GetUserNameFromId(GetUserId(), false);
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *schema;
+	char	   *table;
+	char	   *result;
+	Watch		watch;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	shmem_require();
+	watch_check_table(relid, true);
+	schema = get_namespace_name(get_rel_namespace(relid));
+	table = get_rel_name(relid);
+
+	if (watch_get(relid, &watch))
+	{
+		spi_open(&saved);
+		spi_args(&args);
+		spi_arg_relid(&args, relid);
+		spi_arg_text(&args, mode_names[mode]);
+		spi_arg_text(&args, team);
+		spi_exec("UPDATE selfheal.watched SET mode = $2, owner = $3 WHERE relid = $1", &args);
+		spi_close(&saved);
+		result = quote_qualified_identifier(schema, get_rel_name(watch.intake));
+	}
+	else
+	{
+		char	   *intake = watch_intake_name(table);
+		Oid			viewid;
+
+		spi_open(&saved);
+		viewid = create_intake(relid, schema, table, intake);
+		spi_args(&args);
+		spi_arg_relid(&args, relid);
+		spi_arg_text(&args, schema);
+		spi_arg_text(&args, table);
+		spi_arg_relid(&args, viewid);
+		spi_arg_text(&args, mode_names[mode]);
+		spi_arg_text(&args, team);
+		spi_arg_text(&args, caller);
+		spi_exec("INSERT INTO selfheal.watched (relid, schema_name, table_name, intake, mode, owner, watched_by)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7)", &args);
+		warn_all_tables();
+		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));
+		spi_close(&saved);
+	}
+	audit_watch("watched", relid, mode_names[mode]);
+	PG_RETURN_TEXT_P(cstring_to_text(result));
+}
+
+/* Forget one table: its view goes, its held rows stay. */
+static void
+forget(Oid relid, Oid viewid)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_exec("DELETE FROM selfheal.watched WHERE relid = $1", &args);
+	if (OidIsValid(viewid) && get_rel_relkind(viewid) == RELKIND_VIEW)
+		spi_exec(psprintf("DROP VIEW %s",
+						  quote_qualified_identifier(get_namespace_name(get_rel_namespace(viewid)),
+													 get_rel_name(viewid))), NULL);
+	spi_close(&saved);
+	audit_watch("unwatched", relid, NULL);
+}
+
+/* unwatch("table"): needs ownership. Errors as watch, 42704 if not watched. */
+Datum
+selfheal_unwatch(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Watch		watch;
+
+	watch_check_table(relid, true);
+	watch_check_watched(relid, &watch);
+	forget(relid, watch.intake);
+	PG_RETURN_VOID();
+}
+
+/* unwatch_all(): every table that the caller owns; returns how many. */
+Datum
+selfheal_unwatch_all(PG_FUNCTION_ARGS)
+{
+	SpiUser		saved;
+	Oid			caller = GetUserId();
+	uint64		n;
+	int64		done = 0;
+	Oid		   *tables;
+	Oid		   *views;
+	MemoryContext cxt = CurrentMemoryContext;
+
+	spi_open(&saved);
+	n = spi_exec("SELECT relid::oid, intake::oid FROM selfheal.watched", NULL);
+	tables = MemoryContextAlloc(cxt, sizeof(Oid) * (n + 1));
+	views = MemoryContextAlloc(cxt, sizeof(Oid) * (n + 1));
+	for (uint64 i = 0; i < n; i++)
+	{
+		tables[i] = spi_get_oid(i, 1, NULL);
+		views[i] = spi_get_oid(i, 2, NULL);
+	}
+	spi_close(&saved);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (get_rel_relkind(tables[i]) == '\0' ||
+			!compat_class_ownercheck(tables[i], caller))
+			continue;
+		forget(tables[i], views[i]);
+		done++;
+	}
+	PG_RETURN_INT64(done);
+}

@@ -1,0 +1,52 @@
+/*
+ * watch.h
+ *	  Which tables we look after, and their intake views.
+ */
+#ifndef SELFHEAL_WATCH_H
+#define SELFHEAL_WATCH_H
+
+#include "postgres.h"
+
+typedef enum WatchMode
+{
+	WATCH_OBSERVE,				/* hold and record, plan nothing */
+	WATCH_PROPOSE,				/* plans wait for a person */
+	WATCH_AUTO					/* policy decides */
+} WatchMode;
+
+typedef struct Watch
+{
+	Oid			relid;
+	Oid			intake;			/* the view */
+	WatchMode	mode;
+	bool		paused;
+	char	   *owner;			/* team, or NULL */
+} Watch;
+
+/* False when the table is not watched. Strings in the current context. */
+extern bool watch_get(Oid relid, Watch *out);
+
+/* The watched table behind an intake view, or InvalidOid. Reads the catalog
+ * alone (the view's triggers are ours): right also before a restore's relink. */
+extern Oid	watch_table_of_intake(Oid viewid);
+
+/*
+ * The checks every SQL function makes of a table argument, one message each:
+ * null and missing 42P01, system catalog or our own schema 42809, not a table
+ * 42809, no SELECT privilege on it 42501. need_owner asks for ownership.
+ */
+extern void watch_check_table(Oid relid, bool need_owner);
+
+/* The same, and raises 42704 when the table is not watched. */
+extern void watch_check_watched(Oid relid, Watch *out);
+
+/* Name of the intake view of a table: <table>_intake, clipped to 63 bytes. */
+extern char *watch_intake_name(const char *table);
+
+/* Take the link to a table away that the view no longer stands for. */
+extern void watch_unlink(Oid viewid, Oid relid);
+
+/* Put the dependencies of all intake views back after a restore. */
+extern void watch_relink(void);
+
+#endif							/* SELFHEAL_WATCH_H */

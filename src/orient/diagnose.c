@@ -1,0 +1,368 @@
+/*
+ * diagnose.c
+ *	  What do all held payloads of a table need, column by column?
+ *
+ * The reasons for which rows were held belong to the table as it was then.
+ * What counts for a plan is the table as it is now, so every held payload is
+ * fitted again, and the reasons are gathered by class and column together
+ * with the shapes of the values behind them. A row that was held for what
+ * only an insert can find (a constraint, a trigger) fits here; replay tells.
+ *
+ * Rows are fitted as the role that loaded them, restricted, and under their
+ * load's settings, as the replay will do it: a domain's check is user code,
+ * and the same text is another day under another DateStyle. (As the owner,
+ * the load's search_path would let a producer choose what the owner runs.)
+ * fit_row may throw, so it runs in a subtransaction;
+ * after a throw the same row goes on without the value that threw, in a new
+ * one. A million rows that do not throw cost one per batch and load.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "base/guc.h"
+#include "base/spi.h"
+#include "miscadmin.h"
+#include "observe/quarantine.h"
+#include "orient/diagnose.h"
+#include "utils/acl.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#define BATCH_ROWS 5000
+
+/* User code is not to outlive our switch of role, nor to switch itself. */
+#define FIT_SECURITY \
+	(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
+
+/* Findings are one per class and column; no column's name is longer. */
+typedef struct FindingKey
+{
+	int			class;
+	bool		of_row;			/* no column */
+	char		column[NAMEDATALEN];
+} FindingKey;
+
+typedef struct FindingEntry
+{
+	FindingKey	key;
+	Finding    *finding;
+} FindingEntry;
+
+/* One diagnosis under way. */
+typedef struct Survey
+{
+	Diagnosis  *diagnosis;
+	MemoryContext cxt;			/* of the result */
+	MemoryContext row_cxt;		/* reset for each row */
+	HTAB	   *index;			/* of findings */
+	JsonScanner *scanner;
+
+	/* the rows that are fitted now; at and doc outlive a throw */
+	const HeldRow *rows;
+	int			n;
+	int			at;
+	const JsonDoc *doc;
+	bool		threw;			/* the row at hand has thrown already */
+} Survey;
+
+/* The finding of this class and column, made when it is the first. */
+static Finding *
+find_finding(Survey *s, FitClass class, const char *column)
+{
+	FindingKey	key;
+	FindingEntry *entry;
+	Finding    *finding;
+	MemoryContext old;
+	bool		found;
+	int			col;
+
+	memset(&key, 0, sizeof(key));
+	key.class = class;
+	if (column)
+		strlcpy(key.column, column, sizeof(key.column));
+	else
+		key.of_row = true;
+	entry = hash_search(s->index, &key, HASH_ENTER, &found);
+	if (found)
+		return entry->finding;
+
+	old = MemoryContextSwitchTo(s->cxt);
+	finding = palloc0(sizeof(Finding));
+	entry->finding = finding;
+	finding->class = class;
+	infer_init(&finding->evidence);
+	if (column)
+	{
+		finding->column = pstrdup(column);
+		col = fit_column(s->diagnosis->shape, column, (int) strlen(column));
+		if (col >= 0)
+			finding->target = &s->diagnosis->shape->cols[col];
+	}
+	s->diagnosis->findings = lappend(s->diagnosis->findings, finding);
+	MemoryContextSwitchTo(old);
+	return finding;
+}
+
+/* Count one misfit of the row at hand, and learn from the value behind it. */
+static void
+note_misfit(Survey *s, const Misfit *misfit)
+{
+	Finding    *finding = find_finding(s, misfit->class, misfit->column);
+
+	if (finding->rows++ == 0)
+	{
+		finding->first_id = s->rows[s->at].id;
+		if (misfit->message)
+			finding->message = MemoryContextStrdup(s->cxt, misfit->message);
+	}
+	if (misfit->field > 0)
+	{
+		const JsonField *field = &s->doc->fields[misfit->field - 1];
+
+		infer_value(&finding->evidence, field->kind, field->val, field->len);
+	}
+}
+
+/* A row that is not even scanned: no text, or too much of it. */
+static bool
+note_unread(Survey *s)
+{
+	const StoreRow *row = &s->rows[s->at].row;
+	Misfit		misfit;
+
+	memset(&misfit, 0, sizeof(misfit));
+	if (row->bad_encoding)
+	{
+		misfit.class = FIT_BAD_ENCODING;
+		misfit.message = "the payload is not valid text in the server's encoding";
+	}
+	else if (row->len > (size_t) guc_max_payload * 1024)
+	{
+		misfit.class = FIT_TOO_LARGE;
+		misfit.message = "the payload is larger than selfheal.max_payload";
+	}
+	else
+		return false;
+	note_misfit(s, &misfit);
+	return true;
+}
+
+/*
+ * Fit rows from s->at on: the body of a subtransaction. When fit_row throws,
+ * nothing of that row has been counted yet.
+ */
+static void
+fit_rows(void *arg)
+{
+	Survey	   *s = arg;
+	MemoryContext old = MemoryContextSwitchTo(s->row_cxt);
+
+	for (; s->at < s->n; s->at++)
+	{
+		const StoreRow *row = &s->rows[s->at].row;
+		const Shape *shape = s->diagnosis->shape;
+		FitRow		fit;
+		bool		fits;
+		int			i;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(s->row_cxt);
+		if (s->threw)
+			fits = fit_row_again(shape, s->doc, &fit);
+		else
+		{
+			if (note_unread(s))
+				continue;
+			s->doc = json_scan(s->scanner, row->bytes, row->len);
+			fits = fit_row(shape, s->doc, &fit);
+		}
+		for (i = 0; i < fit.nmisfits; i++)
+			note_misfit(s, &fit.misfits[i]);
+		if (fits && !s->threw)
+			s->diagnosis->fitting++;
+		s->threw = false;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Fit n rows, whatever some of their values throw. */
+static void
+survey_rows(Survey *s, const HeldRow *rows, int n)
+{
+	ErrorData  *edata;
+
+	s->rows = rows;
+	s->n = n;
+	s->at = 0;
+	s->threw = false;
+	while ((edata = spi_try(fit_rows, s)) != NULL)
+	{
+		Misfit		misfit;
+
+		/* Not a value's fault: nothing else would stop this loop. */
+		if (!fit_culprit(s->diagnosis->shape, edata, &misfit))
+			ReThrowError(edata);
+		note_misfit(s, &misfit);
+		s->threw = true;
+		FreeErrorData(edata);
+	}
+	s->diagnosis->rows += n;
+}
+
+/* Can role and settings of a load change how a value is read, or what a check
+ * says? Not when every column is of a type that fit judges by itself. */
+static bool
+loads_matter(const Shape *shape)
+{
+	int			i;
+
+	for (i = 0; i < shape->ncols; i++)
+	{
+		if (shape->cols[i].tclass == TYPE_OTHER || shape->cols[i].is_domain)
+			return true;
+	}
+	return false;
+}
+
+/* Begin a diagnosis in the current context; the table stays locked. */
+static Survey *
+begin_survey(Relation rel)
+{
+	Survey	   *s = palloc0(sizeof(Survey));
+	HASHCTL		ctl;
+
+	s->cxt = CurrentMemoryContext;
+	s->diagnosis = palloc0(sizeof(Diagnosis));
+	s->diagnosis->relid = RelationGetRelid(rel);
+	s->diagnosis->shape = fit_shape(rel, s->cxt);
+	s->scanner = json_scanner(s->cxt);
+	s->row_cxt = AllocSetContextCreate(s->cxt, "selfheal diagnose row",
+									   ALLOCSET_DEFAULT_SIZES);
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(FindingKey);
+	ctl.entrysize = sizeof(FindingEntry);
+	ctl.hcxt = s->cxt;
+	s->index = hash_create("selfheal findings", 64, &ctl,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	return s;
+}
+
+static Diagnosis *
+end_survey(Survey *s)
+{
+	Diagnosis  *diagnosis = s->diagnosis;
+
+	hash_destroy(s->index);
+	json_scanner_free(s->scanner);
+	MemoryContextDelete(s->row_cxt);
+	pfree(s);
+	return diagnosis;
+}
+
+/*
+ * Fit rows of one load. A role that is gone leaves the table's owner, with a
+ * search_path that nobody else chose.
+ */
+static void
+survey_load(Survey *s, const HeldRow *rows, int n, Oid owner)
+{
+	LoadSettings load;
+	Oid			role = InvalidOid;
+	SpiUser		saved;
+
+	if (load_settings(rows[0].load, &load))
+		role = get_role_oid(load.role, true);
+	if (OidIsValid(role))
+	{
+		spi_become(&saved, role, FIT_SECURITY, false);
+		load_apply_settings(&load);
+	}
+	else
+		spi_become(&saved, owner, FIT_SECURITY, true);
+	survey_rows(s, rows, n);
+	spi_resume(&saved);
+}
+
+/*
+ * Fit one fetched batch. Rows come in order of id, so those of a load mostly
+ * stand together; where loads make no difference they go in one.
+ */
+static void
+survey_batch(Survey *s, const HeldRow *rows, int n, Oid owner, bool by_load)
+{
+	SpiUser		saved;
+	int			from;
+	int			to;
+
+	if (!by_load)
+	{
+		spi_become(&saved, owner, FIT_SECURITY, true);
+		survey_rows(s, rows, n);
+		spi_resume(&saved);
+		return;
+	}
+	for (from = 0; from < n; from = to)
+	{
+		for (to = from + 1; to < n && rows[to].load == rows[from].load;)
+			to++;
+		survey_load(s, rows + from, to - from, owner);
+	}
+}
+
+/*
+ * Diagnose a table by all its held rows. Result in the current context; the
+ * table's AccessShareLock is kept. Throws when the table is gone.
+ */
+Diagnosis *
+diagnose_table(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	Oid			owner = rel->rd_rel->relowner;
+	Survey	   *s = begin_survey(rel);
+	bool		by_load = loads_matter(s->diagnosis->shape);
+	MemoryContext batch;
+	int64		after = 0;
+
+	table_close(rel, NoLock);
+	batch = AllocSetContextCreate(s->cxt, "selfheal diagnose batch",
+								  ALLOCSET_DEFAULT_SIZES);
+	for (;;)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch);
+		HeldRow    *rows;
+		int			n;
+
+		rows = quarantine_fetch(relid, NULL, 0, after, BATCH_ROWS, false, &n);
+		if (n > 0)
+		{
+			after = rows[n - 1].id;
+			survey_batch(s, rows, n, owner, by_load);
+		}
+		MemoryContextSwitchTo(old);
+		if (n == 0)
+			break;
+		MemoryContextReset(batch);
+	}
+	MemoryContextDelete(batch);
+	return end_survey(s);
+}
+
+/*
+ * The same for one payload that is stored nowhere, as the current user and
+ * under his settings, as his load would be.
+ */
+Diagnosis *
+diagnose_payload(Oid relid, const char *bytes, size_t len)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	Survey	   *s = begin_survey(rel);
+	HeldRow		row;
+
+	table_close(rel, NoLock);
+	memset(&row, 0, sizeof(row));
+	row.row.bytes = bytes;
+	row.row.len = len;
+	survey_rows(s, &row, 1);
+	return end_survey(s);
+}

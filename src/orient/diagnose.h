@@ -1,0 +1,46 @@
+/*
+ * diagnose.h
+ *	  What do all held payloads of a table need, column by column?
+ *
+ * Reads every held row of the table and fits it against the table as it is
+ * now. The result feeds the playbooks and the incident's packet.
+ */
+#ifndef SELFHEAL_DIAGNOSE_H
+#define SELFHEAL_DIAGNOSE_H
+
+#include "postgres.h"
+
+#include "base/fit.h"
+#include "nodes/pg_list.h"
+#include "orient/infer.h"
+
+/* What one column (or new key, or the row) needs. */
+typedef struct Finding
+{
+	FitClass	class;
+	char	   *column;			/* column or key; NULL = the row */
+	const FitColumn *target;	/* the column as it is, NULL if there is none */
+	int64		rows;
+	int64		first_id;		/* of a held row that shows it */
+	Evidence	evidence;		/* over the values that do not fit; for a new
+								 * key over all its values */
+	char	   *message;		/* of the first misfit */
+} Finding;
+
+typedef struct Diagnosis
+{
+	Oid			relid;
+	Shape	   *shape;
+	List	   *findings;		/* Finding *, in order of first appearance */
+	int64		rows;			/* held rows read */
+	int64		fitting;		/* of them fit the table as it is now */
+} Diagnosis;
+
+/* Diagnose a table (lock: AccessShareLock for the transaction). Runs in a
+ * transaction; result in the current context. */
+extern Diagnosis *diagnose_table(Oid relid);
+
+/* The same for one payload that is not stored: preview(). */
+extern Diagnosis *diagnose_payload(Oid relid, const char *bytes, size_t len);
+
+#endif							/* SELFHEAL_DIAGNOSE_H */

@@ -1,0 +1,394 @@
+/*
+ * incident.c
+ *	  One incident per (table, class, column or key), however many rows.
+ *
+ * Producers only insert rows of selfheal.error. The worker joins them to
+ * incidents here, in a transaction of its own, so that parallel loads never
+ * wait for each other's commit on a shared counter.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "orient/incident.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+static const char *const state_names[] = {
+	"open", "planning", "awaiting_approval", "applying", "waiting_lock",
+	"healed", "needs_human", "failed", "dismissed"
+};
+
+/* The diagram of incident.h, as sets of states a state may follow. */
+#define FROM(s) (1 << (s))
+static const int may_follow[] = {
+	/* open */
+	FROM(INCIDENT_OPEN) | FROM(INCIDENT_AWAITING_APPROVAL) |
+	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
+	FROM(INCIDENT_WAITING_LOCK) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_PLANNING),
+	/* planning */
+	FROM(INCIDENT_OPEN) | FROM(INCIDENT_FAILED) | FROM(INCIDENT_WAITING_LOCK) |
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING),
+	/* awaiting_approval */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_AWAITING_APPROVAL),
+	/* applying */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_AWAITING_APPROVAL) |
+	FROM(INCIDENT_APPLYING) | FROM(INCIDENT_WAITING_LOCK) |
+	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) | FROM(INCIDENT_OPEN),
+	/* waiting_lock */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
+	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK),
+	/* healed */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_OPEN) |
+	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
+	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK),
+	/* needs_human */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
+	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_NEEDS_HUMAN),
+	/* failed */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_FAILED),
+	/* dismissed */
+	FROM(INCIDENT_OPEN) | FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
+	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK) |
+	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED)
+};
+
+/* What is due now; a state of work that nobody works on is left by a worker
+ * that died (there is one worker per database). */
+#define DUE \
+	"(i.state IN ('open', 'planning', 'applying')" \
+	" OR (i.state IN ('failed', 'waiting_lock') AND i.next_try <= clock_timestamp()))"
+
+#define COLUMNS \
+	"i.id, i.relid::oid, i.class, i.column_name, i.state, i.attempts, i.first_seen, i.rows"
+
+const char *
+incident_state_name(IncidentState state)
+{
+	return state_names[state];
+}
+
+static IncidentState
+state_from_name(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(state_names); i++)
+		if (strcmp(name, state_names[i]) == 0)
+			return (IncidentState) i;
+	elog(ERROR, "unknown incident state \"%s\"", name);
+}
+
+/* One row of COLUMNS, allocated in cxt. */
+static Incident *
+incident_from_row(uint64 row, MemoryContext cxt)
+{
+	Incident   *inc = MemoryContextAllocZero(cxt, sizeof(Incident));
+
+	inc->id = spi_get_int8(row, 1, NULL);
+	inc->relid = spi_get_oid(row, 2, NULL);
+	inc->class = spi_get_text(row, 3, cxt);
+	inc->column = spi_get_text(row, 4, cxt);
+	inc->state = state_from_name(spi_get_text(row, 5, cxt));
+	inc->attempts = (int) spi_get_int8(row, 6, NULL);
+	inc->first_seen = spi_get_int8(row, 7, NULL);	/* a timestamp is an int64 */
+	inc->rows = spi_get_int8(row, 8, NULL);
+	return inc;
+}
+
+static List *
+incidents_from_rows(uint64 n, MemoryContext cxt)
+{
+	List	   *result = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		Incident   *inc = incident_from_row(i, cxt);
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		result = lappend(result, inc);
+		MemoryContextSwitchTo(old);
+	}
+	return result;
+}
+
+/*
+ * Three statements: who is gone is dismissed; groups of new errors find or
+ * open their incident; the errors are pointed at it. New rows wake what waits
+ * for a person's approval, since the plan may not cover them; what needs a
+ * person anyhow only counts them.
+ */
+List *
+incident_collect(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	uint64		n;
+	List	   *result = NIL;
+	SpiRows		groups;
+
+	spi_open(&saved);
+	spi_exec("UPDATE selfheal.incident i SET state = 'dismissed', relid = NULL, closed_by = 'selfheal',"
+			 " closed_at = clock_timestamp(), why = 'table dropped'"
+			 " WHERE i.state NOT IN ('healed', 'dismissed')"
+			 " AND (i.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relid))",
+			 NULL);
+
+	n = spi_exec("SELECT e.relid::oid, e.class, e.column_name, sum(e.rows)::bigint, min(e.at), max(e.at),"
+				 " max(e.id), count(*)"
+				 " FROM selfheal.error e JOIN pg_class c ON c.oid = e.relid"
+				 " WHERE e.incident IS NULL AND e.class IS NOT NULL"
+				 " GROUP BY 1, 2, 3 ORDER BY min(e.id)", NULL);
+	groups = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		SpiArgs		args;
+		Incident   *inc;
+		int64		newest;
+		MemoryContext old;
+
+		spi_use(&groups);
+		newest = spi_get_int8(i, 7, NULL);
+		spi_args(&args);
+		spi_arg_relid(&args, spi_get_oid(i, 1, NULL));
+		spi_arg_text(&args, spi_get_text(i, 2, CurrentMemoryContext));
+		spi_arg_text(&args, spi_get_text(i, 3, CurrentMemoryContext));
+		spi_arg_int8(&args, spi_get_int8(i, 4, NULL));
+		spi_arg_timestamptz(&args, spi_get_int8(i, 5, NULL));
+		spi_arg_timestamptz(&args, spi_get_int8(i, 6, NULL));
+
+		/*
+		 * An incident that an open transaction of a person holds (retry) is
+		 * not waited for: its errors are joined when that commit wakes us.
+		 */
+		if (spi_exec("UPDATE selfheal.incident i SET rows = i.rows + $4, last_seen = $6,"
+					 "  state = CASE WHEN i.state = 'awaiting_approval' THEN 'open' ELSE i.state END,"
+					 "  first_seen = least(i.first_seen, $5)"
+					 " WHERE i.id = (SELECT l.id FROM selfheal.incident l WHERE l.relid = $1 AND l.class = $2"
+					 "  AND l.column_name IS NOT DISTINCT FROM $3 AND l.state NOT IN ('healed', 'dismissed')"
+					 "  FOR UPDATE SKIP LOCKED)"
+					 " RETURNING " COLUMNS ", false", &args) == 0 &&
+			spi_exec("INSERT INTO selfheal.incident AS i (relid, schema_name, table_name, class, column_name, rows, first_seen, last_seen)"
+					 " SELECT $1, n.nspname, c.relname, $2, $3, $4, $5, $6"
+					 " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1"
+					 "  AND NOT EXISTS (SELECT FROM selfheal.incident l WHERE l.relid = $1 AND l.class = $2"
+					 "   AND l.column_name IS NOT DISTINCT FROM $3 AND l.state NOT IN ('healed', 'dismissed'))"
+					 " RETURNING " COLUMNS ", true", &args) == 0)
+			continue;
+		inc = incident_from_row(0, cxt);
+		inc->opened = spi_get_bool(0, 9, NULL);
+
+		spi_args(&args);
+		spi_arg_relid(&args, inc->relid);
+		spi_arg_text(&args, inc->class);
+		spi_arg_text(&args, inc->column);
+		spi_arg_int8(&args, newest);
+		spi_arg_int8(&args, inc->id);
+		spi_exec("UPDATE selfheal.error SET incident = $5"
+				 " WHERE incident IS NULL AND relid = $1 AND class = $2"
+				 " AND column_name IS NOT DISTINCT FROM $3 AND id <= $4", &args);
+
+		spi_args(&args);
+		spi_arg_int8(&args, newest);
+		if (spi_exec("SELECT sqlstate, jsonb_strip_nulls(jsonb_build_object('sqlstate', sqlstate, 'message', message,"
+					 " 'detail', detail, 'hint', hint, 'context', context, 'need', need, 'door', door,"
+					 " 'load', load, 'position', position)) FROM selfheal.error WHERE id = $1", &args) > 0)
+		{
+			inc->sqlstate = spi_get_text(0, 1, cxt);
+			inc->error = spi_get_jsonb(0, 2, cxt);
+		}
+		old = MemoryContextSwitchTo(cxt);
+		result = lappend(result, inc);
+		MemoryContextSwitchTo(old);
+	}
+	spi_close(&saved);
+	return result;
+}
+
+List *
+incident_due_tables(TimestampTz *next)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *result = NIL;
+	SpiUser		saved;
+	uint64		n;
+	bool		isnull;
+
+	spi_open(&saved);
+	n = spi_exec("SELECT i.relid::oid, min(i.id) FROM selfheal.incident i JOIN selfheal.watched w USING (relid)"
+				 " WHERE " DUE " AND NOT w.paused AND w.mode <> 'observe' GROUP BY 1 ORDER BY 2", NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		result = lappend_oid(result, spi_get_oid(i, 1, NULL));
+		MemoryContextSwitchTo(old);
+	}
+	spi_exec("SELECT min(i.next_try) FROM selfheal.incident i JOIN selfheal.watched w USING (relid)"
+			 " WHERE i.state IN ('failed', 'waiting_lock') AND i.next_try > clock_timestamp()"
+			 " AND NOT w.paused AND w.mode <> 'observe'", NULL);
+	*next = spi_get_int8(0, 1, &isnull);
+	if (isnull)
+		*next = 0;
+	spi_close(&saved);
+	return result;
+}
+
+List *
+incident_claim(Oid relid)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *result;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	n = spi_exec("UPDATE selfheal.incident i SET state = 'planning', attempts = i.attempts + 1,"
+				 " next_try = NULL, waiting = NULL"
+				 " FROM (SELECT i.id FROM selfheal.incident i WHERE i.relid = $1 AND " DUE
+				 "  ORDER BY i.id FOR UPDATE SKIP LOCKED) d"
+				 " WHERE i.id = d.id RETURNING " COLUMNS, &args);
+	result = incidents_from_rows(n, cxt);
+	spi_close(&saved);
+	return result;
+}
+
+List *
+incident_live(Oid relid)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *result;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	n = spi_exec("SELECT " COLUMNS " FROM selfheal.incident i WHERE i.relid = $1"
+				 " AND i.state NOT IN ('healed', 'dismissed') ORDER BY i.id", &args);
+	result = incidents_from_rows(n, cxt);
+	spi_close(&saved);
+	return result;
+}
+
+Incident *
+incident_get(int64 id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Incident   *inc = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT " COLUMNS " FROM selfheal.incident i WHERE i.id = $1", &args) > 0)
+		inc = incident_from_row(0, cxt);
+	spi_close(&saved);
+	if (inc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("incident " INT64_FORMAT " does not exist", id),
+				 errhint("Ids stand in the view selfheal.incidents.")));
+	return inc;
+}
+
+void
+incident_move(int64 id, IncidentState to, const IncidentNote *note)
+{
+	static const IncidentNote nothing = {0};
+	bool		final = to == INCIDENT_HEALED || to == INCIDENT_DISMISSED;
+	SpiUser		saved;
+	SpiArgs		args;
+	IncidentState from;
+
+	if (note == NULL)
+		note = &nothing;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT state FROM selfheal.incident WHERE id = $1 FOR UPDATE", &args) == 0)
+		elog(ERROR, "incident " INT64_FORMAT " vanished", id);
+	from = state_from_name(spi_get_text(0, 1, CurrentMemoryContext));
+	if (!(may_follow[to] & FROM(from)))
+		elog(ERROR, "incident " INT64_FORMAT " cannot go from %s to %s",
+			 id, state_names[from], state_names[to]);
+
+	spi_arg_text(&args, state_names[to]);
+	spi_arg_text(&args, note->reason);
+	spi_arg_jsonb(&args, note->waiting);
+	if (note->next_try)
+		spi_arg_timestamptz(&args, note->next_try);
+	else
+		spi_arg_null(&args, TIMESTAMPTZOID);
+	if (note->plan)
+		spi_arg_int8(&args, note->plan);
+	else
+		spi_arg_null(&args, INT8OID);
+	spi_arg_bool(&args, note->uncharge);
+	spi_arg_bool(&args, final);
+	spi_arg_text(&args, note->by);
+	spi_arg_text(&args, note->why);
+	spi_exec("UPDATE selfheal.incident SET state = $2, reason = $3, waiting = $4, next_try = $5,"
+			 " plan = coalesce($6, plan), attempts = attempts - CASE WHEN $7 AND attempts > 0 THEN 1 ELSE 0 END,"
+			 " closed_at = CASE WHEN $8 THEN clock_timestamp() END,"
+			 " seconds = CASE WHEN $8 THEN extract(epoch FROM clock_timestamp() - first_seen) END,"
+			 " closed_by = $9, why = $10 WHERE id = $1", &args);
+	spi_close(&saved);
+}
+
+Jsonb *
+incident_packet(const Incident *incident, const Finding *finding)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *shape = finding ? infer_shape(&finding->evidence) : NULL;
+	Jsonb	   *packet;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident->id);
+	spi_arg_text(&args, finding ? finding->message : NULL);
+	if (finding)
+		spi_arg_int8(&args, finding->rows);
+	else
+		spi_arg_null(&args, INT8OID);
+	spi_arg_jsonb(&args, shape);
+	spi_exec(
+			 "UPDATE selfheal.incident i SET packet = jsonb_build_object("
+			 "'version', 1, 'incident', i.id, 'class', i.class, 'column', i.column_name, 'rows', i.rows,"
+			 "'first_seen', i.first_seen, 'last_seen', i.last_seen,"
+			 "'loads', (SELECT count(DISTINCT e.load) FROM selfheal.error e WHERE e.incident = i.id),"
+			 "'owner', (SELECT w.owner FROM selfheal.watched w WHERE w.relid = i.relid),"
+			 "'error', (SELECT jsonb_strip_nulls(jsonb_build_object('sqlstate', e.sqlstate, 'message', e.message,"
+			 "  'detail', e.detail, 'hint', e.hint, 'context', e.context))"
+			 "  FROM selfheal.error e WHERE e.incident = i.id ORDER BY e.id DESC LIMIT 1),"
+			 "'table', (SELECT jsonb_build_object('schema', n.nspname, 'name', c.relname,"
+			 "  'estimated_rows', c.reltuples::bigint, 'bytes', pg_relation_size(c.oid),"
+			 "  'columns', (SELECT jsonb_agg(jsonb_build_object('name', a.attname,"
+			 "     'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,"
+			 "     'default', pg_get_expr(d.adbin, d.adrelid), 'comment', col_description(c.oid, a.attnum)) ORDER BY a.attnum)"
+			 "     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+			 "     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
+			 "  'constraints', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.conname,"
+			 "     'definition', pg_get_constraintdef(k.oid)) ORDER BY k.conname), '[]') FROM pg_constraint k WHERE k.conrelid = c.oid),"
+			 "  'indexes', (SELECT coalesce(jsonb_agg(pg_get_indexdef(x.indexrelid) ORDER BY x.indexrelid), '[]')"
+			 "     FROM pg_index x WHERE x.indrelid = c.oid))"
+			 "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = i.relid),"
+			 "'fit', jsonb_build_object('message', $2, 'rows', $3, 'column_type',"
+			 "  (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
+			 "   WHERE a.attrelid = i.relid AND a.attname = i.column_name AND a.attnum > 0 AND NOT a.attisdropped)),"
+			 "'values', $4,"
+			 "'earlier_heals', (SELECT coalesce(jsonb_agg(jsonb_build_object('at', p.applied_at, 'sql', p.sql, 'plan', p.id) ORDER BY p.id), '[]')"
+			 "  FROM (SELECT * FROM selfheal.plan p WHERE p.relid = i.relid AND p.state = 'applied' ORDER BY p.id DESC LIMIT 20) p),"
+			 "'ddl_24h', (SELECT coalesce(jsonb_agg(jsonb_build_object('at', d.at, 'role', d.role, 'statement', d.statement) ORDER BY d.id), '[]')"
+			 "  FROM (SELECT * FROM selfheal.ddl d WHERE d.relid = i.relid AND d.at > clock_timestamp() - interval '24 hours' ORDER BY d.id DESC LIMIT 50) d)"
+			 ") WHERE i.id = $1 RETURNING i.packet", &args);
+	packet = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return packet;
+}

@@ -1,0 +1,35 @@
+/*
+ * selfheal.c
+ *	  Load point of the library: calls the rooms' init functions.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/shmem.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "observe/intake.h"
+#include "observe/ndjson.h"
+#include "serve/launcher.h"
+
+SELFHEAL_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+/*
+ * Settings always; hooks, shared memory and workers only in a server that
+ * preloads us and is not being upgraded. Without preload the SQL functions
+ * load, and those that need more say how to load it (shmem_require).
+ */
+void
+_PG_init(void)
+{
+	guc_init();
+	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
+		return;
+	shmem_init();
+	intake_init();
+	ndjson_init();
+	launcher_init();
+}

@@ -1,0 +1,190 @@
+/*
+ * ask.c
+ *	  What people ask by SQL: vet, preview, explain. Nothing is changed.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "base/compat.h"
+#include "base/spi.h"
+#include "decide/forecast.h"
+#include "decide/playbook.h"
+#include "decide/policy.h"
+#include "decide/vet.h"
+#include "miscadmin.h"
+#include "observe/watch.h"
+#include "orient/diagnose.h"
+#include "orient/incident.h"
+#include "serve/ask.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(selfheal_vet);
+PG_FUNCTION_INFO_V1(selfheal_preview);
+PG_FUNCTION_INFO_V1(selfheal_explain);
+
+/* Text or null into a result row. */
+static void
+put_text(Datum *values, bool *nulls, int i, const char *text)
+{
+	nulls[i] = text == NULL;
+	if (text)
+		values[i] = CStringGetTextDatum(text);
+}
+
+/* Mode under which policy is asked: the table's, or auto if not watched. */
+static WatchMode
+mode_of(Oid relid)
+{
+	Watch		watch;
+
+	return watch_get(relid, &watch) ? watch.mode : WATCH_AUTO;
+}
+
+/*
+ * vet(relation, ddl): verdict, reason, steps, SQL as it would run, forecast.
+ * A refusal is a row, not an error.
+ */
+Datum
+selfheal_vet(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	TupleDesc	desc;
+	Datum		values[5] = {0};
+	bool		nulls[5] = {true, true, true, true, true};
+	Vetting		vetting;
+
+	watch_check_table(relid, false);
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ddl must not be null"),
+				 errhint("Give one ALTER TABLE statement.")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	vetting = vet_sql(relid, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	if (vetting.plan == NULL)
+	{
+		put_text(values, nulls, 0, "refuse");
+		put_text(values, nulls, 1, vetting.reason);
+	}
+	else
+	{
+		const HealPlan *plan = vetted_plan(vetting.plan);
+		Forecast   *cost = forecast_plan(vetting.plan);
+		Ruling		ruling = policy_rule(vetting.plan, cost, mode_of(relid));
+
+		put_text(values, nulls, 0, policy_verdict_name(ruling.verdict));
+		put_text(values, nulls, 1, ruling.reason);
+		values[2] = JsonbPGetDatum(plan_to_jsonb(plan));
+		nulls[2] = false;
+		put_text(values, nulls, 3, plan_sql(plan, relid));
+		values[4] = JsonbPGetDatum(cost->json);
+		nulls[4] = false;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/*
+ * preview("table", payload): what would this payload need? One row for each
+ * thing that does not fit; none when it fits. Stores nothing.
+ */
+Datum
+selfheal_preview(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Diagnosis  *diagnosis;
+	text	   *payload;
+	WatchMode	mode;
+	ListCell   *lc;
+
+	watch_check_table(relid, false);
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("payload must not be null"),
+				 errhint("Give one JSON object.")));
+	payload = PG_GETARG_TEXT_PP(1);
+	InitMaterializedSRF(fcinfo, 0);
+	diagnosis = diagnose_payload(relid, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload));
+	mode = mode_of(relid);
+
+	foreach(lc, playbook_remedies(diagnosis))
+	{
+		Remedy	   *r = lfirst(lc);
+		Datum		values[6] = {0};
+		bool		nulls[6] = {true, true, true, true, true, true};
+
+		put_text(values, nulls, 0, fit_class_name(r->finding->class));
+		put_text(values, nulls, 1, r->finding->column);
+		put_text(values, nulls, 2, r->finding->message);
+		put_text(values, nulls, 3, r->playbook);
+		if (r->step)
+		{
+			HealPlan	single = {relid, list_make1(r->step)};
+			Vetting		vetting = vet_plan(&single);
+
+			if (vetting.plan == NULL)
+				put_text(values, nulls, 5, "refuse");
+			else
+			{
+				Ruling		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), mode);
+
+				put_text(values, nulls, 4, plan_sql(&single, relid));
+				put_text(values, nulls, 5, policy_verdict_name(ruling.verdict));
+			}
+		}
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * explain(incident_id): the whole case as text: what broke, what was found,
+ * what was decided and done, in order of time.
+ */
+Datum
+selfheal_explain(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	StringInfoData out;
+	Incident   *inc;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("incident_id must not be null"),
+				 errhint("Ids stand in the view selfheal.incidents.")));
+	inc = incident_get(PG_GETARG_INT64(0));
+	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
+		watch_check_table(inc->relid, false);
+
+	initStringInfo(&out);
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, inc->id);
+	spi_exec("SELECT format('Incident %s: %s in %I.%I%s, state %s%s.', i.id, i.class, i.schema_name, i.table_name,"
+			 "  CASE WHEN i.column_name IS NOT NULL THEN ', column or key ' || quote_ident(i.column_name) ELSE '' END,"
+			 "  i.state, coalesce(' (' || i.reason || ')', '')),"
+			 " format('%s rows showed it, first at %s, last at %s.', i.rows,"
+			 "  to_char(i.first_seen, 'YYYY-MM-DD HH24:MI:SS TZ'), to_char(i.last_seen, 'YYYY-MM-DD HH24:MI:SS TZ'))"
+			 " FROM selfheal.incident i WHERE i.id = $1", &args);
+	appendStringInfo(&out, "%s\n%s\n", spi_get_text(0, 1, cxt), spi_get_text(0, 2, cxt));
+	n = spi_exec("SELECT format('%s  %s%s%s%s%s', to_char(a.at, 'HH24:MI:SS.MS'), rpad(a.event, 10),"
+				 "  coalesce(' ' || nullif(a.explanation, ''), ''), coalesce(' [' || a.verdict || ': ' || a.policy || ']', ''),"
+				 "  coalesce(E'\\n              ' || CASE WHEN a.event IN ('planned', 'applied') THEN a.sql_run END, ''),"
+				 "  coalesce(E'\\n              ' || CASE WHEN a.event NOT IN ('planned', 'diagnosed') THEN a.result END, '') ||"
+				 "  coalesce(format(' (%s rows replayed, %s left)', a.rows_replayed, a.rows_left), ''))"
+				 " FROM selfheal.audit a WHERE a.incident = $1 OR a.plan IN"
+				 "  (SELECT p.id FROM selfheal.plan p WHERE $1 = ANY (p.incidents)) ORDER BY a.id", &args);
+	for (uint64 i = 0; i < n; i++)
+		appendStringInfo(&out, "%s\n", spi_get_text(i, 1, cxt));
+	spi_close(&saved);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}

@@ -1,0 +1,282 @@
+/*
+ * carry.c
+ *	  Carry a plan out: apply, put the rows in, settle the incidents.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "act/apply.h"
+#include "act/replay.h"
+#include "base/guc.h"
+#include "base/spi.h"
+#include "catalog/pg_class.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "observe/quarantine.h"
+#include "orient/incident.h"
+#include "serve/carry.h"
+#include "serve/round.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+/* Consecutive missed locks by table: the pause doubles. Process memory: a new
+ * worker begins anew. */
+typedef struct Misses
+{
+	Oid			relid;
+	int			n;
+} Misses;
+static List *lock_misses = NIL;
+
+/* now + what base_ms doubled n times gives, at most cap_ms, +- 25 %. */
+TimestampTz
+carry_pause(int base_ms, int n, int cap_ms)
+{
+	double		ms = Min((double) base_ms * pow(2, Min(n, 20)), (double) cap_ms);
+
+	ms *= 0.75 + 0.5 * pg_prng_double(&pg_global_prng_state);
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) ms);
+}
+
+static Misses *
+misses_of(Oid relid)
+{
+	MemoryContext old;
+	Misses	   *m;
+	ListCell   *lc;
+
+	foreach(lc, lock_misses)
+		if (((Misses *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	/* at most one entry per watched table of this database */
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	m = palloc0(sizeof(Misses));
+	m->relid = relid;
+	lock_misses = lappend(lock_misses, m);
+	MemoryContextSwitchTo(old);
+	return m;
+}
+
+TimestampTz
+carry_next_try(Oid relid)
+{
+	return carry_pause(guc_lock_timeout, misses_of(relid)->n, 60000);
+}
+
+/* Row estimate of a table as the planner has it; AUDIT_UNKNOWN if never
+ * analyzed. */
+static int64
+row_estimate(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	float4		tuples = -1;
+
+	if (HeapTupleIsValid(tup))
+	{
+		tuples = ((Form_pg_class) GETSTRUCT(tup))->reltuples;
+		ReleaseSysCache(tup);
+	}
+	return tuples < 0 ? AUDIT_UNKNOWN : (int64) tuples;
+}
+
+/*
+ * Where an incident stands when its plan has run and its rows were tried:
+ * healed when none is left; drift that is left is tried again later (rows
+ * came that need more); anything else needs a person.
+ */
+static void
+settle(const Incident *inc, const char *refusal)
+{
+	int64		id = inc->id;
+	int64		left = quarantine_count(inc->relid, &id, 1);
+	IncidentNote note = {0};
+
+	if (left == 0)
+	{
+		incident_move(id, INCIDENT_HEALED, NULL);
+		return;
+	}
+	if (refusal)
+		note.reason = refusal;
+	else if (fit_is_drift(fit_class_from_name(inc->class)) ||
+			 fit_class_from_name(inc->class) == FIT_RETRY)
+	{
+		if (inc->attempts < guc_max_attempts)
+		{
+			note.reason = psprintf(INT64_FORMAT " rows still do not fit", left);
+			note.next_try = carry_pause(500, inc->attempts, 3600000);
+			incident_move(id, INCIDENT_FAILED, &note);
+			return;
+		}
+		note.reason = psprintf(INT64_FORMAT " rows still do not fit after %d attempts",
+							   left, inc->attempts);
+	}
+	else
+		note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
+	incident_move(id, INCIDENT_NEEDS_HUMAN, &note);
+}
+
+/* Nobody is to blame for a busy table: wait and say for whom. */
+static void
+wait_for_lock(const PlanRow *row, const ApplyResult *result, bool approved)
+{
+	Misses	   *m = misses_of(row->relid);
+	TimestampTz next = carry_next_try(row->relid);
+
+	m->n++;
+	spi_xact_begin();
+	if (approved)
+		docket_wait(row->id, next);
+	else
+		docket_move(row->id, PLAN_SUPERSEDED, NULL, "the table was busy: planned again");
+	for (int i = 0; i < row->nincidents; i++)
+	{
+		Incident   *inc = incident_get(row->incidents[i]);
+		IncidentNote note = {
+			.reason = "somebody holds the table",
+			.waiting = result->blockers,
+			.next_try = next,
+			.uncharge = true
+		};
+
+		if (inc->state == INCIDENT_PLANNING || inc->state == INCIDENT_APPLYING)
+			incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
+	}
+	spi_xact_commit(true);
+}
+
+/* One audit row for a chunk of rows that went in. */
+static void
+record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double ms)
+{
+	AuditEntry	entry;
+
+	round_entry(&entry, "replayed", row);
+	entry.payload_ref = chunk->payload_ref;
+	entry.rows_replayed = chunk->replayed;
+	entry.rows_left = left;
+	entry.result = chunk->refusal;
+	entry.ms_since_capture = ms;
+	audit_write(&entry);
+}
+
+bool
+carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *incidents = NIL;
+	ApplyResult *result;
+	ReplayResult *chunk;
+	AuditEntry	entry;
+	int64		held;
+	char	   *refusal = NULL;
+	double		ms = 0;
+	ListCell   *lc;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	for (int i = 0; i < row->nincidents; i++)
+	{
+		Incident   *inc = incident_get(row->incidents[i]);
+
+		if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
+			continue;
+		incident_move(inc->id, INCIDENT_APPLYING, &(IncidentNote) {.plan = row->id});
+		incidents = lappend(incidents, inc);
+		ms = Max(ms, round_ms_since(inc->first_seen));
+	}
+	held = quarantine_count(row->relid, row->incidents, row->nincidents);
+	round_entry(&entry, "applied", row);
+	entry.rows_held = held;
+	entry.estimate_before = row_estimate(row->relid);
+
+	result = apply_plan(vetted, row->schema_hash);
+	if (result->outcome == APPLY_NO_LOCK)
+	{
+		spi_xact_abort();
+		MemoryContextSwitchTo(cxt);
+		wait_for_lock(row, result, approved);
+		return false;
+	}
+	if (result->outcome == APPLY_STALE)
+	{
+		/* somebody changed the table meanwhile: what was rehearsed is void */
+		spi_xact_abort();
+		MemoryContextSwitchTo(cxt);
+		spi_xact_begin();
+		docket_move(row->id, PLAN_SUPERSEDED, NULL, "the table changed after the dry run");
+		foreach(lc, incidents)
+		{
+			Incident   *inc = lfirst(lc);
+
+			if (incident_get(inc->id)->state != INCIDENT_OPEN)
+				incident_move(inc->id, INCIDENT_OPEN,
+							  &(IncidentNote) {.reason = "the table changed: planned again"});
+		}
+		spi_xact_commit(true);
+		return false;
+	}
+	if (result->outcome == APPLY_FAILED)
+		ReThrowError(result->edata);
+
+	misses_of(row->relid)->n = 0;
+	docket_move(row->id, PLAN_APPLIED, NULL, NULL);
+	chunk = replay_chunk(row->relid, row->incidents, row->nincidents, 0, row->id, false);
+	refusal = chunk->refusal;
+
+	entry.sql_run = result->sql;
+	entry.schema_hash_after = plan_schema_hash(row->relid);
+	entry.estimate_after = row_estimate(row->relid);
+	entry.payload_ref = chunk->payload_ref;
+	entry.rows_replayed = chunk->replayed;
+	entry.rows_left = quarantine_count(row->relid, row->incidents, row->nincidents);
+	entry.result = "applied";
+	entry.ms_since_capture = ms;
+	if (row->nincidents > 0)
+		entry.packet = incident_packet(incident_get(row->incidents[0]), NULL);
+	if (approved)
+	{
+		SpiUser		saved;
+		SpiArgs		args;
+
+		spi_open(&saved);
+		spi_args(&args);
+		spi_arg_int8(&args, row->id);
+		spi_exec("SELECT jsonb_build_object('by', decided_by, 'at', decided_at, 'hash', hash)"
+				 " FROM selfheal.plan WHERE id = $1", &args);
+		entry.approval = spi_get_jsonb(0, 1, cxt);
+		spi_close(&saved);
+	}
+	if (result->sql)
+		audit_write(&entry);
+	if (chunk->replayed > 0 || result->sql == NULL)
+		record_replay(row, chunk, entry.rows_left, ms);
+	if (!chunk->more)
+		foreach(lc, incidents)
+			settle(lfirst(lc), refusal);
+	spi_xact_commit(false);
+	MemoryContextSwitchTo(cxt);
+
+	while (chunk->more)
+	{
+		int64		after = chunk->last_id;
+
+		CHECK_FOR_INTERRUPTS();
+		spi_xact_begin();
+		MemoryContextSwitchTo(cxt);
+		chunk = replay_chunk(row->relid, row->incidents, row->nincidents, after, row->id, false);
+		if (chunk->refusal)
+			refusal = chunk->refusal;
+		record_replay(row, chunk,
+					  quarantine_count(row->relid, row->incidents, row->nincidents), ms);
+		if (!chunk->more)
+			foreach(lc, incidents)
+				settle(lfirst(lc), refusal);
+		spi_xact_commit(false);
+		MemoryContextSwitchTo(cxt);
+	}
+	return true;
+}
+

@@ -1,0 +1,29 @@
+/*
+ * carry.h
+ *	  Carry a plan out: apply, put the rows in, settle the incidents.
+ */
+#ifndef SELFHEAL_CARRY_H
+#define SELFHEAL_CARRY_H
+
+#include "postgres.h"
+
+#include "decide/docket.h"
+#include "decide/vet.h"
+#include "utils/timestamp.h"
+
+/*
+ * Run a stored plan in transactions of its own: apply with the first chunk in
+ * one, further chunks each in their own, then settle the incidents. Audit:
+ * applied, replayed. Returns false when the table was busy (incidents wait
+ * for the lock) or not what was rehearsed (they are planned again). Raises
+ * what PostgreSQL raised for the ALTER.
+ */
+extern bool carry_out(const PlanRow *row, VettedPlan *vetted, bool approved);
+
+/* When to try a busy table again: the pause doubles with each miss. */
+extern TimestampTz carry_next_try(Oid relid);
+
+/* now + base_ms doubled n times, at most cap_ms, give or take a quarter. */
+extern TimestampTz carry_pause(int base_ms, int n, int cap_ms);
+
+#endif							/* SELFHEAL_CARRY_H */

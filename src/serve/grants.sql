@@ -1,0 +1,45 @@
+-- Who may do what: three levels for roles, nothing for PUBLIC.
+
+CREATE FUNCTION selfheal.grant_to(role name, level text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	viewer constant text[] := ARRAY['may_see(regclass)', 'vet(regclass,text)', 'preview(regclass,text)',
+		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)'];
+	operator constant text[] := ARRAY['ingest(regclass,text[])',
+		'report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
+		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',
+		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()'];
+	admin constant text[] := ARRAY['watch(regclass,text,text)', 'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)'];
+	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity'];
+	auditor constant text[] := ARRAY['audit', 'audit_export'];
+	functions text[];
+	f text;
+BEGIN
+	IF role IS NULL OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role) THEN
+		RAISE EXCEPTION USING ERRCODE = CASE WHEN role IS NULL THEN '22023' ELSE '42704' END,
+			MESSAGE = CASE WHEN role IS NULL THEN 'role must not be null' ELSE format('role "%s" does not exist', role) END,
+			HINT = 'Name a role of this server.';
+	END IF;
+	functions := CASE level
+		WHEN 'viewer' THEN viewer
+		WHEN 'operator' THEN viewer || operator
+		WHEN 'admin' THEN viewer || operator || admin END;
+	IF functions IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = '22023',
+			MESSAGE = coalesce(format('unknown level "%s"', level), 'level must not be null'),
+			HINT = 'Levels are viewer, operator and admin.';
+	END IF;
+	EXECUTE format('GRANT USAGE ON SCHEMA selfheal TO %I', role);
+	FOREACH f IN ARRAY CASE WHEN level = 'admin' THEN views || auditor ELSE views END LOOP
+		EXECUTE format('GRANT SELECT ON selfheal.%I TO %I', f, role);
+	END LOOP;
+	FOREACH f IN ARRAY functions LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION selfheal.%s TO %I', f, role);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION selfheal.grant_to(name, text) IS
+'grant a role the level viewer (read), operator (decide about incidents and rows) or admin (watch tables); each includes the one before';
+REVOKE ALL ON FUNCTION selfheal.grant_to(name, text) FROM PUBLIC;

@@ -1,0 +1,326 @@
+/*
+ * heal.c
+ *	  The whole story on one page: observe, orient, decide, act, record.
+ *
+ * A stage is called, its outcome goes to the audit, the next is called. One
+ * round for a table is
+ *
+ *	  claim     its due incidents, attempts charged             (own commit)
+ *	  plan      diagnose all held rows, remedies, vet, forecast,
+ *	            rule, dry run: what runs by itself              (own commit)
+ *	  apply     gate, lock, one ALTER, first chunk of rows,
+ *	            states and audit                                (own commit)
+ *	  replay    further chunks                                  (a commit each)
+ *	  ask       plan what needs a person, dry run, wait         (own commit)
+ *
+ * Claims and plans may be lost in a crash (synchronous_commit off): they are
+ * made again. An apply may not.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/guc.h"
+#include "base/spi.h"
+#include "decide/vet.h"
+#include "miscadmin.h"
+#include "observe/quarantine.h"
+#include "observe/watch.h"
+#include "orient/incident.h"
+#include "serve/carry.h"
+#include "serve/heal.h"
+#include "serve/round.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+
+/* How often a pass looks again before the worker takes a breath. */
+#define MAX_ROUNDS 16
+
+/* Join new errors to incidents; each that got rows is an event. */
+static void
+collect(void)
+{
+	List	   *touched;
+	ListCell   *lc;
+
+	spi_xact_begin();
+	touched = incident_collect();
+	foreach(lc, touched)
+	{
+		Incident   *inc = lfirst(lc);
+		AuditEntry	entry;
+		HeldRow    *rows;
+		int			n;
+
+		audit_entry(&entry, "captured");
+		entry.incident = inc->id;
+		entry.relid = inc->relid;
+		entry.sqlstate = inc->sqlstate;
+		entry.error = inc->error;
+		rows = quarantine_fetch(inc->relid, &inc->id, 1, 0, 1000, false, &n);
+		if (n > 0)
+			entry.payload_ref = quarantine_ref(rows, n);
+		entry.rows_held = quarantine_count(inc->relid, &inc->id, 1);
+		entry.result = inc->opened ? "opened" : "more rows";
+		entry.ms_since_capture = round_ms_since(inc->first_seen);
+		audit_write(&entry);
+	}
+	spi_xact_commit(true);
+}
+
+/* One round for one table; see the head of the file. */
+static void
+heal_table(Round *round)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	int64	   *ids;
+	int			n;
+	PlanRow    *row = NULL;
+	VettedPlan *vetted = NULL;
+	char	   *reason = NULL;
+	bool		empty_handed = false;
+	bool		ran = true;
+
+	/* claim */
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	if (watch_get(round->relid, &round->watch))
+		round->claimed = incident_claim(round->relid);
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+	if (round->claimed == NIL)
+		return;
+
+	/* plan what runs by itself */
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	round_orient(round);
+	ids = palloc(sizeof(int64) * list_length(round->claimed));
+	n = round_covered(round, round->now, true, ids);
+	if (n > 0)
+	{
+		row = round_plan(round, round->now, ids, n, false, &vetted, &reason, &empty_handed);
+		if (row == NULL && empty_handed && round->later != NIL)
+		{
+			/* no row is helped without what a person must approve: one plan */
+			round->later = list_concat(list_copy(round->now), round->later);
+			round->now = NIL;
+		}
+		else if (row == NULL)
+			round_refuse(round, ids, n, reason);
+	}
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+
+	if (row != NULL)
+		ran = carry_out(row, vetted, false);
+	if (round->later == NIL)
+		return;
+
+	/* ask about the rest, as the table is now */
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	n = round_covered(round, round->later, round->now == NIL && row == NULL, ids);
+	if (!ran)
+	{
+		for (int i = 0; i < n; i++)
+			incident_move(ids[i], INCIDENT_WAITING_LOCK,
+						  &(IncidentNote) {
+			.reason = "the table is busy",
+			.next_try = carry_next_try(round->relid),
+			.uncharge = true
+		});
+	}
+	else if (n > 0)
+	{
+		row = round_plan(round, round->later, ids, n, true, &vetted, &reason, &empty_handed);
+		if (row == NULL)
+			round_refuse(round, ids, n, reason);
+		else
+			for (int i = 0; i < n; i++)
+				incident_move(ids[i], INCIDENT_AWAITING_APPROVAL,
+							  &(IncidentNote) {.reason = row->reason,.plan = row->id});
+	}
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+}
+
+/* An approved plan: still what was approved? Then run it. */
+static void
+run_approved(Round *round, int64 id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	PlanRow    *row;
+	Vetting		vetting = {NULL, NULL};
+	const char *stale = NULL;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	row = docket_get(id, true);
+	round->plan = id;
+	round->relid = row->relid;
+	if (row->state != PLAN_APPROVED)
+	{
+		spi_xact_commit(true);
+		MemoryContextSwitchTo(cxt);
+		return;
+	}
+	for (int i = 0; i < row->nincidents; i++)
+		round->claimed = lappend(round->claimed, incident_get(row->incidents[i]));
+	if (!OidIsValid(row->relid))
+		stale = "the table is gone";
+	else
+	{
+		vetting = vet_plan(row->plan);
+		if (vetting.plan == NULL)
+			stale = psprintf("the table changed: %s", vetting.reason);
+		else if (strcmp(plan_hash(row->plan, plan_schema_hash(row->relid), row->policy), row->hash) != 0)
+			stale = "the table changed after the approval";
+	}
+	if (stale)
+	{
+		docket_move(id, PLAN_SUPERSEDED, NULL, stale);
+		for (int i = 0; i < row->nincidents; i++)
+			if (incident_get(row->incidents[i])->state == INCIDENT_AWAITING_APPROVAL)
+				incident_move(row->incidents[i], INCIDENT_OPEN, &(IncidentNote) {.reason = stale});
+	}
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+	if (!stale)
+		(void) carry_out(row, vetting.plan, true);
+}
+
+/* Charge a failure to the incidents it belongs to, in a new transaction. */
+static void
+record_failure(const Round *round, const ErrorData *edata, bool approved)
+{
+	ListCell   *lc;
+	AuditEntry	entry;
+
+	spi_xact_begin();
+	audit_entry(&entry, "apply_failed");
+	entry.relid = get_rel_name(round->relid) ? round->relid : InvalidOid;
+	entry.plan = round->plan;
+	entry.sqlstate = unpack_sql_state(edata->sqlerrcode);
+	entry.result = edata->message;
+	if (round->claimed)
+		entry.incident = ((Incident *) linitial(round->claimed))->id;
+	audit_write(&entry);
+	if (round->plan)
+	{
+		PlanRow    *row = docket_get(round->plan, true);
+
+		if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
+			docket_move(round->plan, PLAN_FAILED, NULL, edata->message);
+	}
+	foreach(lc, round->claimed)
+	{
+		Incident   *inc = incident_get(((Incident *) lfirst(lc))->id);
+		IncidentNote note = {.reason = edata->message};
+
+		if (inc->state == INCIDENT_AWAITING_APPROVAL && approved)
+			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
+		if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
+			continue;
+		if (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+			edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)
+		{
+			/* somebody else's lock, met while planning: not an attempt */
+			note.next_try = carry_next_try(round->relid);
+			note.uncharge = true;
+			incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
+		}
+		else if (inc->attempts >= guc_max_attempts)
+			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
+		else
+		{
+			note.next_try = carry_pause(1000, inc->attempts, 3600000);
+			incident_move(inc->id, INCIDENT_FAILED, &note);
+		}
+	}
+	spi_xact_commit(true);
+}
+
+/*
+ * One table's heal, fenced: an ERROR in it is recorded after the abort and
+ * does not stop the others. The time limit is armed here, since
+ * statement_timeout does nothing in a background worker.
+ */
+static void
+fenced(Oid relid, int64 approved_plan)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext cxt = AllocSetContextCreate(outer, "selfheal round", ALLOCSET_DEFAULT_SIZES);
+	Round	   *round;
+	ErrorData  *volatile edata = NULL;
+
+	MemoryContextSwitchTo(cxt);
+	round = palloc0(sizeof(Round));
+	round->relid = relid;
+	if (guc_statement_timeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, guc_statement_timeout);
+	PG_TRY();
+	{
+		if (approved_plan)
+			run_approved(round, approved_plan);
+		else
+			heal_table(round);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		edata = CopyErrorData();
+		EmitErrorReport();
+		FlushErrorState();
+		spi_xact_abort();
+	}
+	PG_END_TRY();
+	if (guc_statement_timeout > 0)
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	MemoryContextSwitchTo(cxt);
+	if (edata)
+		record_failure(round, edata, approved_plan != 0);
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(cxt);
+}
+
+TimestampTz
+heal_pass(void)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext cxt = AllocSetContextCreate(outer, "selfheal pass", ALLOCSET_DEFAULT_SIZES);
+	TimestampTz next_incident = 0;
+	TimestampTz next_plan = 0;
+
+	for (int i = 0; i < MAX_ROUNDS; i++)
+	{
+		List	   *approved;
+		List	   *tables;
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(cxt);
+		MemoryContextSwitchTo(cxt);
+		collect();
+		spi_xact_begin();
+		MemoryContextSwitchTo(cxt);
+		approved = docket_approved(&next_plan);
+		tables = incident_due_tables(&next_incident);
+		spi_xact_commit(true);
+		MemoryContextSwitchTo(cxt);
+		if (approved == NIL && tables == NIL)
+			break;
+		/* what a person has approved comes first: rows wait for it */
+		foreach(lc, approved)
+			fenced(InvalidOid, *(int64 *) lfirst(lc));
+		foreach(lc, tables)
+			if (approved == NIL)
+				fenced(lfirst_oid(lc), 0);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(cxt);
+	if (next_incident == 0 || (next_plan != 0 && next_plan < next_incident))
+		return next_plan;
+	return next_incident;
+}

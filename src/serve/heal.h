@@ -1,0 +1,20 @@
+/*
+ * heal.h
+ *	  The whole story on one page: observe, orient, decide, act, record.
+ */
+#ifndef SELFHEAL_HEAL_H
+#define SELFHEAL_HEAL_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+/*
+ * One pass over everything that is runnable in this database; called by the
+ * worker outside a transaction. Returns when the next waiting thing is due
+ * (0 = nothing waits for time). An ERROR of one table's heal is caught,
+ * recorded and charged to its incidents; FATAL is not.
+ */
+extern TimestampTz heal_pass(void);
+
+#endif							/* SELFHEAL_HEAL_H */

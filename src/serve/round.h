@@ -1,0 +1,68 @@
+/*
+ * round.h
+ *	  One table's round: from its claimed incidents to plans that may run.
+ *
+ * The round lives in a context of its own; everything here is allocated in
+ * the current one, which must be that.
+ */
+#ifndef SELFHEAL_ROUND_H
+#define SELFHEAL_ROUND_H
+
+#include "postgres.h"
+
+#include "decide/docket.h"
+#include "decide/playbook.h"
+#include "decide/vet.h"
+#include "observe/watch.h"
+#include "orient/incident.h"
+#include "record/audit.h"
+
+typedef struct Refusal
+{
+	const PlanStep *step;
+	char	   *reason;
+} Refusal;
+
+typedef struct Round
+{
+	Oid			relid;
+	Watch		watch;
+	List	   *claimed;		/* Incident * */
+	List	   *remedies;		/* Remedy * */
+	List	   *now;			/* PlanStep *, runs by itself */
+	List	   *later;			/* PlanStep *, waits for a person */
+	List	   *refused;		/* Refusal * */
+	int64		plan;			/* of the step at work, for the error path */
+} Round;
+
+/*
+ * Diagnose all held rows of the table, find remedies, sort their steps by
+ * what policy says of each alone; incidents that no step can help are moved
+ * to needs_human. Audit: diagnosed. In the current transaction.
+ */
+extern void round_orient(Round *round);
+
+/* Ids of the claimed incidents that these steps cover; with replays also
+ * those whose rows need no step. Returns how many; ids has room for all. */
+extern int	round_covered(const Round *round, const List *steps, bool replays, int64 *ids);
+
+/*
+ * From steps to a stored plan with its dry run. Audit: planned, vetted,
+ * dry_run. Returns NULL when nothing may run, and *reason says why;
+ * *empty_handed: only because the trial stored no held row. ask: the plan
+ * waits for a person.
+ */
+extern PlanRow *round_plan(Round *round, List *steps, const int64 *ids, int n,
+						   bool ask, VettedPlan **vetted, char **reason,
+						   bool *empty_handed);
+
+/* A plan that came to nothing: audit refused, incidents to needs_human. */
+extern void round_refuse(Round *round, const int64 *ids, int n, const char *reason);
+
+/* An audit entry about a plan: its SQL, verdict, forecast and the rest. */
+extern void round_entry(AuditEntry *entry, const char *event, const PlanRow *row);
+
+/* Milliseconds from then to now. */
+extern double round_ms_since(TimestampTz then);
+
+#endif							/* SELFHEAL_ROUND_H */

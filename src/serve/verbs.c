@@ -1,0 +1,579 @@
+/*
+ * verbs.c
+ *	  What people decide by SQL: propose, dry_run, approve, reject, retry,
+ *	  replay, discard, amend, pause, resume.
+ *
+ * These functions only write down what somebody decided, and wake the worker;
+ * the healing itself is heal.c's. Two run in the caller's own session: dry_run
+ * (rolled back) and replay (in his own name).
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "act/replay.h"
+#include "act/sandbox.h"
+#include "base/compat.h"
+#include "base/shmem.h"
+#include "base/spi.h"
+#include "decide/docket.h"
+#include "decide/vet.h"
+#include "miscadmin.h"
+#include "observe/quarantine.h"
+#include "observe/watch.h"
+#include "orient/incident.h"
+#include "serve/round.h"
+#include "serve/verbs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(selfheal_propose);
+PG_FUNCTION_INFO_V1(selfheal_dry_run);
+PG_FUNCTION_INFO_V1(selfheal_approve);
+PG_FUNCTION_INFO_V1(selfheal_reject);
+PG_FUNCTION_INFO_V1(selfheal_retry);
+PG_FUNCTION_INFO_V1(selfheal_replay);
+PG_FUNCTION_INFO_V1(selfheal_discard);
+PG_FUNCTION_INFO_V1(selfheal_discard_incident);
+PG_FUNCTION_INFO_V1(selfheal_amend);
+PG_FUNCTION_INFO_V1(selfheal_pause);
+PG_FUNCTION_INFO_V1(selfheal_resume);
+
+/* An argument that must be there; one message for all. */
+static void
+require_arg(FunctionCallInfo fcinfo, int n, const char *name, const char *hint)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be null", name),
+				 errhint("%s", hint)));
+}
+
+static char *
+text_arg(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static const char *
+caller(void)
+{
+	return GetUserNameFromId(GetUserId(), false);
+}
+
+/* A plan the caller may act on: locked, its table there and readable. */
+static PlanRow *
+plan_arg(FunctionCallInfo fcinfo, bool lock)
+{
+	PlanRow    *row;
+
+	require_arg(fcinfo, 0, "plan_id", "Ids stand in the view selfheal.pending.");
+	row = docket_get(PG_GETARG_INT64(0), lock);
+	if (!OidIsValid(row->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the table of plan " INT64_FORMAT " is gone", row->id),
+				 errhint("Nothing can be done with this plan any more.")));
+	watch_check_table(row->relid, false);
+	return row;
+}
+
+static void
+require_awaiting(const PlanRow *row)
+{
+	if (row->state != PLAN_AWAITING_APPROVAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("plan " INT64_FORMAT " does not await approval", row->id),
+				 errdetail("It is %s.", docket_state_name(row->state)),
+				 errhint("Plans that do stand in the view selfheal.pending.")));
+}
+
+/* {"by": role, "hash": plan hash}: what the person saw is what he approved. */
+static Jsonb *
+approval_json(const PlanRow *row, const char *by)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *json;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, by);
+	spi_arg_text(&args, row->hash);
+	spi_exec("SELECT jsonb_build_object('by', $1, 'at', clock_timestamp(), 'hash', $2)", &args);
+	json = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return json;
+}
+
+/* The table of a row that is still held; raises 42704 or 55000. */
+static Oid
+held_row(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	Oid			relid = InvalidOid;
+	char	   *state = NULL;
+	MemoryContext cxt = CurrentMemoryContext;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT relid::oid, state FROM selfheal.quarantine WHERE id = $1", &args) > 0)
+	{
+		relid = spi_get_oid(0, 1, NULL);
+		state = spi_get_text(0, 2, cxt);
+	}
+	spi_close(&saved);
+	if (state == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("held row " INT64_FORMAT " does not exist", id),
+				 errhint("Ids stand in the view selfheal.quarantined; a row that was replayed is in its table.")));
+	if (strcmp(state, "held") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row " INT64_FORMAT " is %s already", id, state)));
+	if (OidIsValid(relid) && get_rel_name(relid))
+		watch_check_table(relid, false);
+	else if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the table of held row " INT64_FORMAT " is gone", id),
+				 errhint("Only a superuser may touch it now.")));
+	return relid;
+}
+
+/*
+ * Rows of this table were changed by a person: incidents that had given up
+ * are looked at again by the worker, which settles those without rows.
+ */
+static void
+reopen(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, incident_live(relid))
+	{
+		Incident   *inc = lfirst(lc);
+
+		if (inc->state == INCIDENT_NEEDS_HUMAN || inc->state == INCIDENT_FAILED)
+			incident_move(inc->id, INCIDENT_OPEN,
+						  &(IncidentNote) {.reason = "rows were changed by a person"});
+	}
+	if (shmem_state != NULL)
+		shmem_wake_at_commit();
+}
+
+/* One result row of (bigint|null, text, text)-like functions. */
+static Datum
+one_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/*
+ * propose("table", ddl, why): a person's own change. Vetted as any other; it
+ * always waits for approve(), in every mode. A refusal is recorded and
+ * returned (plan_id null, verdict refuse, the reason).
+ */
+Datum
+selfheal_propose(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	char	   *ddl = text_arg(fcinfo, 1);
+	char	   *why = text_arg(fcinfo, 2);
+	const char *by = caller();
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+	Watch		watch;
+	Vetting		vetting;
+	AuditEntry	entry;
+	PlanRow    *row;
+	Forecast   *cost;
+	Ruling		ruling;
+
+	watch_check_table(relid, false);
+	require_arg(fcinfo, 1, "ddl", "Give one ALTER TABLE statement.");
+	require_arg(fcinfo, 2, "why", "Say in a sentence what it is for: it stands in the audit.");
+	watch_check_watched(relid, &watch);
+
+	vetting = vet_sql(relid, ddl);
+	if (vetting.plan)
+	{
+		cost = forecast_plan(vetting.plan);
+		ruling = policy_rule(vetting.plan, cost, watch.mode);
+		if (vetted_plan(vetting.plan)->steps == NIL)
+			vetting = (Vetting) {NULL, "the table is like this already"};
+		else if (ruling.verdict == VERDICT_REFUSE)
+			vetting = (Vetting) {NULL, pstrdup(ruling.reason)};
+	}
+	if (vetting.plan == NULL)
+	{
+		audit_entry(&entry, "refused");
+		entry.relid = relid;
+		entry.verdict = "refuse";
+		entry.explanation = why;
+		entry.result = vetting.reason;
+		audit_write(&entry);
+		nulls[0] = true;
+		values[1] = CStringGetTextDatum("refuse");
+		values[2] = CStringGetTextDatum(vetting.reason);
+		return one_row(fcinfo, values, nulls);
+	}
+
+	row = docket_draft(vetting.plan, cost, &ruling);
+	row->state = PLAN_AWAITING_APPROVAL;
+	row->verdict = "review";
+	row->reason = "a person's proposal waits for approval";
+	row->proposed_by = pstrdup(by);
+	row->why = why;
+	row->explanation = why;
+	docket_add(row, false);
+	round_entry(&entry, "proposed", row);
+	entry.result = row->reason;
+	audit_write(&entry);
+
+	values[0] = Int64GetDatum(row->id);
+	values[1] = CStringGetTextDatum(row->verdict);
+	values[2] = CStringGetTextDatum(row->reason);
+	return one_row(fcinfo, values, nulls);
+}
+
+/* dry_run(plan_id): the plan on a clone, now, in this session; rolled back. */
+Datum
+selfheal_dry_run(PG_FUNCTION_ARGS)
+{
+	PlanRow    *row = plan_arg(fcinfo, false);
+	Vetting		vetting = vet_plan(row->plan);
+	AuditEntry	entry;
+	DryRun	   *trial;
+
+	if (vetting.plan == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("plan " INT64_FORMAT " does not fit its table any more", row->id),
+				 errdetail("%s", vetting.reason),
+				 errhint("The healer plans again by itself at the next pass: SELECT selfheal.wake().")));
+	trial = sandbox_try(vetting.plan, row->incidents, row->nincidents);
+	round_entry(&entry, "dry_run", row);
+	entry.dry_run = trial->json;
+	entry.result = trial->ok ? "ok" : trial->reason;
+	entry.rows_held = trial->held_tried;
+	entry.rows_replayed = trial->held_stored;
+	audit_write(&entry);
+	PG_RETURN_JSONB_P(trial->json);
+}
+
+/* approve(plan_id): binds the plan as it is now; the worker runs it. */
+Datum
+selfheal_approve(PG_FUNCTION_ARGS)
+{
+	PlanRow    *row = plan_arg(fcinfo, true);
+	AuditEntry	entry;
+
+	shmem_require();
+	require_awaiting(row);
+	docket_move(row->id, PLAN_APPROVED, caller(), NULL);
+	round_entry(&entry, "approved", row);
+	entry.approval = approval_json(row, caller());
+	audit_write(&entry);
+	shmem_wake_at_commit();
+	PG_RETURN_VOID();
+}
+
+/* reject(plan_id, why): final; its incidents need a person now. */
+Datum
+selfheal_reject(PG_FUNCTION_ARGS)
+{
+	PlanRow    *row = plan_arg(fcinfo, true);
+	char	   *why = text_arg(fcinfo, 1);
+	AuditEntry	entry;
+
+	require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
+	require_awaiting(row);
+	docket_move(row->id, PLAN_REJECTED, caller(), why);
+	for (int i = 0; i < row->nincidents; i++)
+	{
+		Incident   *inc = incident_get(row->incidents[i]);
+
+		if (inc->state == INCIDENT_AWAITING_APPROVAL)
+			incident_move(inc->id, INCIDENT_NEEDS_HUMAN,
+						  &(IncidentNote) {.reason = psprintf("plan " INT64_FORMAT " was rejected: %s", row->id, why)});
+	}
+	round_entry(&entry, "rejected", row);
+	entry.result = why;
+	entry.approval = approval_json(row, caller());
+	audit_write(&entry);
+	PG_RETURN_VOID();
+}
+
+/* An incident the caller may act on. */
+static Incident *
+incident_arg(FunctionCallInfo fcinfo)
+{
+	Incident   *inc;
+
+	require_arg(fcinfo, 0, "incident_id", "Ids stand in the view selfheal.incidents.");
+	inc = incident_get(PG_GETARG_INT64(0));
+	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
+		watch_check_table(inc->relid, false);
+	return inc;
+}
+
+/* retry(incident_id): look at it again now. */
+Datum
+selfheal_retry(PG_FUNCTION_ARGS)
+{
+	Incident   *inc = incident_arg(fcinfo);
+	AuditEntry	entry;
+
+	shmem_require();
+	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("incident " INT64_FORMAT " is %s already", inc->id,
+						incident_state_name(inc->state)),
+				 errhint("A new failure opens a new incident.")));
+	if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
+		incident_move(inc->id, INCIDENT_OPEN,
+					  &(IncidentNote) {.reason = psprintf("retry by %s", caller())});
+	audit_entry(&entry, "retried");
+	entry.incident = inc->id;
+	entry.relid = inc->relid;
+	audit_write(&entry);
+	shmem_wake_at_commit();
+	PG_RETURN_VOID();
+}
+
+/*
+ * replay("table"): put the held rows in now, in the caller's own name and
+ * session, unrestricted: the way out for triggers that a restricted operation
+ * refuses. Returns how many went in and how many are left.
+ */
+Datum
+selfheal_replay(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Watch		watch;
+	int64		replayed = 0;
+	int64		after = 0;
+	ReplayResult *chunk;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	watch_check_table(relid, false);
+	watch_check_watched(relid, &watch);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		chunk = replay_chunk(relid, NULL, 0, after, 0, true);
+		after = chunk->last_id;
+		replayed += chunk->replayed;
+		if (chunk->replayed > 0)
+		{
+			AuditEntry	entry;
+
+			audit_entry(&entry, "replayed");
+			entry.relid = relid;
+			entry.payload_ref = chunk->payload_ref;
+			entry.rows_replayed = chunk->replayed;
+			entry.rows_left = quarantine_count(relid, NULL, 0);
+			entry.result = "by a person, in his own session";
+			audit_write(&entry);
+		}
+	} while (chunk->more);
+	/* incidents without rows are settled by the worker */
+	reopen(relid);
+	values[0] = Int64GetDatum(replayed);
+	values[1] = Int64GetDatum(quarantine_count(relid, NULL, 0));
+	return one_row(fcinfo, values, nulls);
+}
+
+/* Take up to max rows out of the way, by row or by incident. */
+static int64
+discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, int64 incident)
+{
+	const char *by = caller();
+	SpiUser		saved;
+	SpiArgs		args;
+	AuditEntry	entry;
+	int64		n;
+	char	   *ref;
+	MemoryContext cxt = CurrentMemoryContext;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, key);
+	spi_arg_int8(&args, max);
+	spi_arg_text(&args, by);
+	spi_arg_text(&args, why);
+	spi_exec(sql, &args);
+	n = spi_get_int8(0, 1, NULL);
+	ref = spi_get_text(0, 2, cxt);
+	spi_close(&saved);
+	if (n > 0)
+	{
+		audit_entry(&entry, "discarded");
+		entry.relid = relid;
+		entry.incident = incident;
+		entry.explanation = why;
+		entry.payload_ref = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(ref)));
+		entry.rows_left = OidIsValid(relid) ? quarantine_count(relid, NULL, 0) : AUDIT_UNKNOWN;
+		audit_write(&entry);
+	}
+	return n;
+}
+
+#define DISCARD(which) \
+	"WITH d AS (UPDATE selfheal.quarantine q SET state = 'discarded', changed_by = $3," \
+	" changed_at = clock_timestamp(), why = $4 WHERE q.id IN (" which ")" \
+	" RETURNING q.id, coalesce(convert_to(q.payload, getdatabaseencoding()), q.payload_raw) AS bytes)" \
+	" SELECT count(*), jsonb_build_object('ids', (SELECT coalesce(jsonb_agg(jsonb_build_array(lower(r), upper(r) - 1)), '[]')" \
+	" FROM (SELECT unnest(range_agg(int8range(id, id, '[]'))) AS r FROM d) u), 'rows', count(*)," \
+	" 'sha256', encode(sha256(coalesce(string_agg(bytes || '\\x0a'::bytea, ''::bytea ORDER BY id), ''::bytea)), 'hex')) FROM d"
+
+/* discard(quarantine_id, why): one row; its bytes stay, it is not replayed. */
+Datum
+selfheal_discard(PG_FUNCTION_ARGS)
+{
+	char	   *why = text_arg(fcinfo, 1);
+	int64		id;
+	Oid			relid;
+
+	require_arg(fcinfo, 0, "quarantine_id", "Ids stand in the view selfheal.quarantined.");
+	require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
+	id = PG_GETARG_INT64(0);
+	relid = held_row(id);
+	(void) discard_rows(DISCARD("SELECT id FROM selfheal.quarantine WHERE id = $1 AND state = 'held' LIMIT $2 FOR UPDATE"),
+						id, 1, why, relid, 0);
+	if (OidIsValid(relid))
+		reopen(relid);
+	PG_RETURN_VOID();
+}
+
+/* discard(incident_id, why, max_rows): the incident's held rows, at most so
+ * many; returns how many. */
+Datum
+selfheal_discard_incident(PG_FUNCTION_ARGS)
+{
+	Incident   *inc = incident_arg(fcinfo);
+	char	   *why = text_arg(fcinfo, 1);
+	int64		n;
+
+	require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
+	require_arg(fcinfo, 2, "max_rows", "Say how many rows at most may be discarded.");
+	if (PG_GETARG_INT64(2) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rows must be at least 1")));
+	n = discard_rows(DISCARD("SELECT h.id FROM selfheal.quarantine h JOIN selfheal.error e ON e.id = h.error"
+							 " WHERE e.incident = $1 AND h.state = 'held' ORDER BY h.id LIMIT $2 FOR UPDATE OF h"),
+					 inc->id, PG_GETARG_INT64(2), why, inc->relid, inc->id);
+	if (n > 0 && quarantine_count(inc->relid, &inc->id, 1) == 0 &&
+		inc->state != INCIDENT_HEALED && inc->state != INCIDENT_DISMISSED)
+	{
+		AuditEntry	entry;
+
+		incident_move(inc->id, INCIDENT_DISMISSED, &(IncidentNote) {.by = caller(),.why = why});
+		audit_entry(&entry, "dismissed");
+		entry.incident = inc->id;
+		entry.relid = inc->relid;
+		entry.explanation = why;
+		audit_write(&entry);
+	}
+	PG_RETURN_INT64(n);
+}
+
+/* amend(quarantine_id, payload, why): a person's correction of one held row;
+ * the first text is kept beside it. The worker tries it again. */
+Datum
+selfheal_amend(PG_FUNCTION_ARGS)
+{
+	char	   *payload = text_arg(fcinfo, 1);
+	char	   *why = text_arg(fcinfo, 2);
+	const char *by = caller();
+	SpiUser		saved;
+	SpiArgs		args;
+	AuditEntry	entry;
+	int64		id;
+	Oid			relid;
+
+	require_arg(fcinfo, 0, "quarantine_id", "Ids stand in the view selfheal.quarantined.");
+	require_arg(fcinfo, 1, "payload", "Give the whole corrected JSON object.");
+	require_arg(fcinfo, 2, "why", "Say in a sentence why: it stands in the audit.");
+	id = PG_GETARG_INT64(0);
+	relid = held_row(id);
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	spi_arg_text(&args, payload);
+	spi_arg_text(&args, by);
+	spi_arg_text(&args, why);
+	spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(payload_raw, 'escape')),"
+			 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4"
+			 " WHERE id = $1", &args);
+	spi_close(&saved);
+	audit_entry(&entry, "amended");
+	entry.relid = relid;
+	entry.explanation = why;
+	{
+		HeldRow    *rows;
+		int			n;
+
+		rows = quarantine_fetch(relid, NULL, 0, id - 1, 1, false, &n);
+		if (n == 1)
+			entry.payload_ref = quarantine_ref(rows, n);
+	}
+	audit_write(&entry);
+	if (OidIsValid(relid))
+		reopen(relid);
+	PG_RETURN_VOID();
+}
+
+/* pause and resume: rows are held in any case; nothing is planned meanwhile. */
+static void
+set_paused(FunctionCallInfo fcinfo, bool paused)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Watch		watch;
+	SpiUser		saved;
+	SpiArgs		args;
+	AuditEntry	entry;
+
+	watch_check_table(relid, false);
+	watch_check_watched(relid, &watch);
+	if (watch.paused == paused)
+		return;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_bool(&args, paused);
+	spi_exec("UPDATE selfheal.watched SET paused = $2 WHERE relid = $1", &args);
+	spi_close(&saved);
+	audit_entry(&entry, paused ? "paused" : "resumed");
+	entry.relid = relid;
+	audit_write(&entry);
+	shmem_wake_at_commit();
+}
+
+Datum
+selfheal_pause(PG_FUNCTION_ARGS)
+{
+	set_paused(fcinfo, true);
+	PG_RETURN_VOID();
+}
+
+Datum
+selfheal_resume(PG_FUNCTION_ARGS)
+{
+	set_paused(fcinfo, false);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,83 @@
+-- What people do and ask by SQL.
+
+CREATE FUNCTION selfheal.vet(relation regclass, ddl text,
+	OUT verdict text, OUT reason text, OUT steps jsonb, OUT sql text, OUT forecast jsonb)
+AS 'MODULE_PATHNAME', 'selfheal_vet' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.vet(regclass, text) IS
+'may this statement run on this table? verdict auto, review or refuse, the reason, its steps, the SQL as it would run, and what it would cost';
+REVOKE ALL ON FUNCTION selfheal.vet(regclass, text) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.preview("table" regclass, payload text)
+RETURNS TABLE (class text, column_name text, message text, playbook text, sql text, verdict text)
+AS 'MODULE_PATHNAME', 'selfheal_preview' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.preview(regclass, text) IS
+'what would this payload need? one row for each thing that does not fit; stores nothing';
+REVOKE ALL ON FUNCTION selfheal.preview(regclass, text) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.explain(incident_id bigint) RETURNS text
+AS 'MODULE_PATHNAME', 'selfheal_explain' LANGUAGE C STABLE;
+COMMENT ON FUNCTION selfheal.explain(bigint) IS
+'an incident as a story: what broke, what was found, decided and done';
+REVOKE ALL ON FUNCTION selfheal.explain(bigint) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.propose("table" regclass, ddl text, why text,
+	OUT plan_id bigint, OUT verdict text, OUT reason text)
+AS 'MODULE_PATHNAME', 'selfheal_propose' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.propose(regclass, text, text) IS
+'propose a change of a watched table: vetted, then it waits for approve(); a refusal is recorded and returned';
+REVOKE ALL ON FUNCTION selfheal.propose(regclass, text, text) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.dry_run(plan_id bigint) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'selfheal_dry_run' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.dry_run(bigint) IS
+'try a plan on a clone of its table with held and stored rows; everything is rolled back';
+REVOKE ALL ON FUNCTION selfheal.dry_run(bigint) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.approve(plan_id bigint) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_approve' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.approve(bigint) IS
+'let a pending plan run, as it is now; a table that changes before it runs voids the approval';
+REVOKE ALL ON FUNCTION selfheal.approve(bigint) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.reject(plan_id bigint, why text) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_reject' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.reject(bigint, text) IS 'turn a pending plan down; its rows stay held';
+REVOKE ALL ON FUNCTION selfheal.reject(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.retry(incident_id bigint) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_retry' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.retry(bigint) IS 'let the healer look at an incident again now';
+REVOKE ALL ON FUNCTION selfheal.retry(bigint) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.replay("table" regclass, OUT replayed bigint, OUT held bigint)
+AS 'MODULE_PATHNAME', 'selfheal_replay' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.replay(regclass) IS
+'put the held rows of a table in now, in your own session and name, unrestricted';
+REVOKE ALL ON FUNCTION selfheal.replay(regclass) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.discard(quarantine_id bigint, why text) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_discard' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.discard(bigint, text) IS 'give one held row up; its payload is kept, it is not replayed';
+REVOKE ALL ON FUNCTION selfheal.discard(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.discard(incident_id bigint, why text, max_rows bigint) RETURNS bigint
+AS 'MODULE_PATHNAME', 'selfheal_discard_incident' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.discard(bigint, text, bigint) IS
+'give the held rows of an incident up, at most max_rows; returns how many';
+REVOKE ALL ON FUNCTION selfheal.discard(bigint, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.amend(quarantine_id bigint, payload text, why text) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_amend' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.amend(bigint, text, text) IS
+'correct the payload of a held row; the first text is kept beside it, and the row is tried again';
+REVOKE ALL ON FUNCTION selfheal.amend(bigint, text, text) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.pause("table" regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_pause' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.pause(regclass) IS 'hold rows as before, but plan and change nothing until resume()';
+REVOKE ALL ON FUNCTION selfheal.pause(regclass) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.resume("table" regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_resume' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.resume(regclass) IS 'end a pause()';
+REVOKE ALL ON FUNCTION selfheal.resume(regclass) FROM PUBLIC;

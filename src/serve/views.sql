@@ -1,0 +1,101 @@
+-- Views for people. Each shows a role what concerns tables that it may read.
+
+CREATE FUNCTION selfheal.may_see(relid regclass) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT pg_has_role(current_user, 'pg_read_all_data', 'MEMBER')
+		OR (relid IS NOT NULL AND coalesce(has_table_privilege(relid::oid, 'SELECT'), false))
+$$;
+COMMENT ON FUNCTION selfheal.may_see(regclass) IS 'may the current role read this table? decides which rows the views show';
+REVOKE ALL ON FUNCTION selfheal.may_see(regclass) FROM PUBLIC;
+
+CREATE VIEW selfheal.incidents AS
+SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class, i.column_name,
+	i.state, i.reason, i.rows AS rows_seen,
+	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
+	 WHERE e.incident = i.id AND q.state = 'held') AS rows_held,
+	p.id AS plan_id, p.sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
+	i.attempts, i.next_try, i.waiting,
+	(SELECT w.owner FROM selfheal.watched w WHERE w.relid = i.relid) AS owner,
+	i.closed_by, i.why
+FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
+WHERE selfheal.may_see(i.relid)
+ORDER BY i.id;
+COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took';
+
+CREATE VIEW selfheal.pending AS
+SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
+	p.verdict, p.reason,
+	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
+	 WHERE e.incident = ANY (p.incidents) AND q.state = 'held') AS rows_waiting,
+	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at
+FROM selfheal.plan p
+WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)
+ORDER BY p.id;
+COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait';
+
+CREATE VIEW selfheal.quarantined AS
+SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state,
+	e.class, e.column_name, e.need, e.message, e.sqlstate, q.position, q.load,
+	l.role, l.at AS loaded_at, e.incident, q.payload, q.payload_raw, q.original,
+	q.changed_by, q.changed_at, q.why
+FROM selfheal.quarantine q
+JOIN selfheal.load l ON l.id = q.load
+LEFT JOIN selfheal.error e ON e.id = q.error
+WHERE selfheal.may_see(q.relid);
+COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
+
+CREATE VIEW selfheal.history AS
+SELECT a.at, a.event, format('%I.%I', a.schema_name, a.table_name) AS table_name, a.incident, a.plan,
+	a.actor_role, a.actor_client, a.explanation, a.verdict, a.policy, a.sql_run, a.inverse, a.result,
+	a.rows_held, a.rows_replayed, a.rows_left, round(a.ms_since_capture::numeric, 1) AS ms_since_capture,
+	a.seq, a.id
+FROM selfheal.audit a
+WHERE a.table_name IS NULL OR selfheal.may_see(to_regclass(format('%I.%I', a.schema_name, a.table_name)))
+ORDER BY a.id;
+COMMENT ON VIEW selfheal.history IS 'every decision in order, from selfheal.audit';
+
+CREATE VIEW selfheal.activity AS
+SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incident, i.class, i.column_name,
+	i.state, i.plan AS plan_id,
+	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
+	 WHERE e.incident = i.id AND q.state = 'held') AS rows_held,
+	(SELECT coalesce(sum(r.rows), 0)::bigint FROM selfheal.replayed r WHERE r.plan = i.plan) AS rows_replayed,
+	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, i.waiting, i.next_try
+FROM selfheal.incident i
+LEFT JOIN pg_catalog.pg_stat_activity s ON s.backend_type = 'selfheal worker' AND s.datname = current_database()
+WHERE i.state IN ('planning', 'applying', 'waiting_lock', 'failed') AND selfheal.may_see(i.relid)
+ORDER BY i.id;
+COMMENT ON VIEW selfheal.activity IS 'heals at work or waiting for a lock or a pause: how far they are';
+
+CREATE VIEW selfheal.status AS
+SELECT s.item, s.value, s.note FROM (
+	SELECT 1 AS n, 'library' AS item,
+		CASE WHEN 'selfheal' = ANY (regexp_split_to_array(current_setting('shared_preload_libraries'), '[[:space:]]*,[[:space:]]*'))
+			THEN 'preloaded' ELSE 'not preloaded' END AS value,
+		CASE WHEN 'selfheal' = ANY (regexp_split_to_array(current_setting('shared_preload_libraries'), '[[:space:]]*,[[:space:]]*'))
+			THEN NULL ELSE 'set shared_preload_libraries = ''selfheal'' and restart: nothing heals before' END AS note
+	UNION ALL SELECT 2, 'enabled', coalesce(current_setting('selfheal.enabled', true), 'unknown'),
+		CASE WHEN current_setting('selfheal.enabled', true) = 'off' THEN 'rows are held, nothing is healed' END
+	UNION ALL SELECT 3, 'worker',
+		CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE backend_type = 'selfheal worker' AND datname = current_database())
+			THEN 'running' ELSE 'not running' END, 'starts by itself when there is work'
+	UNION ALL SELECT 4, 'watched tables', count(*)::text,
+		nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused' FROM selfheal.watched
+	UNION ALL SELECT 5, 'open incidents', count(*)::text, NULL FROM selfheal.incident
+		WHERE state NOT IN ('healed', 'dismissed')
+	UNION ALL SELECT 6, 'awaiting approval', count(*)::text,
+		CASE WHEN count(*) > 0 THEN 'SELECT * FROM selfheal.pending' END FROM selfheal.plan WHERE state = 'awaiting_approval'
+	UNION ALL SELECT 7, 'needs a person', count(*)::text,
+		CASE WHEN count(*) > 0 THEN 'SELECT * FROM selfheal.incidents WHERE state = ''needs_human''' END
+		FROM selfheal.incident WHERE state = 'needs_human'
+	UNION ALL SELECT 8, 'held rows', count(*)::text, NULL FROM selfheal.quarantine WHERE state = 'held'
+	UNION ALL SELECT 9, 'audit', count(*)::text || ' rows',
+		CASE WHEN count(*) FILTER (WHERE seq IS NULL) > 0
+			THEN count(*) FILTER (WHERE seq IS NULL) || ' not sealed yet' END FROM selfheal.audit
+	UNION ALL SELECT 10, 'publication for all tables', string_agg(pubname, ', '),
+		'its subscribers need the extension too, or their apply stops'
+		FROM pg_catalog.pg_publication WHERE puballtables HAVING count(*) > 0
+) s ORDER BY s.n;
+COMMENT ON VIEW selfheal.status IS 'how selfheal does in this database, one line an item';

@@ -1,0 +1,647 @@
+/*
+ * worker.c
+ *	  One background worker per database: looks what is to be done, has it
+ *	  done by heal.c, seals the audit, waits a while, ends.
+ *
+ * The launcher starts it when a commit asked for work, when something that
+ * waited for a time is due, or to look once after a restart of the server. A
+ * worker that is not there blocks no DROP DATABASE, holds no memory and
+ * occupies no slot, so it stays only for selfheal.worker_linger after its
+ * last work.
+ *
+ * Between transactions it holds no lock and no snapshot. It sleeps on its
+ * latch alone and takes every interrupt in its loop; SIGTERM is die(), as in
+ * an ordinary session. What heal_pass does not catch itself ends the pass:
+ * the error is reported, the pass is tried again after a pause that doubles,
+ * and after a few in a row the process ends with code 1 and leaves the rest
+ * to the launcher, which pauses too.
+ *
+ * The slot is given back in an on_shmem_exit callback, registered before the
+ * connection is made: such callbacks run in the reverse order, so by then the
+ * transaction is aborted and the process is out of the list of sessions, and
+ * a DROP DATABASE that waited for the slot finds nobody.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/shmem.h"
+#include "base/spi.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "observe/watch.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "record/audit.h"
+#include "serve/heal.h"
+#include "serve/worker.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/sinval.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+/* Audit rows that are sealed in one transaction. */
+#define SEAL_AT_ONCE 5000
+
+/* Passes that failed in a row before the process gives up. */
+#define MAX_FAILED_PASSES 5
+
+/* Passes that left themselves work in a row before there is a pause between
+ * two: a heal that never comes to rest is not to burn a processor. */
+#define MAX_BUSY_PASSES 100
+
+/* Pause after the first failed pass; doubles. Also between busy passes. */
+#define PAUSE_MS 1000
+
+typedef enum ExtensionState
+{
+	EXTENSION_PRESENT,			/* and locked until the transaction ends */
+	EXTENSION_BUSY,				/* somebody is dropping it; not decided yet */
+	EXTENSION_ABSENT
+} ExtensionState;
+
+/* This process's slot; NULL until attached. */
+static WorkerSlot *my_slot = NULL;
+static uint32 my_generation = 0;
+static bool switched_off = false;	/* we end since selfheal.enabled is off */
+
+static MemoryContext pass_context = NULL;
+
+PG_FUNCTION_INFO_V1(selfheal_wake);
+PG_FUNCTION_INFO_V1(selfheal_wait_idle);
+
+/*
+ * ---------------------------------------------------------------------------
+ * The slot
+ * ---------------------------------------------------------------------------
+ */
+
+/*
+ * Give the slot back, if it is still ours. If a wake came after the last
+ * look, the launcher starts a successor. A death counts as a failed start;
+ * but not one that was asked for by DROP DATABASE and friends.
+ */
+static void
+release_slot(int code, Datum arg)
+{
+	bool		ours;
+
+	if (my_slot == NULL)
+		return;
+
+	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+	ours = my_slot->pid == MyProcPid && my_slot->generation == my_generation;
+	if (ours)
+	{
+		bool		owed = my_slot->wakes_sent > my_slot->wakes_done &&
+			!switched_off;
+
+		my_slot->pid = 0;
+		my_slot->pgprocno = -1;
+		if (my_slot->state == SLOT_RUNNING && code != 0)
+			shmem_slot_backoff(my_slot);
+		if (my_slot->state == SLOT_RUNNING || my_slot->stoppers == 0)
+			shmem_slot_move(my_slot, owed ? SLOT_WANTED : SLOT_IDLE);
+	}
+	LWLockRelease(shmem_state->lock);
+	if (!ours)
+		return;
+	ConditionVariableBroadcast(&shmem_state->idle);
+	shmem_wake_launcher();
+}
+
+/*
+ * Take the slot that we were started for. False when it is no longer meant
+ * for us: another start was made since, or the database is to be left alone.
+ */
+static bool
+attach_slot(const WorkerExtra *extra)
+{
+	WorkerSlot *slot;
+	bool		ours;
+
+	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+	slot = shmem_slot(extra->dbid, false);
+	ours = slot != NULL && slot->state == SLOT_STARTING &&
+		slot->generation == extra->generation;
+	if (ours)
+	{
+		shmem_slot_move(slot, SLOT_RUNNING);
+		my_slot = slot;
+		my_generation = extra->generation;
+	}
+	LWLockRelease(shmem_state->lock);
+	shmem_wake_launcher();		/* it counts those that are starting */
+	return ours;
+}
+
+/* Which wakes are there? Read before a pass; what comes later is for the
+ * next one. And may we stay when there is nothing to do? */
+static uint64
+wakes_sent(bool *may_linger)
+{
+	uint64		sent;
+
+	LWLockAcquire(shmem_state->lock, LW_SHARED);
+	sent = my_slot->wakes_sent;
+	*may_linger = !my_slot->probe && !shmem_state->shortage;
+	LWLockRelease(shmem_state->lock);
+	return sent;
+}
+
+/* Everything up to this wake is done; the next thing is due then (0 = no
+ * time). Whoever waits for us to be idle looks again. */
+static void
+note_done(uint64 seen, TimestampTz due)
+{
+	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+	my_slot->wakes_done = seen;
+	my_slot->due = due;
+	my_slot->failed_starts = 0;
+	my_slot->backoff_until = 0;
+	LWLockRelease(shmem_state->lock);
+	ConditionVariableBroadcast(&shmem_state->idle);
+}
+
+/* A pass ended in an error: wait_idle says so while it is tried again. */
+static void
+note_failed(void)
+{
+	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+	my_slot->failed_starts++;
+	LWLockRelease(shmem_state->lock);
+}
+
+/*
+ * ---------------------------------------------------------------------------
+ * The extension
+ * ---------------------------------------------------------------------------
+ */
+
+/*
+ * In a transaction: is the extension there? Known by its catalog entry, not
+ * by a schema's name. Its lock is what DROP EXTENSION takes first, before
+ * that of any member, so holding it can become no part of a deadlock over our
+ * tables; and as we never wait for it, we are in nobody's way.
+ */
+static ExtensionState
+extension_state(void)
+{
+	Oid			oid = spi_extension_oid(true);
+	LOCKTAG		tag;
+
+	if (!OidIsValid(oid))
+		return EXTENSION_ABSENT;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, oid, 0);
+	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return EXTENSION_BUSY;
+	AcceptInvalidationMessages();
+	return spi_extension_oid(true) == oid ? EXTENSION_PRESENT : EXTENSION_BUSY;
+}
+
+bool
+worker_alive(void)
+{
+	return extension_state() == EXTENSION_PRESENT;
+}
+
+/*
+ * ---------------------------------------------------------------------------
+ * One pass
+ * ---------------------------------------------------------------------------
+ */
+
+/* Seal what is committed, a chunk a transaction. */
+static void
+seal_audit(void)
+{
+	int64		n = SEAL_AT_ONCE;
+
+	while (n == SEAL_AT_ONCE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		spi_xact_begin();
+		n = worker_alive() ? audit_seal(SEAL_AT_ONCE) : 0;
+		spi_xact_commit(true);
+	}
+}
+
+/* Look whether the extension is there; once, put the dependencies of the
+ * intake views back, which a dump does not carry. */
+static ExtensionState
+look(bool relink)
+{
+	ExtensionState state;
+
+	spi_xact_begin();
+	state = extension_state();
+	if (relink && state == EXTENSION_PRESENT)
+		watch_relink();
+	spi_xact_commit(true);
+	return state;
+}
+
+/*
+ * Report an error of a pass, unless it is the same as the last one: a fault
+ * that stays is said once, not once a second.
+ */
+static void
+report_error(void)
+{
+	static char last[256] = "";
+	ErrorData  *edata;
+	MemoryContext old = MemoryContextSwitchTo(pass_context);
+
+	edata = CopyErrorData();
+	MemoryContextSwitchTo(old);
+	if (strncmp(last, edata->message ? edata->message : "", sizeof(last) - 1) != 0)
+	{
+		strlcpy(last, edata->message ? edata->message : "", sizeof(last));
+		EmitErrorReport();
+	}
+}
+
+/*
+ * One pass over all that is runnable. Returns false when it ended in an
+ * error; then the transaction is aborted and everything it held released.
+ * FATAL is not caught.
+ */
+static bool
+run_pass(bool *relink, ExtensionState *state, TimestampTz *due)
+{
+	volatile bool ok = false;
+
+	MemoryContextSwitchTo(pass_context);
+	pgstat_report_activity(STATE_RUNNING, "selfheal: healing");
+	PG_TRY();
+	{
+		*state = look(*relink);
+		if (*state == EXTENSION_PRESENT)
+		{
+			*relink = false;
+			MemoryContextSwitchTo(pass_context);
+			*due = heal_pass();
+			MemoryContextSwitchTo(pass_context);
+			seal_audit();
+		}
+		ok = true;
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		disable_all_timeouts(false);	/* that the pass had armed */
+		QueryCancelPending = false;
+		report_error();
+		spi_xact_abort();
+		MemoryContextSwitchTo(pass_context);
+		FlushErrorState();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextReset(pass_context);
+	pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return ok;
+}
+
+/*
+ * The loop. A pass is run at the start, after a wake, when something is due
+ * and after a pass that left itself work. Returns when there is no reason to
+ * stay.
+ */
+static void
+work(void)
+{
+	bool		relink = true;
+	bool		wanted = true;	/* a pass, for a reason that is not a wake */
+	bool		may_linger = true;
+	int			failed = 0;
+	int			busy = 0;
+	uint64		seen = 0;
+	uint64		done = 0;
+	TimestampTz due = 0;
+	TimestampTz not_before = 0;
+	TimestampTz last_work = GetCurrentTimestamp();
+
+	for (;;)
+	{
+		TimestampTz now;
+		TimestampTz until;
+		bool		run;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		if (catchupInterruptPending)
+			ProcessCatchupInterrupt();
+		if (!guc_enabled)
+		{
+			switched_off = true;
+			return;
+		}
+
+		seen = wakes_sent(&may_linger);
+		now = GetCurrentTimestamp();
+		run = wanted || seen != done || (due != 0 && due <= now);
+
+		if (run && now >= not_before)
+		{
+			ExtensionState state = EXTENSION_BUSY;
+			bool		ok = run_pass(&relink, &state, &due);
+
+			now = GetCurrentTimestamp();
+			wanted = false;
+			not_before = 0;
+			if (ok && state == EXTENSION_ABSENT)
+			{
+				/* a CREATE EXTENSION that commits from here on wakes anew */
+				note_done(seen, 0);
+				return;
+			}
+			if (!ok)
+			{
+				note_failed();
+				if (++failed >= MAX_FAILED_PASSES)
+				{
+					ereport(LOG,
+							(errmsg("selfheal worker gives up after %d errors in a row",
+									failed),
+							 errhint("It is started again by itself after a pause.")));
+					proc_exit(1);
+				}
+			}
+			if (!ok || state == EXTENSION_BUSY)
+			{
+				wanted = true;
+				not_before = TimestampTzPlusMilliseconds(now, PAUSE_MS << Max(failed - 1, 0));
+			}
+			else if (shmem_take_own_wake())
+			{
+				failed = 0;
+				wanted = true;
+				if (++busy >= MAX_BUSY_PASSES)
+					not_before = TimestampTzPlusMilliseconds(now, PAUSE_MS);
+			}
+			else
+			{
+				failed = busy = 0;
+				done = seen;
+				note_done(done, due);
+			}
+			last_work = now;
+			continue;
+		}
+
+		/* nothing to do right now: until when may we sleep? */
+		if (run)
+			until = not_before;
+		else
+		{
+			until = TimestampTzPlusMilliseconds(last_work,
+												may_linger ? guc_worker_linger : 0);
+			if (until <= now)
+				return;			/* what is due later, the launcher knows */
+			if (due != 0 && due < until)
+				until = due;
+		}
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 TimestampDifferenceMilliseconds(now, until),
+						 PG_WAIT_EXTENSION);
+	}
+}
+
+/* Entry point: order matters, see the head of this file. */
+void
+worker_main(Datum arg)
+{
+	WorkerExtra extra;
+
+	memcpy(&extra, MyBgworkerEntry->bgw_extra, sizeof(extra));
+	on_shmem_exit(release_slot, (Datum) 0);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	if (!attach_slot(&extra))
+		proc_exit(0);
+	shmem_own_wakes();
+	BackgroundWorkerInitializeConnectionByOid(extra.dbid, extra.roleid, 0);
+	SetConfigOption("application_name", "selfheal worker", PGC_USERSET,
+					PGC_S_SESSION);
+
+	pass_context = AllocSetContextCreate(TopMemoryContext,
+										 "selfheal worker pass",
+										 ALLOCSET_DEFAULT_SIZES);
+	work();
+	proc_exit(0);
+}
+
+/*
+ * ---------------------------------------------------------------------------
+ * SQL
+ * ---------------------------------------------------------------------------
+ */
+
+/* Both functions need a server that can write and has us loaded. */
+static void
+require_worker(void)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("selfheal does not work on a standby"),
+				 errhint("Call it on the primary server.")));
+	shmem_require();
+}
+
+/*
+ * wake(): ask for a pass at this transaction's commit. The install script
+ * calls it too; without preload there is nobody to wake, which is no reason
+ * for CREATE EXTENSION to fail.
+ */
+Datum
+selfheal_wake(PG_FUNCTION_ARGS)
+{
+	if (creating_extension && shmem_state == NULL)
+		PG_RETURN_VOID();
+	require_worker();
+	shmem_wake_at_commit();
+	PG_RETURN_VOID();
+}
+
+/* The time at which an interval from now ends; refuses what has none. */
+static TimestampTz
+end_of(const Interval *timeout)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz end =
+		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												TimestampTzGetDatum(now),
+												IntervalPGetDatum(timeout)));
+
+	if (end < now)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout must not be negative"),
+				 errhint("Give an interval such as '30s'.")));
+	return end;
+}
+
+/*
+ * Has the worker of this database come to rest since the wake that target
+ * names? If not, why, as far as it is known: a literal.
+ */
+static bool
+is_idle(uint64 target, const char **why)
+{
+	WorkerSlot *slot;
+	bool		idle;
+
+	LWLockAcquire(shmem_state->lock, LW_SHARED);
+	slot = shmem_slot(MyDatabaseId, false);
+	/* no slot: it was idle, and has been given to another database */
+	idle = slot == NULL || slot->wakes_done >= target;
+	if (idle)
+		*why = NULL;
+	else if (!guc_enabled)
+		*why = "selfheal.enabled is off";
+	else if (shmem_state->launcher_pid == 0)
+		*why = "the launcher is not running";
+	else if (slot->state == SLOT_STOPPING)
+		*why = "the database is being renamed, moved or copied";
+	else if (slot->state == SLOT_IDLE)
+		*why = "selfheal.enabled is off";
+	else if (slot->no_slot_logged)
+		*why = "no worker slot is free: raise max_worker_processes";
+	else if (slot->failed_starts > 0)
+		*why = "the worker could not start or ended with an error: see the server log";
+	else if (slot->state == SLOT_RUNNING)
+		*why = "the worker is still at work";
+	else
+		*why = "the worker is about to start";
+	LWLockRelease(shmem_state->lock);
+	return idle;
+}
+
+/*
+ * The wake to wait for: the last one sent. A database without a slot has not
+ * been looked into since the server started, or not for long: then we ask for
+ * a look. 0 when every slot is taken by other databases.
+ */
+static uint64
+wake_to_wait_for(void)
+{
+	uint64		target = 0;
+
+	for (int i = 0; i < 2; i++)
+	{
+		WorkerSlot *slot;
+
+		if (i > 0)
+			shmem_wake_now(MyDatabaseId);
+		LWLockAcquire(shmem_state->lock, LW_SHARED);
+		slot = shmem_slot(MyDatabaseId, false);
+		if (slot != NULL)
+			target = slot->wakes_sent;
+		LWLockRelease(shmem_state->lock);
+		if (slot != NULL)
+			break;
+	}
+	return target;
+}
+
+/*
+ * wait_idle(timeout): wait until everything that was committed before the
+ * call is dealt with and nothing is runnable now. What waits for approval, a
+ * lock, a time or a person counts as idle, and is counted in the result.
+ *
+ * Refused inside a transaction: what it has not committed the worker cannot
+ * see, and what it has locked the worker would wait for, without a deadlock
+ * that anyone could detect.
+ */
+Datum
+selfheal_wait_idle(PG_FUNCTION_ARGS)
+{
+	TimestampTz end;
+	uint64		target = 0;
+	bool		idle = false;
+	const char *why = NULL;
+	SpiUser		user;
+	SpiArgs		args;
+	Jsonb	   *result;
+	MemoryContext cxt = CurrentMemoryContext;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout must not be null"),
+				 errhint("Give an interval such as '30s'.")));
+	end = end_of(PG_GETARG_INTERVAL_P(0));
+	require_worker();
+	if (IsTransactionBlock() || IsSubTransaction() ||
+		TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("wait_idle cannot run inside a transaction"),
+				 errdetail("The worker sees only what is committed, and may need what this transaction has locked."),
+				 errhint("Commit first, then call it as a statement of its own.")));
+
+	ConditionVariablePrepareToSleep(&shmem_state->idle);
+	for (;;)
+	{
+		long		left;
+
+		CHECK_FOR_INTERRUPTS();
+		if (target == 0)
+			target = wake_to_wait_for();
+		if (target == 0)
+			why = "all slots are taken by other databases: raise selfheal.max_databases";
+		else
+			idle = is_idle(target, &why);
+		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+		if (idle || left <= 0)
+			break;
+		(void) ConditionVariableTimedSleep(&shmem_state->idle, left,
+										   PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+
+	/* SPI's statements take a snapshot of their own, so they see what the
+	 * worker has committed while we waited. */
+	spi_open(&user);
+	spi_args(&args);
+	spi_arg_bool(&args, idle);
+	spi_arg_text(&args, why);
+	(void) spi_exec("SELECT jsonb_strip_nulls(jsonb_build_object("
+					" 'idle', $1, 'why', $2,"
+					" 'awaiting_approval', count(*) FILTER (WHERE state = 'awaiting_approval'),"
+					" 'waiting_lock', count(*) FILTER (WHERE state = 'waiting_lock'),"
+					" 'failed', count(*) FILTER (WHERE state = 'failed'),"
+					" 'needs_human', count(*) FILTER (WHERE state = 'needs_human'),"
+					" 'held', (SELECT count(*) FROM selfheal.quarantine WHERE state = 'held')))"
+					" FROM selfheal.incident", &args);
+	result = spi_get_jsonb(0, 1, cxt);
+	spi_close(&user);
+	PG_RETURN_JSONB_P(result);
+}

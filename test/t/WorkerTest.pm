@@ -1,0 +1,177 @@
+# Helpers of the worker's tests: a server with selfheal, a table whose heal
+# can be stopped half-way, and questions about the processes.
+package WorkerTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+our @EXPORT = qw(
+  new_server set_conf workers worker_pid no_worker install make_table load_long
+  hold let_go wait_until_held idle healed seconds_of
+);
+
+# A running server that preloads selfheal; more settings in @_.
+sub new_server
+{
+	my ($name, %params) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(allows_streaming => $params{streaming} ? 1 : 0);
+	$node->append_conf('postgresql.conf', <<'CONF');
+shared_preload_libraries = 'selfheal'
+max_prepared_transactions = 5
+restart_after_crash = on
+log_min_messages = log
+CONF
+	$node->append_conf('postgresql.conf', $params{conf}) if defined $params{conf};
+	$node->start;
+	return $node;
+}
+
+# Change a setting of the running server.
+sub set_conf
+{
+	my ($node, $name, $value) = @_;
+	$node->safe_psql('postgres', defined $value
+		? "ALTER SYSTEM SET $name = $value"
+		: "ALTER SYSTEM RESET $name");
+	$node->reload;
+
+	# the reload is done when a new session has it
+	return $node->poll_query_until('postgres',
+		defined $value
+		? "SELECT setting = $value OR current_setting(name) = $value
+		   FROM pg_settings WHERE name = '$name'"
+		: "SELECT source <> 'configuration file' OR sourcefile NOT LIKE '%auto.conf'
+		   FROM pg_settings WHERE name = '$name'");
+}
+
+sub workers
+{
+	my ($node, $db) = @_;
+	my $where = defined $db ? "AND datname = '$db'" : '';
+	return $node->safe_psql('postgres',
+		"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'selfheal worker' $where");
+}
+
+sub worker_pid
+{
+	my ($node, $db) = @_;
+	return $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'selfheal worker' AND datname = '$db'");
+}
+
+# Wait until a database has no worker.
+sub no_worker
+{
+	my ($node, $db) = @_;
+	return $node->poll_query_until('postgres',
+		"SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'selfheal worker' AND datname = '$db'");
+}
+
+sub install
+{
+	my ($node, $db) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $db") if $db ne 'postgres';
+	$node->safe_psql($db, 'CREATE EXTENSION selfheal');
+	return;
+}
+
+# A watched table; the heal of a row with id 25 stops at its trigger for as
+# long as another session has the advisory lock 42 (see hold).
+sub make_table
+{
+	my ($node, $db, $table) = @_;
+	$node->safe_psql($db, <<"SQL");
+CREATE TABLE $table (id bigint, name varchar(32));
+CREATE FUNCTION ${table}_stop() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+	WHILE NOT pg_catalog.pg_try_advisory_xact_lock_shared(42) LOOP
+		PERFORM pg_catalog.pg_sleep(0.02);
+	END LOOP;
+	RETURN NEW;
+END \$\$;
+CREATE TRIGGER stop BEFORE INSERT ON $table FOR EACH ROW
+	WHEN (NEW.id = 25) EXECUTE FUNCTION ${table}_stop();
+SELECT selfheal.watch('$table');
+SQL
+	return;
+}
+
+# Load rows whose name is $chars long: they do not fit varchar(32).
+sub load_long
+{
+	my ($node, $db, $table, $first, $last, $chars) = @_;
+	$chars = 40 unless defined $chars;
+	$node->safe_psql($db, <<"SQL");
+INSERT INTO ${table}_intake
+SELECT json_build_object('id', i, 'name', repeat('x', $chars))::text
+FROM generate_series($first, $last) i
+SQL
+	return;
+}
+
+# Take the lock that heals of id 25 stop at. Returns the session.
+sub hold
+{
+	my ($node, $db) = @_;
+	my $session = $node->background_psql($db);
+	$session->query_safe('SELECT pg_advisory_lock(42)');
+	return $session;
+}
+
+sub let_go
+{
+	my ($session) = @_;
+	$session->query_safe('SELECT pg_advisory_unlock(42)');
+	$session->quit;
+	return;
+}
+
+# Wait until the worker has come to the trigger.
+sub wait_until_held
+{
+	my ($node, $db) = @_;
+	return $node->poll_query_until('postgres',
+		"SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'selfheal worker'
+		 AND datname = '$db' AND wait_event = 'PgSleep'");
+}
+
+# wait_idle's own word: t or f.
+sub idle
+{
+	my ($node, $db, $timeout) = @_;
+	$timeout = '20s' unless defined $timeout;
+	return $node->safe_psql($db, "SELECT selfheal.wait_idle('$timeout') -> 'idle' = 'true'");
+}
+
+# Is nothing held any more, and each of these ids stored exactly once? Heals
+# that failed once come again by themselves.
+sub healed
+{
+	my ($node, $db, $table, $first, $last) = @_;
+	my $count = $last - $first + 1;
+	$node->poll_query_until($db,
+		"SELECT count(*) = 0 FROM selfheal.quarantine WHERE state = 'held'") or return 0;
+	idle($node, $db);
+	return $node->safe_psql($db,
+		"SELECT count(*) = $count AND count(DISTINCT id) = $count
+		 FROM $table WHERE id BETWEEN $first AND $last AND length(name) > 32") eq 't';
+}
+
+# How long does this take?
+sub seconds_of
+{
+	my ($code) = @_;
+	my $start = time;
+	$code->();
+	return time - $start;
+}
+
+1;

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "base/opaque.h"
 #include "base/shape.h"
 #include "base/value.h"
 #include "catalog/heap.h"
@@ -116,14 +117,20 @@ new_column_type(const JsonField *field)
 	return NULL;
 }
 
-/* A key that is no column. */
+/*
+ * A key that is no column. With a null it teaches nothing and loses nothing:
+ * the column that a later value brings will be null in this row.
+ */
 static void
 check_unknown(Misfits *m, const JsonField *field, int number)
 {
-	Misfit	   *misfit = next_misfit(m);
+	Misfit	   *misfit;
 	char		name[NAMEDATALEN];
 	const char *type = new_column_type(field);
 
+	if (field->kind == JSON_NULL)
+		return;
+	misfit = next_misfit(m);
 	if (field->keylen == 0)
 		value_misfit(misfit, FIT_BAD_KEY, ERRCODE_INVALID_NAME, NULL,
 					 "no column can have an empty name");
@@ -155,6 +162,8 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 	FitCell    *cell = &shape->work->cells[col];
 	Misfit		misfit;
 
+	/* whatever comes of it, the key is there */
+	cell->state = CELL_NULL;
 	if (likely(!column->computed && field->kind != JSON_NULL))
 	{
 		if (likely(value_fits(shape, col, field, cell, &misfit)))
@@ -166,13 +175,12 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 					 NameStr(column->name));
 	else
 	{
-		cell->state = CELL_NULL;
 		if (column->notnull)
 			value_misfit(&misfit, FIT_NULL_VALUE, ERRCODE_NOT_NULL_VIOLATION,
 						 NULL, "null in column \"%s\", which is NOT NULL",
 						 NameStr(column->name));
 		else if (!shape->work->cols[col].constrained ||
-				 value_null_fits(shape, col, &misfit))
+				 opaque_accepts(shape, col, NULL, 0, &misfit))
 			return;
 	}
 	*next_misfit(m) = misfit;
@@ -190,7 +198,7 @@ check_missing(const Shape *shape, int col, Misfits *m)
 		value_misfit(&misfit, FIT_MISSING_KEY, ERRCODE_NOT_NULL_VIOLATION, NULL,
 					 "no key \"%s\", and the column is NOT NULL without a default",
 					 NameStr(column->name));
-	else if (value_null_fits(shape, col, &misfit))
+	else if (opaque_accepts(shape, col, NULL, 0, &misfit))
 		return;
 	*next_misfit(m) = misfit;
 	add_misfit(m, NameStr(column->name), shape->work->cols[col].namelen, 0);
@@ -333,9 +341,12 @@ fit_culprit(const Shape *shape, const ErrorData *edata, Misfit *out)
 	FitWork    *work = shape->work;
 	int			col = work->checking;
 
-	fit_from_error(edata, out);
 	if (col < 0)
+	{
+		fit_from_error(edata, out);
 		return false;
+	}
+	value_refused(shape, col, edata, out);
 	work->checking = -1;
 	work->threw[col] = true;
 	work->any_threw = true;

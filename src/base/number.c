@@ -227,9 +227,15 @@ same_number(const Number *a, const Number *b)
  * Would real (single) or double precision give this number back?
  *
  * Any decimal of up to FLT_DIG (DBL_DIG) digits within the normal range comes
- * back as it was written; that is what these constants say. Others are read
- * as float4in and float8in do (strtof, strtod), printed by the routine that
- * PostgreSQL prints with, and compared digit by digit.
+ * back as it was written; that is what these constants say. They say it of a
+ * printer that rounds to that many digits. PostgreSQL prints the shortest
+ * text strictly between the neighbours' middles, so a number that is such a
+ * middle (9e9 in a real) is printed as another one, 8.999999e+09. No number
+ * of so few digits below 10^7 (10^15) is one: it would need a bit more than
+ * the type has.
+ *
+ * Others are read as float4in and float8in do (strtof, strtod), printed by the
+ * routine that PostgreSQL prints with, and compared digit by digit.
  */
 FloatFit
 number_float(const Number *n, const char *s, int len, bool single)
@@ -245,7 +251,8 @@ number_float(const Number *n, const char *s, int len, bool single)
 	if (n->shape.special || n->shape.significant == 0)
 		return FLOAT_EXACT;
 	if (n->shape.significant <= (single ? FLT_DIG : DBL_DIG) &&
-		n->magnitude <= limit && n->magnitude >= 2 - limit)
+		n->magnitude <= (single ? FLT_DIG + 1 : DBL_DIG) &&
+		n->magnitude >= 2 - limit)
 		return FLOAT_EXACT;
 	if (n->magnitude > limit + 1 || n->magnitude < -400)
 		return FLOAT_OVERFLOW;

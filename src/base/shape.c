@@ -244,6 +244,7 @@ fit_shape(Relation rel, MemoryContext parent)
 	work->required = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(int));
 	work->threw = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(bool));
 	work->checking = -1;
+	jsontext_init(&work->text, cxt);
 	work->row = AllocSetContextCreate(cxt, "selfheal shape row",
 									  ALLOCSET_SMALL_SIZES);
 	work->scratch = AllocSetContextCreate(cxt, "selfheal shape scratch",

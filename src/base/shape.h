@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "base/fit.h"
+#include "base/jsontext.h"
 
 /* Types of TYPE_OTHER that would change a value without saying so. */
 typedef enum OtherKind
@@ -70,6 +71,7 @@ typedef struct FitWork
 	bool		any_threw;
 	char	   *buf;			/* NUL-terminated copy of one value */
 	size_t		bufsize;
+	JsonText	text;			/* of array elements */
 	MemoryContext row;			/* cells that are not in the document */
 	MemoryContext scratch;		/* of one input function call */
 } FitWork;

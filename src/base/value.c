@@ -5,27 +5,20 @@
  * PostgreSQL's input functions refuse what a type cannot hold, but some of
  * them change a value instead: an integer column rounds 34.5 when it is
  * given as a number, numeric(4,2) rounds 1.239, varchar(n) cuts trailing
- * blanks, real keeps six digits, a date forgets the time of day. Here such a
- * value is a misfit. The common types are judged without calling anything, so
- * that neither the clean row nor the one that drifts costs a function call or
- * a subtransaction; for the rest the input function has the last word.
+ * blanks, real keeps six digits. Here such a value is a misfit. The types in
+ * this file are judged without calling anything, so that neither the clean
+ * row nor the one that drifts costs a function call or a subtransaction; for
+ * the rest (opaque.c) the input function has the last word.
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-#include "base/datetime.h"
 #include "base/guc.h"
 #include "base/number.h"
+#include "base/opaque.h"
 #include "base/value.h"
-#include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/syscache.h"
-#include "utils/timestamp.h"
 
 /* What an unconstrained numeric can hold (documented limits). */
 #define NUMERIC_INT_MAX		131072
@@ -33,16 +26,6 @@
 
 /* What a column can declare. */
 #define NUMERIC_TYPMOD_MAX	1000
-
-const char *
-value_kind_name(JsonKind kind)
-{
-	static const char *const names[] = {
-		"null", "boolean", "number", "string", "object", "array"
-	};
-
-	return names[kind];
-}
 
 bool
 value_misfit(Misfit *out, FitClass class, int sqlstate, char *need,
@@ -63,47 +46,32 @@ value_misfit(Misfit *out, FitClass class, int sqlstate, char *need,
 	return false;
 }
 
-static bool
-wrong_type(const Shape *shape, int col, const JsonField *field, Misfit *out)
+bool
+value_wrong_type(const Shape *shape, int col, const JsonField *field, Misfit *out)
 {
+	static const char *const kinds[] = {
+		"null", "boolean", "number", "string", "object", "array"
+	};
+
 	return value_misfit(out, FIT_WRONG_TYPE, ERRCODE_INVALID_TEXT_REPRESENTATION,
 						NULL, "this JSON %s is not valid for type %s",
-						value_kind_name(field->kind),
+						kinds[field->kind],
 						shape_type_name(shape, col));
 }
 
-static inline bool
-take(FitCell *cell, const char *val, int len)
-{
-	cell->state = CELL_TEXT;
-	cell->val = val;
-	cell->len = len;
-	return true;
-}
-
 /*
- * Ask the declared type's input function. text NULL asks a domain for a null.
- * The result lives in the scratch context until the next call. What the
- * function refuses is thrown, or (from PostgreSQL 16 on) is a misfit.
+ * The class is the error's, but a value that is out of range of a type which
+ * has no wider one is no drift: a number in a jsonb, an oid.
  */
-static bool
-ask_input(const Shape *shape, int col, const char *val, int len,
-		  Datum *result, Misfit *out)
+void
+value_refused(const Shape *shape, int col, const ErrorData *edata, Misfit *out)
 {
-	FitColumn  *column = &shape->cols[col];
-	char	   *text = val ? shape_cstring(shape, val, len) : NULL;
-	ErrorData  *error = NULL;
-	MemoryContext old;
-	bool		taken;
+	TypeClass	class = shape->cols[col].tclass;
 
-	MemoryContextReset(shape->work->scratch);
-	old = MemoryContextSwitchTo(shape->work->scratch);
-	taken = compat_input(&column->in, text, column->ioparam, column->typmod,
-						 result, &error);
-	MemoryContextSwitchTo(old);
-	if (!taken)
-		fit_from_error(error, out);
-	return taken;
+	fit_from_error(edata, out);
+	if (out->class == FIT_OUT_OF_RANGE &&
+		(class == TYPE_OTHER || class == TYPE_JSONB))
+		out->class = FIT_BAD_VALUE;
 }
 
 /* A character column: all characters count, trailing blanks too. */
@@ -115,10 +83,10 @@ check_limited(const Shape *shape, int col, const JsonField *field,
 	int			chars;
 
 	if (field->len <= limit)
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 	chars = pg_mbstrlen_with_len(field->val, field->len);
 	if (chars <= limit)
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 	if (chars > guc_max_width)
 		return value_misfit(out, FIT_TOO_WIDE,
 							ERRCODE_STRING_DATA_RIGHT_TRUNCATION, NULL,
@@ -184,28 +152,27 @@ check_integer(const Shape *shape, int col, const JsonField *field,
 	Number		n;
 	int64		value;
 	bool		fits;
-	Datum		ignored;
 
 	if (field->kind != JSON_NUMBER && field->kind != JSON_STRING)
-		return wrong_type(shape, col, field, out);
+		return value_wrong_type(shape, col, field, out);
 	if (plain_integer(field->val, field->len, &value) &&
 		(class == TYPE_INT8 ||
 		 (class == TYPE_INT4 && value >= PG_INT32_MIN && value <= PG_INT32_MAX) ||
 		 (value >= PG_INT16_MIN && value <= PG_INT16_MAX)))
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 
 	if (!number_parse(field->val, field->len, &n))
 	{
 		if (maybe_literal(field) &&
-			ask_input(shape, col, field->val, field->len, &ignored, out))
-			return take(cell, field->val, field->len);
-		return wrong_type(shape, col, field, out);
+			opaque_accepts(shape, col, field->val, field->len, out))
+			return value_take(cell, field->val, field->len);
+		return value_wrong_type(shape, col, field, out);
 	}
 	if (n.shape.special)
-		return wrong_type(shape, col, field, out);
+		return value_wrong_type(shape, col, field, out);
 	if (field->kind == JSON_STRING && !n.plain &&
 		(memchr(field->val, 'e', field->len) || memchr(field->val, 'E', field->len)))
-		return wrong_type(shape, col, field, out);
+		return value_wrong_type(shape, col, field, out);
 	if (n.lowest < 0 || (field->kind == JSON_STRING && !n.plain))
 		return value_misfit(out, FIT_FRACTION,
 							ERRCODE_INVALID_TEXT_REPRESENTATION, pstrdup("numeric"),
@@ -222,7 +189,7 @@ check_integer(const Shape *shape, int col, const JsonField *field,
 							"a number of %d digits is out of range for type %s",
 							n.shape.int_digits, shape_type_name(shape, col));
 	if (n.plain)
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 	else
 	{
 		char	   *text = MemoryContextAlloc(shape->work->row, 32);
@@ -230,7 +197,7 @@ check_integer(const Shape *shape, int col, const JsonField *field,
 
 		len = snprintf(text, 32, "%s" UINT64_FORMAT,
 					   n.shape.negative && n.value != 0 ? "-" : "", n.value);
-		return take(cell, text, len);
+		return value_take(cell, text, len);
 	}
 }
 
@@ -260,22 +227,21 @@ check_numeric(const Shape *shape, int col, const JsonField *field,
 	int			precision = 0;
 	int			scale = 0;
 	Number		n;
-	Datum		ignored;
 
 	if (field->kind != JSON_NUMBER && field->kind != JSON_STRING)
-		return wrong_type(shape, col, field, out);
+		return value_wrong_type(shape, col, field, out);
 	if (!number_parse(field->val, field->len, &n))
 	{
 		if (typmod < 0 && maybe_literal(field) &&
-			ask_input(shape, col, field->val, field->len, &ignored, out))
-			return take(cell, field->val, field->len);
-		return wrong_type(shape, col, field, out);
+			opaque_accepts(shape, col, field->val, field->len, out))
+			return value_take(cell, field->val, field->len);
+		return value_wrong_type(shape, col, field, out);
 	}
 	if (n.magnitude > NUMERIC_INT_MAX || -n.lowest > NUMERIC_FRAC_MAX)
 		return value_misfit(out, FIT_BAD_VALUE, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
 							NULL, "no numeric can hold a number of this size");
 	if (typmod < VARHDRSZ)
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 
 	/* precision in the upper half, scale in eleven bits with sign below */
 	precision = ((typmod - VARHDRSZ) >> 16) & 0xffff;
@@ -292,14 +258,14 @@ check_numeric(const Shape *shape, int col, const JsonField *field,
 				break;
 		}
 		if (i + 1 < field->len && (s[i + 1] == 'a' || s[i + 1] == 'A'))
-			return take(cell, field->val, field->len);
+			return value_take(cell, field->val, field->len);
 		return value_misfit(out, FIT_PRECISION, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
 							pstrdup("numeric"),
 							"an infinite number does not fit type %s",
 							shape_type_name(shape, col));
 	}
 	if (n.shape.significant == 0)
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 	if (n.magnitude > precision - scale)
 		return value_misfit(out, FIT_PRECISION, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
 							numeric_need(precision, scale, &n),
@@ -310,7 +276,7 @@ check_numeric(const Shape *shape, int col, const JsonField *field,
 							numeric_need(precision, scale, &n),
 							"a number of %d digits behind the point does not fit type %s without rounding",
 							n.shape.frac_digits, shape_type_name(shape, col));
-	return take(cell, field->val, field->len);
+	return value_take(cell, field->val, field->len);
 }
 
 /* Real and double precision: the number must come back as it was written. */
@@ -325,10 +291,10 @@ check_float(const Shape *shape, int col, const JsonField *field,
 
 	if ((field->kind != JSON_NUMBER && field->kind != JSON_STRING) ||
 		!number_parse(field->val, field->len, &n))
-		return wrong_type(shape, col, field, out);
+		return value_wrong_type(shape, col, field, out);
 	fit = number_float(&n, field->val, field->len, single);
 	if (fit == FLOAT_EXACT)
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 	if (single &&
 		number_float(&n, field->val, field->len, false) == FLOAT_EXACT)
 		need = "double precision";
@@ -353,16 +319,16 @@ check_bool(const Shape *shape, int col, const JsonField *field,
 	bool		ignored;
 
 	if (field->kind == JSON_BOOL)
-		return take(cell, field->val, field->len);
+		return value_take(cell, field->val, field->len);
 	if (field->kind != JSON_STRING && field->kind != JSON_NUMBER)
-		return wrong_type(shape, col, field, out);
+		return value_wrong_type(shape, col, field, out);
 	while (s < end && (*s == ' ' || (*s >= '\t' && *s <= '\r')))
 		s++;
 	while (end > s && (end[-1] == ' ' || (end[-1] >= '\t' && end[-1] <= '\r')))
 		end--;
 	if (!parse_bool_with_len(s, end - s, &ignored))
-		return wrong_type(shape, col, field, out);
-	return take(cell, field->val, field->len);
+		return value_wrong_type(shape, col, field, out);
+	return value_take(cell, field->val, field->len);
 }
 
 /*
@@ -408,7 +374,7 @@ check_enum(const Shape *shape, int col, const JsonField *field,
 	int			i;
 
 	if (field->kind == JSON_OBJECT || field->kind == JSON_ARRAY)
-		return wrong_type(shape, col, field, out);
+		return value_wrong_type(shape, col, field, out);
 	if (field->len < NAMEDATALEN)
 	{
 		memset(&label, 0, sizeof(label));
@@ -416,7 +382,7 @@ check_enum(const Shape *shape, int col, const JsonField *field,
 		for (i = 0; i < more->nlabels; i++)
 		{
 			if (memcmp(&more->labels[i], &label, sizeof(label)) == 0)
-				return take(cell, field->val, field->len);
+				return value_take(cell, field->val, field->len);
 		}
 		if (SearchSysCacheExists2(ENUMTYPOIDNAME,
 								  ObjectIdGetDatum(shape->cols[col].basetype),
@@ -424,7 +390,7 @@ check_enum(const Shape *shape, int col, const JsonField *field,
 		{
 			if (more->nlabels < LABELS_MAX)
 				more->labels[more->nlabels++] = label;
-			return take(cell, field->val, field->len);
+			return value_take(cell, field->val, field->len);
 		}
 	}
 	if (field->len == 0 || field->len >= NAMEDATALEN)
@@ -438,253 +404,16 @@ check_enum(const Shape *shape, int col, const JsonField *field,
 						shape_type_name(shape, col), NameStr(label));
 }
 
-/* A second with more digits than the column keeps. */
-static bool
-fraction_misfit(const Shape *shape, int col, int digits, Misfit *out)
-{
-	return value_misfit(out, FIT_INEXACT, ERRCODE_DATETIME_FIELD_OVERFLOW,
-						pstrdup(digits > MAX_TIMESTAMP_PRECISION ? "text" :
-								format_type_be(shape->cols[col].basetype)),
-						"a fraction of %d digits would be rounded by type %s",
-						digits, shape_type_name(shape, col));
-}
-
-/* A date or timestamp column given a plainly valid ISO text. */
-static bool
-check_iso(const Shape *shape, int col, const IsoTime *iso, Misfit *out)
-{
-	OtherKind	kind = shape->work->cols[col].other;
-	int32		typmod = shape->cols[col].basetypmod;
-
-	if (kind == OTHER_DATE)
-	{
-		if (iso->midnight && iso->zone == 0)
-			return true;
-		return value_misfit(out, FIT_INEXACT, ERRCODE_DATETIME_FIELD_OVERFLOW,
-							pstrdup(iso->has_zone ? "timestamp with time zone" :
-									"timestamp without time zone"),
-							"type %s would drop the time of day",
-							shape_type_name(shape, col));
-	}
-	if (kind == OTHER_TIMESTAMP && iso->zone != 0)
-		return value_misfit(out, FIT_INEXACT, ERRCODE_DATETIME_FIELD_OVERFLOW,
-							pstrdup("timestamp with time zone"),
-							"type %s would drop the time zone",
-							shape_type_name(shape, col));
-	if (iso->frac_digits > (typmod < 0 ? MAX_TIMESTAMP_PRECISION : typmod))
-		return fraction_misfit(shape, col, iso->frac_digits, out);
-	return true;
-}
-
-/* Does any of the floats in this text lose a digit? */
-static bool
-floats_exact(const char *s, int len, bool single)
-{
-	const char *end = s + len;
-
-	while (s < end)
-	{
-		const char *start;
-		Number		n;
-
-		if (*s == '\0' || strchr("+-.0123456789", *s) == NULL)
-		{
-			s++;
-			continue;
-		}
-		start = s;
-		while (s < end && *s != '\0' && strchr("+-.0123456789eE", *s))
-			s++;
-		if (number_parse(start, s - start, &n) &&
-			number_float(&n, start, s - start, single) != FLOAT_EXACT)
-			return false;
-	}
-	return true;
-}
-
-/* Types whose input function would cut or round, before it is asked. */
-static bool
-check_silent(const Shape *shape, int col, const JsonField *field,
-			 const char *val, int len, Misfit *out)
-{
-	OtherKind	kind = shape->work->cols[col].other;
-	int			digits;
-
-	switch (kind)
-	{
-		case OTHER_PLAIN:
-			return true;
-		case OTHER_DATE:
-		case OTHER_TIMESTAMP:
-		case OTHER_TIMESTAMPTZ:
-		case OTHER_TIME:
-		case OTHER_TIMES:
-			digits = datetime_fraction(val, len);
-			if (kind != OTHER_DATE && digits > MAX_TIMESTAMP_PRECISION)
-				return fraction_misfit(shape, col, digits, out);
-			if (shape->cols[col].basetype == TIMEOID &&
-				(memchr(val, '-', len) || memchr(val, '+', len)))
-				return value_misfit(out, FIT_INEXACT, ERRCODE_DATETIME_FIELD_OVERFLOW,
-									pstrdup("timestamp with time zone"),
-									"type %s would drop the date or the time zone",
-									shape_type_name(shape, col));
-			return true;
-		case OTHER_FLOATS:
-		case OTHER_REALS:
-			if (floats_exact(val, len, kind == OTHER_REALS))
-				return true;
-			return value_misfit(out, FIT_INEXACT, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-								NULL, "a number would be changed by type %s",
-								shape_type_name(shape, col));
-		case OTHER_NAME:
-		case OTHER_CHAR:
-			if (len <= (kind == OTHER_NAME ? NAMEDATALEN - 1 : 1))
-				return true;
-			return value_misfit(out, FIT_TOO_LONG,
-								ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-								pstrdup("text"), "%d bytes are too many for type %s",
-								len, shape_type_name(shape, col));
-		case OTHER_MONEY:
-			if (datetime_fraction(val, len) <= 2)
-				return true;
-			return value_misfit(out, FIT_INEXACT, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-								pstrdup("numeric"), "type %s would round the number",
-								shape_type_name(shape, col));
-		case OTHER_OID:
-			if (memchr(val, '-', len) == NULL)
-				return true;
-			return value_misfit(out, FIT_BAD_VALUE,
-								ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, NULL,
-								"a negative number is out of range for type %s",
-								shape_type_name(shape, col));
-	}
-	return true;
-}
-
-/*
- * Has the type's modifier changed the value? The same text without it must
- * give an equal value: true for bit(n), which refuses, false for time(0) and
- * numeric(4,2)[], which round.
- */
-static bool
-check_typmod(const Shape *shape, int col, Datum value, Misfit *out)
-{
-	ShapeColumn *more = &shape->work->cols[col];
-	MemoryContext old;
-	Datum		whole;
-	bool		equal;
-
-	old = MemoryContextSwitchTo(shape->work->scratch);
-	whole = InputFunctionCall(&more->base_in, shape->work->buf,
-							  more->base_ioparam, -1);
-	if (OidIsValid(more->equal.fn_oid))
-		equal = DatumGetBool(FunctionCall2Coll(&more->equal, DEFAULT_COLLATION_OID,
-											   value, whole));
-	else
-		equal = datumIsEqual(value, whole, more->typbyval, more->typlen);
-	MemoryContextSwitchTo(old);
-	if (equal)
-		return true;
-	return value_misfit(out, FIT_INEXACT, ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-						pstrdup(format_type_be(shape->cols[col].basetype)),
-						"type %s would change the value",
-						shape_type_name(shape, col));
-}
-
-/* A date in a notation of its own: is there a time of day that would go? */
-static bool
-check_midnight(const Shape *shape, int col, Misfit *out)
-{
-	MemoryContext old;
-	Timestamp	at;
-
-	old = MemoryContextSwitchTo(shape->work->scratch);
-	at = DatumGetTimestamp(DirectFunctionCall3(timestamp_in,
-											   CStringGetDatum(shape->work->buf),
-											   ObjectIdGetDatum(InvalidOid),
-											   Int32GetDatum(-1)));
-	MemoryContextSwitchTo(old);
-	if (TIMESTAMP_NOT_FINITE(at) || at % USECS_PER_DAY == 0)
-		return true;
-	return value_misfit(out, FIT_INEXACT, ERRCODE_DATETIME_FIELD_OVERFLOW,
-						pstrdup("timestamp without time zone"),
-						"type %s would drop the time of day",
-						shape_type_name(shape, col));
-}
-
-/* Any other type: what would change in silence, then the input function. */
-static bool
-check_other(const Shape *shape, int col, const JsonField *field,
-			FitCell *cell, Misfit *out)
-{
-	ShapeColumn *more = &shape->work->cols[col];
-	const char *val = field->val;
-	int			len = field->len;
-	Datum		value;
-
-	switch (more->other)
-	{
-		case OTHER_DATE:
-		case OTHER_TIMESTAMP:
-		case OTHER_TIMESTAMPTZ:
-			{
-				IsoTime		iso;
-
-				/* 20240101 is a day to PostgreSQL, and so would be seconds */
-				if (field->kind != JSON_STRING || !datetime_plausible(val, len))
-					return wrong_type(shape, col, field, out);
-				switch (datetime_iso(val, len, &iso))
-				{
-					case ISO_FINE:
-						if (!check_iso(shape, col, &iso, out))
-							return false;
-						if (!more->constrained)
-							return take(cell, val, len);
-						break;
-					case ISO_IMPOSSIBLE:
-						return value_misfit(out, FIT_BAD_VALUE,
-											ERRCODE_DATETIME_FIELD_OVERFLOW, NULL,
-											"there is no such date or time");
-					case ISO_NONE:
-						break;
-				}
-			}
-			break;
-		case OTHER_TIME:
-			if (field->kind != JSON_STRING || !datetime_plausible(val, len))
-				return wrong_type(shape, col, field, out);
-			break;
-		case OTHER_TIMES:
-			if (field->kind != JSON_STRING && shape->cols[col].basetype == INTERVALOID)
-				return wrong_type(shape, col, field, out);
-			break;
-		default:
-			break;
-	}
-
-	if (!check_silent(shape, col, field, val, len, out))
-		return false;
-	if (!ask_input(shape, col, val, len, &value, out))
-		return false;
-	if (shape->cols[col].basetypmod >= 0 && !check_typmod(shape, col, value, out))
-		return false;
-	if (more->other == OTHER_DATE && memchr(val, ':', len) &&
-		!check_midnight(shape, col, out))
-		return false;
-	return take(cell, val, len);
-}
-
 bool
 value_fits(const Shape *shape, int col, const JsonField *field,
 		   FitCell *cell, Misfit *out)
 {
 	bool		fits = false;
-	Datum		ignored;
 
 	switch (shape->cols[col].tclass)
 	{
 		case TYPE_TEXT:
-			fits = take(cell, field->val, field->len);
+			fits = value_take(cell, field->val, field->len);
 			break;
 		case TYPE_VARCHAR:
 		case TYPE_BPCHAR:
@@ -707,33 +436,25 @@ value_fits(const Shape *shape, int col, const JsonField *field,
 			break;
 		case TYPE_UUID:
 			if (field->kind == JSON_STRING && is_uuid(field->val, field->len))
-				fits = take(cell, field->val, field->len);
+				fits = value_take(cell, field->val, field->len);
 			else
-				fits = wrong_type(shape, col, field, out);
+				fits = value_wrong_type(shape, col, field, out);
 			break;
 		case TYPE_JSON:
-			fits = take(cell, field->raw, field->rawlen);
+			fits = value_take(cell, field->raw, field->rawlen);
 			break;
 		case TYPE_JSONB:
-			fits = take(cell, field->raw, field->rawlen);
+			fits = value_take(cell, field->raw, field->rawlen);
 			if (field->wild && !shape->work->cols[col].constrained)
-				fits = ask_input(shape, col, cell->val, cell->len, &ignored, out);
+				fits = opaque_accepts(shape, col, cell->val, cell->len, out);
 			break;
 		case TYPE_ENUM:
 			fits = check_enum(shape, col, field, cell, out);
 			break;
 		case TYPE_OTHER:
-			return check_other(shape, col, field, cell, out);
+			return opaque_fits(shape, col, field, cell, out);
 	}
 	if (fits && shape->work->cols[col].constrained)
-		fits = ask_input(shape, col, cell->val, cell->len, &ignored, out);
+		fits = opaque_accepts(shape, col, cell->val, cell->len, out);
 	return fits;
-}
-
-bool
-value_null_fits(const Shape *shape, int col, Misfit *out)
-{
-	Datum		ignored;
-
-	return ask_input(shape, col, NULL, 0, &ignored, out);
 }

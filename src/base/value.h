@@ -18,14 +18,27 @@
 extern bool value_fits(const Shape *shape, int col, const JsonField *field,
 					   FitCell *cell, Misfit *out);
 
-/* Does a constrained domain take a null? As above. */
-extern bool value_null_fits(const Shape *shape, int col, Misfit *out);
+/* The misfit of a value that its type's input function refused. */
+extern void value_refused(const Shape *shape, int col, const ErrorData *edata,
+						  Misfit *out);
 
 /* Fill a misfit. need may be NULL; both strings in the current context.
  * Always false, so that a check can end with it. */
 extern bool value_misfit(Misfit *out, FitClass class, int sqlstate, char *need,
 						 const char *fmt,...) pg_attribute_printf(5, 6);
 
-extern const char *value_kind_name(JsonKind kind);
+/* The misfit of a value of another family than the column's type. */
+extern bool value_wrong_type(const Shape *shape, int col,
+							 const JsonField *field, Misfit *out);
+
+/* The cell's value is this text. Always true, as above. */
+static inline bool
+value_take(FitCell *cell, const char *val, int len)
+{
+	cell->state = CELL_TEXT;
+	cell->val = val;
+	cell->len = len;
+	return true;
+}
 
 #endif							/* SELFHEAL_VALUE_H */

@@ -16,8 +16,8 @@
  *	  expression or a predicate, whichever column that is about
  *	  (CheckIndexCompatible in indexcmds.c gives up on both).
  *	- A foreign key on the column, in either direction, is dropped and made
- *	  again. That takes ACCESS EXCLUSIVE on the other table too. It is checked
- *	  again when the operators change with the type.
+ *	  again. That takes ACCESS EXCLUSIVE on the other table too. Its rows are
+ *	  checked again when the heap is rewritten.
  *	- Views, rules, generated columns, triggers, policies, publications'
  *	  filters, functions with a parsed body, and columns of the table's row
  *	  type make PostgreSQL refuse the change.
@@ -60,7 +60,6 @@ typedef struct StepCost
 	const PlanStep *step;
 	bool		rewrite;
 	bool		scan;
-	bool		new_operators;	/* the type itself changes, not its modifier */
 	List	   *indexes;
 	const char *why;
 } StepCost;
@@ -85,7 +84,7 @@ add_once(List **list, const char *text)
 
 	foreach(lc, *list)
 		if (strcmp(lfirst(lc), text) == 0)
-			return;
+		return;
 	*list = lappend(*list, pstrdup(text));
 }
 
@@ -279,8 +278,6 @@ cost_of_widening(Forecast *f, StepCost *cost, Relation member)
 		return;
 	att = (Form_pg_attribute) GETSTRUCT(atttup);
 	attnum = att->attnum;
-	cost->new_operators = (att->atttypid != cost->step->type &&
-						   att->atttypid != VARCHAROID);
 	if (att->atttypid == FLOAT4OID)
 		f->reads_otherwise = true;
 	if (lattice_widening(att->atttypid, att->atttypmod, cost->step->type,
@@ -368,7 +365,7 @@ cost_of_constraint(Forecast *f, StepCost *cost, Oid constraint, Oid relid)
 				add_once(&f->also_locks,
 						 relation_name(con->conrelid == relid ?
 									   con->confrelid : con->conrelid));
-			if (cost->new_operators && con->convalidated)
+			if (cost->rewrite && con->convalidated)
 				cost->scan = true;
 			break;
 		default:
@@ -388,7 +385,7 @@ cost_of_rewrite(StepCost *cost, Relation member)
 
 	foreach(lc, RelationGetIndexList(member))
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_INDEX)
-			add_once(&cost->indexes, relation_name(lfirst_oid(lc)));
+		add_once(&cost->indexes, relation_name(lfirst_oid(lc)));
 }
 
 /*

@@ -25,7 +25,7 @@ typedef struct Forecast
 	List	   *dependents;		/* char *, would be refused by PostgreSQL */
 	List	   *publications;	/* char * */
 	List	   *foreign_keys;	/* char *, made anew, and checked again when
-								 * the type itself changes */
+								 * the heap is rewritten */
 	List	   *also_locks;		/* char *, other tables that are locked */
 	int64		bytes;			/* of the heap that is rewritten or scanned */
 	bool		drops_not_null;

@@ -170,7 +170,7 @@ widen_integer(Oid from, Oid to, int32 to_mod, const char **reason)
 	int			precision;
 	int			scale;
 	int			digits = (from == INT2OID) ? INT2_DIGITS :
-		(from == INT4OID) ? INT4_DIGITS : INT8_DIGITS;
+	(from == INT4OID) ? INT4_DIGITS : INT8_DIGITS;
 
 	switch (to)
 	{
@@ -255,9 +255,9 @@ widen_seconds(Oid type, int32 from_mod, Oid to, int32 to_mod,
 	if (type == INTERVALOID)
 	{
 		int			old_range = (from_mod < 0) ? INTERVAL_FULL_RANGE :
-			INTERVAL_RANGE(from_mod);
+		INTERVAL_RANGE(from_mod);
 		int			range = (to_mod < 0) ? INTERVAL_FULL_RANGE :
-			INTERVAL_RANGE(to_mod);
+		INTERVAL_RANGE(to_mod);
 
 		if (range != old_range)
 		{

@@ -57,7 +57,7 @@ plan_relation_name(Oid relid)
 {
 	char	   *name = get_rel_name(relid);
 	char	   *nsp = (name == NULL) ? NULL :
-		get_namespace_name(get_rel_namespace(relid));
+	get_namespace_name(get_rel_namespace(relid));
 
 	if (nsp == NULL)
 		return NULL;
@@ -203,7 +203,7 @@ plan_inverse(const HealPlan *plan)
 
 		/* a name may hold a newline, and a comment ends there */
 		const char *shown = (strpbrk(step->column, "\r\n") != NULL) ?
-			"the column" : column;
+		"the column" : column;
 
 		if (body.len > 0)
 			appendStringInfoString(&body, ", ");

@@ -65,12 +65,32 @@ sha256_hex(const char *text)
 	return hex;
 }
 
-/* What an approval binds: other steps, another table or policy: another hash. */
+/* Pin the settings; the level to end with AtEOXact_GUC. */
+static int
+pin_settings(void)
+{
+	int			nest = NewGUCNestLevel();
+	int			i;
+
+	for (i = 0; i < (int) lengthof(canonical_settings); i++)
+		(void) set_config_option(canonical_settings[i][0],
+								 canonical_settings[i][1],
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return nest;
+}
+
+/*
+ * What an approval binds: other steps, another table or policy, another hash.
+ * In the current context.
+ */
 char *
 plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy)
 {
+	int			nest = pin_settings();
 	Jsonb	   *json = plan_to_jsonb(plan);
 
+	AtEOXact_GUC(false, nest);
 	return sha256_hex(psprintf("selfheal plan 1\n%s\n%s\n%s\n",
 							   JsonbToCString(NULL, &json->root, VARSIZE(json)),
 							   schema_hash ? schema_hash : "",
@@ -79,7 +99,7 @@ plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy)
 
 /*
  * Hash of a table's definition, in the current context. Takes AccessShareLock
- * for the call; raises 42P01-like errors of relation_open when it is gone.
+ * for the call; an error of relation_open when it is gone.
  * Left out on purpose: partitions (a new one every night must not void an
  * approval), comments, privileges, statistics targets and dropped columns.
  */
@@ -90,14 +110,8 @@ plan_schema_hash(Oid relid)
 	StringInfoData buf;
 	List	   *lines;
 	ListCell   *lc;
-	int			nest = NewGUCNestLevel();
-	int			i;
+	int			nest = pin_settings();
 
-	for (i = 0; i < (int) lengthof(canonical_settings); i++)
-		(void) set_config_option(canonical_settings[i][0],
-								 canonical_settings[i][1],
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
 	lines = schema_lines(rel);
 	AtEOXact_GUC(false, nest);
 	relation_close(rel, AccessShareLock);

@@ -45,6 +45,7 @@ static const struct
 	Builder		build;
 	const char *reason;
 }			playbooks[] =
+
 {
 	{FIT_UNKNOWN_KEY, "add_column", add_column, NULL},
 	{FIT_TOO_LONG, "widen_type", widen_type, NULL},
@@ -68,7 +69,24 @@ static const struct
 	{FIT_KEY_TOO_LONG, NULL, NULL,
 	"no column can have a name of more than 63 bytes"},
 	{FIT_BAD_KEY, NULL, NULL,
-	"no column can have an empty name"},
+		"no column can have this name: it is empty, or PostgreSQL keeps it for "
+	"itself"},
+	{FIT_BAD_JSON, NULL, NULL,
+	"a bad row changes no table: it is not JSON"},
+	{FIT_NOT_OBJECT, NULL, NULL,
+	"a bad row changes no table: it is no JSON object, so it has no columns"},
+	{FIT_NUL, NULL, NULL,
+	"a bad value changes no table: no text can hold the character NUL"},
+	{FIT_SURROGATE, NULL, NULL,
+	"a bad value changes no table: half a surrogate pair is no character"},
+	{FIT_DUPLICATE_KEY, NULL, NULL,
+	"a bad row changes no table: one key has two different values"},
+	{FIT_TOO_DEEP, NULL, NULL,
+	"a bad row changes no table: it is nested too deeply"},
+	{FIT_BAD_ENCODING, NULL, NULL,
+	"a bad row changes no table: its bytes are not text in this encoding"},
+	{FIT_TOO_LARGE, NULL, NULL,
+	"a bad row changes no table: it is larger than selfheal.max_payload"},
 	{FIT_UNIQUE, NULL, NULL,
 	"a constraint is a rule of the business: no step weakens one"},
 	{FIT_FOREIGN_KEY, NULL, NULL,
@@ -85,6 +103,8 @@ static const struct
 	"the table's own code refused the row: that is its owner's word"},
 	{FIT_RETRY, NULL, NULL,
 	"nothing is wrong with the table: the row is tried again"},
+	{FIT_LIMIT, NULL, NULL,
+	"the row is beyond a limit of PostgreSQL that no column type lifts"},
 	{FIT_OTHER, NULL, NULL,
 	"no playbook knows this: the row is held and the table stays as it is"},
 };
@@ -209,10 +229,11 @@ add_column(Remedy *r, const Evidence *e)
 
 	name = lattice_name(type, -1);
 	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, -1);
-	r->explanation = psprintf("%s the new key %s; all " INT64_FORMAT
-							  " values seen fit %s.",
+	r->explanation = psprintf("%s the new key %s, and %s %s.",
 							  rows_bring(f), quote_identifier(f->column),
-							  e->values, name);
+							  e->values == 1 ? "its value fits" :
+							  psprintf("all " INT64_FORMAT " values seen fit",
+									   e->values), name);
 	option(r, true, psprintf("new column of type %s", name),
 		   "the smallest type that every value seen proves and the next one "
 		   "will not outgrow");
@@ -250,8 +271,8 @@ take_type(Remedy *r, Oid type, int32 typmod, const char *why)
 	const Finding *f = r->finding;
 
 	r->step = plan_step(STEP_WIDEN_TYPE, f->column, type, typmod);
-	r->explanation = psprintf("%s values that %s of type %s cannot hold (%s): "
-							  "%s, %s.",
+	r->explanation = psprintf("%s values that column %s, %s, cannot hold (%s); "
+							  "it becomes %s, %s.",
 							  rows_bring(f), quote_identifier(f->column),
 							  lattice_name(f->target->type, f->target->typmod),
 							  fit_class_name(f->class),
@@ -263,7 +284,7 @@ take_type(Remedy *r, Oid type, int32 typmod, const char *why)
 static void
 no_step(Remedy *r, const char *why)
 {
-	r->explanation = psprintf("%s values that %s of type %s cannot hold (%s), "
+	r->explanation = psprintf("%s values that column %s, %s, cannot hold (%s), "
 							  "and no playbook widens it: %s.",
 							  rows_bring(r->finding),
 							  quote_identifier(r->finding->column),
@@ -472,7 +493,7 @@ drop_not_null(Remedy *r, const Evidence *e)
 		return;
 	}
 	r->step = plan_step(STEP_DROP_NOT_NULL, f->column, InvalidOid, -1);
-	r->explanation = psprintf("%s no value for %s, which is NOT NULL and has "
+	r->explanation = psprintf("%s no value for column %s, which is NOT NULL with "
 							  "%s: without NOT NULL they could be stored.",
 							  rows_bring(f), quote_identifier(f->column),
 							  f->target->has_default ?
@@ -529,8 +550,8 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 		r->settled_by = first->settled_by;
 		r->replay_only = (first->settled_by != NULL);
 		r->explanation = r->replay_only ?
-			psprintf("The step for the values of %s that are %s holds these "
-					 "as well.", quote_identifier(f->column),
+			psprintf("The step for column %s that ends %s ends this as well.",
+					 quote_identifier(f->column),
 					 fit_class_name(first->finding->class)) :
 			pstrdup(first->explanation);
 		return r;

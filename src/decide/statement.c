@@ -45,6 +45,7 @@ static bool read_add_column(Reading *r, const AlterTableCmd *cmd);
 static bool read_change_type(Reading *r, const AlterTableCmd *cmd);
 static const char *command_name(AlterTableType type);
 static const char *constraint_reason(ConstrType type);
+
 /*
  * Read one statement about relid into steps, in the current context; NULL
  * with a reason when it is refused. Must run in a transaction.
@@ -58,14 +59,16 @@ statement_read(Oid relid, const char *sql, char **reason)
 	if (strlen(sql) > MAX_STATEMENT)
 	{
 		plan_refuse(reason, "the statement is longer than %d bytes",
-				   MAX_STATEMENT);
+					MAX_STATEMENT);
 		return NULL;
 	}
 	edata = spi_try(read_statement, &reading);
 	if (edata != NULL)
 	{
-		plan_refuse(reason, "PostgreSQL does not accept it: %s",
-				   edata->message);
+		/* what lattice.c says needs no preface */
+		plan_refuse(reason, "%s%s",
+					edata->sqlerrcode == ERRCODE_INVALID_PARAMETER_VALUE ?
+					"" : "PostgreSQL does not accept it: ", edata->message);
 		return NULL;
 	}
 	*reason = reading.reason;
@@ -117,21 +120,21 @@ read_statement(void *arg)
 	if (list_length(trees) != 1)
 	{
 		plan_refuse(&r->reason, "exactly one statement is expected, not %d",
-			   list_length(trees));
+					list_length(trees));
 		return;
 	}
 	stmt = linitial_node(RawStmt, trees)->stmt;
 	if (!IsA(stmt, AlterTableStmt))
 	{
 		plan_refuse(&r->reason, "only ALTER TABLE with closed steps is accepted, "
-			   "not %s", statement_name(stmt));
+					"not %s", statement_name(stmt));
 		return;
 	}
 	alter = castNode(AlterTableStmt, stmt);
 	if (alter->objtype != OBJECT_TABLE)
 	{
 		plan_refuse(&r->reason, "only ALTER TABLE with closed steps is accepted, "
-			   "not %s", CreateCommandName(stmt));
+					"not %s", CreateCommandName(stmt));
 		return;
 	}
 
@@ -147,8 +150,8 @@ read_statement(void *arg)
 		char	   *name = plan_relation_name(r->relid);
 
 		plan_refuse(&r->reason, "the statement is about %s, not about %s",
-			   written_name(alter->relation),
-			   name ? name : "a table that exists");
+					written_name(alter->relation),
+					name ? name : "a table that exists");
 		return;
 	}
 	if (!alter->relation->inh && find_inheritance_children(r->relid, NoLock) != NIL)
@@ -189,8 +192,8 @@ read_command(Reading *r, const AlterTableCmd *cmd)
 			return true;
 		default:
 			return plan_refuse(&r->reason, "%s is not one of the steps: add a "
-						  "nullable column, widen a type, drop NOT NULL",
-						  command_name(cmd->subtype));
+							   "nullable column, widen a type, drop NOT NULL",
+							   command_name(cmd->subtype));
 	}
 }
 
@@ -252,28 +255,28 @@ read_add_column(Reading *r, const AlterTableCmd *cmd)
 
 	if (name_was_cut(r->sql, def->location, def->colname))
 		return plan_refuse(&r->reason, "column \"%s...\": the name is longer than "
-					  "%d bytes and would be cut", def->colname,
-					  NAMEDATALEN - 1);
+						   "%d bytes and would be cut", def->colname,
+						   NAMEDATALEN - 1);
 	foreach(lc, def->constraints)
 	{
 		const Constraint *con = lfirst_node(Constraint, lc);
 
 		if (con->contype != CONSTR_NULL)
 			return plan_refuse(&r->reason, "column \"%s\": %s", def->colname,
-						  constraint_reason(con->contype));
+							   constraint_reason(con->contype));
 	}
 	if (def->collClause != NULL && !is_default_collation(def->collClause))
 		return plan_refuse(&r->reason, "column \"%s\": a new column has its type's "
-					  "own collation", def->colname);
+						   "own collation", def->colname);
 	if (def->fdwoptions != NIL || def->compression != NULL ||
 		compat_column_storage(def))
 		return plan_refuse(&r->reason, "column \"%s\": storage and other options "
-					  "are not a step", def->colname);
+						   "are not a step", def->colname);
 	if (def->raw_default != NULL || def->cooked_default != NULL ||
 		def->identity != '\0' || def->generated != '\0' || def->is_not_null ||
 		def->typeName == NULL)
 		return plan_refuse(&r->reason, "column \"%s\": a new column is a name and "
-					  "a type", def->colname);
+						   "a type", def->colname);
 
 	lattice_resolve(def->typeName, &type, &typmod);
 	r->plan->steps = lappend(r->plan->steps,
@@ -292,10 +295,10 @@ read_change_type(Reading *r, const AlterTableCmd *cmd)
 
 	if (def->raw_default != NULL)
 		return plan_refuse(&r->reason, "column \"%s\": USING computes other values "
-					  "from the stored ones; a widening needs none", cmd->name);
+						   "from the stored ones; a widening needs none", cmd->name);
 	if (def->collClause != NULL)
 		return plan_refuse(&r->reason, "column \"%s\": a widening keeps the "
-					  "column's collation and names none", cmd->name);
+						   "column's collation and names none", cmd->name);
 	lattice_resolve(def->typeName, &type, &typmod);
 	r->plan->steps = lappend(r->plan->steps,
 							 plan_step(STEP_WIDEN_TYPE, cmd->name, type,

@@ -48,6 +48,7 @@ struct VettedPlan
 static bool check_table(Relation rel, char **reason);
 static bool check_tree(const List *tree, char **reason);
 static bool check_pairs(const List *steps, char **reason);
+static bool check_room(const List *tree, const List *steps, char **reason);
 static bool check_step(Relation rel, const List *tree, const PlanStep *step,
 					   bool *true_already, char **reason);
 
@@ -112,7 +113,7 @@ vet_plan(const HealPlan *plan)
 	}
 	relation_close(rel, AccessShareLock);
 
-	if (good)
+	if (good && check_room(tree, vetted->plan.steps, &result.reason))
 		result.plan = vetted;
 	return result;
 }
@@ -156,24 +157,24 @@ check_table(Relation rel, char **reason)
 	if (rel->rd_rel->relkind != RELKIND_RELATION &&
 		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		return plan_refuse(reason, "%s is not an ordinary or partitioned table",
-					  name);
+						   name);
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		return plan_refuse(reason, "%s is temporary: it ends with its session",
-					  name);
+						   name);
 	extension = getExtensionOfObject(RelationRelationId, relid);
 	if (OidIsValid(extension))
 		return plan_refuse(reason, "%s belongs to the extension %s, and a dump "
-					  "would lose the change", name,
-					  quote_identifier(get_extension_name(extension)));
+						   "would lose the change", name,
+						   quote_identifier(get_extension_name(extension)));
 	if (OidIsValid(rel->rd_rel->reloftype))
 		return plan_refuse(reason, "%s gets its columns from the type %s", name,
-					  format_type_be_qualified(rel->rd_rel->reloftype));
+						   format_type_be_qualified(rel->rd_rel->reloftype));
 	if (rel->rd_rel->relispartition)
 		return plan_refuse(reason, "%s is a partition: a change is made to the "
-					  "table it is a part of", name);
+						   "table it is a part of", name);
 	if (count_parents(relid) > 0)
 		return plan_refuse(reason, "%s inherits its columns: a change is made to "
-					  "its parent", name);
+						   "its parent", name);
 	return true;
 }
 
@@ -193,10 +194,10 @@ check_tree(const List *tree, char **reason)
 			continue;
 		if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 			return plan_refuse(reason, "%s is a foreign table: the change would "
-						  "not reach the other side", name);
+							   "not reach the other side", name);
 		if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 			return plan_refuse(reason, "%s is temporary and inherits from the "
-						  "table", name);
+							   "table", name);
 		if (count_parents(relid) > 1)
 			return plan_refuse(reason, "%s has another parent as well", name);
 	}
@@ -224,7 +225,7 @@ check_pairs(const List *steps, char **reason)
 				(a->kind == b->kind || a->kind == STEP_ADD_COLUMN ||
 				 b->kind == STEP_ADD_COLUMN))
 				return plan_refuse(reason, "column \"%s\" is changed twice",
-							  a->column);
+								   a->column);
 		}
 	}
 	return true;
@@ -239,12 +240,18 @@ get_column(Oid relid, const char *name)
 	return HeapTupleIsValid(tup) ? (Form_pg_attribute) GETSTRUCT(tup) : NULL;
 }
 
-/* Columns that a table may still get; dropped ones count for ever. */
+/* Is there room for the new columns? Dropped ones count for ever. */
 static bool
-check_room(const List *tree, char **reason)
+check_room(const List *tree, const List *steps, char **reason)
 {
+	int			more = 0;
 	ListCell   *lc;
 
+	foreach(lc, steps)
+		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
+		more++;
+	if (more == 0)
+		return true;
 	foreach(lc, tree)
 	{
 		HeapTuple	tup = SearchSysCache1(RELOID,
@@ -255,10 +262,11 @@ check_room(const List *tree, char **reason)
 			continue;
 		natts = ((Form_pg_class) GETSTRUCT(tup))->relnatts;
 		ReleaseSysCache(tup);
-		if (natts >= MaxHeapAttributeNumber)
-			return plan_refuse(reason, "%s has %d columns, counting dropped ones: "
-						  "there is no room for more",
-						  plan_relation_name(lfirst_oid(lc)), natts);
+		if (natts + more > MaxHeapAttributeNumber)
+			return plan_refuse(reason, "%s has %d columns, counting dropped "
+							   "ones, and PostgreSQL's limit is %d",
+							   plan_relation_name(lfirst_oid(lc)), natts,
+							   MaxHeapAttributeNumber);
 	}
 	return true;
 }
@@ -283,10 +291,10 @@ check_add(Relation rel, const List *tree, const PlanStep *step,
 		}
 		if (att->attnum <= 0)
 			return plan_refuse(reason, "column \"%s\": the name is one of "
-						  "PostgreSQL's system columns", step->column);
+							   "PostgreSQL's system columns", step->column);
 		return plan_refuse(reason, "column \"%s\" exists with type %s",
-					  step->column,
-					  lattice_name(att->atttypid, att->atttypmod));
+						   step->column,
+						   lattice_name(att->atttypid, att->atttypmod));
 	}
 	why = lattice_refuses_new(step->type, step->typmod);
 	if (why != NULL)
@@ -295,9 +303,9 @@ check_add(Relation rel, const List *tree, const PlanStep *step,
 	{
 		if (get_column(lfirst_oid(lc), step->column) != NULL)
 			return plan_refuse(reason, "%s has a column \"%s\" of its own",
-						  plan_relation_name(lfirst_oid(lc)), step->column);
+							   plan_relation_name(lfirst_oid(lc)), step->column);
 	}
-	return check_room(tree, reason);
+	return true;
 }
 
 /* Is the column part of how this table (or one below) is partitioned? */
@@ -327,8 +335,8 @@ check_partition_key(const List *tree, const char *column, char **reason)
 		relation_close(member, AccessShareLock);
 		if (found)
 			return plan_refuse(reason, "column \"%s\" is part of the partition key "
-						  "of %s", column,
-						  plan_relation_name(lfirst_oid(lc)));
+							   "of %s", column,
+							   plan_relation_name(lfirst_oid(lc)));
 	}
 	return true;
 }
@@ -376,11 +384,11 @@ check_widen(const List *tree, const PlanStep *step,
 
 	if (get_typtype(att->atttypid) == TYPTYPE_DOMAIN)
 		return plan_refuse(reason, "column \"%s\" is of the domain %s, which other "
-					  "columns may share", step->column,
-					  lattice_name(att->atttypid, att->atttypmod));
+						   "columns may share", step->column,
+						   lattice_name(att->atttypid, att->atttypmod));
 	if (att->attgenerated != '\0')
 		return plan_refuse(reason, "column \"%s\" is computed by the database",
-					  step->column);
+						   step->column);
 	switch (lattice_widening(att->atttypid, att->atttypmod, step->type,
 							 step->typmod, &why))
 	{
@@ -395,7 +403,7 @@ check_widen(const List *tree, const PlanStep *step,
 	}
 	if (att->attidentity != '\0' && step->type == NUMERICOID)
 		return plan_refuse(reason, "column \"%s\" is an identity, and PostgreSQL "
-					  "has none of type numeric", step->column);
+						   "has none of type numeric", step->column);
 	if (!check_partition_key(tree, step->column, reason))
 		return false;
 
@@ -418,7 +426,7 @@ check_drop_not_null(const List *tree, const PlanStep *step,
 	}
 	if (att->attidentity != '\0')
 		return plan_refuse(reason, "column \"%s\" is an identity and is never null",
-					  step->column);
+						   step->column);
 	if (!check_partition_key(tree, step->column, reason))
 		return false;
 
@@ -459,8 +467,8 @@ check_drop_not_null(const List *tree, const PlanStep *step,
 		}
 		if (role != NULL)
 			return plan_refuse(reason, "column \"%s\" is part of the %s of %s",
-						  step->column, role,
-						  plan_relation_name(lfirst_oid(lc)));
+							   step->column, role,
+							   plan_relation_name(lfirst_oid(lc)));
 	}
 	return true;
 }
@@ -476,8 +484,8 @@ check_step(Relation rel, const List *tree, const PlanStep *step,
 		return plan_refuse(reason, "a column needs a name");
 	if (strlen(step->column) >= NAMEDATALEN)
 		return plan_refuse(reason, "column \"%s\": the name is longer than %d "
-					  "bytes and would be cut", step->column,
-					  NAMEDATALEN - 1);
+						   "bytes and would be cut", step->column,
+						   NAMEDATALEN - 1);
 
 	if (step->kind == STEP_ADD_COLUMN)
 		return check_add(rel, tree, step, true_already, reason);
@@ -487,10 +495,10 @@ check_step(Relation rel, const List *tree, const PlanStep *step,
 		return plan_refuse(reason, "there is no column \"%s\"", step->column);
 	if (att->attnum <= 0)
 		return plan_refuse(reason, "column \"%s\" is one of PostgreSQL's system "
-					  "columns", step->column);
+						   "columns", step->column);
 	if (att->attinhcount > 0)
 		return plan_refuse(reason, "column \"%s\" is inherited: a change is made "
-					  "to the parent", step->column);
+						   "to the parent", step->column);
 	switch (step->kind)
 	{
 		case STEP_WIDEN_TYPE:

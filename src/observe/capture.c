@@ -32,17 +32,17 @@ capture_next_id(void)
 text *
 capture_sample(const char *bytes, int len)
 {
-	int			clip = Min(len, CAPTURE_SAMPLE);
+	int			clip = Min(len, CAPTURE_SAMPLE_BYTES);
 	StringInfoData buf;
 
 	if (pg_verifymbstr(bytes, len > clip ?
-					   (clip = pg_mbcliplen(bytes, len, CAPTURE_SAMPLE)) : len,
+					   (clip = pg_mbcliplen(bytes, len, CAPTURE_SAMPLE_BYTES)) : len,
 					   true))
 		return cstring_to_text_with_len(bytes, clip);
 
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "\\x");
-	for (int i = 0; i < Min(len, CAPTURE_SAMPLE / 2 - 1); i++)
+	for (int i = 0; i < Min(len, CAPTURE_SAMPLE_BYTES / 2 - 1); i++)
 		appendStringInfo(&buf, "%02x", (unsigned char) bytes[i]);
 	return cstring_to_text_with_len(buf.data, buf.len);
 }
@@ -80,72 +80,94 @@ error_fields(const ErrorData *edata)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-/* A text field that may be missing. */
-static void
-text_field(Datum *values, bool *nulls, int i, const char *value)
+void
+capture_row_init(CaptureRow *row)
 {
-	nulls[i] = value == NULL;
-	values[i] = value ? CStringGetTextDatum(value) : (Datum) 0;
+	memset(row->values, 0, sizeof(row->values));
+	memset(row->nulls, true, sizeof(row->nulls));
+}
+
+void
+capture_set(CaptureRow *row, CaptureColumn column, Datum value)
+{
+	row->values[column] = value;
+	row->nulls[column] = false;
+}
+
+void
+capture_set_text(CaptureRow *row, CaptureColumn column, const char *value)
+{
+	row->nulls[column] = value == NULL;
+	row->values[column] = value ? CStringGetTextDatum(value) : (Datum) 0;
+}
+
+/* See the header. The role is the current user: the producer or reporter, or
+ * the loading role during a replay. */
+void
+capture_set_who(CaptureRow *row, Oid relid)
+{
+	capture_set(row, CAPTURE_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
+	if (OidIsValid(relid))
+	{
+		capture_set(row, CAPTURE_RELID, ObjectIdGetDatum(relid));
+		capture_set_text(row, CAPTURE_SCHEMA_NAME,
+						 get_namespace_name(get_rel_namespace(relid)));
+		capture_set_text(row, CAPTURE_TABLE_NAME, get_rel_name(relid));
+	}
+	capture_set_text(row, CAPTURE_ROLE, GetUserNameFromId(GetUserId(), true));
+	capture_set_text(row, CAPTURE_APPLICATION,
+					 application_name && application_name[0] ? application_name : NULL);
+}
+
+void
+capture_append(const CaptureRow *row)
+{
+	Appender   *a = append_open("error");
+
+	append_row(a, CAPTURE_COLUMNS, unconstify(Datum *, &row->values[0]),
+			   unconstify(bool *, &row->nulls[0]));
+	append_close(a);
 }
 
 /*
  * See the header. Takes the error's own words where there is one, else the
- * misfit's. The role is the current user: the producer, or the loading role
- * during a replay.
+ * misfit's. The payload column is for reports, the incident is the worker's.
  */
 void
 capture_write(int64 id, const CapturedError *err)
 {
-	Appender   *a = append_open("error");
-	Datum		values[CAPTURE_COLUMNS] = {0};
-	bool		nulls[CAPTURE_COLUMNS];
+	CaptureRow	row;
 	const Misfit *misfit = err->misfit;
 	const ErrorData *edata = err->edata;
 	int			sqlstate = edata ? edata->sqlerrcode : misfit ? misfit->sqlstate : 0;
 
-	memset(nulls, true, sizeof(nulls));
-	values[0] = Int64GetDatum(id);
-	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	nulls[0] = nulls[1] = false;
-	if (OidIsValid(err->relid))
-	{
-		values[2] = ObjectIdGetDatum(err->relid);
-		nulls[2] = false;
-		text_field(values, nulls, 3, get_namespace_name(get_rel_namespace(err->relid)));
-		text_field(values, nulls, 4, get_rel_name(err->relid));
-	}
-	text_field(values, nulls, 5, err->door);
-	values[6] = Int64GetDatum(err->load);
-	nulls[6] = err->load == 0;
+	capture_row_init(&row);
+	capture_set(&row, CAPTURE_ID, Int64GetDatum(id));
+	capture_set_who(&row, err->relid);
+	capture_set_text(&row, CAPTURE_DOOR, err->door);
+	if (err->load)
+		capture_set(&row, CAPTURE_LOAD, Int64GetDatum(err->load));
 	if (misfit)
 	{
-		text_field(values, nulls, 7, fit_class_name(misfit->class));
-		text_field(values, nulls, 8, misfit->column);
-		text_field(values, nulls, 9, misfit->need);
+		capture_set_text(&row, CAPTURE_CLASS, fit_class_name(misfit->class));
+		capture_set_text(&row, CAPTURE_COLUMN_NAME, misfit->column);
+		capture_set_text(&row, CAPTURE_NEED, misfit->need);
+		capture_set_text(&row, CAPTURE_MESSAGE, misfit->message);
 	}
-	values[10] = Int64GetDatum(err->rows);
-	nulls[10] = false;
-	values[11] = Int64GetDatum(err->position);
-	nulls[11] = err->position == 0;
+	capture_set(&row, CAPTURE_ROWS, Int64GetDatum(err->rows));
+	if (err->position)
+		capture_set(&row, CAPTURE_POSITION, Int64GetDatum(err->position));
 	if (err->sample)
-	{
-		values[12] = PointerGetDatum(capture_sample(err->sample, err->sample_len));
-		nulls[12] = false;
-	}
-	text_field(values, nulls, 13, sqlstate ? unpack_sql_state(sqlstate) : NULL);
-	text_field(values, nulls, 14, edata ? edata->message : misfit ? misfit->message : NULL);
+		capture_set(&row, CAPTURE_SAMPLE,
+					PointerGetDatum(capture_sample(err->sample, err->sample_len)));
+	capture_set_text(&row, CAPTURE_SQLSTATE,
+					 sqlstate ? unpack_sql_state(sqlstate) : NULL);
 	if (edata)
 	{
-		text_field(values, nulls, 15, edata->detail);
-		text_field(values, nulls, 16, edata->hint);
-		values[17] = JsonbPGetDatum(error_fields(edata));
-		nulls[17] = false;
+		capture_set_text(&row, CAPTURE_MESSAGE, edata->message);
+		capture_set_text(&row, CAPTURE_DETAIL, edata->detail);
+		capture_set_text(&row, CAPTURE_HINT, edata->hint);
+		capture_set(&row, CAPTURE_CONTEXT, JsonbPGetDatum(error_fields(edata)));
 	}
-	/* 18, the payload, is for reports */
-	text_field(values, nulls, 19, GetUserNameFromId(GetUserId(), true));
-	if (application_name && application_name[0])
-		text_field(values, nulls, 20, application_name);
-	/* 21, the incident, is the worker's */
-	append_row(a, CAPTURE_COLUMNS, values, nulls);
-	append_close(a);
+	capture_append(&row);
 }

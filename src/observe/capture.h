@@ -26,15 +26,60 @@ typedef struct CapturedError
 	int			sample_len;
 } CapturedError;
 
-/* Columns of selfheal.error, and bytes of a payload kept as sample. */
-#define CAPTURE_COLUMNS 22
-#define CAPTURE_SAMPLE 1000
+/* Columns of selfheal.error by position, from 0. */
+typedef enum CaptureColumn
+{
+	CAPTURE_ID,
+	CAPTURE_AT,
+	CAPTURE_RELID,
+	CAPTURE_SCHEMA_NAME,
+	CAPTURE_TABLE_NAME,
+	CAPTURE_DOOR,
+	CAPTURE_LOAD,
+	CAPTURE_CLASS,
+	CAPTURE_COLUMN_NAME,
+	CAPTURE_NEED,
+	CAPTURE_ROWS,
+	CAPTURE_POSITION,
+	CAPTURE_SAMPLE,
+	CAPTURE_SQLSTATE,
+	CAPTURE_MESSAGE,
+	CAPTURE_DETAIL,
+	CAPTURE_HINT,
+	CAPTURE_CONTEXT,
+	CAPTURE_PAYLOAD,
+	CAPTURE_ROLE,
+	CAPTURE_APPLICATION,
+	CAPTURE_INCIDENT,
+	CAPTURE_COLUMNS				/* how many there are */
+} CaptureColumn;
+
+/* Bytes of a payload that are kept as sample. */
+#define CAPTURE_SAMPLE_BYTES 1000
+
+/* One row of the table while it is put together. */
+typedef struct CaptureRow
+{
+	Datum		values[CAPTURE_COLUMNS];
+	bool		nulls[CAPTURE_COLUMNS];
+} CaptureRow;
 
 extern int64 capture_next_id(void);
 
 /* A payload clipped to a sample; bytes that are no text become hex. In the
  * current context. */
 extern text *capture_sample(const char *bytes, int len);
+
+/* Put a row together: all null, then field by field (NULL text = null). */
+extern void capture_row_init(CaptureRow *row);
+extern void capture_set(CaptureRow *row, CaptureColumn column, Datum value);
+extern void capture_set_text(CaptureRow *row, CaptureColumn column, const char *value);
+
+/* Table, its names, current user, application and time of the row. */
+extern void capture_set_who(CaptureRow *row, Oid relid);
+
+/* Append a row as it is. */
+extern void capture_append(const CaptureRow *row);
 
 /* Write one row with the id given, whatever the current user may do; role is
  * the current user. The trigger of reports is not run. */

@@ -17,6 +17,7 @@
 #include "observe/lines.h"
 #include "storage/fd.h"
 #include "tcop/dest.h"
+#include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 
 #define LINES_CHUNK (256 * 1024)
@@ -63,11 +64,15 @@ lines_open_file(const char *filename)
 
 	r->file = AllocateFile(filename, PG_BINARY_R);
 	if (r->file == NULL)
+	{
+		bool		elsewhere = errno == ENOENT || errno == EACCES;
+
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\" for reading: %m", filename),
-				 errno == ENOENT || errno == EACCES ?
+				 elsewhere ?
 				 errhint("The server reads this file; for one on the client use psql's \\copy, or COPY ... FROM STDIN.") : 0));
+	}
 	if (fstat(fileno(r->file), &st) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
@@ -181,6 +186,7 @@ read_message(LineReader *r)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONNECTION_FAILURE),
 					 errmsg("unexpected EOF on client connection during COPY")));
+			break;
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -218,10 +224,23 @@ read_client(LineReader *r)
 						(errcode(ERRCODE_QUERY_CANCELED),
 						 errmsg("COPY from stdin failed: %s",
 								pq_getmsgstring(&r->message))));
+				break;
 			default:
 				break;
 		}
 	}
+}
+
+/*
+ * Is the "\." that was just cut off the client's end mark? psql before 18 sends
+ * the mark along as the last line of its data. Anywhere else it is a line.
+ */
+static bool
+is_end_mark(LineReader *r)
+{
+	while (r->start == r->end && !r->at_end)
+		read_client(r);
+	return r->start == r->end;
 }
 
 /* See the header. */
@@ -243,6 +262,13 @@ lines_next(LineReader *r, const char **line, size_t *len)
 			r->searched = r->start;
 			if (lf && *len > 0 && start[*len - 1] == '\r')
 				(*len)--;
+			if (r->source == LINES_CLIENT && *len == 2 &&
+				memcmp(start, "\\.", 2) == 0)
+			{
+				if (is_end_mark(r))
+					return false;
+				*line = "\\.";	/* looking on has moved the buffer */
+			}
 			return true;
 		}
 		if (r->at_end)

@@ -19,7 +19,8 @@ extern LineReader *lines_open_file(const char *filename);
 extern LineReader *lines_open_program(const char *command);
 extern LineReader *lines_open_client(void);
 
-/* The next line; false at the end. Good until the next call. */
+/* The next line; false at the end. Good until the next call. A last line "\."
+ * of the client is psql's end mark and no line. */
 extern bool lines_next(LineReader *r, const char **line, size_t *len);
 
 /* End; raises when a program has failed. */

@@ -172,7 +172,7 @@ add_reason(Reasons *r, const Misfit *misfit, const char *column,
 	if (row->edata && row->edata->sqlerrcode == misfit->sqlstate)
 		reason->edata = copy_error(row->edata);
 	reason->position = position;
-	reason->sample_len = Min(row->len, CAPTURE_SAMPLE + MAX_MULTIBYTE_CHAR_LEN);
+	reason->sample_len = Min(row->len, CAPTURE_SAMPLE_BYTES + MAX_MULTIBYTE_CHAR_LEN);
 	reason->sample = palloc(reason->sample_len + 1);
 	memcpy(reason->sample, row->bytes, reason->sample_len);
 	if (r->tail)

@@ -79,8 +79,11 @@ watch_check_table(Oid relid, bool need_owner)
 				 errmsg("table with OID %u does not exist", relid),
 				 errhint("It may have been dropped a moment ago.")));
 	form = (Form_pg_class) GETSTRUCT(tup);
-	name = quote_qualified_identifier(get_namespace_name(form->relnamespace),
-									  NameStr(form->relname));
+	/* the schema of temporary tables is a number that says nothing */
+	name = form->relpersistence == RELPERSISTENCE_TEMP ?
+		pstrdup(quote_identifier(NameStr(form->relname))) :
+		quote_qualified_identifier(get_namespace_name(form->relnamespace),
+								   NameStr(form->relname));
 
 	if (IsCatalogRelationOid(relid) || IsToastNamespace(form->relnamespace) ||
 		form->relnamespace == get_namespace_oid("information_schema", true) ||

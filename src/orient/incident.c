@@ -392,3 +392,20 @@ incident_packet(const Incident *incident, const Finding *finding)
 	spi_close(&saved);
 	return packet;
 }
+
+Jsonb *
+incident_stored_packet(int64 id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *packet = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT packet FROM selfheal.incident WHERE id = $1", &args) > 0)
+		packet = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return packet;
+}

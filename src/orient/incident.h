@@ -106,6 +106,9 @@ extern void incident_move(int64 id, IncidentState to, const IncidentNote *note);
  */
 extern Jsonb *incident_packet(const Incident *incident, const Finding *finding);
 
+/* The packet as it was stored last, or NULL. */
+extern Jsonb *incident_stored_packet(int64 id);
+
 extern const char *incident_state_name(IncidentState state);
 
 #endif							/* SELFHEAL_INCIDENT_H */

@@ -176,13 +176,18 @@ selfheal_explain(PG_FUNCTION_ARGS)
 			 "  to_char(i.first_seen, 'YYYY-MM-DD HH24:MI:SS TZ'), to_char(i.last_seen, 'YYYY-MM-DD HH24:MI:SS TZ'))"
 			 " FROM selfheal.incident i WHERE i.id = $1", &args);
 	appendStringInfo(&out, "%s\n%s\n", spi_get_text(0, 1, cxt), spi_get_text(0, 2, cxt));
-	n = spi_exec("SELECT format('%s  %s%s%s%s%s', to_char(a.at, 'HH24:MI:SS.MS'), rpad(a.event, 10),"
-				 "  coalesce(' ' || nullif(a.explanation, ''), ''), coalesce(' [' || a.verdict || ': ' || a.policy || ']', ''),"
-				 "  coalesce(E'\\n              ' || CASE WHEN a.event IN ('planned', 'applied') THEN a.sql_run END, ''),"
-				 "  coalesce(E'\\n              ' || CASE WHEN a.event NOT IN ('planned', 'diagnosed') THEN a.result END, '') ||"
-				 "  coalesce(format(' (%s rows replayed, %s left)', a.rows_replayed, a.rows_left), ''))"
-				 " FROM selfheal.audit a WHERE a.incident = $1 OR a.plan IN"
-				 "  (SELECT p.id FROM selfheal.plan p WHERE $1 = ANY (p.incidents)) ORDER BY a.id", &args);
+	n = spi_exec("SELECT concat(to_char(a.at, 'HH24:MI:SS.MS'), '  ', rpad(a.event, 10), ' ',"
+				 " concat_ws(E'\n                         ',"
+				 "  CASE WHEN a.event IN ('diagnosed', 'planned', 'proposed', 'discarded', 'amended') THEN a.explanation END,"
+				 "  CASE WHEN a.event = 'vetted' THEN concat(a.verdict, ' by policy ', a.policy) END,"
+				 "  CASE WHEN a.event IN ('planned', 'proposed', 'applied') THEN a.sql_run END,"
+				 "  CASE WHEN a.event NOT IN ('diagnosed', 'planned', 'applied') THEN a.result END,"
+				 "  CASE WHEN a.event IN ('approved', 'rejected') THEN 'by ' || a.actor_role END,"
+				 "  CASE WHEN a.rows_replayed IS NOT NULL THEN format('%s rows %s%s', a.rows_replayed,"
+				 "   CASE a.event WHEN 'dry_run' THEN 'stored in the clone' ELSE 'stored' END,"
+				 "   ', ' || a.rows_left || ' left') END))"
+				 " FROM selfheal.audit a WHERE a.incident = $1 OR (a.plan IN"
+				 "  (SELECT p.id FROM selfheal.plan p WHERE $1 = ANY (p.incidents))) ORDER BY a.id", &args);
 	for (uint64 i = 0; i < n; i++)
 		appendStringInfo(&out, "%s\n", spi_get_text(i, 1, cxt));
 	spi_close(&saved);

@@ -235,7 +235,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	entry.result = "applied";
 	entry.ms_since_capture = ms;
 	if (row->nincidents > 0)
-		entry.packet = incident_packet(incident_get(row->incidents[0]), NULL);
+		entry.packet = incident_stored_packet(row->incidents[0]);
 	if (approved)
 	{
 		SpiUser		saved;

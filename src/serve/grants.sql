@@ -28,7 +28,7 @@ BEGIN
 		WHEN 'admin' THEN viewer || operator || admin END;
 	IF functions IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = '22023',
-			MESSAGE = coalesce(format('unknown level "%s"', level), 'level must not be null'),
+			MESSAGE = CASE WHEN level IS NULL THEN 'level must not be null' ELSE format('unknown level "%s"', level) END,
 			HINT = 'Levels are viewer, operator and admin.';
 	END IF;
 	EXECUTE format('GRANT USAGE ON SCHEMA selfheal TO %I', role);

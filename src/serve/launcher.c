@@ -46,6 +46,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 /* Probes that may be starting at once: a restart of a server with hundreds of
  * databases is not to take all its worker slots. */
@@ -212,6 +213,13 @@ plan_probes(void)
 		to_probe[nto_probe++] = lfirst_oid(lc);
 }
 
+/* Did its last start fail for want of one of the server's worker slots? */
+static bool
+waits_for_slot(const WorkerSlot *slot)
+{
+	return slot->state == SLOT_WANTED && slot->no_slot_logged;
+}
+
 /* Want workers for databases not looked into yet, a few at a time. */
 static void
 feed_probes(void)
@@ -225,8 +233,8 @@ feed_probes(void)
 		WorkerSlot *slot = &shmem_state->slots[i];
 
 		if (slot->state == SLOT_STARTING ||
-			(slot->state == SLOT_WANTED &&
-			 (slot->no_slot_logged || slot->backoff_until <= now)))
+			waits_for_slot(slot) ||
+			(slot->state == SLOT_WANTED && slot->backoff_until <= now))
 			starting++;
 	}
 
@@ -283,7 +291,7 @@ check_started(void)
 
 	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < shmem_state->nslots; i++)
-		if (shmem_state->slots[i].no_slot_logged)
+		if (waits_for_slot(&shmem_state->slots[i]))
 			shmem_state->slots[i].backoff_until = 0;
 	LWLockRelease(shmem_state->lock);
 }
@@ -300,7 +308,7 @@ note_shortage(void)
 
 	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < shmem_state->nslots; i++)
-		if (shmem_state->slots[i].no_slot_logged)
+		if (waits_for_slot(&shmem_state->slots[i]))
 			no_slot = true;
 	shmem_state->shortage = no_slot || reprobe_at != 0;
 	for (int i = 0; shmem_state->shortage && i < shmem_state->nslots; i++)
@@ -315,7 +323,8 @@ note_shortage(void)
 		no_slot_said = false;
 }
 
-/* Want a worker again for whatever is owed since workers were switched off. */
+/* The settings have changed: want a worker again for whatever is owed since
+ * workers were switched off, and end the pauses after failed starts. */
 static void
 want_owed(void)
 {
@@ -326,6 +335,8 @@ want_owed(void)
 
 		if (slot->state == SLOT_IDLE && slot->wakes_sent > slot->wakes_done)
 			shmem_slot_move(slot, SLOT_WANTED);
+		if (slot->state == SLOT_WANTED)
+			slot->backoff_until = 0;
 	}
 	LWLockRelease(shmem_state->lock);
 }
@@ -445,7 +456,8 @@ launch(int slotno)
 	memcpy(worker.bgw_extra, &extra, sizeof(extra));
 
 	forget(slotno);
-	MemoryContextSwitchTo(TopMemoryContext);	/* the handle outlives the turn */
+	/* TopMemoryContext: the handle outlives the turn */
+	MemoryContextSwitchTo(TopMemoryContext);
 	go = RegisterDynamicBackgroundWorker(&worker, &started[slotno].handle);
 	MemoryContextSwitchTo(turn_context);
 	started[slotno].generation = extra.generation;
@@ -550,8 +562,11 @@ launcher_main(Datum arg)
 	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
 	shmem_state->launcher_pid = MyProcPid;
 	shmem_state->launcher_pgprocno = compat_my_procno();
-	/* Started by a launcher that died: nobody holds their handles any more.
-	 * If one of them still comes, its generation is not the slot's. */
+
+	/*
+	 * Started by a launcher that died: nobody holds their handles any more.
+	 * If one of them still comes, its generation is not the slot's.
+	 */
 	for (int i = 0; i < shmem_state->nslots; i++)
 		if (shmem_state->slots[i].state == SLOT_STARTING)
 			shmem_slot_move(&shmem_state->slots[i], SLOT_WANTED);

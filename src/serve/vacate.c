@@ -33,6 +33,7 @@
 #include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 /* How long the statement waits for the worker to leave. Then it goes on and
  * says itself who is still there. */
@@ -114,8 +115,10 @@ stop_worker(Oid dbid)
 	LWLockRelease(shmem_state->lock);
 	if (slot == NULL)
 	{
-		/* every slot is busy with another database: nobody to stop, and
-		 * nobody can be started while that is so */
+		/*
+		 * Every slot is busy with another database: nobody to stop, and
+		 * nobody can be started while that is so.
+		 */
 		stopped = list_delete_last(stopped);
 		return;
 	}
@@ -210,8 +213,10 @@ drops_us(Node *stmt)
 		((DropStmt *) stmt)->removeType != OBJECT_EXTENSION)
 		return false;
 	foreach(lc, ((DropStmt *) stmt)->objects)
+	{
 		if (strcmp(strVal(lfirst(lc)), "selfheal") == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -53,6 +53,7 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 /* Audit rows that are sealed in one transaction. */
 #define SEAL_AT_ONCE 5000
@@ -107,15 +108,15 @@ release_slot(int code, Datum arg)
 	ours = my_slot->pid == MyProcPid && my_slot->generation == my_generation;
 	if (ours)
 	{
-		bool		owed = my_slot->wakes_sent > my_slot->wakes_done &&
-			!switched_off;
+		bool		owed = my_slot->wakes_sent > my_slot->wakes_done;
 
 		my_slot->pid = 0;
 		my_slot->pgprocno = -1;
 		if (my_slot->state == SLOT_RUNNING && code != 0)
 			shmem_slot_backoff(my_slot);
 		if (my_slot->state == SLOT_RUNNING || my_slot->stoppers == 0)
-			shmem_slot_move(my_slot, owed ? SLOT_WANTED : SLOT_IDLE);
+			shmem_slot_move(my_slot, owed && !switched_off ?
+							SLOT_WANTED : SLOT_IDLE);
 	}
 	LWLockRelease(shmem_state->lock);
 	if (!ours)
@@ -495,11 +496,12 @@ static TimestampTz
 end_of(const Interval *timeout)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz end =
-		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-												TimestampTzGetDatum(now),
-												IntervalPGetDatum(timeout)));
+	TimestampTz end;
+	Datum		sum = DirectFunctionCall2(timestamptz_pl_interval,
+										  TimestampTzGetDatum(now),
+										  IntervalPGetDatum(timeout));
 
+	end = DatumGetTimestampTz(sum);
 	if (end < now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -627,8 +629,10 @@ selfheal_wait_idle(PG_FUNCTION_ARGS)
 	}
 	ConditionVariableCancelSleep();
 
-	/* SPI's statements take a snapshot of their own, so they see what the
-	 * worker has committed while we waited. */
+	/*
+	 * SPI's statements take a snapshot of their own, so they see what the
+	 * worker has committed while we waited.
+	 */
 	spi_open(&user);
 	spi_args(&args);
 	spi_arg_bool(&args, idle);

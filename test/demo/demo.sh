@@ -13,7 +13,7 @@ STORM=${STORM:-100000}
 FAULTS=()
 
 head1() { printf '\n%s%s%s\n' "$BOLD" "$*" "$PLAIN"; }
-line() { printf '   %s\n' "$*"; }
+line() { printf '%s\n' "$*" | fold -s -w 92 | sed 's/^/   /; s/ *$//'; }
 shown() { printf '   %s> %s%s\n' "$YELLOW" "$*" "$PLAIN"; }
 fault() {
 	FAULTS+=("$*")
@@ -63,16 +63,16 @@ report_plans() {
 			if [ -n "$sql" ]; then
 				line "${GREEN}plan $id${PLAIN}, verdict $verdict: $reason"
 				statement "$sql"
-				line "applied; $stored rows stored; $seconds s after the first of them was held"
+				line "applied; rows stored: $stored; $seconds s after the first of them was held"
 			else
-				line "${GREEN}plan $id${PLAIN}: the table fits now; $stored rows stored"
+				line "${GREEN}plan $id${PLAIN}: the table fits now; rows stored: $stored"
 			fi
 			;;
 		awaiting_approval)
 			WAITING=$id
 			line "${YELLOW}plan $id waits for approval${PLAIN}: $reason"
 			statement "$sql"
-			line "$waiting rows are held until a person says yes"
+			line "rows held until a person says yes: $waiting"
 			;;
 		*) line "plan $id, $state: $reason" ;;
 		esac
@@ -90,17 +90,16 @@ report_plans() {
 chapter() {
 	local table=$1 file=$2 heals
 	WAITING=
-	shown "COPY ${table}_intake FROM STDIN (FORMAT ndjson)      -- $(wc -l <"$TOP/test/data/$file") lines"
+	shown "COPY ${table}_intake FROM STDIN (FORMAT ndjson)    -- $(wc -l <"$TOP/test/data/$file") lines"
 	load "$table" cat "$TOP/test/data/$file"
 	report_load
 	[ "$(settle)" = true ] || fault "the worker did not come to rest"
 	report_plans
 	if [ -n "$WAITING" ]; then
 		shown "SELECT selfheal.approve($WAITING)"
-		PLAN_BEFORE=$((WAITING - 1))
 		value "SELECT selfheal.approve($WAITING)" >/dev/null
 		[ "$(settle)" = true ] || fault "the worker did not come to rest"
-		heals=$(value "SELECT format('plan %s: %s; %s rows stored; held now: %s', p.id, p.state,
+		heals=$(value "SELECT format('plan %s: %s; rows stored: %s; held now: %s', p.id, p.state,
 				(SELECT coalesce(sum(rows), 0) FROM selfheal.replayed WHERE plan = p.id),
 				(SELECT count(*) FROM selfheal.quarantine WHERE state = 'held'))
 			FROM selfheal.plan p WHERE p.id = $WAITING")
@@ -151,7 +150,7 @@ compare_storm() {
 		lines AS (SELECT count(*) AS n FROM line)
 		SELECT count(*), count(DISTINCT t.number), sum(line.values),
 			count(*) FILTER (WHERE proof.plain(to_jsonb(t) - 'arrival', proof.times('issues')) IS DISTINCT FROM
-				line.o || jsonb_build_object('id', 500000000 + t.number, 'number', t.number))
+				line.o || jsonb_build_object('id', 599900000 + t.number, 'number', t.number))
 		FROM issues t, lines, line WHERE t.number >= 100000 AND line.k = (t.number - 100000) % lines.n + 1")"
 	line "$(printf '%-14s %6s sent, %6s stored, %9s values compared, %s differ' "the storm" "$STORM" "$stored" "$values" "$different")"
 	if [ "$stored" != "$STORM" ] || [ "$distinct" != "$STORM" ] || [ "$different" != 0 ]; then
@@ -174,21 +173,23 @@ main() {
 	sql -c "CREATE ROLE team; CREATE ROLE feed LOGIN; ALTER DATABASE demo OWNER TO team"
 	{ echo "SET ROLE team;"; cat "$TOP/test/demo/tables.sql"; } | sql
 	for t in issues pull_requests; do
-		shown "SELECT selfheal.watch('public.$t')                    -- $(value "SELECT selfheal.watch('public.$t')")"
+		shown "SELECT selfheal.watch('public.$t')    -- $(value "SELECT selfheal.watch('public.$t')")"
 		sql -c "GRANT INSERT ON $t, ${t}_intake TO feed"
 	done
-	line "$(value "SELECT format('issues: %s columns; node_id varchar(24), title varchar(64), number smallint, labels NOT NULL',
-		count(*)) FROM pg_attribute WHERE attrelid = 'issues'::regclass AND attnum > 0")"
-	line "$(value "SELECT format('pull_requests: %s columns; active_lock_reason varchar(8), mergeable NOT NULL',
-		count(*)) FROM pg_attribute WHERE attrelid = 'pull_requests'::regclass AND attnum > 0")"
+	for t in issues pull_requests; do
+		line "$(value "SELECT format('%s: %s columns, among them %s', attrelid::regclass, count(*),
+				string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
+					FILTER (WHERE attname IN ('node_id', 'title', 'number', 'active_lock_reason', 'mergeable_state')))
+			FROM pg_attribute WHERE attrelid = '$t'::regclass AND attnum > 0 GROUP BY attrelid" | sed 's/character varying/varchar/g')"
+	done
 
-	head1 "2. 28 issues from GitHub's webhooks, and 3 lines of quotes and backslashes"
+	head1 "2. Issues as GitHub's webhooks sent them, and lines full of quotes and backslashes"
 	chapter issues github_issues.ndjson
 
-	head1 "3. 28 pull requests, and 2 such lines"
+	head1 "3. Pull requests"
 	chapter pull_requests github_pull_requests.ndjson
 
-	head1 "4. A storm: $(value "SELECT to_char($STORM, 'FM999,999,990')") numbered repeats of the issues; number does not fit smallint"
+	head1 "4. A storm: $(value "SELECT to_char($STORM, 'FM999,999,990')") numbered repeats of the issues, every one of which drifts"
 	incidents=$(value "SELECT count(*) FROM selfheal.incident")
 	plans=$(value "SELECT count(*) FROM selfheal.plan WHERE sql IS NOT NULL")
 	WAITING=
@@ -198,7 +199,7 @@ main() {
 	report_plans
 	incidents=$(($(value "SELECT count(*) FROM selfheal.incident") - incidents))
 	plans=$(($(value "SELECT count(*) FROM selfheal.plan WHERE sql IS NOT NULL") - plans))
-	line "the storm made $incidents incident and $plans plan"
+	line "incidents: $incidents, plans: $plans"
 	if [ "$incidents" -ne 1 ] || [ "$plans" -ne 1 ]; then fault "one incident and one plan were expected"; fi
 
 	head1 "5. Nothing lost, nothing changed, nothing twice"

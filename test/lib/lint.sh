@@ -22,7 +22,8 @@ each() {
 	printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P 2 "$@" || FAULTS=$((FAULTS + 1))
 }
 
-# tidy FLAGS... FILE: what it says in one piece, without its counts.
+# tidy FLAGS... FILE: what it says in one piece, without its counts. With
+# assertions, since they tell the analyser what the code relies on.
 tidy() {
 	local file=${!#} out status=0
 	out=$(clang-tidy --quiet "$file" -- "${@:1:$#-1}" 2>/dev/null) || status=$?
@@ -39,7 +40,7 @@ main() {
 	sources=(src/*.c src/*/*.c)
 	each gcc "${sources[@]}" -- gcc -fsyntax-only "${COMPILE_FLAGS[@]}"
 	each clang "${sources[@]}" -- "$CLANG" -fsyntax-only "${COMPILE_FLAGS[@]}"
-	each clang-tidy "${sources[@]}" -- bash -c 'tidy "$@"' tidy "${COMPILE_FLAGS[@]}"
+	each clang-tidy "${sources[@]}" -- bash -c 'tidy "$@"' tidy "${COMPILE_FLAGS[@]}" -DUSE_ASSERT_CHECKING
 	each shellcheck .ci/run test/run test/lib/*.sh test/demo/*.sh test/bench/*.sh \
 		-- shellcheck -x -P SCRIPTDIR -P test/lib
 	[ "$FAULTS" -eq 0 ] || die "faults in $FAULTS of 4 passes"

@@ -165,7 +165,7 @@ SELECT q, verdict, coalesce(sql, reason) FROM (VALUES
 	(84, 'a int CONSTRAINT x NOT NULL'), (85, 'a int NULL NOT NULL'), (86, 'a int UNIQUE DEFERRABLE'),
 	(87, 'note text'), (88, 'IF NOT EXISTS note text'), (89, 'txt text'), (90, 'ctid text'), (91, 'xmin text'),
 	(92, 'TableOID text'), (93, '"" text'),
-	(94, repeat('x', 63) || ' text'), (97, '"ü' || repeat('x', 60) || '" text'),
+	(94, repeat('x', 63) || ' text'),
 	(99, 'U&"' || repeat('x', 10) || '" text'), (100, 'U&"' || repeat('x', 62) || '" text'),
 	(101, 'a text, ADD a text'), (102, 'a text, ADD a int'), (103, 'a text, ALTER a DROP NOT NULL'),
 	(104, 'a text, ALTER a TYPE varchar(10)'), (105, '"A" text, ADD a text')
@@ -174,7 +174,7 @@ SELECT q, verdict, coalesce(sql, reason) FROM (VALUES
 SET client_min_messages = warning;
 SELECT length(q), verdict, reason FROM (VALUES
 	(1, repeat('x', 64)), (2, repeat('x', 100)), (3, '"' || repeat('x', 64) || '"'),
-	(4, '"' || repeat('""', 64) || '"'), (5, '"' || repeat('ü', 32) || '"'), (6, '"' || repeat('""', 63) || '"')
+	(4, '"' || repeat('""', 64) || '"'), (5, '"' || repeat('""', 63) || '"')
 ) s(n, c), LATERAL (SELECT 'ALTER TABLE vt.t ADD ' || c || ' text') x(q), LATERAL selfheal.vet('vt.t', q) ORDER BY n;
 SET client_min_messages = notice;
 -- a type that only has a built-in type's name
@@ -394,6 +394,25 @@ RESET selfheal.auto_rewrite_limit;
 SELECT c, verdict, regexp_replace(reason, '\d+ kB', 'N kB') FROM (VALUES
 	(2, 'ALTER id TYPE bigint'), (3, 'ALTER checked TYPE text'), (4, 'ALTER lowered TYPE text'), (5, 'ALTER r TYPE float8')
 ) s(n, c), LATERAL (SELECT 'ALTER TABLE vt.m ' || c) x(q), LATERAL selfheal.vet('vt.m', q) ORDER BY n;
+
+-- the table's mode, and the rule's place before all others but a refusal
+CREATE TABLE vt.w (id integer, v varchar(8), g text GENERATED ALWAYS AS (v) STORED, n integer NOT NULL);
+SELECT selfheal.watch('vt.w', 'propose');
+SELECT c, verdict, reason FROM (VALUES
+	(1, 'ADD a text'), (2, 'ALTER n TYPE bigint'), (3, 'ALTER n DROP NOT NULL'), (4, 'ALTER v TYPE text'), (5, 'ADD id integer')
+) s(n, c), LATERAL (SELECT 'ALTER TABLE vt.w ' || c) x(q), LATERAL selfheal.vet('vt.w', q) ORDER BY n;
+SELECT selfheal.watch('vt.w', 'observe');
+SELECT c, verdict, reason FROM (VALUES
+	(1, 'ADD a text'), (2, 'ALTER n TYPE bigint'), (3, 'ADD id integer')
+) s(n, c), LATERAL (SELECT 'ALTER TABLE vt.w ' || c) x(q), LATERAL selfheal.vet('vt.w', q) ORDER BY n;
+SELECT selfheal.watch('vt.w', 'auto');
+SELECT c, verdict, reason FROM (VALUES
+	(1, 'ADD a text'), (2, 'ALTER n TYPE bigint'), (3, 'ALTER n DROP NOT NULL')
+) s(n, c), LATERAL (SELECT 'ALTER TABLE vt.w ' || c) x(q), LATERAL selfheal.vet('vt.w', q) ORDER BY n;
+SELECT selfheal.unwatch('vt.w');
+
+-- nothing above has changed anything
+SELECT count(*), string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'vt.t'::regclass AND attnum > 0;
 
 SET client_min_messages = warning;
 DROP SCHEMA vt, "We;ird" CASCADE;

@@ -322,7 +322,11 @@ run_trial(void *arg)
 	spi_resume(&saved);
 }
 
-/* Reason of a trial that ran to its end, NULL when the plan may run. */
+/*
+ * Reason of a trial that ran to its end, NULL when the plan may run. A plan
+ * that was made for incidents must help one of their rows; a person's own
+ * proposal need not help any.
+ */
 static char *
 judge(const Trial *t)
 {
@@ -331,7 +335,7 @@ judge(const Trial *t)
 	if (r->history_broken > 0)
 		return psprintf(INT64_FORMAT " of " INT64_FORMAT " rows in the table would be changed",
 						r->history_broken, r->history_tried);
-	if (r->held_tried > 0 && r->held_stored == 0)
+	if (t->nincidents > 0 && r->held_tried > 0 && r->held_stored == 0)
 		return psprintf("none of " INT64_FORMAT " held rows could be stored: %s",
 						r->held_tried,
 						t->first_miss ? t->first_miss : "no reason was given");

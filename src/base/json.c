@@ -349,8 +349,10 @@ json_scan(JsonScanner *s, const char *bytes, size_t len)
 	s->doc.nfields = 0;
 	s->as_last = true;
 
-	/* Nothing this long can be a text; callers hold it back before (rows
-	 * beyond selfheal.max_payload are never scanned). */
+	/*
+	 * Nothing this long can be a text; callers hold it back before (rows
+	 * beyond selfheal.max_payload are never scanned).
+	 */
 	if (len >= MaxAllocSize - 1024)
 		(void) jsontext_fault(&s->text, bytes, JSON_BROKEN);
 	else

@@ -48,9 +48,9 @@ typedef struct JsonField
 	int			len;
 	const char *raw;			/* the value as written, strings with quotes */
 	int			rawlen;
-	bool		wild;			/* holds a number with an exponent or very many
-								 * digits: only numeric's input function can
-								 * tell whether a jsonb takes it */
+	bool		wild;			/* holds a number with an exponent or very
+								 * many digits: only numeric's input function
+								 * can tell whether a jsonb takes it */
 } JsonField;
 
 typedef struct JsonDoc

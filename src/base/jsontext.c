@@ -234,7 +234,7 @@ arena_room(JsonText *t)
  */
 const char *
 jsontext_string_rest(JsonText *t, const char *start, const char *p,
-				 const char **val, int *len)
+					 const char **val, int *len)
 {
 	char	   *text = NULL;
 	char	   *to = NULL;
@@ -346,7 +346,7 @@ jsontext_container(JsonText *t, const char *p)
 	{
 		VALUE, VALUE_OR_END, KEY, KEY_OR_END, COMMA_OR_END
 	}			want = VALUE;
-	uint8		objects[JSON_MAX_DEPTH / 8 + 1];
+	uint8		objects[JSON_MAX_DEPTH / 8 + 1] = {0};
 	int			depth = 0;
 	bool		in_object = false;
 
@@ -375,8 +375,6 @@ jsontext_container(JsonText *t, const char *p)
 						if (depth >= JSON_MAX_DEPTH)
 							return jsontext_fault(t, p, JSON_DEEP);
 						in_object = (*p == '{');
-						if (depth % 8 == 0)
-							objects[depth / 8] = 0;
 						if (in_object)
 							objects[depth / 8] |= (uint8) (1 << (depth % 8));
 						else
@@ -437,6 +435,7 @@ jsontext_container(JsonText *t, const char *p)
 			return NULL;
 		if (closed)
 		{
+			Assert(depth > 0);
 			p++;
 			if (--depth == 0)
 				return p;
@@ -445,4 +444,3 @@ jsontext_container(JsonText *t, const char *p)
 		}
 	}
 }
-

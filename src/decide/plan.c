@@ -27,6 +27,7 @@ static const char *const step_names[] = {
 	[STEP_DROP_NOT_NULL] = "drop_not_null",
 };
 
+static void bad_plan(const char *path, const char *what) pg_attribute_noreturn();
 static HealPlan *plan_of_container(Oid relid, JsonbContainer *root,
 								   bool check_name);
 static PlanStep *step_of_container(JsonbContainer *object, const char *path);
@@ -354,7 +355,7 @@ plan_of_container(Oid relid, JsonbContainer *root, bool check_name)
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
-	char	   *key = NULL;
+	const char *key = "";
 	int			n = 0;
 
 	if (JsonContainerIsScalar(root))
@@ -451,7 +452,7 @@ step_of_container(JsonbContainer *object, const char *path)
 	JsonbIterator *it = JsonbIteratorInit(object);
 	JsonbIteratorToken token;
 	JsonbValue	v;
-	char	   *key = NULL;
+	const char *key = "";
 	char	   *kind = NULL;
 	char	   *column = NULL;
 	char	   *type = NULL;

@@ -3,8 +3,8 @@
  *	  Verdict = kind of step x cost on this table x the table's mode.
  *
  * The rules stand in one list, gravest first; the first that applies gives
- * the verdict, the reason and the rule's name, which approvals and the audit
- * keep. No rule can make a plan run that vet.c refused, and none looks at who
+ * the verdict and its name, which approvals and the audit keep. Who is asked
+ * to approve reads the reasons of all rules that ask for it. No rule can make a plan run that vet.c refused, and none looks at who
  * proposed it.
  *
  * What runs by itself is what an owner of the table would not want to be
@@ -206,13 +206,13 @@ rewrites_much(const Case *c)
 static bool
 scans_much(const Case *c)
 {
-	return c->cost->scan && c->large;
+	return c->cost->scan && !c->cost->rewrite && c->large;
 }
 
 static bool
 indexes_much(const Case *c)
 {
-	return c->cost->indexes != NIL && c->large;
+	return c->cost->indexes != NIL && !c->cost->rewrite && c->large;
 }
 
 static char *
@@ -347,10 +347,17 @@ policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode)
 	{
 		if (!rules[i].applies(&c))
 			continue;
-		ruling.verdict = rules[i].verdict;
-		ruling.reason = rules[i].reason(&c);
-		ruling.policy = rules[i].name;
-		break;
+		if (ruling.policy == NULL)
+		{
+			ruling.verdict = rules[i].verdict;
+			ruling.reason = rules[i].reason(&c);
+			ruling.policy = rules[i].name;
+			if (ruling.verdict != VERDICT_REVIEW)
+				break;
+		}
+		else if (rules[i].verdict == VERDICT_REVIEW)
+			ruling.reason = psprintf("%s; %s", ruling.reason,
+									 rules[i].reason(&c));
 	}
 	return ruling;
 }

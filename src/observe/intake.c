@@ -398,6 +398,7 @@ selfheal_ingest(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
+	shmem_require();
 	watch_check_table(relid, false);
 	watch_check_watched(relid, &watch);
 	if (PG_ARGISNULL(1))

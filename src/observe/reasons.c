@@ -12,6 +12,7 @@
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "observe/capture.h"
+#include "observe/misfits.h"
 #include "observe/reasons.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -84,25 +85,6 @@ copy_string(const char *s)
 	return s ? pstrdup(s) : NULL;
 }
 
-/* The fields of an error that capture_write stores. */
-static ErrorData *
-copy_error(const ErrorData *from)
-{
-	ErrorData  *to = palloc0(sizeof(ErrorData));
-
-	to->sqlerrcode = from->sqlerrcode;
-	to->message = copy_string(from->message);
-	to->detail = copy_string(from->detail);
-	to->hint = copy_string(from->hint);
-	to->context = copy_string(from->context);
-	to->schema_name = copy_string(from->schema_name);
-	to->table_name = copy_string(from->table_name);
-	to->column_name = copy_string(from->column_name);
-	to->datatype_name = copy_string(from->datatype_name);
-	to->constraint_name = copy_string(from->constraint_name);
-	return to;
-}
-
 /* Numbers in parentheses of a type: "numeric(12,2)" gives 2, 12 and 2. */
 static int
 type_numbers(const char *type, int *a, int *b)
@@ -170,7 +152,7 @@ add_reason(Reasons *r, const Misfit *misfit, const char *column,
 	reason->misfit.sqlstate = misfit->sqlstate;
 	reason->misfit.message = copy_string(misfit->message);
 	if (row->edata && row->edata->sqlerrcode == misfit->sqlstate)
-		reason->edata = copy_error(row->edata);
+		reason->edata = misfits_copy_error(row->edata);
 	reason->position = position;
 	reason->sample_len = Min(row->len, CAPTURE_SAMPLE_BYTES + MAX_MULTIBYTE_CHAR_LEN);
 	reason->sample = palloc(reason->sample_len + 1);

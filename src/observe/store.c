@@ -6,16 +6,7 @@
  * writes it down in COPY's text form; it runs in one subtransaction, since the
  * input function of an unusual type, or a default, may throw: that row is
  * held, and a new subtransaction goes on behind it. The second writes the rows
- * that fit, in windows:
- *
- *	 - the whole flush is tried at once;
- *	 - an error that names its line costs that line, and the window is tried
- *	   again without it, 100 rows wide, doubling with each success;
- *	 - a foreign key's error is looked up by one query for the whole window;
- *	 - any other error makes the window 100 rows, then single rows.
- *
- * Windows of 100 or of many thousand rows cost least per row; about 1,000 cost
- * most, since COPY makes its slots anew each time.
+ * that fit (windows.c).
  */
 #include "postgres.h"
 
@@ -28,18 +19,13 @@
 #include "miscadmin.h"
 #include "observe/copyin.h"
 #include "observe/defaults.h"
-#include "observe/fkmiss.h"
+#include "observe/misfits.h"
 #include "observe/store.h"
+#include "observe/windows.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-
-/* Rows of a window after the first error. */
-#define STORE_WINDOW 100
-
-/* Single rows with the same error before we ask whether it is theirs. */
-#define STORE_SAME 3
 
 struct Store
 {
@@ -57,8 +43,8 @@ struct Store
 	int		   *columns;		/* listed: indexes into shape->cols */
 	int			ncolumns;
 	bool	   *denied;			/* by index into shape->cols: no privilege */
-	CopyIn	   *copy;
 	Defaults   *defaults;
+	WindowTarget target;
 };
 
 /* The first pass, as spi_try's argument. */
@@ -123,7 +109,14 @@ read_shape(Store *store, Relation rel)
 	for (int i = 0; i < store->shape->ncols; i++)
 		if (!store->shape->cols[i].computed && !store->denied[i])
 			store->columns[store->ncolumns++] = i;
-	store->copy = copyin_open(rel, store->shape, store->columns, store->ncolumns);
+	store->target.shape = store->shape;
+	store->target.columns = store->columns;
+	store->target.ncolumns = store->ncolumns;
+	store->target.copy = copyin_open(rel, store->shape, store->columns,
+									 store->ncolumns);
+	store->target.cxt = store->misfit_cxt;
+	store->target.long_cxt = store->shape_cxt;
+	store->target.missing_parent = NULL;
 	store->defaults = defaults_open(rel, store->shape, store->columns,
 									store->ncolumns);
 	MemoryContextSwitchTo(old);
@@ -193,64 +186,6 @@ store_shape(Store *store)
 	return store->shape;
 }
 
-/* ---- misfits ---- */
-
-static char *
-keep_string(Store *store, const char *s)
-{
-	return s ? MemoryContextStrdup(store->misfit_cxt, s) : NULL;
-}
-
-/* Keep the misfits of a row, from two lists, copied out of their context. */
-static void
-keep_misfits(Store *store, StoreRow *row, const Misfit *a, int na,
-			 const Misfit *b, int nb)
-{
-	row->stored = false;
-	row->nmisfits = na + nb;
-	row->misfits = MemoryContextAlloc(store->misfit_cxt, sizeof(Misfit) * (na + nb));
-	for (int i = 0; i < na + nb; i++)
-	{
-		const Misfit *from = i < na ? &a[i] : &b[i - na];
-
-		row->misfits[i] = *from;
-		row->misfits[i].column = keep_string(store, from->column);
-		row->misfits[i].need = keep_string(store, from->need);
-		row->misfits[i].message = keep_string(store, from->message);
-	}
-}
-
-/* A row that is held for one reason found before the scanner sees it. */
-static void
-keep_reason(Store *store, StoreRow *row, FitClass class, int sqlstate,
-			char *column, char *message)
-{
-	Misfit		misfit = {0};
-
-	misfit.class = class;
-	misfit.column = column;
-	misfit.sqlstate = sqlstate;
-	misfit.message = message;
-	keep_misfits(store, row, &misfit, 1, NULL, 0);
-}
-
-/*
- * A row that an error of the table's own has refused. The error is kept too:
- * edata must live in misfit_cxt, and may be shared by many rows.
- */
-static void
-keep_error(Store *store, StoreRow *row, ErrorData *edata)
-{
-	MemoryContext old = MemoryContextSwitchTo(store->row_cxt);
-	Misfit		misfit = {0};
-
-	fit_from_error(edata, &misfit);
-	MemoryContextSwitchTo(old);
-	keep_misfits(store, row, &misfit, 1, NULL, 0);
-	row->edata = edata;
-	MemoryContextReset(store->row_cxt);
-}
-
 /* ---- first pass: scan, check, write down ---- */
 
 /* Is a value sent for a column that the user may not fill? */
@@ -262,9 +197,9 @@ sends_denied(Store *store, StoreRow *row, const FitRow *fit)
 		{
 			char	   *column = NameStr(store->shape->cols[i].name);
 
-			keep_reason(store, row, FIT_PERMISSION, ERRCODE_INSUFFICIENT_PRIVILEGE,
-						column,
-						psprintf("permission denied for column \"%s\"", column));
+			misfits_keep_reason(store->misfit_cxt, row, FIT_PERMISSION,
+								ERRCODE_INSUFFICIENT_PRIVILEGE, column,
+								psprintf("permission denied for column \"%s\"", column));
 			return true;
 		}
 	return false;
@@ -300,11 +235,13 @@ static bool
 held_unread(Store *store, StoreRow *row)
 {
 	if (row->bad_encoding)
-		keep_reason(store, row, FIT_BAD_ENCODING, ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
-					NULL, "the bytes are not valid in the load's encoding");
+		misfits_keep_reason(store->misfit_cxt, row, FIT_BAD_ENCODING,
+							ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, NULL,
+							"the bytes are not valid in the load's encoding");
 	else if (row->len > (size_t) guc_max_payload * 1024)
-		keep_reason(store, row, FIT_TOO_LARGE, ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,
-					"the payload is larger than selfheal.max_payload");
+		misfits_keep_reason(store->misfit_cxt, row, FIT_TOO_LARGE,
+							ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,
+							"the payload is larger than selfheal.max_payload");
 	else
 		return false;
 	return true;
@@ -342,10 +279,10 @@ scan_row(ScanPass *scan)
 	scan->in_fit = false;
 
 	if (scan->nthrown > 0)
-		keep_misfits(store, row, scan->thrown, scan->nthrown,
+		misfits_keep(store->misfit_cxt, row, scan->thrown, scan->nthrown,
 					 fits ? NULL : fit.misfits, fits ? 0 : fit.nmisfits);
 	else if (!fits)
-		keep_misfits(store, row, fit.misfits, fit.nmisfits, NULL, 0);
+		misfits_keep(store->misfit_cxt, row, fit.misfits, fit.nmisfits, NULL, 0);
 	else if (!sends_denied(store, row, &fit))
 		write_line(scan, &fit);
 }
@@ -396,7 +333,7 @@ default_threw(ScanPass *scan, ErrorData *edata)
 	copyin_line_cancel(&store->lines);
 	fit_from_error(edata, &misfit);
 	misfit.column = NameStr(unconstify(FitColumn *, scan->defaulting)->name);
-	keep_misfits(store, row, &misfit, 1, NULL, 0);
+	misfits_keep(store->misfit_cxt, row, &misfit, 1, NULL, 0);
 	row->edata = edata;
 	scan->defaulting = NULL;
 	MemoryContextSwitchTo(old);
@@ -440,181 +377,20 @@ scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
 	}
 }
 
-/* ---- second pass: write ---- */
-
-/* The second pass: what of the lines is still to be written. */
-typedef struct Write
-{
-	Store	   *store;
-	Relation	rel;
-	StoreRow   *rows;
-	CopyLine   *lines;
-	int			n;
-	int			at;				/* first line not decided */
-	int			window;			/* lines to try together */
-	int			single_until;	/* before this line: one by one */
-	int			same;			/* single rows in a row with the same error */
-	ErrorData  *last;			/* that error */
-	int64		stored;
-} Write;
-
-/* Take line k, in the window, out of what is to be written; those before it
- * move up. Keeps their order. */
-static void
-take_out(Write *w, int k)
-{
-	memmove(&w->lines[w->at + 1], &w->lines[w->at],
-			sizeof(CopyLine) * (k - w->at));
-	w->at++;
-}
-
-/* All lines of a foreign key's error, by one query. False: look otherwise. */
-static bool
-take_out_missing(Write *w, int n, ErrorData *edata)
-{
-	Store	   *store = w->store;
-	bool	   *missing;
-	char	  **detail;
-	int			found;
-
-	if (edata->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION)
-		return false;
-	missing = MemoryContextAllocHuge(store->misfit_cxt, sizeof(bool) * n);
-	detail = MemoryContextAllocHuge(store->misfit_cxt, sizeof(char *) * n);
-	found = fkmiss_find(w->rel, edata, store->shape, store->columns,
-						store->ncolumns, &store->lines, w->lines + w->at, n,
-						missing, detail);
-	if (found > 0)
-	{
-		CopyLine   *from = w->lines + w->at;
-		int			to = n;
-
-		/* each has the error with its own key; the others move to the end */
-		for (int i = n - 1; i >= 0; i--)
-		{
-			if (missing[i])
-			{
-				ErrorData  *own = palloc(sizeof(ErrorData));
-
-				*own = *edata;
-				own->detail = detail[i];
-				keep_error(store, &w->rows[from[i].row], own);
-			}
-			else
-				from[--to] = from[i];
-		}
-		w->at += found;
-	}
-	pfree(missing);
-	pfree(detail);
-	return found > 0;
-}
-
-/*
- * Three single rows have failed alike. Is the error theirs? A statement
- * trigger's error comes without any row as well; a privilege is missing for
- * each row alike (but under row security it is the row that is refused).
- */
-static bool
-fails_without_rows(Write *w, const ErrorData *edata)
-{
-	ErrorData  *empty;
-	int			culprit;
-
-	if (edata->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
-		!copyin_by_sql(w->store->copy))
-		return true;
-	empty = copyin_write(w->store->copy, w->rel, &w->store->lines, NULL, 0, &culprit);
-	return empty != NULL && empty->sqlerrcode == edata->sqlerrcode;
-}
-
-/* A single row has failed; after three alike hold the rest if it is not the
- * rows' doing. */
-static void
-single_failed(Write *w, ErrorData *edata)
-{
-	bool		alike = w->last != NULL &&
-		w->last->sqlerrcode == edata->sqlerrcode &&
-		strcmp(w->last->message, edata->message) == 0;
-
-	w->same = alike ? w->same + 1 : 1;
-	w->last = edata;
-	keep_error(w->store, &w->rows[w->lines[w->at].row], edata);
-	w->at++;
-	if (w->same == STORE_SAME && w->at < w->n && fails_without_rows(w, edata))
-		for (; w->at < w->n; w->at++)
-			keep_error(w->store, &w->rows[w->lines[w->at].row], edata);
-}
-
-/* Try the next window, and decide what its outcome means. */
-static void
-write_window(Write *w)
-{
-	int			left = w->n - w->at;
-	int			n = w->at < w->single_until ? 1 : Min(w->window, left);
-	int			culprit;
-	ErrorData  *edata;
-
-	edata = copyin_write(w->store->copy, w->rel, &w->store->lines,
-						 w->lines + w->at, n, &culprit);
-	if (edata == NULL)
-	{
-		for (int i = 0; i < n; i++)
-			w->rows[w->lines[w->at + i].row].stored = true;
-		w->at += n;
-		w->stored += n;
-		w->same = 0;
-		if (w->at >= w->single_until)
-			w->window = Min(w->window * 2, w->n);
-	}
-	else if (n == 1)
-		single_failed(w, edata);
-	else if (culprit >= 0)
-	{
-		keep_error(w->store, &w->rows[w->lines[w->at + culprit].row], edata);
-		take_out(w, w->at + culprit);
-		w->window = STORE_WINDOW;
-	}
-	else if (take_out_missing(w, n, edata))
-		;						/* the same window again, without them */
-	else if (n > STORE_WINDOW)
-		w->window = STORE_WINDOW;
-	else
-	{
-		w->window = STORE_WINDOW;
-		w->single_until = w->at + n;
-	}
-}
-
 /* See the header. */
 int64
 store_rows(Store *store, StoreRow *rows, int n)
 {
 	Relation	rel = table_open(store->relid, RowExclusiveLock);
-	MemoryContext old;
-	Write		w = {0};
+	int64		stored;
 
 	/* a trigger, or the session between two flushes, may have altered it */
 	if (!equalTupleDescs(store->desc, RelationGetDescr(rel)))
 		read_shape(store, rel);
 
 	scan_rows(store, rel, rows, n);
-
-	w.store = store;
-	w.rel = rel;
-	w.rows = rows;
-	w.lines = store->lines.lines;
-	w.n = store->lines.n;
-	w.window = Max(w.n, 1);
-	old = MemoryContextSwitchTo(store->misfit_cxt);
-	if (w.n > 0)
-		copyin_begin(store->copy, rel);
-	while (w.at < w.n)
-	{
-		CHECK_FOR_INTERRUPTS();
-		write_window(&w);
-	}
-	MemoryContextSwitchTo(old);
+	store->target.rel = rel;
+	stored = windows_write(&store->target, &store->lines, rows);
 	table_close(rel, NoLock);
-	return w.stored;
+	return stored;
 }

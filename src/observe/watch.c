@@ -272,8 +272,9 @@ link_view(Oid viewid, Oid relid)
 }
 
 /*
- * Put the links of all intake views back. Called by the worker at its start,
- * in a transaction: the first one after a restore finds them missing.
+ * Put the links of all intake views back where one is missing. Called by the
+ * worker at each pass, in a transaction: the first one after a restore finds
+ * them gone, and it may have been started before the data was there.
  */
 void
 watch_relink(void)
@@ -283,8 +284,9 @@ watch_relink(void)
 
 	spi_open(&saved);
 	n = spi_exec("SELECT w.intake::oid, w.relid::oid FROM selfheal.watched w"
-				 " JOIN pg_class v ON v.oid = w.intake JOIN pg_class t ON t.oid = w.relid",
-				 NULL);
+				 " JOIN pg_class v ON v.oid = w.intake JOIN pg_class t ON t.oid = w.relid"
+				 " WHERE (SELECT count(*) FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
+				 "  AND d.objid = w.intake AND d.deptype IN ('a', 'x')) < 2", NULL);
 	for (uint64 i = 0; i < n; i++)
 		link_view(spi_get_oid(i, 1, NULL), spi_get_oid(i, 2, NULL));
 	spi_close(&saved);
@@ -309,7 +311,7 @@ warn_all_tables(void)
 		ereport(WARNING,
 				(errmsg("publication %s is FOR ALL TABLES and publishes the tables of selfheal too",
 						spi_get_text(0, 1, CurrentMemoryContext)),
-				 errhint("Create the extension on the subscriber as well, or publish named tables or schemas; else its apply stops.")));
+				 errhint("Publish named tables or schemas instead: a subscriber that lacks these tables stops at their first row.")));
 }
 
 /* Create the view with its triggers; runs inside spi_open. */

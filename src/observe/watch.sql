@@ -41,3 +41,15 @@ AS 'MODULE_PATHNAME', 'selfheal_unwatch_all' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.unwatch_all() IS
 'unwatch every table that the caller may unwatch; returns how many';
 REVOKE ALL ON FUNCTION selfheal.unwatch_all() FROM PUBLIC;
+
+-- A FOR ALL TABLES publication would carry our tables too: say so at once.
+DO $$
+DECLARE
+	names text := (SELECT string_agg(quote_ident(pubname), ', ') FROM pg_catalog.pg_publication WHERE puballtables);
+BEGIN
+	IF names IS NOT NULL THEN
+		RAISE WARNING USING MESSAGE = format('publication %s is FOR ALL TABLES and publishes the tables of selfheal too', names),
+			HINT = 'Publish named tables or schemas instead: a subscriber that lacks these tables stops at their first row.';
+	END IF;
+END
+$$;

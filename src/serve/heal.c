@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "act/sandbox.h"
 #include "base/guc.h"
 #include "base/spi.h"
 #include "decide/vet.h"
@@ -45,6 +46,7 @@ collect(void)
 	ListCell   *lc;
 
 	spi_xact_begin();
+	watch_relink();
 	touched = incident_collect();
 	foreach(lc, touched)
 	{
@@ -177,6 +179,22 @@ run_approved(Round *round, int64 id)
 			stale = psprintf("the table changed: %s", vetting.reason);
 		else if (strcmp(plan_hash(row->plan, plan_schema_hash(row->relid), row->policy), row->hash) != 0)
 			stale = "the table changed after the approval";
+	}
+	if (!stale)
+	{
+		/* approved is not proven: rows came since it was made */
+		DryRun	   *trial = sandbox_try(vetting.plan, row->incidents, row->nincidents);
+		AuditEntry	entry;
+
+		row->dry_run = trial->json;
+		docket_set_dry_run(id, trial->json);
+		round_entry(&entry, "dry_run", row);
+		entry.result = trial->ok ? "ok" : trial->reason;
+		entry.rows_held = trial->held_tried;
+		entry.rows_replayed = trial->held_stored;
+		audit_write(&entry);
+		if (!trial->ok)
+			stale = psprintf("the dry run failed: %s", trial->reason);
 	}
 	if (stale)
 	{

@@ -95,7 +95,7 @@ SELECT s.item, s.value, s.note FROM (
 		CASE WHEN count(*) FILTER (WHERE seq IS NULL) > 0
 			THEN count(*) FILTER (WHERE seq IS NULL) || ' not sealed yet' END FROM selfheal.audit
 	UNION ALL SELECT 10, 'publication for all tables', string_agg(pubname, ', '),
-		'its subscribers need the extension too, or their apply stops'
+		'publish named tables or schemas: a subscriber that lacks our tables stops'
 		FROM pg_catalog.pg_publication WHERE puballtables HAVING count(*) > 0
 ) s ORDER BY s.n;
 COMMENT ON VIEW selfheal.status IS 'how selfheal does in this database, one line an item';

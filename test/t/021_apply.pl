@@ -169,19 +169,21 @@ for my $loader (1 .. 3)
 		$script .= qq{BEGIN; INSERT INTO shop.stream_intake VALUES ('{"id": $id, "v": "$v"}');
 			SELECT pg_sleep(1); COMMIT;\n};
 	}
+	my $file = $node->basedir . "/load_$loader.sql";
+	append_to_file($file, $script);
 	push @loads,
 	  IPC::Run::start(
 		[
 			'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'),
-			'-f', '-'
+			'-f', $file
 		],
-		'<', \$script, '>', \my $out, '2>', \my $err);
+		'<', \undef, '>', \my $out, '2>', \my $err);
 }
 $_->finish for @loads;
 is(scalar(grep { $_->result != 0 } @loads), 0, 'no load failed');
 idle();
 is(sql('SELECT count(*), count(DISTINCT id) FROM shop.stream'), '30|30', 'each row is stored once');
-is( sql(q{SELECT (SELECT max(healed_at) FROM selfheal.incident WHERE relid = 'shop.stream'::regclass)
+is( sql(q{SELECT (SELECT max(closed_at) FROM selfheal.incident WHERE relid = 'shop.stream'::regclass)
 		< (SELECT max(at) - interval '2 s' FROM selfheal.load WHERE relid = 'shop.stream'::regclass)}),
 	't', 'the table was healed while the loads went on');
 

@@ -34,22 +34,16 @@ CONF
 	return $node;
 }
 
-# Change a setting of the running server.
+# Change a setting of the running server; without a value, back to the file's.
 sub set_conf
 {
 	my ($node, $name, $value) = @_;
-	$node->safe_psql('postgres', defined $value
-		? "ALTER SYSTEM SET $name = $value"
-		: "ALTER SYSTEM RESET $name");
-	$node->reload;
+	my $before = $node->safe_psql('postgres', 'SELECT pg_conf_load_time()');
 
-	# the reload is done when a new session has it
-	return $node->poll_query_until('postgres',
-		defined $value
-		? "SELECT setting = $value OR current_setting(name) = $value
-		   FROM pg_settings WHERE name = '$name'"
-		: "SELECT source <> 'configuration file' OR sourcefile NOT LIKE '%auto.conf'
-		   FROM pg_settings WHERE name = '$name'");
+	$node->safe_psql('postgres',
+		defined $value ? "ALTER SYSTEM SET $name = $value" : "ALTER SYSTEM RESET $name");
+	$node->reload;
+	return $node->poll_query_until('postgres', "SELECT pg_conf_load_time() > '$before'");
 }
 
 sub workers

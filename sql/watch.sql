@@ -1,0 +1,132 @@
+--
+-- watch and unwatch; the intake follows its table through RENAME, SET SCHEMA,
+-- swap loads and DROP.
+--
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS selfheal;
+CREATE SCHEMA w;
+CREATE SCHEMA w2;
+CREATE TABLE w.t (id int, v varchar(3));
+SELECT selfheal.watch('w.t');
+SELECT pg_get_viewdef('w.t_intake'::regclass);
+SELECT tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'w.t_intake'::regclass ORDER BY tgname;
+SELECT obj_description('w.t_intake'::regclass);
+-- again: mode and team change, nothing else
+SELECT selfheal.watch('w.t', mode => 'propose', owner => 'orders team');
+SELECT relid, intake, mode, owner, paused FROM selfheal.watched WHERE schema_name = 'w';
+SELECT selfheal.watch('w.t');
+SELECT mode, owner FROM selfheal.watched WHERE schema_name = 'w';
+
+-- names that need quotes, names of 63 bytes, a name that is taken
+CREATE TABLE w."Quoted ""Name""" ("a column" int);
+SELECT selfheal.watch('w."Quoted ""Name"""');
+INSERT INTO w."Quoted ""Name""_intake" VALUES ('{"a column": 1, "new \"key\"": "x"}');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT * FROM w."Quoted ""Name""";
+CREATE TABLE w.a23456789_123456789_123456789_123456789_123456789_123456789_123 (a int);
+SELECT selfheal.watch('w.a23456789_123456789_123456789_123456789_123456789_123456789_123');
+SELECT length(relname), relname FROM pg_class WHERE relname LIKE 'a23456789%intake';
+CREATE TABLE w.taken (a int);
+CREATE TABLE w.taken_intake (a int);
+SELECT selfheal.watch('w.taken');
+
+-- owner of the view is the table's owner
+CREATE ROLE regress_owner;
+GRANT USAGE, CREATE ON SCHEMA w TO regress_owner;
+CREATE TABLE w.owned (a int);
+ALTER TABLE w.owned OWNER TO regress_owner;
+SELECT selfheal.watch('w.owned');
+SELECT relowner::regrole FROM pg_class WHERE oid = 'w.owned_intake'::regclass;
+
+-- rename, another schema, renamed schema: rows go on, held rows are healed
+ALTER TABLE w.t RENAME TO renamed;
+SELECT relid, intake, schema_name, table_name FROM selfheal.watched WHERE relid = 'w.renamed'::regclass;
+INSERT INTO w.renamed_intake VALUES ('{"id": 1, "v": "four"}');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+ALTER TABLE w.renamed SET SCHEMA w2;
+SELECT relid, intake, schema_name, table_name FROM selfheal.watched WHERE relid = 'w2.renamed'::regclass;
+ALTER SCHEMA w2 RENAME TO w3;
+SELECT relid, intake, schema_name, table_name FROM selfheal.watched WHERE relid = 'w3.renamed'::regclass;
+INSERT INTO w3.renamed_intake VALUES ('{"id": 2, "k": 1}');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT * FROM w3.renamed ORDER BY id;
+-- rolled back: nothing moved
+BEGIN;
+ALTER TABLE w3.renamed RENAME TO other;
+ROLLBACK;
+SELECT relid, intake FROM selfheal.watched WHERE relid = 'w3.renamed'::regclass;
+
+-- a swap load: the name is the table; rows that were held go to the new one
+CREATE TABLE w.swap (id int, v varchar(3));
+SELECT selfheal.watch('w.swap', 'observe');
+CREATE ROLE regress_producer;
+GRANT USAGE ON SCHEMA w TO regress_producer;
+GRANT INSERT ON w.swap_intake TO regress_producer;
+INSERT INTO w.swap_intake VALUES ('{"id": 1, "v": "held"}');
+BEGIN;
+CREATE TABLE w.swap_new (id int, v varchar(3), extra text);
+ALTER TABLE w.swap RENAME TO swap_backup;
+ALTER TABLE w.swap_new RENAME TO swap;
+DROP TABLE w.swap_backup CASCADE;
+COMMIT;
+SELECT relid, intake, mode FROM selfheal.watched WHERE table_name LIKE 'swap%';
+SELECT pg_get_viewdef('w.swap_intake'::regclass);
+SELECT has_table_privilege('regress_producer', 'w.swap_intake', 'INSERT');
+SELECT selfheal.watch('w.swap', 'auto');
+SELECT selfheal.wake();
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT * FROM w.swap;
+-- the new table may be dropped without CASCADE
+BEGIN;
+DROP TABLE w.swap;
+SELECT count(*) AS watched FROM selfheal.watched WHERE table_name LIKE 'swap%';
+ROLLBACK;
+
+-- DROP TABLE takes the intake along, without CASCADE; what was held stays
+INSERT INTO w3.renamed_intake VALUES ('{"id": "no number"}');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+DROP TABLE w3.renamed;
+SELECT to_regclass('w3.renamed_intake') AS intake;
+SELECT count(*) AS watched FROM selfheal.watched WHERE schema_name = 'w3';
+SELECT table_name, state, payload FROM selfheal.quarantined WHERE table_name = 'w3.renamed';
+SELECT selfheal.wake();
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT class, state, closed_by, why FROM selfheal.incidents WHERE table_name = 'w3.renamed' AND state <> 'healed';
+SELECT event, result FROM selfheal.audit WHERE table_name = 'renamed' AND event = 'unwatched';
+
+-- DROP VIEW ends the watch
+DROP VIEW w.owned_intake;
+SELECT count(*) AS watched FROM selfheal.watched WHERE relid = 'w.owned'::regclass;
+
+-- unwatch: the view goes, held rows stay
+CREATE TABLE w.leave (id int);
+SELECT selfheal.watch('w.leave', 'observe');
+INSERT INTO w.leave_intake VALUES ('{"id": 1, "more": 2}');
+SELECT selfheal.unwatch('w.leave');
+SELECT to_regclass('w.leave_intake') AS intake;
+SELECT count(*) AS held FROM selfheal.quarantine WHERE relid = 'w.leave'::regclass;
+-- watched again: they are healed
+SELECT selfheal.watch('w.leave');
+SELECT selfheal.wake();
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT * FROM w.leave;
+
+-- a publication FOR ALL TABLES is warned of
+CREATE PUBLICATION regress_everything FOR ALL TABLES;
+CREATE TABLE w.published (a int);
+SELECT selfheal.watch('w.published');
+DROP PUBLICATION regress_everything;
+
+-- partitioned and inherited tables
+CREATE TABLE w.parent (id int, v varchar(3)) PARTITION BY RANGE (id);
+CREATE TABLE w.child PARTITION OF w.parent FOR VALUES FROM (0) TO (10);
+SELECT selfheal.watch('w.parent');
+INSERT INTO w.parent_intake VALUES ('{"id": 1, "v": "longer"}'), ('{"id": 2, "v": "abc", "n": 1}');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT tableoid::regclass, * FROM w.parent ORDER BY id;
+
+SELECT selfheal.unwatch_all() > 0 AS unwatched;
+DROP SCHEMA w CASCADE;
+DROP SCHEMA w3 CASCADE;
+DROP ROLE regress_owner;
+DROP ROLE regress_producer;

@@ -1,0 +1,104 @@
+# Dump and restore with watched tables, held rows and audit: everything is
+# there, the audit verifies, loads and heals go on.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('dump');
+$node->init;
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'selfheal'");
+$node->start;
+$node->safe_psql('postgres', 'CREATE DATABASE before');
+$node->safe_psql('postgres', 'CREATE ROLE loader');
+my $db = 'before';
+
+$node->safe_psql(
+	$db, q{
+	CREATE EXTENSION selfheal;
+	CREATE SCHEMA "odd Name";
+	CREATE TABLE "odd Name"."a Table" (id int PRIMARY KEY, v varchar(4), must text NOT NULL);
+	CREATE TABLE plain (id serial, d date);
+	GRANT USAGE ON SCHEMA "odd Name" TO loader;
+	SELECT selfheal.watch('"odd Name"."a Table"', owner => 'a team');
+	SELECT selfheal.watch('plain');
+	GRANT INSERT ON "odd Name"."a Table_intake" TO loader;
+	GRANT INSERT ON "odd Name"."a Table" TO loader;
+	INSERT INTO plain_intake VALUES ('{"d": "2026-02-31", "x": "a\"quote\" and \\\\ backslash"}'), ('{"d": "2026-01-01", "y": 1.5}');
+});
+$node->safe_psql(
+	$db, q{
+	SET ROLE loader;
+	SET TimeZone = 'America/New_York';
+	INSERT INTO "odd Name"."a Table_intake" VALUES ('{"id": 1, "v": "long value", "must": "x"}'), ('{"id": 2}');
+});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.quarantine'),
+	2, 'two rows are held');
+is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
+	1, 'one plan waits');
+
+my @tables = qw(watched load error quarantine replayed incident plan audit);
+my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
+my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
+
+my $file = $node->basedir . '/dump.sql';
+$node->command_ok(
+	[ 'pg_dump', '-f', $file, '-d', $node->connstr($db) ],
+	'pg_dump');
+$node->safe_psql('postgres', 'CREATE DATABASE after');
+$node->command_ok(
+	[
+		'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1',
+		'-f', $file, '-d', $node->connstr('after')
+	],
+	'restored without an error');
+$db = 'after';
+
+for my $table (@tables)
+{
+	# creation of the extension in the new database writes nothing
+	is($node->safe_psql($db, "SELECT count(*) FROM selfheal.$table"),
+		$counts{$table}, "selfheal.$table is complete");
+}
+is($node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()'),
+	$head, 'the audit verifies with the same head');
+is($node->safe_psql($db, 'SELECT ok FROM selfheal.verify_audit()'),
+	't', 'verify_audit() is true');
+is( $node->safe_psql(
+		$db,
+		q{SELECT relid::text, intake::text, owner FROM selfheal.watched WHERE owner IS NOT NULL}),
+	q{"odd Name"."a Table"|"odd Name"."a Table_intake"|a team},
+	'the watch stands on the restored table');
+
+# loads and heals go on
+$node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-03-01", "z": true}')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+is($node->safe_psql($db, q{SELECT z FROM plain WHERE d = '2026-03-01'}),
+	't', 'a new key heals after the restore');
+$node->safe_psql($db, 'SELECT selfheal.approve(plan_id) FROM selfheal.pending');
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+is( $node->safe_psql($db, q{SELECT state FROM selfheal.incident WHERE class = 'missing_key'}),
+	'healed', 'a plan that waited over the restore can be approved');
+is($node->safe_psql($db, q{SELECT count(*) FROM "odd Name"."a Table"}),
+	2, 'its row is stored, as the role that loaded it');
+is($node->safe_psql($db, 'SELECT ok FROM selfheal.verify_audit()'),
+	't', 'verify_audit() is true with the new rows');
+my ($dup) = $node->safe_psql($db,
+	'SELECT count(*) - count(DISTINCT id) FROM selfheal.audit');
+is($dup, 0, 'ids go on behind the restored ones');
+
+# the links that a dump does not carry were put back: both drops work without
+# CASCADE
+$node->safe_psql($db, 'DROP TABLE plain');
+is($node->safe_psql($db, q{SELECT to_regclass('plain_intake') IS NULL}),
+	't', 'DROP TABLE takes the intake along');
+$node->safe_psql($db, 'DROP EXTENSION selfheal');
+is( $node->safe_psql($db, q{SELECT to_regclass('"odd Name"."a Table_intake"') IS NULL}),
+	't', 'DROP EXTENSION takes the intakes along');
+is($node->safe_psql($db, q{SELECT count(*) FROM "odd Name"."a Table"}),
+	2, 'and leaves the tables alone');
+
+$node->stop;
+done_testing();

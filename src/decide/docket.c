@@ -2,7 +2,7 @@
  * docket.c
  *	  Plans as rows: stored, read, moved along their states.
  *
- * The steps are stored as JSON and read back through plan_from_jsonb; the SQL
+ * The steps are stored as JSON and read back through plan_from_stored; the SQL
  * beside them is for people and is never run.
  */
 #include "postgres.h"
@@ -196,7 +196,7 @@ docket_get(int64 id, bool lock)
 	if (OidIsValid(row->relid) && get_rel_name(row->relid) == NULL)
 		row->relid = InvalidOid;
 	if (OidIsValid(row->relid))
-		row->plan = plan_from_jsonb(row->relid, steps);
+		row->plan = plan_from_stored(row->relid, steps);
 	return row;
 }
 

@@ -52,6 +52,8 @@ plain_uuid(const char *s, int len)
 	return true;
 }
 
+static void infer_number(Evidence *e, const char *val, int len);
+
 static void
 infer_string(Evidence *e, const char *val, int len)
 {
@@ -73,7 +75,11 @@ infer_string(Evidence *e, const char *val, int len)
 	if (plain_uuid(val, len))
 		e->uuids++;
 	else
+	{
 		e->words++;
+		/* a number written as a string counts for a column of numbers */
+		infer_number(e, val, len);
+	}
 }
 
 static void

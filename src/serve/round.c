@@ -92,31 +92,11 @@ sort_step(Round *round, PlanStep *step)
 	}
 }
 
-/* The step that will make an incident's values fit: its own, or the one that
- * another finding of the same column brought. */
-static const PlanStep *
-step_for(const Round *round, const Remedy *remedy)
-{
-	ListCell   *lc;
-
-	if (remedy == NULL || remedy->step != NULL || !remedy->replay_only ||
-		remedy->finding->column == NULL)
-		return remedy ? remedy->step : NULL;
-	foreach(lc, round->remedies)
-	{
-		const Remedy *r = lfirst(lc);
-
-		if (r->step && strcmp(r->step->column, remedy->finding->column) == 0)
-			return r->step;
-	}
-	return NULL;
-}
-
 /* Why no step of ours will help these rows, or NULL when one may. */
 static const char *
 hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 {
-	const PlanStep *step = step_for(round, remedy);
+	const PlanStep *step = remedy ? remedy->settled_by : NULL;
 	ListCell   *lc;
 
 	foreach(lc, round->refused)
@@ -150,7 +130,7 @@ round_covered(const Round *round, const List *steps, bool replays, int64 *ids)
 	{
 		const Incident *inc = lfirst(lc);
 		const Remedy *remedy = remedy_of(round, inc);
-		const PlanStep *step = step_for(round, remedy);
+		const PlanStep *step = remedy ? remedy->settled_by : NULL;
 
 		if (hopeless(round, inc, remedy))
 			continue;

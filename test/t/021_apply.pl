@@ -100,6 +100,31 @@ $result = dry_run('shop.narrow', 'ALTER TABLE shop.narrow ALTER n TYPE bigint');
 like($result, qr/"ok": false/, 'its dry run says so');
 like($result, qr/"reason": "the change failed on the clone: /, 'with the reason');
 
+# Values that come out of the change as others are counted. No step of ours
+# does that; an event trigger on the clone stands in for one.
+sql(q{SET SESSION AUTHORIZATION shop;
+	CREATE TABLE shop.exact (id int, n numeric(8,2));
+	INSERT INTO shop.exact SELECT g, g FROM generate_series(1, 50) g;
+	RESET SESSION AUTHORIZATION;
+	SELECT selfheal.watch('shop.exact');
+	CREATE FUNCTION sabotage() RETURNS event_trigger LANGUAGE plpgsql AS $$
+	DECLARE
+		clone text;
+	BEGIN
+		FOR clone IN SELECT object_identity FROM pg_event_trigger_ddl_commands()
+			WHERE schema_name = 'selfheal_sandbox'
+		LOOP
+			EXECUTE format('UPDATE %s SET n = n + 0.01 WHERE id <= 7', clone);
+		END LOOP;
+	END $$;
+	CREATE EVENT TRIGGER sabotage ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+		EXECUTE FUNCTION sabotage()});
+$result = dry_run('shop.exact', 'ALTER TABLE shop.exact ALTER n TYPE numeric(12,4)');
+like($result, qr/"ok": false/, 'a change that alters stored values is refused');
+like($result, qr/"history_broken": 7\b/, 'and the rows are counted');
+like($result, qr/"7 of 50 rows in the table would be changed"/, 'in words as well');
+sql('DROP EVENT TRIGGER sabotage');
+
 # What a trial does not cover is in its result.
 sql(q{SET SESSION AUTHORIZATION shop;
 	CREATE TABLE shop.parent (id int PRIMARY KEY);

@@ -201,8 +201,8 @@ refusal(Oid relid, const char *message)
 }
 
 /*
- * Are there held rows after this id? Asked only when a chunk came back short
- * of its limit in rows, since it may have been cut at its limit in bytes. It
+ * Are there held rows after this id? The size of a chunk does not tell: it may
+ * have been cut at its limit in bytes, and be full with the last row. This
  * does not look at incidents: one chunk that turns out to be empty costs less
  * than the join.
  */
@@ -275,7 +275,7 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	if (n > 0)
 	{
 		result->last_id = rows[n - 1].id;
-		result->more = n >= guc_replay_chunk || rows_after(relid, result->last_id);
+		result->more = rows_after(relid, result->last_id);
 	}
 	MemoryContextSwitchTo(caller);
 	if (result->replayed > 0)

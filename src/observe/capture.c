@@ -32,19 +32,19 @@ capture_next_id(void)
 text *
 capture_sample(const char *bytes, int len)
 {
-	int			clip = Min(len, CAPTURE_SAMPLE_BYTES);
-	StringInfoData buf;
+	int			clip = len;
+	StringInfoData hex;
 
-	if (pg_verifymbstr(bytes, len > clip ?
-					   (clip = pg_mbcliplen(bytes, len, CAPTURE_SAMPLE_BYTES)) : len,
-					   true))
+	if (len > CAPTURE_SAMPLE_BYTES)
+		clip = pg_mbcliplen(bytes, len, CAPTURE_SAMPLE_BYTES);
+	if (pg_verifymbstr(bytes, clip, true))
 		return cstring_to_text_with_len(bytes, clip);
 
-	initStringInfo(&buf);
-	appendStringInfoString(&buf, "\\x");
-	for (int i = 0; i < Min(len, CAPTURE_SAMPLE_BYTES / 2 - 1); i++)
-		appendStringInfo(&buf, "%02x", (unsigned char) bytes[i]);
-	return cstring_to_text_with_len(buf.data, buf.len);
+	initStringInfo(&hex);
+	appendStringInfoString(&hex, "\\x");
+	for (int i = 0; i < len && hex.len + 2 <= CAPTURE_SAMPLE_BYTES; i++)
+		appendStringInfo(&hex, "%02x", (unsigned char) bytes[i]);
+	return cstring_to_text_with_len(hex.data, hex.len);
 }
 
 /* One text member of the context object, when there is something to say. */

@@ -486,8 +486,10 @@ copyin_write(CopyIn *ci, Relation rel, const CopyLines *data,
 	*culprit = edata ? blamed(&at, edata) : -1;
 	MemoryContextReset(ci->trial);
 
-	/* a serialization failure, a deadlock or the session's own lock_timeout
-	 * is not about a row: the producer is to hear of it and retry */
+	/*
+	 * a serialization failure, a deadlock or the session's own lock_timeout
+	 * is not about a row: the producer is to hear of it and retry
+	 */
 	if (edata && (edata->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
 				  edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
 				  edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE))

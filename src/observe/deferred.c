@@ -137,8 +137,10 @@ pending(const Deferred *d)
 	ListCell   *lc;
 
 	foreach(lc, d->relids)
+	{
 		if (AfterTriggerPendingOnRel(lfirst_oid(lc)))
 			return true;
+	}
 	return false;
 }
 

@@ -213,6 +213,7 @@ intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding)
 	if (in->n == INTAKE_ROWS || (in->n > 0 && in->used + len + 1 > INTAKE_BYTES))
 		flush(in);
 	make_room(in, len + 1);
+	Assert(in->bytes != NULL);
 	memcpy(in->bytes + in->used, bytes, len);
 	in->bytes[in->used + len] = '\0';
 	in->used += len + 1;

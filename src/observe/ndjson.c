@@ -208,6 +208,7 @@ recode(Recoder *rec, const char **line, size_t *len)
 		else
 			rec->buf = MemoryContextAllocHuge(CurrentMemoryContext, rec->size);
 	}
+	Assert(rec->buf != NULL);
 	if (pg_do_encoding_conversion_buf(rec->proc, rec->from, rec->to,
 									  (unsigned char *) unconstify(char *, *line),
 									  *len, (unsigned char *) rec->buf, need,

@@ -34,10 +34,12 @@ typedef struct HeldRow
  */
 typedef struct QuarantineWriter QuarantineWriter;
 extern QuarantineWriter *quarantine_begin(Oid relid, int64 load, const char *door);
+
 /* Hold rows[i] for each i with !stored. position[i] is the 1-based position in
  * the load. Returns how many were held. */
 extern int64 quarantine_hold(QuarantineWriter *w, const StoreRow *rows,
 							 const int64 *positions, int n);
+
 /* Message of the first reason so far, and its position; NULL when none. */
 extern const char *quarantine_first_reason(const QuarantineWriter *w, int64 *position);
 extern void quarantine_end(QuarantineWriter *w);

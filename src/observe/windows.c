@@ -137,10 +137,11 @@ fails_without_rows(Write *w, const ErrorData *edata)
 static void
 single_failed(Write *w, ErrorData *edata)
 {
-	bool		alike = w->last != NULL &&
-		w->last->sqlerrcode == edata->sqlerrcode &&
-		strcmp(w->last->message, edata->message) == 0;
+	bool		alike;
 
+	alike = (w->last != NULL &&
+			 w->last->sqlerrcode == edata->sqlerrcode &&
+			 strcmp(w->last->message, edata->message) == 0);
 	w->same = alike ? w->same + 1 : 1;
 	w->last = edata;
 	hold(w, &w->lines[w->at++], edata);

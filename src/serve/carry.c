@@ -171,6 +171,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	ReplayResult *chunk;
 	AuditEntry	entry;
 	int64		held;
+	int64		left;
 	char	   *refusal = NULL;
 	double		ms = 0;
 	ListCell   *lc;
@@ -231,7 +232,8 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	entry.estimate_after = row_estimate(row->relid);
 	entry.payload_ref = chunk->payload_ref;
 	entry.rows_replayed = chunk->replayed;
-	entry.rows_left = quarantine_count(row->relid, row->incidents, row->nincidents);
+	left = held - chunk->replayed;
+	entry.rows_left = left;
 	entry.result = "applied";
 	entry.ms_since_capture = ms;
 	if (row->nincidents > 0)
@@ -269,8 +271,8 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 		chunk = replay_chunk(row->relid, row->incidents, row->nincidents, after, row->id, false);
 		if (chunk->refusal)
 			refusal = chunk->refusal;
-		record_replay(row, chunk,
-					  quarantine_count(row->relid, row->incidents, row->nincidents), ms);
+		left -= chunk->replayed;
+		record_replay(row, chunk, left, ms);
 		if (!chunk->more)
 			foreach(lc, incidents)
 				settle(lfirst(lc), refusal);

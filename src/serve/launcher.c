@@ -52,9 +52,6 @@
  * databases is not to take all its worker slots. */
 #define PROBES_AT_ONCE 3
 
-/* After a database found no slot, all are looked at again so much later. */
-#define REPROBE_MS 10000
-
 /* A worker that had not read selfheal.enabled = on yet may leave after the
  * launcher has; owed wakes are looked for once more so much later. */
 #define RECHECK_MS 5000
@@ -77,8 +74,8 @@ static MemoryContext turn_context = NULL;
 static Started *started;		/* by slot number; lives as long as we do */
 static Oid *to_probe;			/* databases not looked into yet */
 static int	nto_probe = 0;
-static TimestampTz reprobe_at = 0;
 static TimestampTz recheck_at = 0;
+static bool no_room = false;	/* the next probe waits for one of our slots */
 static bool no_slot_said = false;	/* until nobody waits for one any more */
 static bool full_said = false;
 
@@ -238,12 +235,16 @@ feed_probes(void)
 			starting++;
 	}
 
+	no_room = false;
 	while (nto_probe > 0 && starting < PROBES_AT_ONCE)
 	{
 		WorkerSlot *slot = shmem_slot(to_probe[nto_probe - 1], true);
 
 		if (slot == NULL)
-			break;				/* until a worker leaves: it wakes us */
+		{
+			no_room = true;		/* until a worker leaves: it wakes us */
+			break;
+		}
 		nto_probe--;
 		if (slot->state == SLOT_IDLE)
 		{
@@ -310,7 +311,7 @@ note_shortage(void)
 	for (int i = 0; i < shmem_state->nslots; i++)
 		if (waits_for_slot(&shmem_state->slots[i]))
 			no_slot = true;
-	shmem_state->shortage = no_slot || reprobe_at != 0;
+	shmem_state->shortage = no_slot || no_room;
 	for (int i = 0; shmem_state->shortage && i < shmem_state->nslots; i++)
 	{
 		WorkerSlot *slot = &shmem_state->slots[i];
@@ -341,22 +342,25 @@ want_owed(void)
 	LWLockRelease(shmem_state->lock);
 }
 
-/* A database found no slot; which one is not known. Said once; all are looked
- * at again later. */
+/*
+ * A database found no slot. Which one is not known, so all are looked into
+ * again as slots come free; while that is going on the flag is left alone, so
+ * that whoever is turned away meanwhile is not forgotten. Said once.
+ */
 static void
-say_full(void)
+note_full(void)
 {
 	bool		full;
 
+	if (nto_probe > 0)
+		return;
 	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
 	full = shmem_state->slots_full;
 	shmem_state->slots_full = false;
 	LWLockRelease(shmem_state->lock);
-
 	if (!full)
 		return;
-	if (reprobe_at == 0)
-		reprobe_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), REPROBE_MS);
+	plan_probes();
 	if (!full_said)
 		ereport(LOG,
 				(errmsg("selfheal has work in more than %d databases at once, some must wait",
@@ -493,13 +497,8 @@ turn(void)
 {
 	TimestampTz next = 0;
 
-	say_full();
 	check_started();
-	if (reprobe_at != 0 && GetCurrentTimestamp() >= reprobe_at)
-	{
-		reprobe_at = 0;
-		plan_probes();
-	}
+	note_full();
 	if (recheck_at != 0 && GetCurrentTimestamp() >= recheck_at)
 	{
 		recheck_at = 0;
@@ -540,7 +539,7 @@ turn(void)
 		next = earlier(next, at);
 	}
 	note_shortage();
-	return earlier(next, earlier(reprobe_at, recheck_at));
+	return earlier(next, recheck_at);
 }
 
 /* Entry point. */

@@ -29,6 +29,8 @@
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "serve/vacate.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
@@ -38,6 +40,9 @@
 /* How long the statement waits for the worker to leave. Then it goes on and
  * says itself who is still there. */
 #define STOP_WAIT_MS 5000
+
+/* A worker that only lingers is asked; so much later it is told. */
+#define ASK_MS 500
 
 static ProcessUtility_hook_type prev_utility = NULL;
 
@@ -78,16 +83,40 @@ release_stopped(XactEvent event, void *arg)
 }
 
 /*
+ * Is the database without a worker? If not, ask the one that lingers to leave
+ * (that is no line in the log), tell the one at work, or when insisting any,
+ * by SIGTERM. It is signalled under the lock: it gives its slot back under
+ * the same lock, so the pid is its own.
+ */
+static bool
+tell_to_go(Oid dbid, bool insist)
+{
+	WorkerSlot *slot;
+	bool		gone;
+
+	LWLockAcquire(shmem_state->lock, LW_SHARED);
+	slot = shmem_slot(dbid, false);
+	gone = slot == NULL || slot->pid == 0 || slot->pid == MyProcPid;
+	if (!gone)
+	{
+		if (insist || slot->wakes_sent > slot->wakes_done)
+			kill(slot->pid, SIGTERM);
+		else
+			SetLatch(&GetPGProcByNumber(slot->pgprocno)->procLatch);
+	}
+	LWLockRelease(shmem_state->lock);
+	return gone;
+}
+
+/*
  * Keep workers away from a database until the end of this transaction, and
- * wait, not for ever, until the one that is there has left. It is signalled
- * under the lock: it gives its slot back under the same lock, so the pid is
- * its own.
+ * wait, not for ever, until the one that is there has left.
  */
 static void
 stop_worker(Oid dbid)
 {
 	static bool registered = false;
-	TimestampTz until;
+	TimestampTz start = GetCurrentTimestamp();
 	MemoryContext old;
 	WorkerSlot *slot;
 
@@ -109,8 +138,6 @@ stop_worker(Oid dbid)
 		slot->stoppers++;
 		if (slot->state != SLOT_STOPPING)
 			shmem_slot_move(slot, SLOT_STOPPING);
-		if (slot->pid != 0 && slot->pid != MyProcPid)
-			kill(slot->pid, SIGTERM);
 	}
 	LWLockRelease(shmem_state->lock);
 	if (slot == NULL)
@@ -123,20 +150,16 @@ stop_worker(Oid dbid)
 		return;
 	}
 
-	until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), STOP_WAIT_MS);
 	ConditionVariablePrepareToSleep(&shmem_state->idle);
 	for (;;)
 	{
-		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-		bool		gone;
+		long		waited = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+		bool		insist = waited >= ASK_MS;
 
-		LWLockAcquire(shmem_state->lock, LW_SHARED);
-		slot = shmem_slot(dbid, false);
-		gone = slot == NULL || slot->pid == 0;
-		LWLockRelease(shmem_state->lock);
-		if (gone || left <= 0)
+		if (tell_to_go(dbid, insist) || waited >= STOP_WAIT_MS)
 			break;
-		(void) ConditionVariableTimedSleep(&shmem_state->idle, left,
+		(void) ConditionVariableTimedSleep(&shmem_state->idle,
+										   (insist ? STOP_WAIT_MS : ASK_MS) - waited,
 										   PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();

@@ -363,6 +363,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	Watch		watch;
 	int64		replayed = 0;
+	int64		left;
 	int64		after = 0;
 	ReplayResult *chunk;
 	Datum		values[2];
@@ -370,12 +371,14 @@ selfheal_replay(PG_FUNCTION_ARGS)
 
 	watch_check_table(relid, false);
 	watch_check_watched(relid, &watch);
+	left = quarantine_count(relid, NULL, 0);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
 		chunk = replay_chunk(relid, NULL, 0, after, 0, true);
 		after = chunk->last_id;
 		replayed += chunk->replayed;
+		left -= chunk->replayed;
 		if (chunk->replayed > 0)
 		{
 			AuditEntry	entry;
@@ -384,7 +387,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 			entry.relid = relid;
 			entry.payload_ref = chunk->payload_ref;
 			entry.rows_replayed = chunk->replayed;
-			entry.rows_left = quarantine_count(relid, NULL, 0);
+			entry.rows_left = left;
 			entry.result = "by a person, in his own session";
 			audit_write(&entry);
 		}
@@ -392,7 +395,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 	/* incidents without rows are settled by the worker */
 	reopen(relid);
 	values[0] = Int64GetDatum(replayed);
-	values[1] = Int64GetDatum(quarantine_count(relid, NULL, 0));
+	values[1] = Int64GetDatum(left);
 	return one_row(fcinfo, values, nulls);
 }
 

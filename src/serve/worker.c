@@ -151,14 +151,15 @@ attach_slot(const WorkerExtra *extra)
 }
 
 /* Which wakes are there? Read before a pass; what comes later is for the
- * next one. And may we stay when there is nothing to do? */
+ * next one. May we stay when there is nothing to do, and must we go now? */
 static uint64
-wakes_sent(bool *may_linger)
+wakes_sent(bool *may_linger, bool *must_go)
 {
 	uint64		sent;
 
 	LWLockAcquire(shmem_state->lock, LW_SHARED);
 	sent = my_slot->wakes_sent;
+	*must_go = my_slot->state == SLOT_STOPPING;
 	*may_linger = !my_slot->probe && !shmem_state->shortage;
 	LWLockRelease(shmem_state->lock);
 	return sent;
@@ -331,7 +332,8 @@ work(void)
 {
 	bool		relink = true;
 	bool		wanted = true;	/* a pass, for a reason that is not a wake */
-	bool		may_linger = true;
+	bool		may_linger;
+	bool		must_go;
 	int			failed = 0;
 	int			busy = 0;
 	uint64		seen = 0;
@@ -361,7 +363,9 @@ work(void)
 			return;
 		}
 
-		seen = wakes_sent(&may_linger);
+		seen = wakes_sent(&may_linger, &must_go);
+		if (must_go)
+			return;
 		now = GetCurrentTimestamp();
 		run = wanted || seen != done || (due != 0 && due <= now);
 

@@ -20,6 +20,11 @@
 
 #include "funcapi.h"
 
+/* The mark of a function that does not return stands before it since 18. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 /* InitMaterializedSRF came with 15.1; 15.0 knows it as SetSingleFuncCall. */
 #if PG_VERSION_NUM == 150000
 #define InitMaterializedSRF(fcinfo, flags) SetSingleFuncCall(fcinfo, flags)
@@ -138,7 +143,7 @@ static inline bool
 compat_input(FmgrInfo *in, char *text, Oid ioparam, int32 typmod,
 			 Datum *result, ErrorData **error)
 {
-	ErrorSaveContext soft = {T_ErrorSaveContext};
+	ErrorSaveContext soft = {.type = T_ErrorSaveContext};
 	bool		taken;
 
 	soft.details_wanted = true;

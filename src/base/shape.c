@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "base/shape.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "base/compat.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -27,7 +28,7 @@ static const char *const step_names[] = {
 	[STEP_DROP_NOT_NULL] = "drop_not_null",
 };
 
-static void bad_plan(const char *path, const char *what) pg_attribute_noreturn();
+pg_noreturn static void bad_plan(const char *path, const char *what);
 static HealPlan *plan_of_container(Oid relid, JsonbContainer *root,
 								   bool check_name);
 static PlanStep *step_of_container(JsonbContainer *object, const char *path);

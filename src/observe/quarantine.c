@@ -306,13 +306,25 @@ quarantine_replayed(Oid relid, const HeldRow *rows, int n, int64 plan,
 	SpiUser		saved;
 	SpiArgs		args;
 	int64	   *ids = ids_of(rows, n);
+	int64		first = PG_INT64_MAX;
+	int64		last = PG_INT64_MIN;
 
 	if (n == 0)
 		return;
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8_array(&args, ids, n);
-	if (spi_exec("DELETE FROM selfheal.quarantine WHERE id = ANY ($1) AND state = 'held'",
+	for (int i = 0; i < n; i++)
+	{
+		first = Min(first, ids[i]);
+		last = Max(last, ids[i]);
+	}
+	spi_arg_int8(&args, first);
+	spi_arg_int8(&args, last);
+
+	/* the range gives the planner an index to go by, analyzed or not */
+	if (spi_exec("DELETE FROM selfheal.quarantine"
+				 " WHERE id BETWEEN $2 AND $3 AND id = ANY ($1) AND state = 'held'",
 				 &args) != (uint64) n)
 		elog(ERROR, "held rows vanished while they were replayed");
 
@@ -422,6 +434,39 @@ quarantine_rehold(Oid relid, HeldRow *rows, int n)
 }
 
 /* See the header. */
+/* See the header. */
+HeldRow *
+quarantine_of_incident(int64 incident, int limit, int *n)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	HeldRow    *rows;
+	Size		bytes = 0;
+
+	spi_open(&saved);
+	spi_set_local("enable_seqscan", "off");
+	spi_args(&args);
+	spi_arg_int8(&args, incident);
+	spi_arg_int8(&args, limit);
+	/* sizes first: a thousand documents may be more than memory */
+	spi_exec("SELECT q.id, q.load, q.error, q.payload, q.payload_raw FROM"
+			 " (SELECT h.*, sum(octet_length(coalesce(h.payload, '')) + octet_length(coalesce(h.payload_raw, '')))"
+			 "   OVER (ORDER BY h.id) AS bytes"
+			 "  FROM selfheal.error e CROSS JOIN LATERAL (SELECT * FROM selfheal.quarantine q"
+			 "   WHERE q.error = e.id AND q.state = 'held' LIMIT $2) h"
+			 "  WHERE e.incident = $1 LIMIT $2) q WHERE q.bytes < 8388608 ORDER BY q.id", &args);
+	*n = (int) SPI_processed;
+	rows = MemoryContextAllocHuge(cxt, sizeof(HeldRow) * Max(*n, 1));
+	for (int i = 0; i < *n && bytes < FETCH_BYTES; i++)
+	{
+		read_held(&rows[i], i, cxt);
+		bytes += rows[i].row.len;
+	}
+	spi_close(&saved);
+	return rows;
+}
+
 int64
 quarantine_count(Oid relid, const int64 *incidents, int nincidents)
 {
@@ -434,11 +479,13 @@ quarantine_count(Oid relid, const int64 *incidents, int nincidents)
 	spi_arg_relid(&args, relid);
 	if (nincidents > 0)
 	{
+		/* by the incidents' errors: what others hold is not looked at */
+		spi_set_local("enable_seqscan", "off");
 		spi_arg_int8_array(&args, incidents, nincidents);
-		spi_exec("SELECT count(*) FROM selfheal.quarantine q"
-				 " JOIN selfheal.error e ON e.id = q.error"
-				 " WHERE q.relid = $1 AND q.state = 'held' AND e.incident = ANY ($2)",
-				 &args);
+		spi_exec("SELECT coalesce(sum(held.n), 0)::bigint FROM selfheal.error e"
+				 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM selfheal.quarantine q"
+				 "  WHERE q.error = e.id AND q.state = 'held' AND q.relid = $1) held"
+				 " WHERE e.incident = ANY ($2)", &args);
 	}
 	else
 		spi_exec("SELECT count(*) FROM selfheal.quarantine"

@@ -71,6 +71,10 @@ extern void quarantine_replayed(Oid relid, const HeldRow *rows, int n, int64 pla
  */
 extern int64 quarantine_rehold(Oid relid, HeldRow *rows, int n);
 
+/* The first held rows of one incident, by its errors: up to limit rows or
+ * 8 MB of payload. Cheap however many rows other incidents hold. */
+extern HeldRow *quarantine_of_incident(int64 incident, int limit, int *n);
+
 extern int64 quarantine_count(Oid relid, const int64 *incidents, int nincidents);
 
 /* {"ids": [[first,last],...], "rows": n, "sha256": hex over the payloads in

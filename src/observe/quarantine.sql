@@ -21,6 +21,7 @@ ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
 -- Two indexes and no foreign key: a load in which every row drifts writes here
 -- what it would have written there.
 CREATE INDEX quarantine_held ON selfheal.quarantine (relid, id) WHERE state = 'held';
+CREATE INDEX quarantine_reason ON selfheal.quarantine (error) WHERE state = 'held';
 COMMENT ON TABLE selfheal.quarantine IS
 'rows that did not fit, byte for byte; a row that is stored leaves the table in the transaction that stores it';
 COMMENT ON COLUMN selfheal.quarantine.relid IS 'the table it is for; null once that is gone';

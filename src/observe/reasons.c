@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 
 /* Distinct (class, column) of one load that are kept apart. */
-#define REASONS_MAX 10000
+#define REASONS_MAX 1000
 
 typedef struct Reason
 {

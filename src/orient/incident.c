@@ -61,7 +61,7 @@ static const int may_follow[] = {
 	" OR (i.state IN ('failed', 'waiting_lock') AND i.next_try <= clock_timestamp()))"
 
 #define COLUMNS \
-	"i.id, i.relid::oid, i.class, i.column_name, i.state, i.attempts, i.first_seen, i.rows"
+	"i.id, i.relid, i.class, i.column_name, i.state, i.attempts, i.first_seen, i.rows"
 
 const char *
 incident_state_name(IncidentState state)
@@ -112,10 +112,13 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
 }
 
 /*
- * Three statements: who is gone is dismissed; groups of new errors find or
- * open their incident; the errors are pointed at it. New rows wake what waits
- * for a person's approval, since the plan may not cover them; what needs a
- * person anyhow only counts them.
+ * Set-based, since a load may bring thousands of new keys: groups of new
+ * errors find their live incident or open one, and are pointed at it. New
+ * rows wake what waits for a person's approval, since the plan may not cover
+ * them; what needs a person anyhow only counts them.
+ *
+ * An incident that an open transaction of a person holds (retry) is not
+ * waited for: its errors are joined when that commit wakes us.
  */
 List *
 incident_collect(void)
@@ -124,7 +127,6 @@ incident_collect(void)
 	SpiUser		saved;
 	uint64		n;
 	List	   *result = NIL;
-	SpiRows		groups;
 
 	spi_open(&saved);
 	spi_exec("UPDATE selfheal.incident i SET state = 'dismissed', relid = NULL, closed_by = 'selfheal',"
@@ -133,70 +135,54 @@ incident_collect(void)
 			 " AND (i.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relid))",
 			 NULL);
 
-	n = spi_exec("SELECT e.relid::oid, e.class, e.column_name, sum(e.rows)::bigint, min(e.at), max(e.at),"
-				 " max(e.id), count(*)"
-				 " FROM selfheal.error e JOIN pg_class c ON c.oid = e.relid"
-				 " WHERE e.incident IS NULL AND e.class IS NOT NULL"
-				 " GROUP BY 1, 2, 3 ORDER BY min(e.id)", NULL);
-	groups = spi_keep();
+	n = spi_exec("WITH fresh AS MATERIALIZED ("
+				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at"
+				 "  FROM selfheal.error e JOIN pg_class c ON c.oid = e.relid"
+				 "  WHERE e.incident IS NULL AND e.class IS NOT NULL),"
+				 " groups AS MATERIALIZED ("
+				 "  SELECT relid, class, col, min(column_name) AS column_name, sum(rows)::bigint AS rows,"
+				 "   min(at) AS first_seen, max(at) AS last_seen, min(id) AS oldest, max(id) AS newest"
+				 "  FROM fresh GROUP BY relid, class, col),"
+				 " locked AS MATERIALIZED ("
+				 "  SELECT i.id, i.relid, i.class, coalesce(i.column_name, '') AS col FROM selfheal.incident i"
+				 "  WHERE i.state NOT IN ('healed', 'dismissed') AND (i.relid, i.class, coalesce(i.column_name, ''))"
+				 "   IN (SELECT relid, class, col FROM groups) FOR UPDATE SKIP LOCKED),"
+				 " joined AS ("
+				 "  UPDATE selfheal.incident i SET rows = i.rows + g.rows, last_seen = greatest(i.last_seen, g.last_seen),"
+				 "   first_seen = least(i.first_seen, g.first_seen),"
+				 "   state = CASE WHEN i.state = 'awaiting_approval' THEN 'open' ELSE i.state END"
+				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"
+				 "  RETURNING " COLUMNS ", false AS opened, g.rows AS new_rows, g.oldest, g.newest, g.col),"
+				 " opened AS ("
+				 "  INSERT INTO selfheal.incident AS i (relid, schema_name, table_name, class, column_name, rows, first_seen, last_seen)"
+				 "  SELECT g.relid, n.nspname, c.relname, g.class, g.column_name, g.rows, g.first_seen, g.last_seen"
+				 "  FROM groups g JOIN pg_class c ON c.oid = g.relid JOIN pg_namespace n ON n.oid = c.relnamespace"
+				 "  WHERE NOT EXISTS (SELECT FROM selfheal.incident l WHERE l.relid = g.relid AND l.class = g.class"
+				 "   AND coalesce(l.column_name, '') = g.col AND l.state NOT IN ('healed', 'dismissed'))"
+				 "  ORDER BY g.oldest"
+				 "  RETURNING " COLUMNS ", coalesce(i.column_name, '') AS col),"
+				 " touched AS ("
+				 "  SELECT * FROM joined UNION ALL"
+				 "  SELECT o.id, o.relid, o.class, o.column_name, o.state, o.attempts, o.first_seen, o.rows, true,"
+				 "   g.rows, g.oldest, g.newest, g.col"
+				 "  FROM opened o JOIN groups g ON g.relid = o.relid AND g.class = o.class AND g.col = o.col),"
+				 " pointed AS ("
+				 "  UPDATE selfheal.error e SET incident = t.id FROM fresh f JOIN touched t"
+				 "   ON t.relid = f.relid AND t.class = f.class AND t.col = f.col WHERE e.id = f.id)"
+				 " SELECT t.id, t.relid::oid, t.class, t.column_name, t.state, t.attempts, t.first_seen, t.rows,"
+				 "  t.opened, t.new_rows, e.sqlstate, jsonb_strip_nulls(jsonb_build_object('sqlstate', e.sqlstate,"
+				 "  'message', e.message, 'detail', e.detail, 'hint', e.hint, 'context', e.context, 'need', e.need,"
+				 "  'door', e.door, 'load', e.load, 'position', e.position))"
+				 " FROM touched t JOIN selfheal.error e ON e.id = t.newest ORDER BY t.oldest", NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
-		SpiArgs		args;
-		Incident   *inc;
-		int64		newest;
-		MemoryContext old;
+		Incident   *inc = incident_from_row(i, cxt);
+		MemoryContext old = MemoryContextSwitchTo(cxt);
 
-		spi_use(&groups);
-		newest = spi_get_int8(i, 7, NULL);
-		spi_args(&args);
-		spi_arg_relid(&args, spi_get_oid(i, 1, NULL));
-		spi_arg_text(&args, spi_get_text(i, 2, CurrentMemoryContext));
-		spi_arg_text(&args, spi_get_text(i, 3, CurrentMemoryContext));
-		spi_arg_int8(&args, spi_get_int8(i, 4, NULL));
-		spi_arg_timestamptz(&args, spi_get_int8(i, 5, NULL));
-		spi_arg_timestamptz(&args, spi_get_int8(i, 6, NULL));
-
-		/*
-		 * An incident that an open transaction of a person holds (retry) is
-		 * not waited for: its errors are joined when that commit wakes us.
-		 */
-		if (spi_exec("UPDATE selfheal.incident i SET rows = i.rows + $4, last_seen = $6,"
-					 "  state = CASE WHEN i.state = 'awaiting_approval' THEN 'open' ELSE i.state END,"
-					 "  first_seen = least(i.first_seen, $5)"
-					 " WHERE i.id = (SELECT l.id FROM selfheal.incident l WHERE l.relid = $1 AND l.class = $2"
-					 "  AND l.column_name IS NOT DISTINCT FROM $3 AND l.state NOT IN ('healed', 'dismissed')"
-					 "  FOR UPDATE SKIP LOCKED)"
-					 " RETURNING " COLUMNS ", false", &args) == 0 &&
-			spi_exec("INSERT INTO selfheal.incident AS i (relid, schema_name, table_name, class, column_name, rows, first_seen, last_seen)"
-					 " SELECT $1, n.nspname, c.relname, $2, $3, $4, $5, $6"
-					 " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1"
-					 "  AND NOT EXISTS (SELECT FROM selfheal.incident l WHERE l.relid = $1 AND l.class = $2"
-					 "   AND l.column_name IS NOT DISTINCT FROM $3 AND l.state NOT IN ('healed', 'dismissed'))"
-					 " RETURNING " COLUMNS ", true", &args) == 0)
-			continue;
-		inc = incident_from_row(0, cxt);
-		inc->opened = spi_get_bool(0, 9, NULL);
-
-		spi_args(&args);
-		spi_arg_relid(&args, inc->relid);
-		spi_arg_text(&args, inc->class);
-		spi_arg_text(&args, inc->column);
-		spi_arg_int8(&args, newest);
-		spi_arg_int8(&args, inc->id);
-		spi_exec("UPDATE selfheal.error SET incident = $5"
-				 " WHERE incident IS NULL AND relid = $1 AND class = $2"
-				 " AND column_name IS NOT DISTINCT FROM $3 AND id <= $4", &args);
-
-		spi_args(&args);
-		spi_arg_int8(&args, newest);
-		if (spi_exec("SELECT sqlstate, jsonb_strip_nulls(jsonb_build_object('sqlstate', sqlstate, 'message', message,"
-					 " 'detail', detail, 'hint', hint, 'context', context, 'need', need, 'door', door,"
-					 " 'load', load, 'position', position)) FROM selfheal.error WHERE id = $1", &args) > 0)
-		{
-			inc->sqlstate = spi_get_text(0, 1, cxt);
-			inc->error = spi_get_jsonb(0, 2, cxt);
-		}
-		old = MemoryContextSwitchTo(cxt);
+		inc->opened = spi_get_bool(i, 9, NULL);
+		inc->new_rows = spi_get_int8(i, 10, NULL);
+		inc->sqlstate = spi_get_text(i, 11, cxt);
+		inc->error = spi_get_jsonb(i, 12, cxt);
 		result = lappend(result, inc);
 		MemoryContextSwitchTo(old);
 	}

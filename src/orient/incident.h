@@ -51,6 +51,7 @@ typedef struct Incident
 	TimestampTz first_seen;
 	int64		rows;
 	bool		opened;			/* incident_collect: made by this call */
+	int64		new_rows;		/* incident_collect: that joined it now */
 	char	   *sqlstate;		/* of the newest error, or NULL */
 	Jsonb	   *error;			/* its fields */
 } Incident;

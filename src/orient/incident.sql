@@ -28,7 +28,7 @@ CREATE TABLE selfheal.incident (
 CREATE UNIQUE INDEX incident_live ON selfheal.incident (relid, class, coalesce(column_name, ''))
 	WHERE state NOT IN ('healed', 'dismissed');
 COMMENT ON TABLE selfheal.incident IS 'what broke: one row per table, class and column until it is healed or dismissed';
-COMMENT ON COLUMN selfheal.incident.class IS 'class of misfit, see docs/CLASSES.md';
+COMMENT ON COLUMN selfheal.incident.class IS 'class of misfit; the README lists them';
 COMMENT ON COLUMN selfheal.incident.column_name IS 'column or key; null: the row as a whole';
 COMMENT ON COLUMN selfheal.incident.state IS 'see the diagram in src/orient/incident.h';
 COMMENT ON COLUMN selfheal.incident.reason IS 'why it is in this state';

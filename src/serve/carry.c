@@ -15,8 +15,10 @@
 #include "miscadmin.h"
 #include "observe/quarantine.h"
 #include "orient/incident.h"
+#include "pgstat.h"
 #include "serve/carry.h"
 #include "serve/round.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -193,7 +195,12 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	entry.rows_held = held;
 	entry.estimate_before = row_estimate(row->relid);
 
+	/* who looks at the server, and our own event trigger, sees what runs */
+	debug_query_string = row->sql;
+	pgstat_report_activity(STATE_RUNNING, row->sql);
 	result = apply_plan(vetted, row->schema_hash);
+	debug_query_string = NULL;
+	pgstat_report_activity(STATE_RUNNING, NULL);
 	if (result->outcome == APPLY_NO_LOCK)
 	{
 		spi_xact_abort();

@@ -5,7 +5,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	viewer constant text[] := ARRAY['may_see(regclass)', 'vet(regclass,text)', 'preview(regclass,text)',
+	viewer constant text[] := ARRAY['may_see(regclass)', 'worker_state()', 'vet(regclass,text)', 'preview(regclass,text)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)'];
 	operator constant text[] := ARRAY['ingest(regclass,text[])',
 		'report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',

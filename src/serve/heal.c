@@ -30,6 +30,7 @@
 #include "serve/carry.h"
 #include "serve/heal.h"
 #include "serve/round.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -38,7 +39,8 @@
 /* How often a pass looks again before the worker takes a breath. */
 #define MAX_ROUNDS 16
 
-/* Join new errors to incidents; each that got rows is an event. */
+/* Join new errors to incidents; each that got rows is an event. Plans that
+ * nobody's rows wait for any more are taken back. */
 static void
 collect(void)
 {
@@ -48,6 +50,7 @@ collect(void)
 	spi_xact_begin();
 	watch_relink();
 	touched = incident_collect();
+	round_retire();
 	foreach(lc, touched)
 	{
 		Incident   *inc = lfirst(lc);
@@ -60,10 +63,10 @@ collect(void)
 		entry.relid = inc->relid;
 		entry.sqlstate = inc->sqlstate;
 		entry.error = inc->error;
-		rows = quarantine_fetch(inc->relid, &inc->id, 1, 0, 1000, false, &n);
+		rows = quarantine_of_incident(inc->id, 1000, &n);
 		if (n > 0)
 			entry.payload_ref = quarantine_ref(rows, n);
-		entry.rows_held = quarantine_count(inc->relid, &inc->id, 1);
+		entry.rows_held = inc->new_rows;
 		entry.result = inc->opened ? "opened" : "more rows";
 		entry.ms_since_capture = round_ms_since(inc->first_seen);
 		audit_write(&entry);
@@ -117,6 +120,8 @@ heal_table(Round *round)
 
 	if (row != NULL)
 		ran = carry_out(row, vetted, false);
+	if (row != NULL && ran && row->sql != NULL)
+		round_reopen(round->relid, false, "the table was healed: what waits for approval is planned anew");
 	if (round->later == NIL)
 		return;
 
@@ -169,7 +174,17 @@ run_approved(Round *round, int64 id)
 		return;
 	}
 	for (int i = 0; i < row->nincidents; i++)
+	{
+		if (!round_is_free(row->incidents[i]))
+		{
+			/* another person is at it: what he decides comes first */
+			docket_wait(id, carry_pause(5000, 0, 5000));
+			spi_xact_commit(true);
+			MemoryContextSwitchTo(cxt);
+			return;
+		}
 		round->claimed = lappend(round->claimed, incident_get(row->incidents[i]));
+	}
 	if (!OidIsValid(row->relid))
 		stale = "the table is gone";
 	else
@@ -178,7 +193,7 @@ run_approved(Round *round, int64 id)
 		if (vetting.plan == NULL)
 			stale = psprintf("the table changed: %s", vetting.reason);
 		else if (strcmp(plan_hash(row->plan, plan_schema_hash(row->relid), row->policy), row->hash) != 0)
-			stale = "the table changed after the approval";
+			stale = "the table changed after the plan was made";
 	}
 	if (!stale)
 	{
@@ -198,21 +213,30 @@ run_approved(Round *round, int64 id)
 	}
 	if (stale)
 	{
+		AuditEntry	entry;
+
+		/* somebody's approval is void: that is an event of its own */
 		docket_move(id, PLAN_SUPERSEDED, NULL, stale);
+		round_entry(&entry, "refused", row);
+		entry.verdict = "refuse";
+		entry.result = stale;
+		audit_write(&entry);
 		for (int i = 0; i < row->nincidents; i++)
 			if (incident_get(row->incidents[i])->state == INCIDENT_AWAITING_APPROVAL)
 				incident_move(row->incidents[i], INCIDENT_OPEN, &(IncidentNote) {.reason = stale});
 	}
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
-	if (!stale)
-		(void) carry_out(row, vetting.plan, true);
+	if (!stale && carry_out(row, vetting.plan, true) && row->sql != NULL)
+		round_reopen(row->relid, row->nincidents == 0, "an approved plan was applied");
 }
 
 /* Charge a failure to the incidents it belongs to, in a new transaction. */
 static void
 record_failure(const Round *round, const ErrorData *edata, bool approved)
 {
+	bool		busy = edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 	ListCell   *lc;
 	AuditEntry	entry;
 
@@ -229,7 +253,10 @@ record_failure(const Round *round, const ErrorData *edata, bool approved)
 	{
 		PlanRow    *row = docket_get(round->plan, true);
 
-		if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
+		/* an approval outlives a busy table */
+		if (row->state == PLAN_APPROVED && busy)
+			docket_wait(round->plan, carry_next_try(round->relid));
+		else if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
 			docket_move(round->plan, PLAN_FAILED, NULL, edata->message);
 	}
 	foreach(lc, round->claimed)
@@ -237,12 +264,13 @@ record_failure(const Round *round, const ErrorData *edata, bool approved)
 		Incident   *inc = incident_get(((Incident *) lfirst(lc))->id);
 		IncidentNote note = {.reason = edata->message};
 
-		if (inc->state == INCIDENT_AWAITING_APPROVAL && approved)
+		if (!round_is_free(inc->id))
+			continue;			/* a person's open transaction has it */
+		if (inc->state == INCIDENT_AWAITING_APPROVAL && approved && !busy)
 			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
 		if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
 			continue;
-		if (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-			edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)
+		if (busy)
 		{
 			/* somebody else's lock, met while planning: not an attempt */
 			note.next_try = carry_next_try(round->relid);
@@ -288,6 +316,7 @@ fenced(Oid relid, int64 approved_plan)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(cxt);
+		debug_query_string = NULL;
 		edata = CopyErrorData();
 		EmitErrorReport();
 		FlushErrorState();

@@ -8,13 +8,19 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "act/sandbox.h"
 #include "base/spi.h"
+#include "catalog/pg_class.h"
 #include "decide/forecast.h"
 #include "miscadmin.h"
 #include "observe/quarantine.h"
 #include "orient/diagnose.h"
 #include "serve/round.h"
+#include "utils/syscache.h"
+
+/* Columns below PostgreSQL's limit that are left to people. */
+#define COLUMNS_KEPT 100
 
 double
 round_ms_since(TimestampTz then)
@@ -59,14 +65,52 @@ remedy_of(const Round *round, const Incident *inc)
 	return NULL;
 }
 
+/* A step that will not be taken, and why. */
+static void
+refuse_step(Round *round, const PlanStep *step, char *reason)
+{
+	Refusal    *refusal = palloc(sizeof(Refusal));
+
+	refusal->step = step;
+	refusal->reason = reason;
+	round->refused = lappend(round->refused, refusal);
+}
+
+/*
+ * Columns that may still be added: never within COLUMNS_KEPT of PostgreSQL's
+ * limit, which counts dropped columns as well.
+ */
+static int
+column_room(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	int			room = 0;
+
+	if (HeapTupleIsValid(tup))
+	{
+		room = MaxHeapAttributeNumber - COLUMNS_KEPT -
+			((Form_pg_class) GETSTRUCT(tup))->relnatts;
+		ReleaseSysCache(tup);
+	}
+	return room;
+}
+
 /* Ask vet, forecast and policy about one step alone. */
 static void
 sort_step(Round *round, PlanStep *step)
 {
 	HealPlan	single = {round->relid, list_make1(step)};
-	Vetting		vetting = vet_plan(&single);
+	Vetting		vetting;
 	Ruling		ruling;
 
+	if (step->kind == STEP_ADD_COLUMN && round->room-- <= 0)
+	{
+		refuse_step(round, step,
+					psprintf("the table would come within %d columns of PostgreSQL's limit of %d",
+							 COLUMNS_KEPT, MaxHeapAttributeNumber));
+		return;
+	}
+	vetting = vet_plan(&single);
 	if (vetting.plan && vetted_plan(vetting.plan)->steps == NIL)
 		return;					/* already so */
 	if (vetting.plan)
@@ -83,13 +127,7 @@ sort_step(Round *round, PlanStep *step)
 			return;
 		}
 	}
-	{
-		Refusal    *refusal = palloc(sizeof(Refusal));
-
-		refusal->step = step;
-		refusal->reason = vetting.plan ? pstrdup(ruling.reason) : vetting.reason;
-		round->refused = lappend(round->refused, refusal);
-	}
+	refuse_step(round, step, vetting.plan ? pstrdup(ruling.reason) : vetting.reason);
 }
 
 /* Why no step of ours will help these rows, or NULL when one may. */
@@ -258,7 +296,108 @@ round_refuse(Round *round, const int64 *ids, int n, const char *reason)
 	}
 }
 
-/* Claim, diagnose, sort remedies; what is hopeless says so. */
+bool
+round_is_free(int64 incident)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		is_free;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident);
+	is_free = spi_exec("SELECT FROM selfheal.incident WHERE id = $1 FOR UPDATE SKIP LOCKED", &args) > 0;
+	spi_close(&saved);
+	return is_free;
+}
+
+/* See the header. It is not an attempt that failed: uncharged. */
+void
+round_reopen(Oid relid, bool all, const char *reason)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	SpiRows		rows;
+	uint64		n;
+
+	spi_xact_begin();
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_bool(&args, all);
+	n = spi_exec("SELECT id FROM selfheal.incident WHERE relid = $1 AND (state = 'awaiting_approval'"
+				 " OR ($2 AND state IN ('needs_human', 'failed')))"
+				 " ORDER BY id FOR UPDATE SKIP LOCKED", &args);
+	rows = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		spi_use(&rows);
+		incident_move(spi_get_int8(i, 1, NULL), INCIDENT_OPEN,
+					  &(IncidentNote) {.reason = reason,.uncharge = true});
+	}
+	spi_close(&saved);
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+}
+
+/* See the header. An incident that is open or at work may yet want its plan:
+ * then the plan keeps its number. */
+void
+round_retire(void)
+{
+	static const char *const reason = "no row waits for it any more";
+	SpiUser		saved;
+	SpiArgs		args;
+	SpiRows		rows;
+	uint64		n;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, reason);
+	n = spi_exec("UPDATE selfheal.plan SET state = 'superseded', reason = $1 WHERE id IN"
+				 " (SELECT p.id FROM selfheal.plan p WHERE p.state = 'awaiting_approval'"
+				 "  AND p.proposed_by = 'selfheal' AND NOT EXISTS (SELECT FROM selfheal.incident i"
+				 "   WHERE i.id = ANY (p.incidents) AND i.state NOT IN ('healed', 'dismissed', 'needs_human'))"
+				 "  FOR UPDATE SKIP LOCKED) RETURNING id, schema_name, table_name, incidents[1]", &args);
+	rows = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		AuditEntry	entry;
+
+		spi_use(&rows);
+		audit_entry(&entry, "refused");
+		entry.plan = spi_get_int8(i, 1, NULL);
+		entry.schema_name = spi_get_text(i, 2, CurrentMemoryContext);
+		entry.table_name = spi_get_text(i, 3, CurrentMemoryContext);
+		entry.incident = spi_get_int8(i, 4, NULL);
+		entry.result = reason;
+		audit_write(&entry);
+	}
+	spi_close(&saved);
+}
+
+/* Did this incident only ever have reports that brought no payload? Then
+ * there is nothing to plan from and nothing to put in. */
+static bool
+reported_only(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		only;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	spi_exec("SELECT NOT EXISTS (SELECT FROM selfheal.error WHERE incident = $1"
+			 " AND (door <> 'report' OR payload IS NOT NULL))", &args);
+	only = spi_get_bool(0, 1, NULL);
+	spi_close(&saved);
+	return only;
+}
+
+/* Claim, diagnose, sort remedies; what is hopeless says so, and what has no
+ * row left to heal is done. */
 void
 round_orient(Round *round)
 {
@@ -268,6 +407,7 @@ round_orient(Round *round)
 
 	diagnosis = diagnose_table(round->relid);
 	round->remedies = playbook_remedies(diagnosis);
+	round->room = column_room(round->relid);
 	foreach(lc, round->remedies)
 	{
 		Remedy	   *r = lfirst(lc);
@@ -279,8 +419,15 @@ round_orient(Round *round)
 	{
 		Incident   *inc = lfirst(lc);
 		const Remedy *remedy = remedy_of(round, inc);
-		const char *why = hopeless(round, inc, remedy);
+		int64		held = quarantine_count(round->relid, &inc->id, 1);
+		bool		empty = remedy == NULL && held == 0;
+		const char *why = NULL;
 		AuditEntry	entry;
+
+		if (!empty)
+			why = hopeless(round, inc, remedy);
+		else if (reported_only(inc->id))
+			why = "a report without a payload: there is nothing to plan from";
 
 		audit_entry(&entry, "diagnosed");
 		entry.incident = inc->id;
@@ -288,12 +435,16 @@ round_orient(Round *round)
 		entry.packet = incident_packet(inc, remedy ? remedy->finding : NULL);
 		entry.explanation = remedy ? remedy->explanation : why;
 		entry.playbook = remedy ? remedy->playbook : NULL;
-		entry.rows_held = quarantine_count(round->relid, &inc->id, 1);
+		entry.rows_held = held;
 		entry.ms_since_capture = round_ms_since(inc->first_seen);
-		entry.result = why ? "needs_human" : "plan";
+		entry.result = why ? "needs_human" : empty ? "nothing left" : "plan";
 		audit_write(&entry);
 		if (why)
 			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &(IncidentNote) {.reason = why});
+		else if (empty)
+			incident_move(inc->id, INCIDENT_HEALED, NULL);
+		if (empty)
+			round->claimed = foreach_delete_current(round->claimed, lc);
 	}
 	MemoryContextSwitchTo(cxt);
 }

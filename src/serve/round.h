@@ -32,6 +32,7 @@ typedef struct Round
 	List	   *now;			/* PlanStep *, runs by itself */
 	List	   *later;			/* PlanStep *, waits for a person */
 	List	   *refused;		/* Refusal * */
+	int			room;			/* columns that may still be added */
 	int64		plan;			/* of the step at work, for the error path */
 } Round;
 
@@ -58,6 +59,23 @@ extern PlanRow *round_plan(Round *round, List *steps, const int64 *ids, int n,
 
 /* A plan that came to nothing: audit refused, incidents to needs_human. */
 extern void round_refuse(Round *round, const int64 *ids, int n, const char *reason);
+
+/* Is no other transaction at this incident? Then it is ours until the end of
+ * this one. Not to be waited for: a person's may stay open over lunch. */
+extern bool round_is_free(int64 incident);
+
+/*
+ * The table was changed: plan anew what waits for approval, since its plan is
+ * for the table as it was; all: also what had given up, since the change was
+ * made for none of them and may have helped. In a transaction of its own;
+ * skips what a person's open one holds.
+ */
+extern void round_reopen(Oid relid, bool all, const char *reason);
+
+/* Supersede plans of ours that await approval though no incident of theirs
+ * waits for it: their rows were stored, amended or given up meanwhile. In the
+ * current transaction. Audit: refused. */
+extern void round_retire(void);
 
 /* An audit entry about a plan: its SQL, verdict, forecast and the rest. */
 extern void round_entry(AuditEntry *entry, const char *event, const PlanRow *row);

@@ -18,6 +18,7 @@
 #include "decide/docket.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
+#include "observe/capture.h"
 #include "observe/quarantine.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
@@ -108,9 +109,30 @@ approval_json(const PlanRow *row, const char *by)
 	return json;
 }
 
-/* The table of a row that is still held; raises 42704 or 55000. */
+/* What was proposed and why it was not taken, as audit.options has it: the
+ * words of whoever asked, which are data and never run. */
+static Jsonb *
+refused_option(const char *ddl, const char *why)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *json;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, ddl);
+	spi_arg_text(&args, why);
+	spi_exec("SELECT jsonb_build_array(jsonb_build_object('option', $1, 'taken', false, 'why', $2))", &args);
+	json = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return json;
+}
+
+/* The table of a row that is still held, and its incident (0: not assigned
+ * yet); raises 42704 or 55000. */
 static Oid
-held_row(int64 id)
+held_row(int64 id, int64 *incident)
 {
 	SpiUser		saved;
 	SpiArgs		args;
@@ -121,10 +143,12 @@ held_row(int64 id)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, id);
-	if (spi_exec("SELECT relid::oid, state FROM selfheal.quarantine WHERE id = $1", &args) > 0)
+	if (spi_exec("SELECT q.relid::oid, q.state, e.incident FROM selfheal.quarantine q"
+				 " LEFT JOIN selfheal.error e ON e.id = q.error WHERE q.id = $1", &args) > 0)
 	{
 		relid = spi_get_oid(0, 1, NULL);
 		state = spi_get_text(0, 2, cxt);
+		*incident = spi_get_int8(0, 3, NULL);
 	}
 	spi_close(&saved);
 	if (state == NULL)
@@ -147,8 +171,9 @@ held_row(int64 id)
 }
 
 /*
- * Rows of this table were changed by a person: incidents that had given up
- * are looked at again by the worker, which settles those without rows.
+ * Rows of this table were changed by a person: incidents that had given up or
+ * wait for an approval are looked at again by the worker, which settles those
+ * without rows.
  */
 static void
 reopen(Oid relid)
@@ -159,7 +184,8 @@ reopen(Oid relid)
 	{
 		Incident   *inc = lfirst(lc);
 
-		if (inc->state == INCIDENT_NEEDS_HUMAN || inc->state == INCIDENT_FAILED)
+		if (inc->state == INCIDENT_NEEDS_HUMAN || inc->state == INCIDENT_FAILED ||
+			inc->state == INCIDENT_AWAITING_APPROVAL)
 			incident_move(inc->id, INCIDENT_OPEN,
 						  &(IncidentNote) {.reason = "rows were changed by a person"});
 	}
@@ -220,6 +246,7 @@ selfheal_propose(PG_FUNCTION_ARGS)
 		entry.relid = relid;
 		entry.verdict = "refuse";
 		entry.explanation = why;
+		entry.options = refused_option(ddl, vetting.reason);
 		entry.result = vetting.reason;
 		audit_write(&entry);
 		nulls[0] = true;
@@ -276,10 +303,12 @@ Datum
 selfheal_approve(PG_FUNCTION_ARGS)
 {
 	PlanRow    *row = plan_arg(fcinfo, true);
+	Watch		watch;
 	AuditEntry	entry;
 
 	shmem_require();
 	require_awaiting(row);
+	watch_check_watched(row->relid, &watch);
 	docket_move(row->id, PLAN_APPROVED, caller(), NULL);
 	round_entry(&entry, "approved", row);
 	entry.approval = approval_json(row, caller());
@@ -332,6 +361,7 @@ Datum
 selfheal_retry(PG_FUNCTION_ARGS)
 {
 	Incident   *inc = incident_arg(fcinfo);
+	Watch		watch;
 	AuditEntry	entry;
 
 	shmem_require();
@@ -341,6 +371,8 @@ selfheal_retry(PG_FUNCTION_ARGS)
 				 errmsg("incident " INT64_FORMAT " is %s already", inc->id,
 						incident_state_name(inc->state)),
 				 errhint("A new failure opens a new incident.")));
+	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
+		watch_check_watched(inc->relid, &watch);
 	if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
 		incident_move(inc->id, INCIDENT_OPEN,
 					  &(IncidentNote) {.reason = psprintf("retry by %s", caller())});
@@ -442,27 +474,48 @@ discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, 
 	" FROM (SELECT unnest(range_agg(int8range(id, id, '[]'))) AS r FROM d) u), 'rows', count(*)," \
 	" 'sha256', encode(sha256(coalesce(string_agg(bytes || '\\x0a'::bytea, ''::bytea ORDER BY id), ''::bytea)), 'hex')) FROM d"
 
+/* An incident of which nothing is held any more is given up with its rows. */
+static void
+dismiss_if_empty(const Incident *inc, const char *why)
+{
+	AuditEntry	entry;
+
+	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED ||
+		quarantine_count(inc->relid, &inc->id, 1) > 0)
+		return;
+	incident_move(inc->id, INCIDENT_DISMISSED, &(IncidentNote) {.by = caller(),.why = why});
+	audit_entry(&entry, "dismissed");
+	entry.incident = inc->id;
+	entry.relid = inc->relid;
+	entry.explanation = why;
+	audit_write(&entry);
+}
+
 /* discard(quarantine_id, why): one row; its bytes stay, it is not replayed. */
 Datum
 selfheal_discard(PG_FUNCTION_ARGS)
 {
 	char	   *why = text_arg(fcinfo, 1);
+	int64		incident = 0;
 	int64		id;
 	Oid			relid;
 
 	require_arg(fcinfo, 0, "quarantine_id", "Ids stand in the view selfheal.quarantined.");
 	require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
 	id = PG_GETARG_INT64(0);
-	relid = held_row(id);
+	relid = held_row(id, &incident);
 	(void) discard_rows(DISCARD("SELECT id FROM selfheal.quarantine WHERE id = $1 AND state = 'held' LIMIT $2 FOR UPDATE"),
-						id, 1, why, relid, 0);
+						id, 1, why, relid, incident);
+	if (incident != 0)
+		dismiss_if_empty(incident_get(incident), why);
 	if (OidIsValid(relid))
 		reopen(relid);
 	PG_RETURN_VOID();
 }
 
 /* discard(incident_id, why, max_rows): the incident's held rows, at most so
- * many; returns how many. */
+ * many; returns how many. An incident without any (a report that brought no
+ * payload) is dismissed too: nothing else would ever close it. */
 Datum
 selfheal_discard_incident(PG_FUNCTION_ARGS)
 {
@@ -479,19 +532,30 @@ selfheal_discard_incident(PG_FUNCTION_ARGS)
 	n = discard_rows(DISCARD("SELECT h.id FROM selfheal.quarantine h JOIN selfheal.error e ON e.id = h.error"
 							 " WHERE e.incident = $1 AND h.state = 'held' ORDER BY h.id LIMIT $2 FOR UPDATE OF h"),
 					 inc->id, PG_GETARG_INT64(2), why, inc->relid, inc->id);
-	if (n > 0 && quarantine_count(inc->relid, &inc->id, 1) == 0 &&
-		inc->state != INCIDENT_HEALED && inc->state != INCIDENT_DISMISSED)
-	{
-		AuditEntry	entry;
-
-		incident_move(inc->id, INCIDENT_DISMISSED, &(IncidentNote) {.by = caller(),.why = why});
-		audit_entry(&entry, "dismissed");
-		entry.incident = inc->id;
-		entry.relid = inc->relid;
-		entry.explanation = why;
-		audit_write(&entry);
-	}
+	dismiss_if_empty(inc, why);
 	PG_RETURN_INT64(n);
+}
+
+/*
+ * A reason of its own for a row that was amended: what held the old text says
+ * nothing of the new one, and the row is not to wait for an approval that
+ * others of its old incident need. The replay gives it the reason it has now.
+ */
+static int64
+amended_reason(Oid relid)
+{
+	CaptureRow	row;
+	int64		id = capture_next_id();
+
+	capture_row_init(&row);
+	capture_set(&row, CAPTURE_ID, Int64GetDatum(id));
+	capture_set_who(&row, relid);
+	capture_set_text(&row, CAPTURE_DOOR, "replay");
+	capture_set_text(&row, CAPTURE_CLASS, fit_class_name(FIT_RETRY));
+	capture_set(&row, CAPTURE_ROWS, Int64GetDatum(1));
+	capture_set_text(&row, CAPTURE_MESSAGE, "the payload was amended");
+	capture_append(&row);
+	return id;
 }
 
 /* amend(quarantine_id, payload, why): a person's correction of one held row;
@@ -505,6 +569,7 @@ selfheal_amend(PG_FUNCTION_ARGS)
 	SpiUser		saved;
 	SpiArgs		args;
 	AuditEntry	entry;
+	int64		incident = 0;
 	int64		id;
 	Oid			relid;
 
@@ -512,7 +577,7 @@ selfheal_amend(PG_FUNCTION_ARGS)
 	require_arg(fcinfo, 1, "payload", "Give the whole corrected JSON object.");
 	require_arg(fcinfo, 2, "why", "Say in a sentence why: it stands in the audit.");
 	id = PG_GETARG_INT64(0);
-	relid = held_row(id);
+	relid = held_row(id, &incident);
 
 	spi_open(&saved);
 	spi_args(&args);
@@ -520,12 +585,14 @@ selfheal_amend(PG_FUNCTION_ARGS)
 	spi_arg_text(&args, payload);
 	spi_arg_text(&args, by);
 	spi_arg_text(&args, why);
+	spi_arg_int8(&args, amended_reason(relid));
 	spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(payload_raw, 'escape')),"
-			 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4"
-			 " WHERE id = $1", &args);
+			 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4,"
+			 " error = $5 WHERE id = $1", &args);
 	spi_close(&saved);
 	audit_entry(&entry, "amended");
 	entry.relid = relid;
+	entry.incident = incident;
 	entry.explanation = why;
 	{
 		HeldRow    *rows;

@@ -1,4 +1,6 @@
--- Views for people. Each shows a role what concerns tables that it may read.
+-- Views for people. Each shows a role what concerns tables that it may read;
+-- security_barrier, else a cheap function of the reader's own in WHERE would
+-- see the rows that may_see() is about to hide.
 
 CREATE FUNCTION selfheal.may_see(relid regclass) RETURNS boolean
 LANGUAGE sql STABLE
@@ -10,7 +12,22 @@ $$;
 COMMENT ON FUNCTION selfheal.may_see(regclass) IS 'may the current role read this table? decides which rows the views show';
 REVOKE ALL ON FUNCTION selfheal.may_see(regclass) FROM PUBLIC;
 
-CREATE VIEW selfheal.incidents AS
+CREATE FUNCTION selfheal.worker_state(OUT preloaded boolean, OUT pid integer,
+	OUT wait_event text, OUT xact_start timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'selfheal' = ANY (regexp_split_to_array(current_setting('shared_preload_libraries'), '[[:space:]]*,[[:space:]]*')),
+		a.pid, a.wait_event, a.xact_start
+	FROM (SELECT) one LEFT JOIN pg_stat_activity a
+		ON a.backend_type = 'selfheal worker' AND a.datname = current_database()
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION selfheal.worker_state() IS
+'is the library preloaded, and what does this database''s worker do? for views whose readers may see neither';
+REVOKE ALL ON FUNCTION selfheal.worker_state() FROM PUBLIC;
+
+CREATE VIEW selfheal.incidents WITH (security_barrier) AS
 SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class, i.column_name,
 	i.state, i.reason, i.rows AS rows_seen,
 	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
@@ -24,7 +41,7 @@ WHERE selfheal.may_see(i.relid)
 ORDER BY i.id;
 COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took';
 
-CREATE VIEW selfheal.pending AS
+CREATE VIEW selfheal.pending WITH (security_barrier) AS
 SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
 	p.verdict, p.reason,
 	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
@@ -35,7 +52,7 @@ WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)
 ORDER BY p.id;
 COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait';
 
-CREATE VIEW selfheal.quarantined AS
+CREATE VIEW selfheal.quarantined WITH (security_barrier) AS
 SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state,
 	e.class, e.column_name, e.need, e.message, e.sqlstate, q.position, q.load,
 	l.role, l.at AS loaded_at, e.incident, q.payload, q.payload_raw, q.original,
@@ -46,25 +63,26 @@ LEFT JOIN selfheal.error e ON e.id = q.error
 WHERE selfheal.may_see(q.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
 
-CREATE VIEW selfheal.history AS
+CREATE VIEW selfheal.history WITH (security_barrier) AS
 SELECT a.at, a.event, format('%I.%I', a.schema_name, a.table_name) AS table_name, a.incident, a.plan,
 	a.actor_role, a.actor_client, a.explanation, a.verdict, a.policy, a.sql_run, a.inverse, a.result,
 	a.rows_held, a.rows_replayed, a.rows_left, round(a.ms_since_capture::numeric, 1) AS ms_since_capture,
 	a.seq, a.id
 FROM selfheal.audit a
-WHERE a.table_name IS NULL OR selfheal.may_see(to_regclass(format('%I.%I', a.schema_name, a.table_name)))
+WHERE a.table_name IS NULL OR selfheal.may_see((SELECT c.oid FROM pg_catalog.pg_class c
+	JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = a.schema_name AND c.relname = a.table_name))
 ORDER BY a.id;
 COMMENT ON VIEW selfheal.history IS 'every decision in order, from selfheal.audit';
 
-CREATE VIEW selfheal.activity AS
+CREATE VIEW selfheal.activity WITH (security_barrier) AS
 SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incident, i.class, i.column_name,
 	i.state, i.plan AS plan_id,
 	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
 	 WHERE e.incident = i.id AND q.state = 'held') AS rows_held,
 	(SELECT coalesce(sum(r.rows), 0)::bigint FROM selfheal.replayed r WHERE r.plan = i.plan) AS rows_replayed,
 	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, i.waiting, i.next_try
-FROM selfheal.incident i
-LEFT JOIN pg_catalog.pg_stat_activity s ON s.backend_type = 'selfheal worker' AND s.datname = current_database()
+FROM selfheal.incident i, selfheal.worker_state() s
 WHERE i.state IN ('planning', 'applying', 'waiting_lock', 'failed') AND selfheal.may_see(i.relid)
 ORDER BY i.id;
 COMMENT ON VIEW selfheal.activity IS 'heals at work or waiting for a lock or a pause: how far they are';
@@ -72,15 +90,15 @@ COMMENT ON VIEW selfheal.activity IS 'heals at work or waiting for a lock or a p
 CREATE VIEW selfheal.status AS
 SELECT s.item, s.value, s.note FROM (
 	SELECT 1 AS n, 'library' AS item,
-		CASE WHEN 'selfheal' = ANY (regexp_split_to_array(current_setting('shared_preload_libraries'), '[[:space:]]*,[[:space:]]*'))
-			THEN 'preloaded' ELSE 'not preloaded' END AS value,
-		CASE WHEN 'selfheal' = ANY (regexp_split_to_array(current_setting('shared_preload_libraries'), '[[:space:]]*,[[:space:]]*'))
-			THEN NULL ELSE 'set shared_preload_libraries = ''selfheal'' and restart: nothing heals before' END AS note
+		CASE WHEN w.preloaded THEN 'preloaded' ELSE 'not preloaded' END AS value,
+		CASE WHEN NOT w.preloaded
+			THEN 'set shared_preload_libraries = ''selfheal'' and restart: nothing heals before' END AS note
+		FROM selfheal.worker_state() w
 	UNION ALL SELECT 2, 'enabled', coalesce(current_setting('selfheal.enabled', true), 'unknown'),
 		CASE WHEN current_setting('selfheal.enabled', true) = 'off' THEN 'rows are held, nothing is healed' END
 	UNION ALL SELECT 3, 'worker',
-		CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE backend_type = 'selfheal worker' AND datname = current_database())
-			THEN 'running' ELSE 'not running' END, 'starts by itself when there is work'
+		CASE WHEN w.pid IS NOT NULL THEN 'running' ELSE 'not running' END, 'starts by itself when there is work'
+		FROM selfheal.worker_state() w
 	UNION ALL SELECT 4, 'watched tables', count(*)::text,
 		nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused' FROM selfheal.watched
 	UNION ALL SELECT 5, 'open incidents', count(*)::text, NULL FROM selfheal.incident

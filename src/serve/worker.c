@@ -242,19 +242,29 @@ seal_audit(void)
 	}
 }
 
-/* Look whether the extension is there; once, put the dependencies of the
- * intake views back, which a dump does not carry. */
+/* Look whether the extension is there, in a transaction without anything of
+ * ours in it, since it may be gone. */
 static ExtensionState
-look(bool relink)
+look(void)
 {
 	ExtensionState state;
 
-	spi_xact_begin();
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
 	state = extension_state();
-	if (relink && state == EXTENSION_PRESENT)
+	CommitTransactionCommand();
+	return state;
+}
+
+/* Put the dependencies of the intake views back, which a dump does not
+ * carry. */
+static void
+relink_views(void)
+{
+	spi_xact_begin();
+	if (worker_alive())
 		watch_relink();
 	spi_xact_commit(true);
-	return state;
 }
 
 /*
@@ -291,9 +301,11 @@ run_pass(bool *relink, ExtensionState *state, TimestampTz *due)
 	pgstat_report_activity(STATE_RUNNING, "selfheal: healing");
 	PG_TRY();
 	{
-		*state = look(*relink);
+		*state = look();
 		if (*state == EXTENSION_PRESENT)
 		{
+			if (*relink)
+				relink_views();
 			*relink = false;
 			MemoryContextSwitchTo(pass_context);
 			*due = heal_pass();
@@ -338,6 +350,7 @@ work(void)
 	int			busy = 0;
 	uint64		seen = 0;
 	uint64		done = 0;
+	uint64		paused_at = 0;
 	TimestampTz due = 0;
 	TimestampTz not_before = 0;
 	TimestampTz last_work = GetCurrentTimestamp();
@@ -369,6 +382,10 @@ work(void)
 		now = GetCurrentTimestamp();
 		run = wanted || seen != done || (due != 0 && due <= now);
 
+		/* a wake ends the first pause: DROP EXTENSION's commit may be it */
+		if (failed <= 1 && seen != paused_at)
+			not_before = 0;
+
 		if (run && now >= not_before)
 		{
 			ExtensionState state = EXTENSION_BUSY;
@@ -398,14 +415,19 @@ work(void)
 			if (!ok || state == EXTENSION_BUSY)
 			{
 				wanted = true;
+				paused_at = seen;
 				not_before = TimestampTzPlusMilliseconds(now, PAUSE_MS << Max(failed - 1, 0));
 			}
-			else if (shmem_take_own_wake())
+			else if (shmem_take_own_wake() || (due != 0 && due <= now))
 			{
+				/* not at rest yet: what it did may have made more to do */
 				failed = 0;
 				wanted = true;
 				if (++busy >= MAX_BUSY_PASSES)
+				{
+					paused_at = seen;
 					not_before = TimestampTzPlusMilliseconds(now, PAUSE_MS);
+				}
 			}
 			else
 			{

@@ -203,7 +203,7 @@ main() {
 	if [ "$incidents" -ne 1 ] || [ "$plans" -ne 1 ]; then fault "one incident and one plan were expected"; fi
 
 	head1 "5. Nothing lost, nothing changed, nothing twice"
-	sql -f "$TOP/test/demo/compare.sql"
+	sql <"$TOP/test/demo/compare.sql"
 	for t in issues pull_requests; do
 		sql -c "COPY proof.sent (payload) FROM STDIN (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')" <"$TOP/test/data/github_$t.ndjson"
 		sql -c "UPDATE proof.sent SET file = '$t' WHERE file = ''"

@@ -121,8 +121,10 @@ set_conf($node, 'selfheal.worker_linger', "'60s'");
 install($node, 'd1');
 is(idle($node, 'd1'), 't', 'a second database has its own worker');
 is(workers($node, 'd1'), '1', 'which lingers');
+my $offset = -s $node->logfile;
 cmp_ok(seconds_of(sub { $node->safe_psql('postgres', 'DROP DATABASE d1') }),
 	'<', 4, 'DROP DATABASE with a lingering worker');
+unlike(substr(slurp_file($node->logfile), $offset), qr/FATAL/, 'which is asked, not killed');
 install($node, 'd1');
 make_table($node, 'd1', 't');
 $session = hold($node, 'd1');
@@ -209,6 +211,33 @@ $session->quit;
 load_long($node, 'e', 'r', 1, 2);
 is(idle($node, 'e'), 't', 'idle');
 ok(healed($node, 'e', 'r', 1, 2), 'after the rollback it goes on');
+
+# DROP EXTENSION in the middle of a heal gets its turn between two
+# transactions of the worker, and is not the victim of a deadlock with it.
+$node->safe_psql('e', 'DROP TABLE r CASCADE');
+for my $i (1 .. 3)
+{
+	$node->safe_psql('e', <<"SQL");
+CREATE TABLE slow$i (id bigint, name varchar(32));
+CREATE FUNCTION slow$i() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+	PERFORM pg_catalog.pg_sleep(0.03);
+	RETURN NEW;
+END \$\$;
+CREATE TRIGGER slow BEFORE INSERT ON slow$i FOR EACH ROW EXECUTE FUNCTION slow$i();
+SELECT selfheal.watch('slow$i');
+SQL
+	load_long($node, 'e', "slow$i", 1, 60);
+	ok(wait_until_held($node, 'e'), "a heal is under way ($i)");
+	($ret, $stdout, $stderr) = (0, '', '');
+	cmp_ok(seconds_of(sub { ($ret, $stdout, $stderr) = $node->psql('e', 'DROP EXTENSION selfheal') }),
+		'<', 5, 'DROP EXTENSION waits for one transaction at most');
+	is($ret, 0, 'and succeeds') or diag $stderr;
+	ok(no_worker($node, 'e'), 'the worker is gone');
+	is( $node->safe_psql('e', "SELECT count(*) = count(DISTINCT id) AND count(*) < 60 FROM slow$i"),
+		't', 'what it had stored is stored once');
+	$node->safe_psql('e', 'CREATE EXTENSION selfheal');
+}
 
 # Off means off, on means on, and what came meanwhile is done.
 make_table($node, 'postgres', 'o');

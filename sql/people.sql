@@ -121,7 +121,7 @@ SELECT (SELECT nspacl::text FROM pg_namespace WHERE nspname = 'selfheal_sandbox'
 SET ROLE regress_operator;
 SELECT selfheal.dry_run(:plan_id) - 'ms' - 'history_tried' AS dry_run;
 -- at least 1,000 rows of history
-SELECT (selfheal.dry_run(:plan_id) ->> 'history_tried')::int BETWEEN 1000 AND 1500 AS history;
+SELECT n BETWEEN 1000 AND 1500 AS history FROM (SELECT (selfheal.dry_run(:plan_id) ->> 'history_tried')::int OFFSET 0) h(n);
 RESET ROLE;
 SELECT string_agg(sequencename || '=' || last_value, ' ' ORDER BY sequencename) = :'sequences' AS no_sequence_moved
 FROM pg_sequences WHERE schemaname = 'people';
@@ -133,7 +133,7 @@ FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'selfheal_sandbox'
 SELECT count(*) AS rows, max(length(v)) AS longest FROM dry;
 SELECT * FROM last_act('dry');
 SELECT rows_held, rows_replayed, dry_run ->> 'ok' AS ok FROM selfheal.audit WHERE table_name = 'dry' ORDER BY id DESC LIMIT 1;
--- a plan under which nothing held gets in says so
+-- a proposal need not help any held row; the counts say that it does not
 SELECT plan_id AS useless FROM selfheal.propose('people.dry', 'ALTER TABLE dry ADD useless text', 'a test') \gset
 SELECT r ->> 'ok' AS ok, r ->> 'held_tried' AS tried, r ->> 'held_stored' AS stored FROM selfheal.dry_run(:useless) r;
 
@@ -150,7 +150,7 @@ SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT v, must FROM dry WHERE length(v) > 4 ORDER BY v;
 SELECT * FROM states('dry');
 SELECT state, decided_by, decided_at < applied_at AS in_order FROM selfheal.plan WHERE id = :plan_id;
--- twice, or after it has run
+-- after it has run
 \set VERBOSITY sqlstate
 SELECT selfheal.approve(:plan_id);
 SELECT selfheal.reject(:plan_id, 'too late');
@@ -241,10 +241,12 @@ SELECT selfheal.reject(:plan_id, 'again');
 \set VERBOSITY default
 SELECT state FROM selfheal.plan WHERE id = :plan_id;
 -- somebody thinks again
+SET ROLE regress_operator;
 SELECT selfheal.retry(id) FROM selfheal.incidents WHERE table_name = 'people.refused';
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT sql, rows_waiting FROM selfheal.pending WHERE table_name = 'people.refused';
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.refused';
+RESET ROLE;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM refused ORDER BY id;
 SELECT * FROM states('refused');
@@ -268,7 +270,9 @@ SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM child;
 SELECT class, state, reason, rows_held FROM selfheal.incidents WHERE id = :id;
 INSERT INTO parent VALUES (8);
+SET ROLE regress_operator;
 SELECT selfheal.retry(:id);
+RESET ROLE;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM child ORDER BY id;
 SELECT * FROM states('child');
@@ -279,8 +283,10 @@ SELECT selfheal.retry(:id);
 SELECT count(*) AS reported FROM selfheal.report_failure('people.child', NULL, '22001', 'value too long', '{"column": "id"}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT state, reason FROM selfheal.incidents WHERE table_name = 'people.child' AND id <> :id;
+SET ROLE regress_operator;
 SELECT selfheal.discard(id, 'the script was wrong', 1) AS discarded
 FROM selfheal.incidents WHERE table_name = 'people.child' AND id <> :id;
+RESET ROLE;
 SELECT * FROM states('child');
 
 --
@@ -288,7 +294,7 @@ SELECT * FROM states('child');
 --
 CREATE TABLE again (id int PRIMARY KEY, v text, stored_by text DEFAULT current_user);
 SELECT selfheal.watch('people.again');
-INSERT INTO again VALUES (1, 'was there'), (2, 'was there');
+INSERT INTO again VALUES (1, 'was there', 'somebody'), (2, 'was there', 'somebody');
 INSERT INTO again_intake VALUES ('{"id": 1, "v": "came"}'), ('{"id": 2, "v": "came"}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM states('again');
@@ -352,7 +358,7 @@ SELECT selfheal.discard(:incident, 'all of them', 100);
 RESET ROLE;
 -- nothing of it is held any more: it is dismissed
 SELECT * FROM last_act('thrown');
-SELECT state, closed_by, why, closed_at IS NOT NULL AS closed_at FROM selfheal.incidents WHERE id = :incident;
+SELECT state, closed_by, why FROM selfheal.incidents WHERE id = :incident;
 SELECT selfheal.discard(:incident, 'none is left', 100);
 SELECT * FROM thrown;
 -- the last row of an incident takes it along, and the plan that waits
@@ -361,9 +367,11 @@ SELECT selfheal.watch('people.single');
 INSERT INTO single_intake VALUES ('{"id": 1}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT count(*) AS pending FROM selfheal.pending WHERE table_name = 'people.single';
+SET ROLE regress_operator;
 SELECT selfheal.discard(id, 'not ours') FROM selfheal.quarantined WHERE table_name = 'people.single';
+RESET ROLE;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
-SELECT state, why FROM states('single');
+SELECT * FROM states('single');
 SELECT sql, state, reason FROM plans('single');
 -- discarded rows are not replayed
 ALTER TABLE single ALTER must DROP NOT NULL;
@@ -443,6 +451,11 @@ SELECT count(*) AS plans FROM plans('rest');
 -- what is approved meanwhile waits for the end of the pause
 SELECT selfheal.approve(plan_id) FROM selfheal.propose('people.rest', 'ALTER TABLE rest ADD k int', 'a test');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT sql, state FROM plans('rest');
+-- approving twice is an error
+\set VERBOSITY sqlstate
+SELECT selfheal.approve(id) FROM selfheal.plan WHERE schema_name = 'people' AND state = 'approved';
+\set VERBOSITY default
 SELECT sql, state FROM plans('rest');
 -- pausing what is paused is no event
 SELECT selfheal.pause('people.rest');

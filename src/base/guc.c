@@ -41,7 +41,7 @@ guc_init(void)
 	DefineCustomBoolVariable("selfheal.enabled",
 							 "Lets workers run.",
 							 "When off, loads still hold what does not fit; nothing is planned or changed.",
-							 &guc_enabled, true, PGC_SIGHUP, 0,
+							 &guc_enabled, true, PGC_SUSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomStringVariable("selfheal.worker_role",
 							   "Role the workers connect as.",

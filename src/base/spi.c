@@ -19,10 +19,12 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -73,6 +75,29 @@ spi_extension_oid(bool missing_ok)
 				 errmsg("extension \"selfheal\" is not installed in this database"),
 				 errhint("Run CREATE EXTENSION selfheal.")));
 	return oid;
+}
+
+/*
+ * Hold the extension until the transaction ends, if it is there and nobody is
+ * dropping it. It is known by its catalog entry, not by a schema's name. Its
+ * lock is what DROP EXTENSION takes first, before that of any member: with
+ * it no deadlock over our tables is possible, in which the user's DROP could
+ * be the one that fails; and as it is never waited for, a worker is in
+ * nobody's way.
+ */
+SpiExtension
+spi_hold_extension(void)
+{
+	Oid			oid = spi_extension_oid(true);
+	LOCKTAG		tag;
+
+	if (!OidIsValid(oid))
+		return SPI_EXTENSION_ABSENT;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, oid, 0);
+	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return SPI_EXTENSION_BUSY;
+	AcceptInvalidationMessages();
+	return spi_extension_oid(true) == oid ? SPI_EXTENSION_HELD : SPI_EXTENSION_BUSY;
 }
 
 /*
@@ -427,6 +452,10 @@ spi_xact_begin(void)
 	 */
 	(void) set_config_option("lock_timeout", GetConfigOption("selfheal.gate_timeout", false, false),
 							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	if (spi_hold_extension() != SPI_EXTENSION_HELD)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"selfheal\" is being dropped")));
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 

@@ -51,6 +51,18 @@ extern Oid	spi_extension_oid(bool missing_ok);
 extern Oid	spi_extension_owner(void);
 
 /*
+ * Is the extension there, and does it stay to the end of this transaction?
+ * Takes AccessShareLock on it, never waits for it.
+ */
+typedef enum SpiExtension
+{
+	SPI_EXTENSION_HELD,			/* and locked until the transaction ends */
+	SPI_EXTENSION_BUSY,			/* somebody is dropping it; not decided yet */
+	SPI_EXTENSION_ABSENT
+} SpiExtension;
+extern SpiExtension spi_hold_extension(void);
+
+/*
  * Our own SQL: spi_open connects SPI and becomes the extension's owner with a
  * pinned search_path, so that producers and DBAs need no right on our tables;
  * spi_close undoes both. The SQL text given to spi_exec is always a literal
@@ -109,8 +121,9 @@ extern ErrorData *spi_try(SpiBody body, void *arg);
 extern ErrorData *spi_trial(SpiBody body, void *arg);
 
 /*
- * Transactions of a background worker: begin sets the statement's start time
- * and pushes a snapshot; commit pops it and reports statistics. async means
+ * Transactions of a background worker: begin sets the statement's start time,
+ * holds the extension (55000 when it is being dropped) and pushes a snapshot;
+ * commit pops it and reports statistics. async means
  * synchronous_commit = off for this transaction alone.
  */
 extern void spi_xact_begin(void);

@@ -258,7 +258,7 @@ selfheal_propose(PG_FUNCTION_ARGS)
 	row = docket_draft(vetting.plan, cost, &ruling);
 	row->state = PLAN_AWAITING_APPROVAL;
 	row->verdict = "review";
-	row->reason = "a person's proposal waits for approval";
+	row->reason = "a proposal always waits for approval";
 	row->proposed_by = pstrdup(by);
 	row->why = why;
 	row->explanation = why;
@@ -528,7 +528,8 @@ selfheal_discard_incident(PG_FUNCTION_ARGS)
 	if (PG_GETARG_INT64(2) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_rows must be at least 1")));
+				 errmsg("max_rows must be at least 1"),
+				 errhint("Say how many rows at most may be discarded.")));
 	n = discard_rows(DISCARD("SELECT h.id FROM selfheal.quarantine h JOIN selfheal.error e ON e.id = h.error"
 							 " WHERE e.incident = $1 AND h.state = 'held' ORDER BY h.id LIMIT $2 FOR UPDATE OF h"),
 					 inc->id, PG_GETARG_INT64(2), why, inc->relid, inc->id);

@@ -29,7 +29,6 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/spi.h"
-#include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -42,14 +41,12 @@
 #include "serve/worker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/sinval.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -67,13 +64,6 @@
 
 /* Pause after the first failed pass; doubles. Also between busy passes. */
 #define PAUSE_MS 1000
-
-typedef enum ExtensionState
-{
-	EXTENSION_PRESENT,			/* and locked until the transaction ends */
-	EXTENSION_BUSY,				/* somebody is dropping it; not decided yet */
-	EXTENSION_ABSENT
-} ExtensionState;
 
 /* This process's slot; NULL until attached. */
 static WorkerSlot *my_slot = NULL;
@@ -190,39 +180,6 @@ note_failed(void)
 
 /*
  * ---------------------------------------------------------------------------
- * The extension
- * ---------------------------------------------------------------------------
- */
-
-/*
- * In a transaction: is the extension there? Known by its catalog entry, not
- * by a schema's name. Its lock is what DROP EXTENSION takes first, before
- * that of any member, so holding it can become no part of a deadlock over our
- * tables; and as we never wait for it, we are in nobody's way.
- */
-static ExtensionState
-extension_state(void)
-{
-	Oid			oid = spi_extension_oid(true);
-	LOCKTAG		tag;
-
-	if (!OidIsValid(oid))
-		return EXTENSION_ABSENT;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, oid, 0);
-	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-		return EXTENSION_BUSY;
-	AcceptInvalidationMessages();
-	return spi_extension_oid(true) == oid ? EXTENSION_PRESENT : EXTENSION_BUSY;
-}
-
-bool
-worker_alive(void)
-{
-	return extension_state() == EXTENSION_PRESENT;
-}
-
-/*
- * ---------------------------------------------------------------------------
  * One pass
  * ---------------------------------------------------------------------------
  */
@@ -237,21 +194,21 @@ seal_audit(void)
 	{
 		CHECK_FOR_INTERRUPTS();
 		spi_xact_begin();
-		n = worker_alive() ? audit_seal(SEAL_AT_ONCE) : 0;
+		n = audit_seal(SEAL_AT_ONCE);
 		spi_xact_commit(true);
 	}
 }
 
 /* Look whether the extension is there, in a transaction without anything of
  * ours in it, since it may be gone. */
-static ExtensionState
+static SpiExtension
 look(void)
 {
-	ExtensionState state;
+	SpiExtension state;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	state = extension_state();
+	state = spi_hold_extension();
 	CommitTransactionCommand();
 	return state;
 }
@@ -262,8 +219,7 @@ static void
 relink_views(void)
 {
 	spi_xact_begin();
-	if (worker_alive())
-		watch_relink();
+	watch_relink();
 	spi_xact_commit(true);
 }
 
@@ -293,7 +249,7 @@ report_error(void)
  * FATAL is not caught.
  */
 static bool
-run_pass(bool *relink, ExtensionState *state, TimestampTz *due)
+run_pass(bool *relink, SpiExtension *state, TimestampTz *due)
 {
 	volatile bool ok = false;
 
@@ -302,7 +258,7 @@ run_pass(bool *relink, ExtensionState *state, TimestampTz *due)
 	PG_TRY();
 	{
 		*state = look();
-		if (*state == EXTENSION_PRESENT)
+		if (*state == SPI_EXTENSION_HELD)
 		{
 			if (*relink)
 				relink_views();
@@ -388,13 +344,13 @@ work(void)
 
 		if (run && now >= not_before)
 		{
-			ExtensionState state = EXTENSION_BUSY;
+			SpiExtension state = SPI_EXTENSION_BUSY;
 			bool		ok = run_pass(&relink, &state, &due);
 
 			now = GetCurrentTimestamp();
 			wanted = false;
 			not_before = 0;
-			if (ok && state == EXTENSION_ABSENT)
+			if (ok && state == SPI_EXTENSION_ABSENT)
 			{
 				/* a CREATE EXTENSION that commits from here on wakes anew */
 				note_done(seen, 0);
@@ -412,7 +368,7 @@ work(void)
 					proc_exit(1);
 				}
 			}
-			if (!ok || state == EXTENSION_BUSY)
+			if (!ok || state == SPI_EXTENSION_BUSY)
 			{
 				wanted = true;
 				paused_at = seen;

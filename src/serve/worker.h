@@ -18,12 +18,4 @@ typedef struct WorkerExtra
 /* Entry point; the argument is not used. */
 extern PGDLLEXPORT void worker_main(Datum arg);
 
-/*
- * Is the extension there, and does it stay to the end of this transaction?
- * Takes AccessShareLock on it unless somebody is dropping it right now; then
- * the answer is false. To be asked at the start of each worker transaction
- * that touches our tables.
- */
-extern bool worker_alive(void);
-
 #endif							/* SELFHEAL_WORKER_H */

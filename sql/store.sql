@@ -1,6 +1,6 @@
 --
--- The front door: INSERT and ingest. What fits is stored, what does not is
--- held with its reason, and what was rolled back is neither.
+-- How rows get into a table, or are held: constraints of every kind, triggers,
+-- defaults, privileges, row security, nested and interleaved loads.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS selfheal;

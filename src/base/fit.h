@@ -79,6 +79,8 @@ typedef struct Misfit
 	char	   *message;		/* one line for people */
 	int			field;			/* which field of the document, from 1; 0 when
 								 * it is none of them */
+	ErrorData  *error;			/* what the type's input function raised, or
+								 * NULL: it was not asked */
 } Misfit;
 
 typedef enum TypeClass
@@ -175,6 +177,9 @@ extern bool fit_row_again(const Shape *shape, const JsonDoc *doc, FitRow *out);
 
 /* Make a misfit of an error raised by the insert itself. */
 extern void fit_from_error(const ErrorData *edata, Misfit *out);
+
+/* Copy the fields of an error that are ever stored, in the current context. */
+extern ErrorData *fit_copy_error(const ErrorData *from);
 
 extern const char *fit_class_name(FitClass class);
 extern FitClass fit_class_from_name(const char *name);	/* FIT_OTHER if unknown */

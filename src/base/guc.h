@@ -22,7 +22,8 @@ extern int	guc_max_payload;	/* selfheal.max_payload, kB */
 extern int	guc_dry_run_rows;	/* selfheal.dry_run_rows: held rows tried */
 extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows
 									 * tried */
-extern int	guc_replay_chunk;	/* selfheal.replay_chunk: rows a subtransaction */
+extern int	guc_replay_chunk;	/* selfheal.replay_chunk: rows a
+								 * subtransaction */
 
 /*
  * Define all settings and reserve the prefix. Called once from _PG_init,

@@ -69,6 +69,7 @@ value_refused(const Shape *shape, int col, const ErrorData *edata, Misfit *out)
 	TypeClass	class = shape->cols[col].tclass;
 
 	fit_from_error(edata, out);
+	out->error = fit_copy_error(edata);
 	if (out->class == FIT_OUT_OF_RANGE &&
 		(class == TYPE_OTHER || class == TYPE_JSONB))
 		out->class = FIT_BAD_VALUE;

@@ -205,7 +205,7 @@ docket_move(int64 id, DocketState to, const char *by, const char *reason)
 {
 	SpiUser		saved;
 	SpiArgs		args;
-	DocketState	from;
+	DocketState from;
 
 	spi_open(&saved);
 	spi_args(&args);

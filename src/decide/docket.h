@@ -31,7 +31,7 @@ typedef struct PlanRow
 {
 	int64		id;
 	Oid			relid;
-	DocketState	state;
+	DocketState state;
 	HealPlan   *plan;
 	int			nincidents;
 	int64	   *incidents;

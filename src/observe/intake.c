@@ -400,7 +400,7 @@ selfheal_ingest(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {false, false};
 
 	shmem_require();
-	watch_check_table(relid, false);
+	watch_check_table(relid, WATCH_NEED_WRITE);
 	watch_check_watched(relid, &watch);
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,

@@ -16,23 +16,38 @@ copy_string(MemoryContext cxt, const char *s)
 	return s ? MemoryContextStrdup(cxt, s) : NULL;
 }
 
+/* Is a's field before b's in the payload? Those without a field come last. */
+static bool
+comes_first(const Misfit *a, const Misfit *b)
+{
+	return a->field != 0 && (b->field == 0 || a->field < b->field);
+}
+
 /* See the header. */
 void
 misfits_keep(MemoryContext cxt, StoreRow *row, const Misfit *a, int na,
 			 const Misfit *b, int nb)
 {
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	int			ia = 0;
+	int			ib = 0;
+
 	row->stored = false;
 	row->nmisfits = na + nb;
-	row->misfits = MemoryContextAlloc(cxt, sizeof(Misfit) * (na + nb));
+	row->misfits = palloc(sizeof(Misfit) * (na + nb));
 	for (int i = 0; i < na + nb; i++)
 	{
-		const Misfit *from = i < na ? &a[i] : &b[i - na];
+		bool		from_b = ia == na ||
+		(ib < nb && comes_first(&b[ib], &a[ia]));
+		const Misfit *from = from_b ? &b[ib++] : &a[ia++];
 
 		row->misfits[i] = *from;
 		row->misfits[i].column = copy_string(cxt, from->column);
 		row->misfits[i].need = copy_string(cxt, from->need);
 		row->misfits[i].message = copy_string(cxt, from->message);
+		row->misfits[i].error = from->error ? fit_copy_error(from->error) : NULL;
 	}
+	MemoryContextSwitchTo(old);
 }
 
 /* See the header. */
@@ -61,24 +76,4 @@ misfits_keep_error(MemoryContext cxt, StoreRow *row, ErrorData *edata)
 	fit_from_error(edata, row->misfits);
 	row->edata = edata;
 	MemoryContextSwitchTo(old);
-}
-
-/* See the header. */
-ErrorData *
-misfits_copy_error(const ErrorData *from)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	ErrorData  *to = palloc0(sizeof(ErrorData));
-
-	to->sqlerrcode = from->sqlerrcode;
-	to->message = copy_string(cxt, from->message);
-	to->detail = copy_string(cxt, from->detail);
-	to->hint = copy_string(cxt, from->hint);
-	to->context = copy_string(cxt, from->context);
-	to->schema_name = copy_string(cxt, from->schema_name);
-	to->table_name = copy_string(cxt, from->table_name);
-	to->column_name = copy_string(cxt, from->column_name);
-	to->datatype_name = copy_string(cxt, from->datatype_name);
-	to->constraint_name = copy_string(cxt, from->constraint_name);
-	return to;
 }

@@ -9,7 +9,12 @@
 
 #include "observe/store.h"
 
-/* Note the misfits of a row, from two lists, copied into cxt. */
+/*
+ * Note the misfits of a row, copied into cxt, from two lists in the payload's
+ * order: values that threw and what else did not fit. Which values throw
+ * differs from version to version; the order in which they are noted, and so
+ * the first reason, does not.
+ */
 extern void misfits_keep(MemoryContext cxt, StoreRow *row,
 						 const Misfit *a, int na, const Misfit *b, int nb);
 
@@ -23,8 +28,5 @@ extern void misfits_keep_reason(MemoryContext cxt, StoreRow *row, FitClass class
  * must live as long as cxt, and may be shared by many rows.
  */
 extern void misfits_keep_error(MemoryContext cxt, StoreRow *row, ErrorData *edata);
-
-/* Copy the fields of an error that are ever stored, in the current context. */
-extern ErrorData *misfits_copy_error(const ErrorData *from);
 
 #endif							/* SELFHEAL_MISFITS_H */

@@ -151,8 +151,10 @@ add_reason(Reasons *r, const Misfit *misfit, const char *column,
 	reason->misfit.need = copy_string(misfit->need);
 	reason->misfit.sqlstate = misfit->sqlstate;
 	reason->misfit.message = copy_string(misfit->message);
-	if (row->edata && row->edata->sqlerrcode == misfit->sqlstate)
-		reason->edata = misfits_copy_error(row->edata);
+	if (misfit->error)
+		reason->edata = fit_copy_error(misfit->error);
+	else if (row->edata && row->nmisfits == 1)
+		reason->edata = fit_copy_error(row->edata);
 	reason->position = position;
 	reason->sample_len = Min(row->len, CAPTURE_SAMPLE_BYTES + MAX_MULTIBYTE_CHAR_LEN);
 	reason->sample = palloc(reason->sample_len + 1);

@@ -220,7 +220,7 @@ fill(CaptureRow *row)
 
 	shmem_require();
 	relid = reported_table(row);
-	watch_check_table(relid, false);
+	watch_check_table(relid, WATCH_NEED_WRITE);
 	watch_check_watched(relid, &watch);
 	if (!row->nulls[CAPTURE_PAYLOAD])
 		payload = DatumGetTextPP(row->values[CAPTURE_PAYLOAD]);

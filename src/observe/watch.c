@@ -59,9 +59,12 @@ mode_from_text(text *arg)
 			 errhint("Modes are observe, propose and auto.")));
 }
 
-/* See the header: one message per kind of wrong table. */
-void
-watch_check_table(Oid relid, bool need_owner)
+/*
+ * Is this a table that can be watched? One message per kind of wrong table.
+ * Returns its name for further messages.
+ */
+static char *
+check_kind(Oid relid)
 {
 	HeapTuple	tup;
 	Form_pg_class form;
@@ -109,21 +112,40 @@ watch_check_table(Oid relid, bool need_owner)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("%s is a temporary table", name),
 				 errhint("No other session can see it, the healer's neither.")));
-	if (need_owner && !compat_class_ownercheck(relid, GetUserId()))
+	ReleaseSysCache(tup);
+	return name;
+}
+
+/* May the caller do this with the table, or with any of its columns? */
+static bool
+may(Oid relid, AclMode mode)
+{
+	return compat_class_ownercheck(relid, GetUserId()) ||
+		pg_class_aclcheck(relid, GetUserId(), mode) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relid, GetUserId(), mode, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+/* See the header. */
+void
+watch_check_table(Oid relid, WatchNeed need)
+{
+	char	   *name = check_kind(relid);
+
+	if (need == WATCH_NEED_OWNER && !compat_class_ownercheck(relid, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of table %s", name),
 				 errhint("Ask a member of its owner's role.")));
-	if (!need_owner &&
-		!compat_class_ownercheck(relid, GetUserId()) &&
-		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT,
-								  ACLMASK_ANY) != ACLCHECK_OK)
+	if (need == WATCH_NEED_READ && !may(relid, ACL_SELECT))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for table %s", name),
 				 errhint("Its payloads are shown to roles that may read it: GRANT SELECT.")));
-	ReleaseSysCache(tup);
+	if (need == WATCH_NEED_WRITE && !may(relid, ACL_INSERT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table %s", name),
+				 errhint("Rows are stored as the role that brought them: GRANT INSERT.")));
 }
 
 bool
@@ -168,9 +190,9 @@ watch_check_watched(Oid relid, Watch *out)
 				 errhint("Run SELECT selfheal.watch('...') first.")));
 }
 
-/* Our trigger function for rows, or InvalidOid when it is not installed. */
+/* One of our trigger functions, or InvalidOid when it is not installed. */
 static Oid
-intake_row_function(void)
+trigger_function(const char *name)
 {
 	oidvector  *none = buildoidvector(NULL, 0);
 	Oid			nsp = get_namespace_oid("selfheal", true);
@@ -178,13 +200,14 @@ intake_row_function(void)
 	if (!OidIsValid(nsp))
 		return InvalidOid;
 	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-						   CStringGetDatum("intake_row"),
+						   CStringGetDatum(name),
 						   PointerGetDatum(none), ObjectIdGetDatum(nsp));
 }
 
 /*
  * The table behind an intake view: the only relation of the view's query,
- * provided that our trigger is on the view.
+ * provided that both our triggers are on the view (rows that only one of them
+ * saw would never be written).
  */
 Oid
 watch_table_of_intake(Oid viewid)
@@ -197,13 +220,17 @@ watch_table_of_intake(Oid viewid)
 	view = table_open(viewid, AccessShareLock);
 	if (view->trigdesc != NULL && view->trigdesc->trig_insert_instead_row)
 	{
-		Oid			ours = intake_row_function();
-		bool		found = false;
+		Oid			row = trigger_function("intake_row");
+		Oid			flush = trigger_function("intake_flush");
+		bool		has_row = false;
+		bool		has_flush = false;
 
-		for (int i = 0; i < view->trigdesc->numtriggers; i++)
-			found |= OidIsValid(ours) &&
-				view->trigdesc->triggers[i].tgfoid == ours;
-		if (found)
+		for (int i = 0; OidIsValid(row) && i < view->trigdesc->numtriggers; i++)
+		{
+			has_row |= view->trigdesc->triggers[i].tgfoid == row;
+			has_flush |= view->trigdesc->triggers[i].tgfoid == flush;
+		}
+		if (has_row && has_flush)
 		{
 			Query	   *query = get_view_query(view);
 
@@ -385,7 +412,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	SpiArgs		args;
 
 	shmem_require();
-	watch_check_table(relid, true);
+	watch_check_table(relid, WATCH_NEED_OWNER);
 	schema = get_namespace_name(get_rel_namespace(relid));
 	table = get_rel_name(relid);
 
@@ -451,7 +478,7 @@ selfheal_unwatch(PG_FUNCTION_ARGS)
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	Watch		watch;
 
-	watch_check_table(relid, true);
+	watch_check_table(relid, WATCH_NEED_OWNER);
 	watch_check_watched(relid, &watch);
 	forget(relid, watch.intake);
 	PG_RETURN_VOID();

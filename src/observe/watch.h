@@ -30,14 +30,22 @@ extern bool watch_get(Oid relid, Watch *out);
  * alone (the view's triggers are ours): right also before a restore's relink. */
 extern Oid	watch_table_of_intake(Oid viewid);
 
+/* What the caller of a SQL function must be allowed on its table argument. */
+typedef enum WatchNeed
+{
+	WATCH_NEED_OWNER,			/* change how it is looked after */
+	WATCH_NEED_READ,			/* see or decide about its payloads */
+	WATCH_NEED_WRITE			/* bring rows */
+} WatchNeed;
+
 /*
  * The checks every SQL function makes of a table argument, one message each:
- * null and missing 42P01, system catalog or our own schema 42809, not a table
- * 42809, no SELECT privilege on it 42501. need_owner asks for ownership.
+ * null 22023, missing 42P01, a system table, one of ours, no table, a
+ * partition or a temporary table 42809, no privilege 42501.
  */
-extern void watch_check_table(Oid relid, bool need_owner);
+extern void watch_check_table(Oid relid, WatchNeed need);
 
-/* The same, and raises 42704 when the table is not watched. */
+/* Raises 42704 when the table, checked already, is not watched. */
 extern void watch_check_watched(Oid relid, Watch *out);
 
 /* Name of the intake view of a table: <table>_intake, clipped to 63 bytes. */

@@ -109,7 +109,7 @@ remember_parent(WindowTarget *t, const ErrorData *edata)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->long_cxt);
 
-	t->missing_parent = edata ? misfits_copy_error(edata) : NULL;
+	t->missing_parent = edata ? fit_copy_error(edata) : NULL;
 	MemoryContextSwitchTo(old);
 }
 

@@ -55,7 +55,7 @@ selfheal_vet(PG_FUNCTION_ARGS)
 	bool		nulls[5] = {true, true, true, true, true};
 	Vetting		vetting;
 
-	watch_check_table(relid, false);
+	watch_check_table(relid, WATCH_NEED_READ);
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -101,7 +101,7 @@ selfheal_preview(PG_FUNCTION_ARGS)
 	WatchMode	mode;
 	ListCell   *lc;
 
-	watch_check_table(relid, false);
+	watch_check_table(relid, WATCH_NEED_READ);
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -163,7 +163,7 @@ selfheal_explain(PG_FUNCTION_ARGS)
 				 errhint("Ids stand in the view selfheal.incidents.")));
 	inc = incident_get(PG_GETARG_INT64(0));
 	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
-		watch_check_table(inc->relid, false);
+		watch_check_table(inc->relid, WATCH_NEED_READ);
 
 	initStringInfo(&out);
 	spi_open(&saved);

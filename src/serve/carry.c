@@ -51,7 +51,7 @@ misses_of(Oid relid)
 
 	foreach(lc, lock_misses)
 		if (((Misses *) lfirst(lc))->relid == relid)
-			return lfirst(lc);
+		return lfirst(lc);
 	/* at most one entry per watched table of this database */
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	m = palloc0(sizeof(Misses));
@@ -167,6 +167,8 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 bool
 carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 {
+	static const IncidentNote changed = {.reason = "the table changed: planned again"};
+	IncidentNote planned = {.plan = row->id};
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *incidents = NIL;
 	ApplyResult *result;
@@ -186,7 +188,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 
 		if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
 			continue;
-		incident_move(inc->id, INCIDENT_APPLYING, &(IncidentNote) {.plan = row->id});
+		incident_move(inc->id, INCIDENT_APPLYING, &planned);
 		incidents = lappend(incidents, inc);
 		ms = Max(ms, round_ms_since(inc->first_seen));
 	}
@@ -220,8 +222,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 			Incident   *inc = lfirst(lc);
 
 			if (incident_get(inc->id)->state != INCIDENT_OPEN)
-				incident_move(inc->id, INCIDENT_OPEN,
-							  &(IncidentNote) {.reason = "the table changed: planned again"});
+				incident_move(inc->id, INCIDENT_OPEN, &changed);
 		}
 		spi_xact_commit(true);
 		return false;
@@ -288,4 +289,3 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	}
 	return true;
 }
-

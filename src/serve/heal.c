@@ -131,13 +131,14 @@ heal_table(Round *round)
 	n = round_covered(round, round->later, round->now == NIL && row == NULL, ids);
 	if (!ran)
 	{
-		for (int i = 0; i < n; i++)
-			incident_move(ids[i], INCIDENT_WAITING_LOCK,
-						  &(IncidentNote) {
+		IncidentNote note = {
 			.reason = "the table is busy",
 			.next_try = carry_next_try(round->relid),
 			.uncharge = true
-		});
+		};
+
+		for (int i = 0; i < n; i++)
+			incident_move(ids[i], INCIDENT_WAITING_LOCK, &note);
 	}
 	else if (n > 0)
 	{
@@ -145,9 +146,12 @@ heal_table(Round *round)
 		if (row == NULL)
 			round_refuse(round, ids, n, reason);
 		else
+		{
+			IncidentNote note = {.reason = row->reason,.plan = row->id};
+
 			for (int i = 0; i < n; i++)
-				incident_move(ids[i], INCIDENT_AWAITING_APPROVAL,
-							  &(IncidentNote) {.reason = row->reason,.plan = row->id});
+				incident_move(ids[i], INCIDENT_AWAITING_APPROVAL, &note);
+		}
 	}
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
@@ -161,6 +165,7 @@ run_approved(Round *round, int64 id)
 	PlanRow    *row;
 	Vetting		vetting = {NULL, NULL};
 	const char *stale = NULL;
+	IncidentNote again = {0};
 
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
@@ -221,9 +226,10 @@ run_approved(Round *round, int64 id)
 		entry.verdict = "refuse";
 		entry.result = stale;
 		audit_write(&entry);
+		again.reason = stale;
 		for (int i = 0; i < row->nincidents; i++)
 			if (incident_get(row->incidents[i])->state == INCIDENT_AWAITING_APPROVAL)
-				incident_move(row->incidents[i], INCIDENT_OPEN, &(IncidentNote) {.reason = stale});
+				incident_move(row->incidents[i], INCIDENT_OPEN, &again);
 	}
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
@@ -235,8 +241,8 @@ run_approved(Round *round, int64 id)
 static void
 record_failure(const Round *round, const ErrorData *edata, bool approved)
 {
-	bool		busy = edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+	bool		busy = (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+						edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
 	ListCell   *lc;
 	AuditEntry	entry;
 
@@ -360,10 +366,15 @@ heal_pass(void)
 			break;
 		/* what a person has approved comes first: rows wait for it */
 		foreach(lc, approved)
+		{
 			fenced(InvalidOid, *(int64 *) lfirst(lc));
+		}
+		if (approved != NIL)
+			continue;
 		foreach(lc, tables)
-			if (approved == NIL)
-				fenced(lfirst_oid(lc), 0);
+		{
+			fenced(lfirst_oid(lc), 0);
+		}
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);

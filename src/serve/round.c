@@ -139,7 +139,7 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 
 	foreach(lc, round->refused)
 		if (((Refusal *) lfirst(lc))->step == step && step != NULL)
-			return ((Refusal *) lfirst(lc))->reason;
+		return ((Refusal *) lfirst(lc))->reason;
 	if (remedy != NULL)
 		return remedy->playbook == NULL && !remedy->replay_only ?
 			remedy->explanation : NULL;
@@ -213,7 +213,7 @@ describe(const Round *round, const List *steps, PlanRow *row)
  */
 PlanRow *
 round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
-		  VettedPlan **vetted, char **reason, bool *empty_handed)
+		   VettedPlan **vetted, char **reason, bool *empty_handed)
 {
 	HealPlan	draft = {round->relid, steps};
 	Vetting		vetting = vet_plan(&draft);
@@ -332,9 +332,10 @@ round_reopen(Oid relid, bool all, const char *reason)
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
+		IncidentNote note = {.reason = reason,.uncharge = true};
+
 		spi_use(&rows);
-		incident_move(spi_get_int8(i, 1, NULL), INCIDENT_OPEN,
-					  &(IncidentNote) {.reason = reason,.uncharge = true});
+		incident_move(spi_get_int8(i, 1, NULL), INCIDENT_OPEN, &note);
 	}
 	spi_close(&saved);
 	spi_xact_commit(true);
@@ -440,7 +441,11 @@ round_orient(Round *round)
 		entry.result = why ? "needs_human" : empty ? "nothing left" : "plan";
 		audit_write(&entry);
 		if (why)
-			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &(IncidentNote) {.reason = why});
+		{
+			IncidentNote note = {.reason = why};
+
+			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
+		}
 		else if (empty)
 			incident_move(inc->id, INCIDENT_HEALED, NULL);
 		if (empty)
@@ -448,4 +453,3 @@ round_orient(Round *round)
 	}
 	MemoryContextSwitchTo(cxt);
 }
-

@@ -17,11 +17,13 @@
 
 #include <signal.h>
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "base/compat.h"
 #include "base/shmem.h"
 #include "base/spi.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
@@ -34,6 +36,7 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -181,6 +184,24 @@ option_value(List *options, const char *name)
 	return NULL;
 }
 
+/* CREATEDB, from the catalog: dbcommands.c shows its own check to others in
+ * some minor releases only. */
+static bool
+may_create_databases(void)
+{
+	HeapTuple	tup;
+	bool		may;
+
+	if (superuser())
+		return true;
+	tup = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	if (!HeapTupleIsValid(tup))
+		return false;
+	may = ((Form_pg_authid) GETSTRUCT(tup))->rolcreatedb;
+	ReleaseSysCache(tup);
+	return may;
+}
+
 /*
  * Which database does this statement need for itself? Only when the user may
  * run it: else anyone could stop anyone's worker. The statement's own checks
@@ -220,7 +241,7 @@ database_needed(Node *stmt)
 	dbid = get_database_oid(name, true);
 	if (!OidIsValid(dbid))
 		return InvalidOid;
-	if (copies ? have_createdb_privilege() :
+	if (copies ? may_create_databases() :
 		compat_database_ownercheck(dbid, GetUserId()))
 		return dbid;
 	return InvalidOid;

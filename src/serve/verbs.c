@@ -75,7 +75,7 @@ plan_arg(FunctionCallInfo fcinfo, bool lock)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the table of plan " INT64_FORMAT " is gone", row->id),
 				 errhint("Nothing can be done with this plan any more.")));
-	watch_check_table(row->relid, false);
+	watch_check_table(row->relid, WATCH_NEED_READ);
 	return row;
 }
 
@@ -161,7 +161,7 @@ held_row(int64 id, int64 *incident)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("row " INT64_FORMAT " is %s already", id, state)));
 	if (OidIsValid(relid) && get_rel_name(relid))
-		watch_check_table(relid, false);
+		watch_check_table(relid, WATCH_NEED_READ);
 	else if (!superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -186,8 +186,11 @@ reopen(Oid relid)
 
 		if (inc->state == INCIDENT_NEEDS_HUMAN || inc->state == INCIDENT_FAILED ||
 			inc->state == INCIDENT_AWAITING_APPROVAL)
-			incident_move(inc->id, INCIDENT_OPEN,
-						  &(IncidentNote) {.reason = "rows were changed by a person"});
+		{
+			IncidentNote note = {.reason = "rows were changed by a person"};
+
+			incident_move(inc->id, INCIDENT_OPEN, &note);
+		}
 	}
 	if (shmem_state != NULL)
 		shmem_wake_at_commit();
@@ -225,7 +228,7 @@ selfheal_propose(PG_FUNCTION_ARGS)
 	Forecast   *cost;
 	Ruling		ruling;
 
-	watch_check_table(relid, false);
+	watch_check_table(relid, WATCH_NEED_READ);
 	require_arg(fcinfo, 1, "ddl", "Give one ALTER TABLE statement.");
 	require_arg(fcinfo, 2, "why", "Say in a sentence what it is for: it stands in the audit.");
 	watch_check_watched(relid, &watch);
@@ -236,9 +239,15 @@ selfheal_propose(PG_FUNCTION_ARGS)
 		cost = forecast_plan(vetting.plan);
 		ruling = policy_rule(vetting.plan, cost, watch.mode);
 		if (vetted_plan(vetting.plan)->steps == NIL)
-			vetting = (Vetting) {NULL, "the table is like this already"};
+		{
+			vetting.plan = NULL;
+			vetting.reason = "the table is like this already";
+		}
 		else if (ruling.verdict == VERDICT_REFUSE)
-			vetting = (Vetting) {NULL, pstrdup(ruling.reason)};
+		{
+			vetting.plan = NULL;
+			vetting.reason = pstrdup(ruling.reason);
+		}
 	}
 	if (vetting.plan == NULL)
 	{
@@ -333,8 +342,12 @@ selfheal_reject(PG_FUNCTION_ARGS)
 		Incident   *inc = incident_get(row->incidents[i]);
 
 		if (inc->state == INCIDENT_AWAITING_APPROVAL)
-			incident_move(inc->id, INCIDENT_NEEDS_HUMAN,
-						  &(IncidentNote) {.reason = psprintf("plan " INT64_FORMAT " was rejected: %s", row->id, why)});
+		{
+			IncidentNote note = {0};
+
+			note.reason = psprintf("plan " INT64_FORMAT " was rejected: %s", row->id, why);
+			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
+		}
 	}
 	round_entry(&entry, "rejected", row);
 	entry.result = why;
@@ -352,7 +365,7 @@ incident_arg(FunctionCallInfo fcinfo)
 	require_arg(fcinfo, 0, "incident_id", "Ids stand in the view selfheal.incidents.");
 	inc = incident_get(PG_GETARG_INT64(0));
 	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
-		watch_check_table(inc->relid, false);
+		watch_check_table(inc->relid, WATCH_NEED_READ);
 	return inc;
 }
 
@@ -374,8 +387,12 @@ selfheal_retry(PG_FUNCTION_ARGS)
 	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
 		watch_check_watched(inc->relid, &watch);
 	if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
-		incident_move(inc->id, INCIDENT_OPEN,
-					  &(IncidentNote) {.reason = psprintf("retry by %s", caller())});
+	{
+		IncidentNote note = {0};
+
+		note.reason = psprintf("retry by %s", caller());
+		incident_move(inc->id, INCIDENT_OPEN, &note);
+	}
 	audit_entry(&entry, "retried");
 	entry.incident = inc->id;
 	entry.relid = inc->relid;
@@ -401,7 +418,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
-	watch_check_table(relid, false);
+	watch_check_table(relid, WATCH_NEED_READ);
 	watch_check_watched(relid, &watch);
 	left = quarantine_count(relid, NULL, 0);
 	do
@@ -478,12 +495,15 @@ discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, 
 static void
 dismiss_if_empty(const Incident *inc, const char *why)
 {
+	IncidentNote note = {0};
 	AuditEntry	entry;
 
 	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED ||
 		quarantine_count(inc->relid, &inc->id, 1) > 0)
 		return;
-	incident_move(inc->id, INCIDENT_DISMISSED, &(IncidentNote) {.by = caller(),.why = why});
+	note.by = caller();
+	note.why = why;
+	incident_move(inc->id, INCIDENT_DISMISSED, &note);
 	audit_entry(&entry, "dismissed");
 	entry.incident = inc->id;
 	entry.relid = inc->relid;
@@ -619,7 +639,7 @@ set_paused(FunctionCallInfo fcinfo, bool paused)
 	SpiArgs		args;
 	AuditEntry	entry;
 
-	watch_check_table(relid, false);
+	watch_check_table(relid, WATCH_NEED_READ);
 	watch_check_watched(relid, &watch);
 	if (watch.paused == paused)
 		return;

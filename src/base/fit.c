@@ -356,6 +356,18 @@ fit_culprit(const Shape *shape, const ErrorData *edata, Misfit *out)
 }
 
 /*
+ * An empty range in a key WITHOUT OVERLAPS (from 18 on): 23514 without a
+ * constraint's name, but no matter of partitions. message_id is the text
+ * before translation.
+ */
+static bool
+is_empty_range(const ErrorData *edata)
+{
+	return edata->message_id != NULL &&
+		strstr(edata->message_id, "WITHOUT OVERLAPS") != NULL;
+}
+
+/*
  * The class of an error by its SQLSTATE. 23514 without a constraint's name is
  * a row that no partition takes; the data exceptions that are left (22xxx)
  * are values that the table is not to be changed for.
@@ -370,7 +382,8 @@ class_of_error(const ErrorData *edata)
 		case ERRCODE_FOREIGN_KEY_VIOLATION:
 			return FIT_FOREIGN_KEY;
 		case ERRCODE_CHECK_VIOLATION:
-			return edata->constraint_name ? FIT_CHECK : FIT_PARTITION;
+			return edata->constraint_name || is_empty_range(edata) ?
+				FIT_CHECK : FIT_PARTITION;
 		case ERRCODE_EXCLUSION_VIOLATION:
 			return FIT_EXCLUSION;
 		case ERRCODE_NOT_NULL_VIOLATION:

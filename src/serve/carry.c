@@ -157,6 +157,7 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 
 	round_entry(&entry, "replayed", row);
 	entry.payload_ref = chunk->payload_ref;
+	entry.rows_held = chunk->replayed + left;
 	entry.rows_replayed = chunk->replayed;
 	entry.rows_left = left;
 	entry.result = chunk->refusal;

@@ -436,7 +436,8 @@ round_orient(Round *round)
 		entry.packet = incident_packet(inc, remedy ? remedy->finding : NULL);
 		entry.explanation = remedy ? remedy->explanation : why;
 		entry.playbook = remedy ? remedy->playbook : NULL;
-		entry.rows_held = held;
+		/* a row stands under the first of its misfits, and shows them all */
+		entry.rows_held = remedy ? Max(held, remedy->finding->rows) : held;
 		entry.ms_since_capture = round_ms_since(inc->first_seen);
 		entry.result = why ? "needs_human" : empty ? "nothing left" : "plan";
 		audit_write(&entry);

@@ -435,6 +435,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 			audit_entry(&entry, "replayed");
 			entry.relid = relid;
 			entry.payload_ref = chunk->payload_ref;
+			entry.rows_held = chunk->replayed + left;
 			entry.rows_replayed = chunk->replayed;
 			entry.rows_left = left;
 			entry.result = "by a person, in his own session";

@@ -76,7 +76,9 @@ clone_describe(Oid relid)
 	clone->relkind = rel->rd_rel->relkind;
 	clone->table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 											  RelationGetRelationName(rel));
-	clone->name = psprintf(CLONE_SCHEMA ".clone_%u", relid);
+	/* the table's own name: what fails on the clone reads like the table's */
+	clone->relname = pstrdup(RelationGetRelationName(rel));
+	clone->name = quote_qualified_identifier(CLONE_SCHEMA, clone->relname);
 	clone->stage = psprintf(CLONE_SCHEMA ".rows_%u", relid);
 
 	initStringInfo(&list);
@@ -365,7 +367,7 @@ clone_fill(Clone *clone)
 	clone_as_owner(clone,
 				   psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL EXCLUDING STATISTICS)",
 							clone->name, clone->table), NULL);
-	clone->oid = get_relname_relid(clone->name + strlen(CLONE_SCHEMA "."),
+	clone->oid = get_relname_relid(clone->relname,
 								   get_namespace_oid(CLONE_SCHEMA, false));
 	if (!OidIsValid(clone->oid))
 		elog(ERROR, "clone of table %u was not made", clone->relid);

@@ -33,8 +33,9 @@ typedef struct Clone
 	Oid			relid;			/* of the real table */
 	Oid			owner;
 	char		relkind;
-	char	   *table;			/* qualified and quoted, as the next two */
+	char	   *table;			/* qualified and quoted, as name and stage */
 	char	   *name;
+	char	   *relname;		/* of the table and its clone, bare */
 	char	   *stage;			/* the sampled rows as they are in the table */
 	List	   *columns;		/* CloneColumn * */
 	char	   *column_list;	/* quoted, comma-separated */

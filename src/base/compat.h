@@ -39,6 +39,14 @@
 	pg_class_ownercheck((relid), (roleid))
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define compat_namespace_aclcheck(nspid, roleid, mode) \
+	object_aclcheck(NamespaceRelationId, (nspid), (roleid), (mode))
+#else
+#define compat_namespace_aclcheck(nspid, roleid, mode) \
+	pg_namespace_aclcheck((nspid), (roleid), (mode))
+#endif
+
 /* A backend's local transaction id moved into a struct in 17. */
 #if PG_VERSION_NUM >= 170000
 #define compat_lxid() (MyProc->vxid.lxid)

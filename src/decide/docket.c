@@ -214,8 +214,10 @@ docket_move(int64 id, DocketState to, const char *by, const char *reason)
 		elog(ERROR, "plan " INT64_FORMAT " vanished", id);
 	from = state_from_name(spi_get_text(0, 1, CurrentMemoryContext));
 	if (!(may_follow[to] & FROM(from)))
-		elog(ERROR, "plan " INT64_FORMAT " cannot go from %s to %s",
-			 id, state_names[from], state_names[to]);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("plan " INT64_FORMAT " cannot go from %s to %s",
+						id, state_names[from], state_names[to])));
 	spi_arg_text(&args, state_names[to]);
 	spi_arg_text(&args, by);
 	spi_arg_text(&args, reason);

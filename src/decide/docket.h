@@ -70,7 +70,7 @@ extern int64 docket_add(PlanRow *row, bool supersede);
  * dropped tables have relid InvalidOid and plan NULL. */
 extern PlanRow *docket_get(int64 id, bool lock);
 
-/* Change the state along the diagram (elog otherwise); by and reason may be
+/* Change the state along the diagram (55000 otherwise); by and reason may be
  * NULL. */
 extern void docket_move(int64 id, DocketState to, const char *by, const char *reason);
 

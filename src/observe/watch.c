@@ -23,6 +23,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -431,6 +432,13 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	{
 		char	   *intake = watch_intake_name(table);
 		Oid			viewid;
+
+		/* the view is made by us, but beside his table and at his wish */
+		if (compat_namespace_aclcheck(get_rel_namespace(relid), GetUserId(), ACL_CREATE) != ACLCHECK_OK)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied for schema %s", quote_identifier(schema)),
+					 errhint("The intake view stands beside the table: GRANT CREATE ON SCHEMA, or let somebody watch the table who may create there.")));
 
 		spi_open(&saved);
 		viewid = create_intake(relid, schema, table, intake);

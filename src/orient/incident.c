@@ -60,6 +60,11 @@ static const int may_follow[] = {
 	"(i.state IN ('open', 'planning', 'applying')" \
 	" OR (i.state IN ('failed', 'waiting_lock') AND i.next_try <= clock_timestamp()))"
 
+/* Classes that only the insert finds. The others were all found, and counted,
+ * when the row came; a replay that meets them again has no new row. */
+#define INSERT_CLASSES \
+	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other'"
+
 #define COLUMNS \
 	"i.id, i.relid, i.class, i.column_name, i.state, i.attempts, i.first_seen, i.rows"
 
@@ -136,11 +141,12 @@ incident_collect(void)
 			 NULL);
 
 	n = spi_exec("WITH fresh AS MATERIALIZED ("
-				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at"
+				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at,"
+				 "   CASE WHEN e.door <> 'replay' OR e.class IN (" INSERT_CLASSES ") THEN e.rows ELSE 0 END AS fresh_rows"
 				 "  FROM selfheal.error e JOIN pg_class c ON c.oid = e.relid"
 				 "  WHERE e.incident IS NULL AND e.class IS NOT NULL),"
 				 " groups AS MATERIALIZED ("
-				 "  SELECT relid, class, col, min(column_name) AS column_name, sum(rows)::bigint AS rows,"
+				 "  SELECT relid, class, col, min(column_name) AS column_name, sum(rows)::bigint AS rows, sum(fresh_rows)::bigint AS fresh_rows,"
 				 "   min(at) AS first_seen, max(at) AS last_seen, min(id) AS oldest, max(id) AS newest"
 				 "  FROM fresh GROUP BY relid, class, col),"
 				 " locked AS MATERIALIZED ("
@@ -148,7 +154,7 @@ incident_collect(void)
 				 "  WHERE i.state NOT IN ('healed', 'dismissed') AND (i.relid, i.class, coalesce(i.column_name, ''))"
 				 "   IN (SELECT relid, class, col FROM groups) FOR UPDATE SKIP LOCKED),"
 				 " joined AS ("
-				 "  UPDATE selfheal.incident i SET rows = i.rows + g.rows, last_seen = greatest(i.last_seen, g.last_seen),"
+				 "  UPDATE selfheal.incident i SET rows = i.rows + g.fresh_rows, last_seen = greatest(i.last_seen, g.last_seen),"
 				 "   first_seen = least(i.first_seen, g.first_seen),"
 				 "   state = CASE WHEN i.state = 'awaiting_approval' THEN 'open' ELSE i.state END"
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"
@@ -300,8 +306,11 @@ incident_move(int64 id, IncidentState to, const IncidentNote *note)
 		elog(ERROR, "incident " INT64_FORMAT " vanished", id);
 	from = state_from_name(spi_get_text(0, 1, CurrentMemoryContext));
 	if (!(may_follow[to] & FROM(from)))
-		elog(ERROR, "incident " INT64_FORMAT " cannot go from %s to %s",
-			 id, state_names[from], state_names[to]);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("incident " INT64_FORMAT " cannot go from %s to %s",
+						id, state_names[from], state_names[to]),
+				 errhint("The healer may have been at it a moment ago: look at selfheal.incidents again.")));
 
 	spi_arg_text(&args, state_names[to]);
 	spi_arg_text(&args, note->reason);

@@ -32,7 +32,6 @@
 #include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "observe/watch.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -213,16 +212,6 @@ look(void)
 	return state;
 }
 
-/* Put the dependencies of the intake views back, which a dump does not
- * carry. */
-static void
-relink_views(void)
-{
-	spi_xact_begin();
-	watch_relink();
-	spi_xact_commit(true);
-}
-
 /*
  * Report an error of a pass, unless it is the same as the last one: a fault
  * that stays is said once, not once a second.
@@ -249,7 +238,7 @@ report_error(void)
  * FATAL is not caught.
  */
 static bool
-run_pass(bool *relink, SpiExtension *state, TimestampTz *due)
+run_pass(SpiExtension *state, TimestampTz *due)
 {
 	volatile bool ok = false;
 
@@ -260,10 +249,6 @@ run_pass(bool *relink, SpiExtension *state, TimestampTz *due)
 		*state = look();
 		if (*state == SPI_EXTENSION_HELD)
 		{
-			if (*relink)
-				relink_views();
-			*relink = false;
-			MemoryContextSwitchTo(pass_context);
 			*due = heal_pass();
 			MemoryContextSwitchTo(pass_context);
 			seal_audit();
@@ -298,7 +283,6 @@ run_pass(bool *relink, SpiExtension *state, TimestampTz *due)
 static void
 work(void)
 {
-	bool		relink = true;
 	bool		wanted = true;	/* a pass, for a reason that is not a wake */
 	bool		may_linger;
 	bool		must_go;
@@ -345,7 +329,7 @@ work(void)
 		if (run && now >= not_before)
 		{
 			SpiExtension state = SPI_EXTENSION_BUSY;
-			bool		ok = run_pass(&relink, &state, &due);
+			bool		ok = run_pass(&state, &due);
 
 			now = GetCurrentTimestamp();
 			wanted = false;

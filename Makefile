@@ -49,9 +49,9 @@ PG_CFLAGS = -std=gnu99 -fvisibility=hidden -Wall -Wextra $(WERROR) \
 	$(if $(findstring clang,$(CC)),-Wno-ignored-optimization-argument -Wno-ignored-attributes -Wno-unknown-warning-option)
 
 REGRESS = $(sort $(filter-out $(EXTENSION)--%,$(basename $(notdir $(wildcard $(TOP)sql/*.sql)))))
-REGRESS_OPTS = --inputdir=$(TOP)
+REGRESS_OPTS = --inputdir=$(TOP) --no-locale --encoding=UTF8
 ISOLATION = $(sort $(basename $(notdir $(wildcard $(TOP)test/isolation/specs/*.spec))))
-ISOLATION_OPTS = --inputdir=$(TOP)test/isolation --load-extension=$(EXTENSION)
+ISOLATION_OPTS = --inputdir=$(TOP)test/isolation --load-extension=$(EXTENSION) --no-locale --encoding=UTF8
 ifneq ($(wildcard $(TOP)test/t/*.pl),)
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

@@ -109,6 +109,9 @@ SELECT class, column_name, state, rows_held FROM selfheal.incidents WHERE table_
 SELECT count(*) AS stored, (SELECT count(*) FROM selfheal.quarantine WHERE relid = 'issues'::regclass AND state = 'held') AS held FROM issues;
 SELECT name, b.type AS before, c.type AS now FROM columns c LEFT JOIN before b USING (t, name, n)
 WHERE t = 'issues'::regclass AND b.type IS DISTINCT FROM c.type ORDER BY c.n, name;
+-- a row is counted once, however often it was tried
+SELECT class, column_name, rows_seen, e.rows FROM selfheal.incidents i, LATERAL (SELECT sum(rows) AS rows FROM selfheal.error WHERE incident = i.id AND door = 'intake') e
+WHERE i.table_name = 'github.issues' AND rows_seen <> e.rows ORDER BY i.id;
 -- what a person decides
 SELECT verdict, policy, rows_waiting, state, replace(sql, ', ', E',\n') AS sql FROM selfheal.pending WHERE table_name = 'github.issues';
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'github.issues';
@@ -164,6 +167,13 @@ SELECT table_name, stored, held, skipped FROM selfheal.load WHERE schema_name = 
 SELECT * FROM rows_differ('issues', 2);
 SELECT * FROM rows_differ('pull_requests', 2);
 SELECT bool_and(same) AS same FROM (SELECT * FROM compare('issues', 2) UNION ALL SELECT * FROM compare('pull_requests', 2)) c;
+-- a value that is another one would be seen
+BEGIN;
+UPDATE issues SET title = replace(title, '\', '/') WHERE node_id = 'SELFHEAL-ADDED-1';
+UPDATE issues SET closed_at = closed_at + interval '1 s';
+SELECT * FROM rows_differ('issues', 2);
+SELECT key FROM compare('issues', 2) WHERE NOT same;
+ROLLBACK;
 SELECT ok, reason FROM selfheal.verify_audit();
 
 SELECT selfheal.unwatch('issues');

@@ -404,6 +404,15 @@ INSERT INTO rls_intake VALUES ('{"id": 6}');
 RESET ROLE;
 SELECT * FROM account('rls');
 
+-- a row is not held for one that is never stored
+CREATE TABLE meets_parent (id int PRIMARY KEY);
+INSERT INTO meets_parent VALUES (1);
+CREATE TABLE meets (id int PRIMARY KEY, f int REFERENCES meets_parent);
+SELECT selfheal.watch('meets', 'observe');
+INSERT INTO meets_intake VALUES ('{"id": 1, "f": 9}'), ('{"id": 1, "f": 1}'), ('{"id": 1, "f": 1}');
+SELECT * FROM meets;
+SELECT class, position FROM selfheal.quarantined WHERE table_name = 'loads.meets' ORDER BY position;
+
 -- the rows that were held go in when the table fits: each once
 SELECT selfheal.watch('t', 'auto');
 SELECT selfheal.watch('tx', 'auto');

@@ -47,6 +47,13 @@
 	pg_namespace_aclcheck((nspid), (roleid), (mode))
 #endif
 
+/* LockHeldByMe may be asked for stronger modes too from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#define compat_lock_held(tag, mode) LockHeldByMe((tag), (mode), false)
+#else
+#define compat_lock_held(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
 /* A backend's local transaction id moved into a struct in 17. */
 #if PG_VERSION_NUM >= 170000
 #define compat_lxid() (MyProc->vxid.lxid)

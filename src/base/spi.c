@@ -43,11 +43,16 @@ spi_become(SpiUser *saved, Oid userid, int flags, bool pin_path)
 		spi_set_local("search_path", "pg_catalog, pg_temp");
 }
 
-/* Undo spi_become: settings first, as they were set under the other role. */
+/*
+ * Undo spi_become: settings first, as they were set under the other role. All
+ * of them go back, also what code of a user changed by a plain SET (a trigger,
+ * a check): as at the end of a function with SET clauses it would outlive the
+ * switch, and meet the next user's rows.
+ */
 void
 spi_resume(const SpiUser *saved)
 {
-	AtEOXact_GUC(true, saved->guc_nest);
+	AtEOXact_GUC(false, saved->guc_nest);
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
@@ -459,6 +464,17 @@ spi_xact_begin(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
+/*
+ * Advisory locks of the session are none of ours: a trigger took one, and the
+ * session that would give it back is the worker's. The gate is a lock of the
+ * transaction.
+ */
+static void
+drop_session_locks(void)
+{
+	LockReleaseSession(USER_LOCKMETHOD);
+}
+
 /* Commit it. async: the next crash may forget it, and nothing else depends
  * on it (claims, plans); an apply is never async. */
 void
@@ -469,6 +485,7 @@ spi_xact_commit(bool async)
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	drop_session_locks();
 	pgstat_report_stat(false);
 }
 
@@ -476,4 +493,5 @@ void
 spi_xact_abort(void)
 {
 	AbortOutOfAnyTransaction();
+	drop_session_locks();
 }

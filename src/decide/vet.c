@@ -23,20 +23,20 @@
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
-#include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "decide/lattice.h"
 #include "decide/statement.h"
 #include "decide/vet.h"
+#include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -308,6 +308,39 @@ check_add(Relation rel, const List *tree, const PlanStep *step,
 	return true;
 }
 
+/*
+ * Does the partition key name the column? Read from the catalog: to ask the
+ * relcache is to have it fold the key's expressions, which runs functions of
+ * the table's owner as whoever asks (RelationBuildPartitionKey).
+ */
+static bool
+in_partition_key(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tup = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
+	Form_pg_partitioned_table form;
+	Datum		exprs;
+	bool		isnull;
+	bool		found = false;
+
+	if (!HeapTupleIsValid(tup))
+		return false;
+	form = (Form_pg_partitioned_table) GETSTRUCT(tup);
+	for (int i = 0; i < form->partnatts; i++)
+		found |= form->partattrs.values[i] == attnum;
+	exprs = SysCacheGetAttr(PARTRELID, tup,
+							Anum_pg_partitioned_table_partexprs, &isnull);
+	if (!isnull)
+	{
+		Bitmapset  *attrs = NULL;
+
+		pull_varattnos(stringToNode(TextDatumGetCString(exprs)), 1, &attrs);
+		found |= bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attrs) ||
+			bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
+	}
+	ReleaseSysCache(tup);
+	return found;
+}
+
 /* Is the column part of how this table (or one below) is partitioned? */
 static bool
 check_partition_key(const List *tree, const char *column, char **reason)
@@ -318,20 +351,13 @@ check_partition_key(const List *tree, const char *column, char **reason)
 	{
 		Relation	member = try_relation_open(lfirst_oid(lc), AccessShareLock);
 		AttrNumber	attnum;
-		Bitmapset  *attrs;
-		bool		in_expr;
-		bool		found = false;
+		bool		found;
 
 		if (member == NULL)
 			continue;
 		attnum = get_attnum(RelationGetRelid(member), column);
-		if (member->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
-			attnum != InvalidAttrNumber)
-		{
-			attrs = bms_make_singleton(attnum -
-									   FirstLowInvalidHeapAttributeNumber);
-			found = has_partition_attrs(member, attrs, &in_expr);
-		}
+		found = attnum != InvalidAttrNumber &&
+			in_partition_key(RelationGetRelid(member), attnum);
 		relation_close(member, AccessShareLock);
 		if (found)
 			return plan_refuse(reason, "column \"%s\" is part of the partition key "

@@ -87,15 +87,37 @@ PG_FUNCTION_INFO_V1(selfheal_ingest);
 
 /* ---- a load ---- */
 
-/* See the header. The class field of the tag keeps it apart from every lock
- * that pg_advisory_lock can name (its classes are 1 and 2). */
-void
-intake_gate(Oid relid, bool exclusive)
+/* Has this transaction locked the table already, in any mode? */
+static bool
+table_locked(Oid relid)
 {
 	LOCKTAG		tag;
 
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	for (LOCKMODE mode = AccessShareLock; mode <= AccessExclusiveLock; mode++)
+	{
+		if (compat_lock_held(&tag, mode))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * See the header. The class field of the tag keeps it apart from every lock
+ * that pg_advisory_lock can name (its classes are 1 and 2).
+ *
+ * A load whose transaction holds the table already does not wait: behind the
+ * gate stands a healer that waits for just that lock, and neither would get
+ * on. It goes in, and the healer waits for it as for any reader.
+ */
+void
+intake_gate(Oid relid, bool exclusive)
+{
+	bool		go_on = !exclusive && table_locked(relid);
+	LOCKTAG		tag;
+
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0x5348 /* SH */ , 3);
-	(void) LockAcquire(&tag, exclusive ? ExclusiveLock : ShareLock, false, false);
+	(void) LockAcquire(&tag, exclusive ? ExclusiveLock : ShareLock, false, go_on);
 }
 
 /* See the header. */

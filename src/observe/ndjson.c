@@ -50,7 +50,7 @@ refuse_format(const char *view, const char *format)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 format ? errmsg("COPY format \"%s\" not recognized", format)
 			 : errmsg("COPY into the intake \"%s\" needs a FORMAT", view),
-			 errdetail("COPY's default text format would take backslashes out of the payloads."),
+			 format ? 0 : errdetail("COPY's default text format would take backslashes out of the payloads."),
 			 errhint("Use (FORMAT ndjson) for one JSON object per line, byte for byte, or (FORMAT text), (FORMAT csv), (FORMAT binary) with a client that escapes by COPY's rules.")));
 }
 

@@ -11,6 +11,8 @@
  *	   a tenth of the subtransactions where few rows are bad, and a tenth more
  *	   where all are.
  *	 - After three single rows with the same error we ask whether it is theirs.
+ *	 - Rows refused as duplicates are tried once more when others were held:
+ *	   the row they met may be one of those.
  *
  * Windows of 100 or of many thousand lines cost least per row; about 1,000
  * cost most, since COPY makes its slots anew each time.
@@ -215,6 +217,49 @@ write_window(Write *w)
 		window_failed(w, n, edata);
 }
 
+/* Was this row refused for a row it met, in the table or in the load? */
+static bool
+refused_for_another(const StoreRow *row)
+{
+	return !row->stored && row->edata != NULL &&
+		(row->edata->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ||
+		 row->edata->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION);
+}
+
+/*
+ * A row may have been refused for one that is not stored after all: unique
+ * keys are looked at before foreign keys are. Where rows of this flush were
+ * held for anything else, those are tried once more, each alone.
+ */
+static void
+try_again(Write *w)
+{
+	bool		others = false;
+
+	for (int i = 0; i < w->n && !others; i++)
+	{
+		const StoreRow *row = &w->rows[w->lines[i].row];
+
+		others = !row->stored && !refused_for_another(row);
+	}
+	for (int i = 0; i < w->n && others; i++)
+	{
+		StoreRow   *row = &w->rows[w->lines[i].row];
+		int			culprit;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!refused_for_another(row) ||
+			copyin_write(w->target->copy, w->target->rel, w->data,
+						 &w->lines[i], 1, &culprit) != NULL)
+			continue;
+		row->stored = true;
+		row->nmisfits = 0;
+		row->misfits = NULL;
+		row->edata = NULL;
+		w->stored++;
+	}
+}
+
 /* See the header. */
 int64
 windows_write(WindowTarget *target, CopyLines *lines, StoreRow *rows)
@@ -240,6 +285,7 @@ windows_write(WindowTarget *target, CopyLines *lines, StoreRow *rows)
 		CHECK_FOR_INTERRUPTS();
 		write_window(&w);
 	}
+	try_again(&w);
 	MemoryContextSwitchTo(old);
 	return w.stored;
 }

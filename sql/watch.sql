@@ -112,7 +112,9 @@ SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM w.leave;
 
 -- a publication FOR ALL TABLES is warned of
+SET client_min_messages = error;	-- wal_level is none of our business
 CREATE PUBLICATION regress_everything FOR ALL TABLES;
+SET client_min_messages = warning;
 CREATE TABLE w.published (a int);
 SELECT selfheal.watch('w.published');
 DROP PUBLICATION regress_everything;

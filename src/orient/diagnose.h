@@ -40,7 +40,8 @@ typedef struct Diagnosis
  * transaction; result in the current context. */
 extern Diagnosis *diagnose_table(Oid relid);
 
-/* The same for one payload that is not stored: preview(). */
+/* The same for one payload that is not stored: preview(). No transaction of
+ * its own; the lock is given back. */
 extern Diagnosis *diagnose_payload(Oid relid, const char *bytes, size_t len);
 
 #endif							/* SELFHEAL_DIAGNOSE_H */

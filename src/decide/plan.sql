@@ -39,6 +39,13 @@ CREATE INDEX plan_waiting ON selfheal.plan (relid)
 
 COMMENT ON TABLE selfheal.plan IS
 	'Changes of tables that were planned or proposed: one row, one ALTER TABLE. What runs is rendered from steps; sql is for people.';
+COMMENT ON COLUMN selfheal.plan.id IS 'number of the plan';
+COMMENT ON COLUMN selfheal.plan.at IS 'when it was made';
+COMMENT ON COLUMN selfheal.plan.schema_name IS 'schema of the table then';
+COMMENT ON COLUMN selfheal.plan.table_name IS 'name of the table then';
+COMMENT ON COLUMN selfheal.plan.explanation IS 'why these steps, for people';
+COMMENT ON COLUMN selfheal.plan.decided_at IS 'when it was approved or rejected';
+COMMENT ON COLUMN selfheal.plan.applied_at IS 'when it ran';
 COMMENT ON COLUMN selfheal.plan.relid IS 'The table. It may be gone: schema_name and table_name stay.';
 COMMENT ON COLUMN selfheal.plan.incidents IS 'Incidents whose rows fit once the plan is applied.';
 COMMENT ON COLUMN selfheal.plan.steps IS

@@ -32,6 +32,14 @@ CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL;
 CREATE INDEX error_incident ON selfheal.error (incident);
 COMMENT ON TABLE selfheal.error IS
 'captured failures: one row per load, class and column; whoever was granted INSERT may report one of his own (relid, payload, sqlstate, message, context)';
+COMMENT ON COLUMN selfheal.error.at IS 'when it was captured';
+COMMENT ON COLUMN selfheal.error.schema_name IS 'schema of the table then';
+COMMENT ON COLUMN selfheal.error.table_name IS 'name of the table then';
+COMMENT ON COLUMN selfheal.error.sqlstate IS 'what PostgreSQL raises for it';
+COMMENT ON COLUMN selfheal.error.message IS 'its primary message';
+COMMENT ON COLUMN selfheal.error.detail IS 'its detail';
+COMMENT ON COLUMN selfheal.error.hint IS 'its hint';
+COMMENT ON COLUMN selfheal.error.application IS 'application_name of the session';
 COMMENT ON COLUMN selfheal.error.id IS 'filled by a trigger, so that a reporter needs no privilege on the sequence';
 COMMENT ON COLUMN selfheal.error.relid IS 'the table; null once it is gone';
 COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay or report';

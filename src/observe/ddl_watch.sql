@@ -12,6 +12,11 @@ CREATE TABLE selfheal.ddl (
 );
 CREATE INDEX ddl_recent ON selfheal.ddl (relid, at);
 COMMENT ON TABLE selfheal.ddl IS 'DDL on watched tables, by the healer and by people: part of an incident''s packet';
+COMMENT ON COLUMN selfheal.ddl.id IS 'number of the command';
+COMMENT ON COLUMN selfheal.ddl.at IS 'when it ran';
+COMMENT ON COLUMN selfheal.ddl.relid IS 'the table; null once it is gone';
+COMMENT ON COLUMN selfheal.ddl.schema_name IS 'its schema then';
+COMMENT ON COLUMN selfheal.ddl.table_name IS 'its name then';
 COMMENT ON COLUMN selfheal.ddl.role IS 'who ran it';
 COMMENT ON COLUMN selfheal.ddl.statement IS 'the command as the server saw it, clipped to 2,000 bytes';
 COMMENT ON SEQUENCE selfheal.ddl_id_seq IS 'ids of DDL rows';

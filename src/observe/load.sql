@@ -23,6 +23,13 @@ CREATE TABLE selfheal.load (
 );
 ALTER SEQUENCE selfheal.load_id_seq OWNED BY selfheal.load.id;
 COMMENT ON TABLE selfheal.load IS 'one row per load through an intake, ingest() or report; replay sets its role and settings again';
+COMMENT ON COLUMN selfheal.load.id IS 'number of the load';
+COMMENT ON COLUMN selfheal.load.schema_name IS 'schema of its table then';
+COMMENT ON COLUMN selfheal.load.table_name IS 'name of its table then';
+COMMENT ON COLUMN selfheal.load.application IS 'application_name of the session';
+COMMENT ON COLUMN selfheal.load.datestyle IS 'DateStyle of the session';
+COMMENT ON COLUMN selfheal.load.intervalstyle IS 'IntervalStyle of the session';
+COMMENT ON COLUMN selfheal.load.search_path IS 'search_path of the session';
 COMMENT ON COLUMN selfheal.load.relid IS 'the table; null once it is gone';
 COMMENT ON COLUMN selfheal.load.at IS 'when the load ended';
 COMMENT ON COLUMN selfheal.load.source IS 'insert, copy, ingest or report';

@@ -24,6 +24,8 @@ CREATE INDEX quarantine_held ON selfheal.quarantine (relid, id) WHERE state = 'h
 CREATE INDEX quarantine_reason ON selfheal.quarantine (error) WHERE state = 'held';
 COMMENT ON TABLE selfheal.quarantine IS
 'rows that did not fit, byte for byte; a row that is stored leaves the table in the transaction that stores it';
+COMMENT ON COLUMN selfheal.quarantine.id IS 'number of the held row';
+COMMENT ON COLUMN selfheal.quarantine.changed_at IS 'when it was amended or discarded';
 COMMENT ON COLUMN selfheal.quarantine.relid IS 'the table it is for; null once that is gone';
 COMMENT ON COLUMN selfheal.quarantine.payload IS 'the payload as it was sent';
 COMMENT ON COLUMN selfheal.quarantine.payload_raw IS 'the bytes of a payload that is not valid text in this database''s encoding';
@@ -54,6 +56,11 @@ CREATE TABLE selfheal.replayed (
 );
 ALTER SEQUENCE selfheal.replayed_id_seq OWNED BY selfheal.replayed.id;
 COMMENT ON TABLE selfheal.replayed IS 'held rows that were stored: which, when, as whom, with the hash of their bytes';
+COMMENT ON COLUMN selfheal.replayed.id IS 'number of the entry';
+COMMENT ON COLUMN selfheal.replayed.at IS 'when they went in';
+COMMENT ON COLUMN selfheal.replayed.schema_name IS 'schema of the table then';
+COMMENT ON COLUMN selfheal.replayed.table_name IS 'name of the table then';
+COMMENT ON COLUMN selfheal.replayed.rows IS 'how many rows';
 COMMENT ON COLUMN selfheal.replayed.relid IS 'the table; null once it is gone';
 COMMENT ON COLUMN selfheal.replayed.plan IS 'the plan that made them fit; null for a replay by a person';
 COMMENT ON COLUMN selfheal.replayed.role IS 'the role that stored them: the one that loaded them';

@@ -12,6 +12,8 @@ CREATE TABLE selfheal.watched (
 	watched_by text NOT NULL DEFAULT current_user
 );
 COMMENT ON TABLE selfheal.watched IS 'tables that selfheal looks after, one row each';
+COMMENT ON COLUMN selfheal.watched.watched_at IS 'since when';
+COMMENT ON COLUMN selfheal.watched.watched_by IS 'who said so';
 COMMENT ON COLUMN selfheal.watched.relid IS 'the table';
 COMMENT ON COLUMN selfheal.watched.schema_name IS 'its schema, followed through SET SCHEMA';
 COMMENT ON COLUMN selfheal.watched.table_name IS 'its name, followed through RENAME';

@@ -28,6 +28,17 @@ CREATE TABLE selfheal.incident (
 CREATE UNIQUE INDEX incident_live ON selfheal.incident (relid, class, coalesce(column_name, ''))
 	WHERE state NOT IN ('healed', 'dismissed');
 COMMENT ON TABLE selfheal.incident IS 'what broke: one row per table, class and column until it is healed or dismissed';
+COMMENT ON COLUMN selfheal.incident.id IS 'number of the incident';
+COMMENT ON COLUMN selfheal.incident.relid IS 'the table; null once it is gone';
+COMMENT ON COLUMN selfheal.incident.schema_name IS 'its schema then';
+COMMENT ON COLUMN selfheal.incident.table_name IS 'its name then';
+COMMENT ON COLUMN selfheal.incident.first_seen IS 'when the first row showed it';
+COMMENT ON COLUMN selfheal.incident.last_seen IS 'when the newest row showed it';
+COMMENT ON COLUMN selfheal.incident.attempts IS 'rounds that were charged; a missed lock is none';
+COMMENT ON COLUMN selfheal.incident.next_try IS 'when it is tried again, in states failed and waiting_lock';
+COMMENT ON COLUMN selfheal.incident.plan IS 'the plan that was made for it last';
+COMMENT ON COLUMN selfheal.incident.closed_at IS 'when it was healed or dismissed';
+COMMENT ON COLUMN selfheal.incident.closed_by IS 'who dismissed it';
 COMMENT ON COLUMN selfheal.incident.class IS 'class of misfit; the README lists them';
 COMMENT ON COLUMN selfheal.incident.column_name IS 'column or key; null: the row as a whole';
 COMMENT ON COLUMN selfheal.incident.state IS 'see the diagram in src/orient/incident.h';

@@ -23,6 +23,8 @@
 #include "observe/store.h"
 #include "observe/windows.h"
 #include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -377,11 +379,31 @@ scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
 	}
 }
 
+/*
+ * A null in a JSON array is a null, also in a session that has array_nulls
+ * off: there is no other word for it in an array's text. Returns the level to
+ * end, or -1.
+ */
+static int
+pin_array_nulls(void)
+{
+	int			nest = -1;
+
+	if (unlikely(!Array_nulls))
+	{
+		nest = NewGUCNestLevel();
+		(void) set_config_option("array_nulls", "on", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	}
+	return nest;
+}
+
 /* See the header. */
 int64
 store_rows(Store *store, StoreRow *rows, int n)
 {
 	Relation	rel = table_open(store->relid, RowExclusiveLock);
+	int			nest = pin_array_nulls();
 	int64		stored;
 
 	/* a trigger, or the session between two flushes, may have altered it */
@@ -391,6 +413,8 @@ store_rows(Store *store, StoreRow *rows, int n)
 	scan_rows(store, rel, rows, n);
 	store->target.rel = rel;
 	stored = windows_write(&store->target, &store->lines, rows);
+	if (nest >= 0)
+		AtEOXact_GUC(true, nest);
 	table_close(rel, NoLock);
 	return stored;
 }

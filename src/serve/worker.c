@@ -398,6 +398,34 @@ work(void)
 	}
 }
 
+/*
+ * Settings that ALTER DATABASE or ALTER ROLE may have changed for sessions, and
+ * that a heal must not follow: rows would be stored past their foreign keys
+ * and triggers (replica), refused where their own session would have stored
+ * them (row_security, xmloption, default_tablespace), stored with another
+ * value (array_nulls), or an error that costs a row would end the process.
+ * What a load is to be read under comes with the load.
+ */
+static const char *const pinned_settings[][2] = {
+	{"session_replication_role", "origin"},
+	{"row_security", "on"},
+	{"array_nulls", "on"},
+	{"xmloption", "content"},
+	{"exit_on_error", "off"},
+	{"standard_conforming_strings", "on"},
+	{"transform_null_equals", "off"},
+	{"quote_all_identifiers", "off"},
+	{"default_tablespace", ""},
+};
+
+static void
+pin_settings(void)
+{
+	for (int i = 0; i < (int) lengthof(pinned_settings); i++)
+		SetConfigOption(pinned_settings[i][0], pinned_settings[i][1],
+						PGC_SUSET, PGC_S_OVERRIDE);
+}
+
 /* Entry point: order matters, see the head of this file. */
 void
 worker_main(Datum arg)
@@ -416,6 +444,7 @@ worker_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(extra.dbid, extra.roleid, 0);
 	SetConfigOption("application_name", "selfheal worker", PGC_USERSET,
 					PGC_S_SESSION);
+	pin_settings();
 
 	pass_context = AllocSetContextCreate(TopMemoryContext,
 										 "selfheal worker pass",

@@ -247,8 +247,7 @@ is(sql("SELECT mode FROM selfheal.watched WHERE table_name = '$t'"), 'observe', 
 
 $t = table();
 linger('preview and explain', $t,
-	"SELECT count(*) FROM selfheal.preview('$t', '{}'); SELECT selfheal.explain(" . incident($t, 'missing_key') . ')',
-	undef, table => 1);
+	"SELECT count(*) FROM selfheal.preview('$t', '{}'); SELECT selfheal.explain(" . incident($t, 'missing_key') . ')');
 
 # Rows that a person puts in himself are in the table: only its ALTER waits.
 $t = table();

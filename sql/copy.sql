@@ -33,7 +33,7 @@ COPY t_intake FROM '/dev/null';
 \echo :LAST_ERROR_SQLSTATE
 COPY t_intake FROM '/dev/null' WITH (DELIMITER ',');
 COPY t_intake (payload) FROM '/nonexistent';
-COPY t_intake FROM '/dev/null' (FORMAT json);
+COPY t_intake FROM '/dev/null' (FORMAT xml);
 COPY t_intake FROM '/dev/null' CSV;
 \set VERBOSITY terse
 COPY t_intake FROM '/dev/null' (FORMAT ndjson, FORMAT csv);

@@ -76,25 +76,25 @@ SELECT position, class, column_name, payload FROM held WHERE table_name = 'loads
 SELECT * FROM account('t');
 
 -- payloads that cannot be taken apart, or keys that no column can have
-CREATE TABLE json (id int, v text, j jsonb);
-SELECT selfheal.watch('json', 'observe');
-INSERT INTO json_intake VALUES
+CREATE TABLE docs (id int, v text, j jsonb);
+SELECT selfheal.watch('docs', 'observe');
+INSERT INTO docs_intake VALUES
 	('no json'), ('{"id": 1'), ('{"id": 1} {"id": 2}'), ('[{"id": 1}]'), ('"text"'), ('null'), ('{"id": 01}'), ('{"id": 1,}'),
 	('{"id": 1, "id": 2}'), ('{"v": "a\u0000b"}'), ('{"j": {"a": "a\u0000b"}}'), ('{"v": "\ud83d"}'), ('{"v": "\udc00\ud83d"}'),
 	(E'{"v": "raw\ttab"}'), (E'{"v": "raw\x01byte"}'), ('{"v": "\x"}'), ('{"": 1}'), ('{"ctid": "(0,1)"}'),
 	(format('{"%s": 1}', repeat('k', 64))), (format('{"%s": 1}', repeat('k', 63))),
 	(repeat('[', 100000) || repeat(']', 100000)), (format('{"j": %s}', repeat('[', 100000) || repeat(']', 100000)));
 SELECT position, class, column_name, need, sqlstate, left(payload, 40) AS payload FROM held
-WHERE table_name = 'loads.json' ORDER BY id;
+WHERE table_name = 'loads.docs' ORDER BY id;
 -- what is odd, and right
-INSERT INTO json_intake VALUES
+INSERT INTO docs_intake VALUES
 	(E' \n{ "id" :\t1 , "v" : "\\"quoted\\" \\\\ \\/ \\b\\f\\n\\r\\t \\u00e4 \\u20ac \\ud83d\\ude00" }\r\n'),
 	('{"\u0069d": 2, "v": "escaped key"}'), ('{"id": 3, "v": {"b": [1, 2], "a" : "x" }}'), ('{"id": 4, "v": 1.50}'), ('{"id": 5, "v": true}'),
 	('{"id": 6, "j": {"z": 1.10, "a": [null, "\\", "\"", {}]}}'), ('{"id": 7, "v": "", "j": "text"}'), ('{"id": 8, "j": null, "unknown": null}');
-SELECT id, v, j FROM json ORDER BY id;
-SELECT v = E'"quoted" \\ / \b\f\n\r\t \u00e4 \u20ac \U0001F600' AS same FROM json WHERE id = 1;
-SELECT id, j IS NULL AS is_null FROM json WHERE id = 8;
-SELECT * FROM account('json');
+SELECT id, v, j FROM docs ORDER BY id;
+SELECT v = E'"quoted" \\ / \b\f\n\r\t \u00e4 \u20ac \U0001F600' AS same FROM docs WHERE id = 1;
+SELECT id, j IS NULL AS is_null FROM docs WHERE id = 8;
+SELECT * FROM account('docs');
 
 -- numbers: each digit is kept, or the row is held
 CREATE TABLE num (id int, n numeric, m numeric(4,2), i integer, b bigint, s smallint, r real, d double precision, j jsonb);

@@ -20,6 +20,7 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "base/compat.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -34,6 +35,7 @@
 #include "decide/statement.h"
 #include "decide/vet.h"
 #include "optimizer/optimizer.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -46,7 +48,7 @@ struct VettedPlan
 };
 
 static bool check_table(Relation rel, char **reason);
-static bool check_tree(const List *tree, char **reason);
+static bool check_tree(const List *tree, Oid owner, char **reason);
 static bool check_pairs(const List *steps, char **reason);
 static bool check_room(const List *tree, const List *steps, char **reason);
 static bool check_step(Relation rel, const List *tree, const PlanStep *step,
@@ -96,7 +98,7 @@ vet_plan(const HealPlan *plan)
 	vetted->plan.relid = plan->relid;
 	tree = find_all_inheritors(plan->relid, NoLock, NULL);
 	good = check_table(rel, &result.reason) &&
-		check_tree(tree, &result.reason) &&
+		check_tree(tree, rel->rd_rel->relowner, &result.reason) &&
 		check_pairs(plan->steps, &result.reason);
 	foreach(lc, plan->steps)
 	{
@@ -180,7 +182,7 @@ check_table(Relation rel, char **reason)
 
 /* The tables below, to which ALTER TABLE goes on by itself. */
 static bool
-check_tree(const List *tree, char **reason)
+check_tree(const List *tree, Oid owner, char **reason)
 {
 	ListCell   *lc;
 
@@ -200,6 +202,9 @@ check_tree(const List *tree, char **reason)
 							   "table", name);
 		if (count_parents(relid) > 1)
 			return plan_refuse(reason, "%s has another parent as well", name);
+		if (!compat_class_ownercheck(relid, owner))
+			return plan_refuse(reason, "%s belongs to another role, as which the "
+							   "owner of the table may not act", name);
 	}
 	return true;
 }

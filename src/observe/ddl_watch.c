@@ -165,7 +165,8 @@ move_watch(const LeftName *left, Oid to)
 	AuditEntry	entry;
 	SpiArgs		args;
 
-	if (!watch_get(left->relid, &watch) || left->intake == NULL)
+	if (!watch_get(left->relid, &watch) || left->intake == NULL ||
+		get_rel_relkind(watch.intake) != RELKIND_VIEW)
 		return;
 	spi_exec(psprintf("CREATE OR REPLACE VIEW %s AS SELECT NULL::pg_catalog.text AS payload FROM ONLY %s WHERE false",
 					  quote_qualified_identifier(get_namespace_name(get_rel_namespace(watch.intake)),

@@ -60,12 +60,32 @@ mode_from_text(text *arg)
 			 errhint("Modes are observe, propose and auto.")));
 }
 
+/* Have we ever dealt with this table? */
+static bool
+known(Oid relid)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		found;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	found = spi_exec("SELECT FROM selfheal.watched WHERE relid = $1"
+					 " UNION ALL SELECT FROM selfheal.incident WHERE relid = $1 LIMIT 1",
+					 &args) > 0;
+	spi_close(&saved);
+	return found;
+}
+
 /*
  * Is this a table that can be watched? One message per kind of wrong table.
- * Returns its name for further messages.
+ * Returns its name for further messages. A table that became a partition, or
+ * no table, while we looked after it is let pass when known_will_do: what we
+ * hold for it must be within a person's reach, and unwatch() too.
  */
 static char *
-check_kind(Oid relid)
+check_kind(Oid relid, bool known_will_do)
 {
 	HeapTuple	tup;
 	Form_pg_class form;
@@ -98,12 +118,13 @@ check_kind(Oid relid)
 				 errmsg("%s is a system table", name),
 				 errhint("selfheal looks after tables of users only.")));
 	if (form->relkind != RELKIND_RELATION &&
-		form->relkind != RELKIND_PARTITIONED_TABLE)
+		form->relkind != RELKIND_PARTITIONED_TABLE &&
+		!(known_will_do && known(relid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("%s is not a table", name),
 				 errhint("Name an ordinary or a partitioned table; for an intake view, name the table behind it.")));
-	if (form->relispartition)
+	if (form->relispartition && !(known_will_do && known(relid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("%s is a partition", name),
@@ -130,7 +151,7 @@ may(Oid relid, AclMode mode)
 void
 watch_check_table(Oid relid, WatchNeed need)
 {
-	char	   *name = check_kind(relid);
+	char	   *name = check_kind(relid, true);
 
 	if (need == WATCH_NEED_OWNER && !compat_class_ownercheck(relid, GetUserId()))
 		ereport(ERROR,
@@ -417,7 +438,8 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	schema = get_namespace_name(get_rel_namespace(relid));
 	table = get_rel_name(relid);
 
-	if (watch_get(relid, &watch))
+	/* a view that was dropped where no event trigger fires is made anew */
+	if (watch_get(relid, &watch) && get_rel_relkind(watch.intake) == RELKIND_VIEW)
 	{
 		spi_open(&saved);
 		spi_args(&args);
@@ -433,6 +455,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		char	   *intake = watch_intake_name(table);
 		Oid			viewid;
 
+		(void) check_kind(relid, false);
 		/* the view is made by us, but beside his table and at his wish */
 		if (compat_namespace_aclcheck(get_rel_namespace(relid), GetUserId(), ACL_CREATE) != ACLCHECK_OK)
 			ereport(ERROR,
@@ -451,7 +474,8 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		spi_arg_text(&args, team);
 		spi_arg_text(&args, caller);
 		spi_exec("INSERT INTO selfheal.watched (relid, schema_name, table_name, intake, mode, owner, watched_by)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7)", &args);
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+				 " ON CONFLICT (relid) DO UPDATE SET intake = $4, mode = $5, owner = $6", &args);
 		warn_all_tables();
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));
 		spi_close(&saved);

@@ -27,7 +27,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '20', 'two chunks are
 is( $node->safe_psql('postgres', "SELECT count(*) FROM selfheal.quarantine WHERE state = 'held'"),
 	'10', 'the third is still held');
 my $pid = worker_pid($node, 'postgres');
-is(PostgreSQL::Test::Utils::system_log('kill', '-9', $pid), 0, 'SIGKILL');
+is(kill('KILL', $pid), 1, 'SIGKILL');
 $session->{run}->kill_kill;
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is back');
 ok(healed($node, 'postgres', 't', 1, 30), 'each row is stored exactly once');
@@ -41,7 +41,7 @@ $node->safe_psql('postgres', 'TRUNCATE t');
 $session = hold($node, 'postgres');
 load_long($node, 'postgres', 't', 25, 34, 100);
 ok(wait_until_held($node, 'postgres'), 'a heal is in its first chunk');
-is(PostgreSQL::Test::Utils::system_log('kill', '-9', worker_pid($node, 'postgres')), 0, 'SIGKILL');
+is(kill('KILL', worker_pid($node, 'postgres')), 1, 'SIGKILL');
 $session->{run}->kill_kill;
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is back');
 ok(healed($node, 'postgres', 't', 25, 34), 'each row is stored exactly once');

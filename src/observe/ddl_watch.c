@@ -142,8 +142,9 @@ follow_renames(void)
 static void
 repoint(Oid from, Oid to)
 {
+	/* the order in which the worker locks rows */
 	static const char *const tables[] = {
-		"quarantine", "load", "error", "replayed", "incident", "plan", "ddl"
+		"plan", "incident", "error", "quarantine", "load", "replayed", "ddl"
 	};
 
 	for (int i = 0; i < (int) lengthof(tables); i++)
@@ -228,13 +229,26 @@ remember_ddl(const char *role)
 			 " WHERE d.classid = 'pg_class'::regclass", &args);
 }
 
+/*
+ * Open SPI for what follows a command. The command holds its table, a load or
+ * the healer may hold rows of ours and want the table: whoever's check for a
+ * deadlock comes first has to give way, and that had better not be this, which
+ * comes only once. They try again.
+ */
+static void
+open_patiently(SpiUser *saved)
+{
+	spi_open(saved);
+	spi_set_local("deadlock_timeout", "10s");
+}
+
 static void
 after_ddl(void *arg)
 {
 	char	   *role = GetUserNameFromId(GetUserId(), false);
 	SpiUser		saved;
 
-	spi_open(&saved);
+	open_patiently(&saved);
 	remember_ddl(role);
 	follow_renames();
 	follow_swaps();
@@ -242,9 +256,30 @@ after_ddl(void *arg)
 }
 
 /*
- * Forget what was dropped. Our stored relations become null there; the names
- * beside them stay, and so do held rows (their table is gone, not they).
+ * A table or its view is gone: forget the watch. Our stored relations become
+ * null where it was the table; the names beside them stay, and so do held rows
+ * (their table is gone, not they). Inside spi_open.
  */
+static void
+forget(Oid relid, const char *schema, const char *table, bool table_gone)
+{
+	AuditEntry	entry;
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	if (spi_exec("DELETE FROM selfheal.watched WHERE relid = $1", &args) == 0)
+		return;					/* table and view in one command: once */
+	if (table_gone)
+		repoint(relid, InvalidOid);
+	audit_entry(&entry, "unwatched");
+	entry.schema_name = schema;
+	entry.table_name = table;
+	entry.result = table_gone ? "table dropped" : "intake view dropped";
+	audit_write(&entry);
+}
+
+/* Forget what was dropped. */
 static void
 after_drop(void *arg)
 {
@@ -252,7 +287,7 @@ after_drop(void *arg)
 	uint64		n;
 	SpiRows		rows;
 
-	spi_open(&saved);
+	open_patiently(&saved);
 	n = spi_exec("SELECT w.relid::oid, w.schema_name, w.table_name, d.objid = w.relid"
 				 " FROM pg_event_trigger_dropped_objects() d"
 				 " JOIN selfheal.watched w ON d.objid IN (w.relid, w.intake)"
@@ -260,25 +295,34 @@ after_drop(void *arg)
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
-		Oid			relid;
-		bool		table_gone;
-		AuditEntry	entry;
-		SpiArgs		args;
-
 		spi_use(&rows);
-		relid = spi_get_oid(i, 1, NULL);
-		table_gone = spi_get_bool(i, 4, NULL);
-		audit_entry(&entry, "unwatched");
-		entry.schema_name = spi_get_text(i, 2, CurrentMemoryContext);
-		entry.table_name = spi_get_text(i, 3, CurrentMemoryContext);
-		entry.result = table_gone ? "table dropped" : "intake view dropped";
-		spi_args(&args);
-		spi_arg_relid(&args, relid);
-		if (spi_exec("DELETE FROM selfheal.watched WHERE relid = $1", &args) == 0)
-			continue;			/* table and view in one command: once */
-		if (table_gone)
-			repoint(relid, InvalidOid);
-		audit_write(&entry);
+		forget(spi_get_oid(i, 1, NULL),
+			   spi_get_text(i, 2, CurrentMemoryContext),
+			   spi_get_text(i, 3, CurrentMemoryContext),
+			   spi_get_bool(i, 4, NULL));
+	}
+	spi_close(&saved);
+}
+
+/* See the header. */
+void
+ddl_watch_catch_up(void)
+{
+	SpiUser		saved;
+	uint64		n;
+	SpiRows		rows;
+
+	spi_open(&saved);
+	n = spi_exec("SELECT w.relid::oid, w.schema_name, w.table_name FROM selfheal.watched w"
+				 " WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = w.relid)"
+				 " FOR UPDATE SKIP LOCKED", NULL);
+	rows = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		spi_use(&rows);
+		forget(spi_get_oid(i, 1, NULL),
+			   spi_get_text(i, 2, CurrentMemoryContext),
+			   spi_get_text(i, 3, CurrentMemoryContext), true);
 	}
 	spi_close(&saved);
 }

@@ -150,8 +150,13 @@ store_open(Oid relid)
 											  "selfheal store",
 											  ALLOCSET_DEFAULT_SIZES);
 	Store	   *store = MemoryContextAllocZero(cxt, sizeof(Store));
-	Relation	rel = table_open(relid, RowExclusiveLock);
+	Relation	rel = try_table_open(relid, RowExclusiveLock);
 
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid),
+				 errhint("It may have been dropped a moment ago.")));
 	check_target(rel);
 	store->relid = relid;
 	store->cxt = cxt;

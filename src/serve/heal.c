@@ -24,6 +24,7 @@
 #include "base/spi.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
+#include "observe/ddl_watch.h"
 #include "observe/quarantine.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
@@ -48,6 +49,7 @@ collect(void)
 	ListCell   *lc;
 
 	spi_xact_begin();
+	ddl_watch_catch_up();
 	watch_relink();
 	touched = incident_collect();
 	round_retire();

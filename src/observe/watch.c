@@ -239,7 +239,10 @@ watch_table_of_intake(Oid viewid)
 
 	if (get_rel_relkind(viewid) != RELKIND_VIEW)
 		return InvalidOid;
-	view = table_open(viewid, AccessShareLock);
+	/* dropped while we waited for the lock: PostgreSQL finds the words */
+	view = try_table_open(viewid, AccessShareLock);
+	if (view == NULL)
+		return InvalidOid;
 	if (view->trigdesc != NULL && view->trigdesc->trig_insert_instead_row)
 	{
 		Oid			row = trigger_function("intake_row");

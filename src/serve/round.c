@@ -347,20 +347,21 @@ round_reopen(Oid relid, bool all, const char *reason)
 void
 round_retire(void)
 {
-	static const char *const reason = "no row waits for it any more";
 	SpiUser		saved;
-	SpiArgs		args;
 	SpiRows		rows;
 	uint64		n;
 
 	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_text(&args, reason);
-	n = spi_exec("UPDATE selfheal.plan SET state = 'superseded', reason = $1 WHERE id IN"
-				 " (SELECT p.id FROM selfheal.plan p WHERE p.state = 'awaiting_approval'"
-				 "  AND p.proposed_by = 'selfheal' AND NOT EXISTS (SELECT FROM selfheal.incident i"
-				 "   WHERE i.id = ANY (p.incidents) AND i.state NOT IN ('healed', 'dismissed', 'needs_human'))"
-				 "  FOR UPDATE SKIP LOCKED) RETURNING id, schema_name, table_name, incidents[1]", &args);
+	n = spi_exec("UPDATE selfheal.plan u SET state = 'superseded', reason = d.why FROM"
+				 " (SELECT p.id, CASE WHEN p.state = 'planned' THEN 'the worker ended before it ran'"
+				 "   WHEN c.oid IS NULL THEN 'the table is gone' ELSE 'no row waits for it any more' END AS why"
+				 "  FROM selfheal.plan p LEFT JOIN pg_class c ON c.oid = p.relid"
+				 "  WHERE p.state = 'planned' OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL)"
+				 "  OR (p.state = 'awaiting_approval' AND p.proposed_by = 'selfheal'"
+				 "   AND NOT EXISTS (SELECT FROM selfheal.incident i WHERE i.id = ANY (p.incidents)"
+				 "    AND i.state NOT IN ('healed', 'dismissed', 'needs_human')))"
+				 "  FOR UPDATE OF p SKIP LOCKED) d WHERE u.id = d.id"
+				 " RETURNING u.id, u.schema_name, u.table_name, u.incidents[1], u.reason", NULL);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -372,7 +373,7 @@ round_retire(void)
 		entry.schema_name = spi_get_text(i, 2, CurrentMemoryContext);
 		entry.table_name = spi_get_text(i, 3, CurrentMemoryContext);
 		entry.incident = spi_get_int8(i, 4, NULL);
-		entry.result = reason;
+		entry.result = spi_get_text(i, 5, CurrentMemoryContext);
 		audit_write(&entry);
 	}
 	spi_close(&saved);

@@ -72,9 +72,10 @@ extern bool round_is_free(int64 incident);
  */
 extern void round_reopen(Oid relid, bool all, const char *reason);
 
-/* Supersede plans of ours that await approval though no incident of theirs
- * waits for it: their rows were stored, amended or given up meanwhile. In the
- * current transaction. Audit: refused. */
+/* Supersede plans that will not run: of ours, if they await approval though no
+ * incident of theirs waits for it (their rows were stored, amended or given up
+ * meanwhile); anybody's, if the table is gone; and what a worker that died had
+ * planned. In the current transaction, between two rounds. Audit: refused. */
 extern void round_retire(void);
 
 /* An audit entry about a plan: its SQL, verdict, forecast and the rest. */

@@ -114,7 +114,7 @@ heal_table(Round *round)
 			round->later = list_concat(list_copy(round->now), round->later);
 			round->now = NIL;
 		}
-		else if (row == NULL)
+		else if (row == NULL && reason != NULL)
 			round_refuse(round, ids, n, reason);
 	}
 	spi_xact_commit(true);

@@ -206,11 +206,7 @@ describe(const Round *round, const List *steps, PlanRow *row)
 	row->playbook = books.len ? books.data : "replay";
 }
 
-/*
- * From steps to a stored plan with its dry run; audit rows planned, vetted,
- * dry_run (or refused). Returns NULL when nothing may run; *reason says why.
- * *empty_handed: the trial stored no held row.
- */
+/* See the header. */
 PlanRow *
 round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 		   VettedPlan **vetted, char **reason, bool *empty_handed)
@@ -227,12 +223,6 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 	if (vetting.plan == NULL)
 	{
 		*reason = vetting.reason;
-		audit_entry(&entry, "refused");
-		entry.incident = n > 0 ? ids[0] : 0;
-		entry.relid = round->relid;
-		entry.result = vetting.reason;
-		entry.verdict = "refuse";
-		audit_write(&entry);
 		return NULL;
 	}
 	cost = forecast_plan(vetting.plan);
@@ -243,6 +233,19 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 		ruling.verdict = VERDICT_AUTO;
 		ruling.policy = "replay";
 		ruling.reason = "the table fits these rows already";
+	}
+	if (ruling.verdict == VERDICT_REFUSE)
+	{
+		*reason = pstrdup(ruling.reason);
+		return NULL;
+	}
+	if (!ask && ruling.verdict == VERDICT_REVIEW)
+	{
+		/* each step may run by itself, but not all of them together */
+		round->later = list_concat(list_copy(steps), round->later);
+		round->now = NIL;
+		*reason = NULL;
+		return NULL;
 	}
 	row = docket_draft(vetting.plan, cost, &ruling);
 	row->incidents = unconstify(int64 *, ids);
@@ -285,7 +288,7 @@ round_refuse(Round *round, const int64 *ids, int n, const char *reason)
 	entry.relid = round->relid;
 	entry.incident = n > 0 ? ids[0] : 0;
 	entry.verdict = "refuse";
-	entry.policy = "dry run";
+	entry.policy = "no-safe-plan";
 	entry.result = reason;
 	audit_write(&entry);
 	for (int i = 0; i < n; i++)

@@ -49,7 +49,8 @@ extern int	round_covered(const Round *round, const List *steps, bool replays, in
 
 /*
  * From steps to a stored plan with its dry run. Audit: planned, vetted,
- * dry_run. Returns NULL when nothing may run, and *reason says why;
+ * dry_run. Returns NULL when nothing may run, and *reason says why (NULL: the
+ * steps were moved to later, since together they need a person);
  * *empty_handed: only because the trial stored no held row. ask: the plan
  * waits for a person.
  */

@@ -134,11 +134,18 @@ incident_collect(void)
 	List	   *result = NIL;
 
 	spi_open(&saved);
-	spi_exec("UPDATE selfheal.incident i SET state = 'dismissed', relid = NULL, closed_by = 'selfheal',"
-			 " closed_at = clock_timestamp(), why = 'table dropped'"
-			 " WHERE i.state NOT IN ('healed', 'dismissed')"
-			 " AND (i.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relid))",
-			 NULL);
+
+	/*
+	 * An incident whose table is gone is dismissed. It may have been opened
+	 * just when another table took the name (ddl_watch.c): errors that were
+	 * moved to that table find a new incident below.
+	 */
+	spi_exec("WITH gone AS (UPDATE selfheal.incident i SET state = 'dismissed', relid = NULL, closed_by = 'selfheal',"
+			 "  closed_at = clock_timestamp(), why = 'table dropped'"
+			 "  WHERE i.state NOT IN ('healed', 'dismissed')"
+			 "  AND (i.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relid)) RETURNING i.id)"
+			 " UPDATE selfheal.error e SET incident = NULL FROM gone g, pg_class c"
+			 " WHERE e.incident = g.id AND c.oid = e.relid", NULL);
 
 	n = spi_exec("WITH fresh AS MATERIALIZED ("
 				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at,"

@@ -326,6 +326,21 @@ selfheal_approve(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Wait until nobody is at this incident: rows that came may be opening it
+ * again, and what is read before says nothing. */
+static void
+lock_incident(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	(void) spi_exec("SELECT FROM selfheal.incident WHERE id = $1 FOR UPDATE", &args);
+	spi_close(&saved);
+}
+
 /* reject(plan_id, why): final; its incidents need a person now. */
 Datum
 selfheal_reject(PG_FUNCTION_ARGS)
@@ -339,8 +354,10 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	docket_move(row->id, PLAN_REJECTED, caller(), why);
 	for (int i = 0; i < row->nincidents; i++)
 	{
-		Incident   *inc = incident_get(row->incidents[i]);
+		Incident   *inc;
 
+		lock_incident(row->incidents[i]);
+		inc = incident_get(row->incidents[i]);
 		if (inc->state == INCIDENT_AWAITING_APPROVAL)
 		{
 			IncidentNote note = {0};

@@ -83,8 +83,10 @@ add_once(List **list, const char *text)
 	ListCell   *lc;
 
 	foreach(lc, *list)
+	{
 		if (strcmp(lfirst(lc), text) == 0)
-		return;
+			return;
+	}
 	*list = lappend(*list, pstrdup(text));
 }
 

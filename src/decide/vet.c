@@ -253,8 +253,10 @@ check_room(const List *tree, const List *steps, char **reason)
 	ListCell   *lc;
 
 	foreach(lc, steps)
+	{
 		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
-		more++;
+			more++;
+	}
 	if (more == 0)
 		return true;
 	foreach(lc, tree)

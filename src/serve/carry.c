@@ -50,8 +50,10 @@ misses_of(Oid relid)
 	ListCell   *lc;
 
 	foreach(lc, lock_misses)
+	{
 		if (((Misses *) lfirst(lc))->relid == relid)
-		return lfirst(lc);
+			return lfirst(lc);
+	}
 	/* at most one entry per watched table of this database */
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	m = palloc0(sizeof(Misses));

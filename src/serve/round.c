@@ -138,8 +138,10 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 	ListCell   *lc;
 
 	foreach(lc, round->refused)
+	{
 		if (((Refusal *) lfirst(lc))->step == step && step != NULL)
-		return ((Refusal *) lfirst(lc))->reason;
+			return ((Refusal *) lfirst(lc))->reason;
+	}
 	if (remedy != NULL)
 		return remedy->playbook == NULL && !remedy->replay_only ?
 			remedy->explanation : NULL;

@@ -12,8 +12,8 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "observe/held.h"
 #include "observe/load.h"
-#include "observe/quarantine.h"
 
 /* rows[first .. first + n - 1] of a chunk. Zeroed before the first call. */
 typedef struct LoaderRun

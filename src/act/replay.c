@@ -30,7 +30,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "observe/quarantine.h"
+#include "observe/held.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -148,9 +148,9 @@ replay_run(void *arg)
 
 	sort_rows(run, tried);
 	if (run->nstored > 0)
-		quarantine_replayed(run->relid, run->stored, run->nstored, run->plan, role);
+		held_replayed(run->relid, run->stored, run->nstored, run->plan, role);
 	if (run->nagain > 0)
-		(void) quarantine_rehold(run->relid, run->again, run->nagain);
+		(void) held_rehold(run->relid, run->again, run->nagain);
 	store_close(store);
 }
 
@@ -185,7 +185,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 		run->again[i].row.misfits = misfit;
 		run->again[i].row.edata = unconstify(ErrorData *, edata);
 	}
-	(void) quarantine_rehold(run->relid, run->again, run->nagain);
+	(void) held_rehold(run->relid, run->again, run->nagain);
 }
 
 /* The sentence that sends an incident to a person. */
@@ -246,8 +246,8 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	result->last_id = after;
 	if (!as_caller)
 		constraints_immediate();
-	rows = quarantine_fetch(relid, incidents, nincidents, after,
-							guc_replay_chunk, true, &n);
+	rows = held_fetch(relid, incidents, nincidents, after,
+					  guc_replay_chunk, true, &n);
 	stored = palloc(sizeof(HeldRow) * Max(n, 1));
 
 	run.relid = relid;
@@ -279,7 +279,7 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	}
 	MemoryContextSwitchTo(caller);
 	if (result->replayed > 0)
-		result->payload_ref = quarantine_ref(stored, (int) result->replayed);
+		result->payload_ref = held_ref(stored, (int) result->replayed);
 	MemoryContextDelete(cxt);
 	return result;
 }

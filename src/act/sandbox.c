@@ -24,7 +24,7 @@
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "observe/quarantine.h"
+#include "observe/held.h"
 #include "parser/parse_coerce.h"
 #include "portability/instr_time.h"
 #include "utils/acl.h"
@@ -253,9 +253,9 @@ try_held(Trial *t)
 
 		MemoryContextReset(chunk);
 		MemoryContextSwitchTo(chunk);
-		run.rows = quarantine_fetch(t->plan->relid, t->incidents, t->nincidents, last,
-									(int) (guc_dry_run_rows - t->result->held_tried),
-									false, &n);
+		run.rows = held_fetch(t->plan->relid, t->incidents, t->nincidents, last,
+							  (int) (guc_dry_run_rows - t->result->held_tried),
+							  false, &n);
 		if (n == 0)
 			break;
 		while (loader_next(run.rows, n, &loader))

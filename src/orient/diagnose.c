@@ -22,7 +22,8 @@
 #include "base/guc.h"
 #include "base/spi.h"
 #include "miscadmin.h"
-#include "observe/quarantine.h"
+#include "observe/held.h"
+#include "observe/load.h"
 #include "orient/diagnose.h"
 #include "utils/acl.h"
 #include "utils/hsearch.h"
@@ -340,7 +341,7 @@ diagnose_table(Oid relid)
 		HeldRow    *rows;
 		int			n;
 
-		rows = quarantine_fetch(relid, NULL, 0, after, BATCH_ROWS, false, &n);
+		rows = held_fetch(relid, NULL, 0, after, BATCH_ROWS, false, &n);
 		if (n > 0)
 		{
 			after = rows[n - 1].id;

@@ -13,7 +13,7 @@
 #include "catalog/pg_class.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
-#include "observe/quarantine.h"
+#include "observe/held.h"
 #include "orient/incident.h"
 #include "pgstat.h"
 #include "serve/carry.h"
@@ -94,7 +94,7 @@ static void
 settle(const Incident *inc, const char *refusal)
 {
 	int64		id = inc->id;
-	int64		left = quarantine_count(inc->relid, &id, 1);
+	int64		left = held_count(inc->relid, &id, 1);
 	IncidentNote note = {0};
 
 	if (left == 0)
@@ -195,7 +195,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 		incidents = lappend(incidents, inc);
 		ms = Max(ms, round_ms_since(inc->first_seen));
 	}
-	held = quarantine_count(row->relid, row->incidents, row->nincidents);
+	held = held_count(row->relid, row->incidents, row->nincidents);
 	round_entry(&entry, "applied", row);
 	entry.rows_held = held;
 	entry.estimate_before = row_estimate(row->relid);

@@ -25,7 +25,7 @@
 #include "decide/vet.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
-#include "observe/quarantine.h"
+#include "observe/held.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/carry.h"
@@ -65,9 +65,9 @@ collect(void)
 		entry.relid = inc->relid;
 		entry.sqlstate = inc->sqlstate;
 		entry.error = inc->error;
-		rows = quarantine_of_incident(inc->id, 1000, &n);
+		rows = held_of_incident(inc->id, 1000, &n);
 		if (n > 0)
-			entry.payload_ref = quarantine_ref(rows, n);
+			entry.payload_ref = held_ref(rows, n);
 		entry.rows_held = inc->new_rows;
 		entry.result = inc->opened ? "opened" : "more rows";
 		entry.ms_since_capture = round_ms_since(inc->first_seen);

@@ -14,7 +14,7 @@
 #include "catalog/pg_class.h"
 #include "decide/forecast.h"
 #include "miscadmin.h"
-#include "observe/quarantine.h"
+#include "observe/held.h"
 #include "orient/diagnose.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
@@ -426,7 +426,7 @@ round_orient(Round *round)
 	{
 		Incident   *inc = lfirst(lc);
 		const Remedy *remedy = remedy_of(round, inc);
-		int64		held = quarantine_count(round->relid, &inc->id, 1);
+		int64		held = held_count(round->relid, &inc->id, 1);
 		bool		empty = remedy == NULL && held == 0;
 		const char *why = NULL;
 		AuditEntry	entry;

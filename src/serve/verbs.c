@@ -19,7 +19,7 @@
 #include "decide/vet.h"
 #include "miscadmin.h"
 #include "observe/capture.h"
-#include "observe/quarantine.h"
+#include "observe/held.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/round.h"
@@ -437,7 +437,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 
 	watch_check_table(relid, WATCH_NEED_READ);
 	watch_check_watched(relid, &watch);
-	left = quarantine_count(relid, NULL, 0);
+	left = held_count(relid, NULL, 0);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -495,7 +495,7 @@ discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, 
 		entry.incident = incident;
 		entry.explanation = why;
 		entry.payload_ref = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(ref)));
-		entry.rows_left = OidIsValid(relid) ? quarantine_count(relid, NULL, 0) : AUDIT_UNKNOWN;
+		entry.rows_left = OidIsValid(relid) ? held_count(relid, NULL, 0) : AUDIT_UNKNOWN;
 		audit_write(&entry);
 	}
 	return n;
@@ -517,7 +517,7 @@ dismiss_if_empty(const Incident *inc, const char *why)
 	AuditEntry	entry;
 
 	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED ||
-		quarantine_count(inc->relid, &inc->id, 1) > 0)
+		held_count(inc->relid, &inc->id, 1) > 0)
 		return;
 	note.by = caller();
 	note.why = why;
@@ -637,9 +637,9 @@ selfheal_amend(PG_FUNCTION_ARGS)
 		HeldRow    *rows;
 		int			n;
 
-		rows = quarantine_fetch(relid, NULL, 0, id - 1, 1, false, &n);
+		rows = held_fetch(relid, NULL, 0, id - 1, 1, false, &n);
 		if (n == 1)
-			entry.payload_ref = quarantine_ref(rows, n);
+			entry.payload_ref = held_ref(rows, n);
 	}
 	audit_write(&entry);
 	if (OidIsValid(relid))

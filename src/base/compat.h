@@ -147,6 +147,38 @@
 #define compat_inserted_columns(nsitem) ((nsitem)->p_rte->insertedCols)
 #endif
 
+/* The range table of a hand-made executor state got its permissions in 16 and
+ * the relations that survive pruning in 18. Needs executor/executor.h. */
+#if PG_VERSION_NUM >= 180000
+#define compat_init_range_table(estate, pstate) \
+	ExecInitRangeTable((estate), (pstate)->p_rtable, (pstate)->p_rteperminfos, \
+					   bms_make_singleton(1))
+#elif PG_VERSION_NUM >= 160000
+#define compat_init_range_table(estate, pstate) \
+	ExecInitRangeTable((estate), (pstate)->p_rtable, (pstate)->p_rteperminfos)
+#else
+#define compat_init_range_table(estate, pstate) \
+	ExecInitRangeTable((estate), (pstate)->p_rtable)
+#endif
+
+/* Has a table columns that the database computes? The virtual ones came with
+ * 18. Needs access/tupdesc.h. */
+#if PG_VERSION_NUM >= 180000
+#define compat_has_generated(constr) \
+	((constr)->has_generated_stored || (constr)->has_generated_virtual)
+#else
+#define compat_has_generated(constr) ((constr)->has_generated_stored)
+#endif
+
+/* How a partition's columns follow from its root's: a field of the partition
+ * up to 15, made when asked for since. Needs executor/executor.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_root_to_child_map(target, estate) \
+	ExecGetRootToChildMap((target), (estate))
+#else
+#define compat_root_to_child_map(target, estate) ((target)->ri_RootToPartitionMap)
+#endif
+
 /*
  * Ask a type's input function whether it takes this text (NULL: a null of a
  * domain). From 16 on most types answer without a throw: then false, and

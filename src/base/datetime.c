@@ -65,39 +65,33 @@ IsoResult
 datetime_iso(const char *s, int len, IsoTime *out)
 {
 	const char *end = s + len;
-	int			year,
-				month,
-				day;
-	int			hour,
-				minute,
-				second = 0;
 	bool		possible;
 
 	memset(out, 0, sizeof(*out));
 	out->midnight = true;
 	if (len < 10 || s[4] != '-' || s[7] != '-')
 		return ISO_NONE;
-	year = digits(s, 4);
-	month = digits(s + 5, 2);
-	day = digits(s + 8, 2);
-	if (year < 0 || month < 0 || day < 0)
+	out->year = digits(s, 4);
+	out->month = digits(s + 5, 2);
+	out->day = digits(s + 8, 2);
+	if (out->year < 0 || out->month < 0 || out->day < 0)
 		return ISO_NONE;
-	possible = year >= 1 && month >= 1 && month <= 12 && day >= 1 &&
-		day <= days_in_month(year, month);
+	possible = out->year >= 1 && out->month >= 1 && out->month <= 12 && out->day >= 1 &&
+		out->day <= days_in_month(out->year, out->month);
 	if (len == 10)
 		return possible ? ISO_FINE : ISO_IMPOSSIBLE;
 
 	if (len < 16 || (s[10] != 'T' && s[10] != ' ') || s[13] != ':')
 		return ISO_NONE;
-	hour = digits(s + 11, 2);
-	minute = digits(s + 14, 2);
-	if (hour < 0 || minute < 0)
+	out->hour = digits(s + 11, 2);
+	out->minute = digits(s + 14, 2);
+	if (out->hour < 0 || out->minute < 0)
 		return ISO_NONE;
 	out->has_time = true;
 	s += 16;
 	if (s < end && *s == ':')
 	{
-		if (end - s < 3 || (second = digits(s + 1, 2)) < 0)
+		if (end - s < 3 || (out->second = digits(s + 1, 2)) < 0)
 			return ISO_NONE;
 		s += 3;
 		if (s < end && *s == '.')
@@ -105,8 +99,9 @@ datetime_iso(const char *s, int len, IsoTime *out)
 			const char *start = ++s;
 			const char *last = s;
 
-			while (s < end && *s >= '0' && *s <= '9')
+			for (int unit = 100000; s < end && *s >= '0' && *s <= '9'; unit /= 10)
 			{
+				out->micros += (*s - '0') * unit;
 				if (*s++ != '0')
 					last = s;
 			}
@@ -117,11 +112,11 @@ datetime_iso(const char *s, int len, IsoTime *out)
 	}
 	if (s < end && !iso_zone(s, end - s, out))
 		return ISO_NONE;
-	if (hour == 24 || second == 60)
+	if (out->hour == 24 || out->second == 60)
 		return ISO_NONE;
-	if (!possible || hour > 24 || minute > 59 || second > 60)
+	if (!possible || out->hour > 24 || out->minute > 59 || out->second > 60)
 		return ISO_IMPOSSIBLE;
-	out->midnight = hour == 0 && minute == 0 && second == 0 &&
+	out->midnight = out->hour == 0 && out->minute == 0 && out->second == 0 &&
 		out->frac_digits == 0;
 	return ISO_FINE;
 }

@@ -20,6 +20,13 @@ typedef enum IsoResult
 
 typedef struct IsoTime
 {
+	int			year;
+	int			month;			/* from 1 */
+	int			day;
+	int			hour;
+	int			minute;
+	int			second;
+	int			micros;			/* the first six digits of the fraction */
 	bool		has_time;
 	bool		midnight;		/* no time, or 00:00:00 */
 	int			frac_digits;	/* of the second, that count */

@@ -130,7 +130,11 @@ typedef struct Shape
 	MemoryContext cxt;
 } Shape;
 
-/* One column's value of one row, as the type's input function would read it. */
+/*
+ * One column's value of one row, as the type's input function would read it.
+ * Where the check has the value in hand already it is ready: what the input
+ * function would make of the text, by value.
+ */
 typedef enum CellState
 {
 	CELL_ABSENT,				/* key not in the payload */
@@ -141,8 +145,10 @@ typedef enum CellState
 typedef struct FitCell
 {
 	CellState	state;
+	bool		ready;
 	const char *val;			/* not NUL-terminated */
 	int			len;
+	Datum		value;			/* when ready */
 } FitCell;
 
 typedef struct FitRow
@@ -164,6 +170,13 @@ extern Shape *fit_shape(Relation rel, MemoryContext parent);
  * function throws.
  */
 extern bool fit_row(const Shape *shape, const JsonDoc *doc, FitRow *out);
+
+/*
+ * The value of one cell (CELL_TEXT) of the row at hand, as the column's input
+ * function makes it; by reference in the current memory context. May throw
+ * what that function throws.
+ */
+extern Datum fit_value(const Shape *shape, int col, const FitCell *cell);
 
 /*
  * After fit_row has thrown: make the misfit of the value that was being

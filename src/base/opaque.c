@@ -22,7 +22,10 @@
 #include "base/value.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -84,6 +87,34 @@ check_iso(const Shape *shape, int col, const IsoTime *iso, Misfit *out)
 	if (iso->frac_digits > (typmod < 0 ? MAX_TIMESTAMP_PRECISION : typmod))
 		return fraction_misfit(shape, col, iso->frac_digits, out);
 	return true;
+}
+
+/*
+ * The value of a plainly valid ISO text. One without a zone is an instant in
+ * the session's own.
+ */
+static Datum
+iso_value(OtherKind kind, const IsoTime *iso)
+{
+	struct pg_tm tm = {0};
+	int			zone = -iso->zone * SECS_PER_MINUTE;
+	Timestamp	result;
+
+	if (kind == OTHER_DATE)
+		return DateADTGetDatum(date2j(iso->year, iso->month, iso->day) -
+							   POSTGRES_EPOCH_JDATE);
+	tm.tm_year = iso->year;
+	tm.tm_mon = iso->month;
+	tm.tm_mday = iso->day;
+	tm.tm_hour = iso->hour;
+	tm.tm_min = iso->minute;
+	tm.tm_sec = iso->second;
+	if (kind == OTHER_TIMESTAMPTZ && !iso->has_zone)
+		zone = DetermineTimeZoneOffset(&tm, session_timezone);
+	/* cannot fail: the year has four digits */
+	(void) tm2timestamp(&tm, iso->micros,
+						kind == OTHER_TIMESTAMPTZ ? &zone : NULL, &result);
+	return TimestampGetDatum(result);
 }
 
 /* Does any of the floats in this text lose a digit? */
@@ -304,7 +335,9 @@ opaque_fits(const Shape *shape, int col, const JsonField *field,
 		if (result == ISO_FINE)
 			return check_iso(shape, col, &iso, out) &&
 				(!more->constrained ||
-				 opaque_accepts(shape, col, cell->val, cell->len, out));
+				 opaque_accepts(shape, col, cell->val, cell->len, out)) &&
+				value_take_ready(cell, cell->val, cell->len,
+								 iso_value(more->other, &iso));
 	}
 
 	if (!check_silent(shape, col, cell, out) ||

@@ -160,7 +160,10 @@ check_integer(const Shape *shape, int col, const JsonField *field,
 		(class == TYPE_INT8 ||
 		 (class == TYPE_INT4 && value >= PG_INT32_MIN && value <= PG_INT32_MAX) ||
 		 (value >= PG_INT16_MIN && value <= PG_INT16_MAX)))
-		return value_take(cell, field->val, field->len);
+		return value_take_ready(cell, field->val, field->len,
+								class == TYPE_INT8 ? Int64GetDatum(value) :
+								class == TYPE_INT4 ? Int32GetDatum(value) :
+								Int16GetDatum(value));
 
 	if (!number_parse(field->val, field->len, &n))
 	{
@@ -320,7 +323,8 @@ check_bool(const Shape *shape, int col, const JsonField *field,
 	bool		ignored;
 
 	if (field->kind == JSON_BOOL)
-		return value_take(cell, field->val, field->len);
+		return value_take_ready(cell, field->val, field->len,
+								BoolGetDatum(*field->val == 't'));
 	if (field->kind != JSON_STRING && field->kind != JSON_NUMBER)
 		return value_wrong_type(shape, col, field, out);
 	while (s < end && (*s == ' ' || (*s >= '\t' && *s <= '\r')))
@@ -458,4 +462,21 @@ value_fits(const Shape *shape, int col, const JsonField *field,
 	if (fits && shape->work->cols[col].constrained)
 		fits = opaque_accepts(shape, col, cell->val, cell->len, out);
 	return fits;
+}
+
+/* See fit.h. What the check has proved to be a text is taken as it is. */
+Datum
+fit_value(const Shape *shape, int col, const FitCell *cell)
+{
+	FitColumn  *column = &shape->cols[col];
+
+	if (cell->ready)
+		return cell->value;
+	if (!column->is_domain &&
+		(column->tclass == TYPE_TEXT || column->tclass == TYPE_VARCHAR ||
+		 column->tclass == TYPE_JSON))
+		return PointerGetDatum(cstring_to_text_with_len(cell->val, cell->len));
+	return InputFunctionCall(&column->in,
+							 shape_cstring(shape, cell->val, cell->len),
+							 column->ioparam, column->typmod);
 }

@@ -41,4 +41,13 @@ value_take(FitCell *cell, const char *val, int len)
 	return true;
 }
 
+/* The same, and the text means this value, which is passed by value. */
+static inline bool
+value_take_ready(FitCell *cell, const char *val, int len, Datum value)
+{
+	cell->ready = true;
+	cell->value = value;
+	return value_take(cell, val, len);
+}
+
 #endif							/* SELFHEAL_VALUE_H */

@@ -1,30 +1,27 @@
 /*
  * defaults.h
- *	  Evaluate the defaults of columns whose key is absent.
- *
- * COPY on 15 cannot say "default" in a field, so we say the value; the column
- * list of a load never changes and rows keep their order.
+ *	  Evaluate the defaults of columns that a payload does not fill.
  */
 #ifndef SELFHEAL_DEFAULTS_H
 #define SELFHEAL_DEFAULTS_H
 
 #include "postgres.h"
 
-#include "observe/copyin.h"
+#include "base/fit.h"
 #include "utils/rel.h"
 
 typedef struct Defaults Defaults;
 
-/* For the given columns of the shape; lives in the current memory context
- * until defaults_close. Nothing is evaluated yet. */
-extern Defaults *defaults_open(Relation rel, const Shape *shape,
-							   const int *columns, int ncolumns);
+/* For the columns of the shape; lives in the current memory context until
+ * defaults_close. Nothing is evaluated yet. */
+extern Defaults *defaults_open(const Shape *shape);
 
 /*
- * Append the default of the i-th listed column as a field. Runs the
- * expression as the current user and throws what it throws.
+ * The default of column number col of the shape, identity included; null when
+ * it has none. Runs the expression as the current user and throws what it
+ * throws. A value by reference lives in the current memory context or longer.
  */
-extern void defaults_field(Defaults *d, Relation rel, int i, CopyLines *lines);
+extern Datum defaults_value(Defaults *d, Relation rel, int col, bool *isnull);
 
 extern void defaults_close(Defaults *d);
 

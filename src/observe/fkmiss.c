@@ -2,10 +2,10 @@
  * fkmiss.c
  *	  Which of these rows miss their foreign key's parent? One query.
  *
- * The keys of the batch are parameters (text arrays, cast to the column's base
- * type); the comparison uses the operators of the foreign key itself, and the
- * query runs as the parent's owner under restriction, as PostgreSQL's own
- * check does: the producer needs no right on the parent.
+ * The keys of the rows are read from a tuplestore; the comparison uses the
+ * operators of the foreign key itself, and the query runs as the parent's
+ * owner under restriction, as PostgreSQL's own check does: the producer needs
+ * no right on the parent.
  *
  * The query must say what the check would say. Where it might not, we do not
  * ask: MATCH FULL, a table that references itself (the batch holds its own
@@ -23,7 +23,6 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "observe/fkmiss.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -34,11 +33,10 @@
 typedef struct FkQuery
 {
 	const ForeignKeyCacheInfo *fk;
+	TupleDesc	desc;
 	const Shape *shape;
-	const int  *fields;			/* of each key column in a line */
 	const int  *cols;			/* of each key column in the shape */
-	const CopyLines *data;
-	const CopyLine *lines;
+	const FormedRow *rows;
 	int			n;
 	bool	   *missing;
 	int			found;
@@ -121,15 +119,9 @@ miss_sql(const FkQuery *q)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT k.n FROM ROWS FROM (");
+	appendStringInfoString(&sql, "SELECT k.n FROM " TUPLES_NAME " AS k WHERE ");
 	for (int i = 0; i < fk->nkeys; i++)
-		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i ? ", " : "", i + 1);
-	appendStringInfoString(&sql, ") WITH ORDINALITY AS k(");
-	for (int i = 0; i < fk->nkeys; i++)
-		appendStringInfo(&sql, "k%d, ", i + 1);
-	appendStringInfoString(&sql, "n) WHERE ");
-	for (int i = 0; i < fk->nkeys; i++)
-		appendStringInfo(&sql, "k.k%d IS NOT NULL AND ", i + 1);
+		appendStringInfo(&sql, "k.c%d IS NOT NULL AND ", i + 1);
 	appendStringInfo(&sql, "NOT EXISTS (SELECT 1 FROM %s%s p WHERE ",
 					 parted ? "" : "ONLY ",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(fk->confrelid)),
@@ -139,7 +131,7 @@ miss_sql(const FkQuery *q)
 		appendStringInfo(&sql, "%sp.%s", i ? " AND " : "",
 						 quote_identifier(get_attname(fk->confrelid, fk->confkey[i], false)));
 		append_operator(&sql, fk->conpfeqop[i]);
-		appendStringInfo(&sql, "k.k%d::%s", i + 1,
+		appendStringInfo(&sql, "k.c%d::%s", i + 1,
 						 type_name(q->shape->cols[q->cols[i]].basetype));
 	}
 	appendStringInfoString(&sql, ")");
@@ -156,28 +148,6 @@ run(void *arg)
 	HeapTuple	tup;
 	Oid			owner;
 	char	   *sql = miss_sql(q);
-	Oid			types[INDEX_MAX_KEYS];
-	Datum		values[INDEX_MAX_KEYS];
-
-	for (int k = 0; k < fk->nkeys; k++)
-	{
-		Datum	   *elems = palloc(sizeof(Datum) * q->n);
-		bool	   *nulls = palloc(sizeof(bool) * q->n);
-		int			dims[1] = {q->n};
-		int			lbs[1] = {1};
-
-		for (int i = 0; i < q->n; i++)
-		{
-			char	   *val = copyin_get_field(q->data, &q->lines[i], q->fields[k]);
-
-			nulls[i] = val == NULL;
-			elems[i] = val ? CStringGetTextDatum(val) : (Datum) 0;
-		}
-		types[k] = TEXTARRAYOID;
-		values[k] = PointerGetDatum(construct_md_array(elems, nulls, 1, dims, lbs,
-													   TEXTOID, -1, false,
-													   TYPALIGN_INT));
-	}
 
 	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(fk->confrelid));
 	if (!HeapTupleIsValid(tup))
@@ -190,22 +160,25 @@ run(void *arg)
 			   SECURITY_NOFORCE_RLS, true);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	if (SPI_execute_with_args(sql, fk->nkeys, types, values, NULL, false, 0) != SPI_OK_SELECT)
+	tuples_register(q->rows, q->n, q->desc, q->shape, q->cols, fk->nkeys);
+	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for missing keys");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		int64		at = spi_get_int8(i, 1, NULL);
+		bool		isnull;
 
-		q->missing[at - 1] = true;
+		q->missing[DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i],
+											   SPI_tuptable->tupdesc, 1,
+											   &isnull))] = true;
 		q->found++;
 	}
 	SPI_finish();
 	spi_resume(&saved);
 }
 
-/* "Key (a, b)=(x, y) ..." of one line, as PostgreSQL words it. */
+/* "Key (a, b)=(x, y) ..." of one row, as PostgreSQL words it. */
 static char *
-key_detail(const FkQuery *q, const CopyLine *line)
+key_detail(const FkQuery *q, const FormedRow *row)
 {
 	StringInfoData names;
 	StringInfoData vals;
@@ -214,26 +187,30 @@ key_detail(const FkQuery *q, const CopyLine *line)
 	initStringInfo(&vals);
 	for (int k = 0; k < q->fk->nkeys; k++)
 	{
-		appendStringInfo(&names, "%s%s", k ? ", " : "",
-						 NameStr(q->shape->cols[q->cols[k]].name));
+		const FitColumn *col = &q->shape->cols[q->cols[k]];
+		Oid			output;
+		bool		varlena;
+		bool		isnull;
+		Datum		value = heap_getattr(row->tuple, col->attnum, q->desc, &isnull);
+
+		getTypeOutputInfo(col->type, &output, &varlena);
+		appendStringInfo(&names, "%s%s", k ? ", " : "", NameStr(col->name));
 		appendStringInfo(&vals, "%s%s", k ? ", " : "",
-						 copyin_get_field(q->data, line, q->fields[k]));
+						 OidOutputFunctionCall(output, value));
 	}
 	return psprintf("Key (%s)=(%s) is not present in table \"%s\".",
 					names.data, vals.data, get_rel_name(q->fk->confrelid));
 }
 
-/* See the header. An error of the query (a key type without a plain cast from
- * text) means that we do not know: 0. */
+/* See the header. An error of the query means that we do not know: 0. */
 int
-fkmiss_find(Relation rel, const ErrorData *edata, const Shape *shape,
-			const int *columns, int ncolumns, const CopyLines *data,
-			const CopyLine *lines, int n, bool *missing, char **detail)
+fkmiss_find(Relation rel, const ErrorData *edata, TupleDesc desc,
+			const Shape *shape, const int *columns, int ncolumns,
+			const FormedRow *rows, int n, bool *missing, char **detail)
 {
 	const ForeignKeyCacheInfo *fk = named_key(rel, edata);
-	int			fields[INDEX_MAX_KEYS];
 	int			cols[INDEX_MAX_KEYS];
-	FkQuery		q = {fk, shape, fields, cols, data, lines, n, missing, 0};
+	FkQuery		q = {fk, desc, shape, cols, rows, n, missing, 0};
 	MemoryContext cxt;
 	MemoryContext old;
 	ErrorData  *failed;
@@ -249,7 +226,6 @@ fkmiss_find(Relation rel, const ErrorData *edata, const Shape *shape,
 			i++;
 		if (i == ncolumns)
 			return 0;
-		fields[k] = i;
 		cols[k] = columns[i];
 	}
 
@@ -266,6 +242,6 @@ fkmiss_find(Relation rel, const ErrorData *edata, const Shape *shape,
 	}
 	for (int i = 0; i < n; i++)
 		if (missing[i])
-			detail[i] = key_detail(&q, &lines[i]);
+			detail[i] = key_detail(&q, &rows[i]);
 	return q.found;
 }

@@ -3,10 +3,10 @@
  *	  Put payload rows into a table; tell for each whether it is stored.
  *
  * A flush has two passes. The first scans each payload, checks its fit and
- * writes it down in COPY's text form; it runs in one subtransaction, since the
- * input function of an unusual type, or a default, may throw: that row is
- * held, and a new subtransaction goes on behind it. The second writes the rows
- * that fit (windows.c).
+ * forms its tuple; it runs in one subtransaction, since the input function of
+ * an unusual type, or a default, may throw: that row is held, and a new
+ * subtransaction goes on behind it. The second writes the rows that fit
+ * (windows.c).
  */
 #include "postgres.h"
 
@@ -17,10 +17,10 @@
 #include "base/json.h"
 #include "base/spi.h"
 #include "miscadmin.h"
-#include "observe/copyin.h"
 #include "observe/defaults.h"
 #include "observe/misfits.h"
 #include "observe/store.h"
+#include "observe/tuples.h"
 #include "observe/windows.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -37,15 +37,19 @@ struct Store
 	MemoryContext misfit_cxt;	/* until store_reset */
 	MemoryContext row_cxt;		/* of one row's check */
 	JsonScanner *scanner;
-	CopyLines	lines;
+	Tuples		tuples;
 
 	/* in shape_cxt, made anew when the table's columns have changed */
 	TupleDesc	desc;
 	Shape	   *shape;
-	int		   *columns;		/* listed: indexes into shape->cols */
+	int		   *columns;		/* that rows may fill: indexes into
+								 * shape->cols */
 	int			ncolumns;
 	bool	   *denied;			/* by index into shape->cols: no privilege */
 	Defaults   *defaults;
+	bool		by_sql;			/* this flush: the statement knows defaults */
+	Datum	   *values;			/* of one row, by attribute */
+	bool	   *nulls;
 	WindowTarget target;
 };
 
@@ -61,7 +65,7 @@ typedef struct ScanPass
 	Misfit	   *thrown;			/* of its values that threw, in misfit_cxt */
 	int			nthrown;
 	bool		in_fit;
-	const FitColumn *defaulting;	/* its default is being evaluated */
+	const FitColumn *forming;	/* its value is being made */
 } ScanPass;
 
 /* ---- opening ---- */
@@ -98,8 +102,11 @@ read_shape(Store *store, Relation rel)
 
 	if (store->defaults)
 		defaults_close(store->defaults);
+	if (store->target.checks)
+		checks_close(store->target.checks);
 	MemoryContextReset(store->shape_cxt);
 	store->defaults = NULL;
+	store->target.checks = NULL;
 
 	old = MemoryContextSwitchTo(store->shape_cxt);
 	store->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
@@ -111,16 +118,20 @@ read_shape(Store *store, Relation rel)
 	for (int i = 0; i < store->shape->ncols; i++)
 		if (!store->shape->cols[i].computed && !store->denied[i])
 			store->columns[store->ncolumns++] = i;
+	store->values = palloc(sizeof(Datum) * Max(store->desc->natts, 1));
+	store->nulls = palloc(sizeof(bool) * Max(store->desc->natts, 1));
+	store->target.desc = store->desc;
 	store->target.shape = store->shape;
 	store->target.columns = store->columns;
 	store->target.ncolumns = store->ncolumns;
-	store->target.copy = copyin_open(rel, store->shape, store->columns,
-									 store->ncolumns);
+	store->target.attempts = attempts_open(rel, store->desc, store->shape,
+										   store->columns, store->ncolumns);
 	store->target.cxt = store->misfit_cxt;
 	store->target.long_cxt = store->shape_cxt;
+	store->target.checks = checks_open(rel, store->desc);
+	store->target.failed_check = false;
 	store->target.missing_parent = NULL;
-	store->defaults = defaults_open(rel, store->shape, store->columns,
-									store->ncolumns);
+	store->defaults = defaults_open(store->shape);
 	MemoryContextSwitchTo(old);
 }
 
@@ -167,7 +178,7 @@ store_open(Oid relid)
 	store->row_cxt = AllocSetContextCreate(cxt, "selfheal store row",
 										   ALLOCSET_DEFAULT_SIZES);
 	store->scanner = json_scanner(cxt);
-	copyin_lines_init(&store->lines, cxt);
+	tuples_init(&store->tuples, cxt);
 	read_shape(store, rel);
 	table_close(rel, NoLock);
 	return store;
@@ -183,6 +194,8 @@ void
 store_close(Store *store)
 {
 	defaults_close(store->defaults);
+	if (store->target.checks)
+		checks_close(store->target.checks);
 	json_scanner_free(store->scanner);
 	MemoryContextDelete(store->cxt);
 }
@@ -193,7 +206,7 @@ store_shape(Store *store)
 	return store->shape;
 }
 
-/* ---- first pass: scan, check, write down ---- */
+/* ---- first pass: scan, check, form ---- */
 
 /* Is a value sent for a column that the user may not fill? */
 static bool
@@ -212,29 +225,34 @@ sends_denied(Store *store, StoreRow *row, const FitRow *fit)
 	return false;
 }
 
-/* Write one row that fits as a line. */
+/* Form the tuple of a row that fits. */
 static void
-write_line(ScanPass *scan, const FitRow *fit)
+form_row(ScanPass *scan, const FitRow *fit)
 {
 	Store	   *store = scan->store;
+	Shape	   *shape = store->shape;
 
-	copyin_line_begin(&store->lines, scan->at);
-	for (int i = 0; i < store->ncolumns; i++)
+	memset(store->nulls, true, sizeof(bool) * store->desc->natts);
+	for (int i = 0; i < shape->ncols; i++)
 	{
-		const FitCell *cell = &fit->cells[store->columns[i]];
+		const FitColumn *column = &shape->cols[i];
+		const FitCell *cell = &fit->cells[i];
+		int			at = column->attnum - 1;
 
+		scan->forming = column;
 		if (cell->state == CELL_TEXT)
-			copyin_field(&store->lines, cell->val, cell->len);
-		else if (cell->state == CELL_NULL)
-			copyin_field_null(&store->lines);
-		else
 		{
-			scan->defaulting = &store->shape->cols[store->columns[i]];
-			defaults_field(store->defaults, scan->rel, i, &store->lines);
-			scan->defaulting = NULL;
+			store->values[at] = fit_value(shape, i, cell);
+			store->nulls[at] = false;
 		}
+		else if (cell->state == CELL_ABSENT && column->has_default &&
+				 TupleDescAttr(store->desc, at)->attgenerated == '\0' &&
+				 !(store->by_sql && (column->computed || store->denied[i])))
+			store->values[at] = defaults_value(store->defaults, scan->rel, i,
+											   &store->nulls[at]);
 	}
-	copyin_line_end(&store->lines);
+	scan->forming = NULL;
+	tuples_add(&store->tuples, store->desc, store->values, store->nulls, scan->at);
 }
 
 /* Is the row held without a look into it? */
@@ -255,7 +273,7 @@ held_unread(Store *store, StoreRow *row)
 }
 
 /*
- * Scan one row: a line more, or its misfits. When a value has thrown we come
+ * Scan one row: a tuple more, or its misfits. When a value has thrown we come
  * here again for the same row, to find what else does not fit.
  */
 static void
@@ -291,7 +309,7 @@ scan_row(ScanPass *scan)
 	else if (!fits)
 		misfits_keep(store->misfit_cxt, row, fit.misfits, fit.nmisfits, NULL, 0);
 	else if (!sends_denied(store, row, &fit))
-		write_line(scan, &fit);
+		form_row(scan, &fit);
 }
 
 /* Body of the first pass's subtransaction: from scan->at to the end. */
@@ -328,21 +346,20 @@ value_threw(ScanPass *scan, ErrorData *edata)
 		elog(ERROR, "the check of a payload does not end");
 }
 
-/* A default has thrown: hold the row and take back what was written of it. */
+/* A column's default or input function has thrown: hold the row. */
 static void
-default_threw(ScanPass *scan, ErrorData *edata)
+forming_threw(ScanPass *scan, ErrorData *edata)
 {
 	Store	   *store = scan->store;
 	StoreRow   *row = &scan->rows[scan->at];
 	MemoryContext old = MemoryContextSwitchTo(store->row_cxt);
 	Misfit		misfit = {0};
 
-	copyin_line_cancel(&store->lines);
 	fit_from_error(edata, &misfit);
-	misfit.column = NameStr(unconstify(FitColumn *, scan->defaulting)->name);
+	misfit.column = NameStr(unconstify(FitColumn *, scan->forming)->name);
 	misfits_keep(store->misfit_cxt, row, &misfit, 1, NULL, 0);
 	row->edata = edata;
-	scan->defaulting = NULL;
+	scan->forming = NULL;
 	MemoryContextSwitchTo(old);
 }
 
@@ -357,7 +374,7 @@ scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
 	scan.rel = rel;
 	scan.rows = rows;
 	scan.n = n;
-	copyin_lines_reset(&store->lines);
+	tuples_reset(&store->tuples);
 	while (scan.at < n)
 	{
 		MemoryContext old = MemoryContextSwitchTo(store->misfit_cxt);
@@ -374,9 +391,9 @@ scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
 				rows[scan.at].edata = edata;
 			scan.in_fit = false;
 		}
-		else if (scan.defaulting)
+		else if (scan.forming)
 		{
-			default_threw(&scan, edata);
+			forming_threw(&scan, edata);
 			scan.at++;
 		}
 		else
@@ -415,9 +432,11 @@ store_rows(Store *store, StoreRow *rows, int n)
 	if (!equalTupleDescs(store->desc, RelationGetDescr(rel)))
 		read_shape(store, rel);
 
+	store->by_sql = attempts_by_sql(store->target.attempts, rel);
 	scan_rows(store, rel, rows, n);
 	store->target.rel = rel;
-	stored = windows_write(&store->target, &store->lines, rows);
+	stored = windows_write(&store->target, &store->tuples, rows);
+	tuples_reset(&store->tuples);
 	if (nest >= 0)
 		AtEOXact_GUC(true, nest);
 	table_close(rel, NoLock);

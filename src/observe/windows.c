@@ -1,21 +1,25 @@
 /*
  * windows.c
- *	  Write lines in windows: as many together as their errors allow.
+ *	  Write rows in windows: as many together as their errors allow.
  *
- *	 - All lines are tried at once.
- *	 - An error that names its line costs that line; the rest is tried again
- *	   without it, 100 lines wide, doubling with each success.
- *	 - A foreign key's error is looked up by one query for the whole window;
- *	   once rows of a load have missed a parent, later flushes ask first.
- *	 - Any other error makes the window 100 lines, then 10, then one. Tens cost
- *	   a tenth of the subtransactions where few rows are bad, and a tenth more
- *	   where all are.
- *	 - After three single rows with the same error we ask whether it is theirs.
- *	 - Rows refused as duplicates are tried once more when others were held:
- *	   the row they met may be one of those.
+ *	 - All rows are tried at once.
+ *	 - An error that has its row costs that row. Those before it in the window
+ *	   have passed and are written together; the windows behind it are small
+ *	   and double with each success.
+ *	 - What can be asked of all rows is asked of all rows: after a CHECK has
+ *	   refused a row, it is evaluated for the others (checks.c); after a
+ *	   foreign key has, one query finds the others that miss their parent
+ *	   (fkmiss.c). Later flushes of the load ask first.
+ *	 - After any other error without a row, rows are written one by one within
+ *	   their window, each with its triggers, so that the next error has its
+ *	   row. Where that cannot be, the windows shrink until it is alone.
+ *	 - After three rows with the same error and nothing stored between, we ask
+ *	   whether it is theirs.
+ *	 - A row refused as a duplicate is tried once more, alone, when those
+ *	   before it are stored: the row it met may be one that is held itself.
  *
- * Windows of 100 or of many thousand lines cost least per row; about 1,000
- * cost most, since COPY makes its slots anew each time.
+ * Where one row in a hundred fails, windows of 16 to 64 rows cost least: a
+ * subtransaction is cheap beside the rows that are written again.
  */
 #include "postgres.h"
 
@@ -25,84 +29,73 @@
 #include "observe/windows.h"
 #include "utils/memutils.h"
 
-/* Lines of a window after the first error, and after an error without a line
- * among so many. */
-#define WINDOW_SMALL 100
-#define WINDOW_TINY 10
+/* Rows of a window after an error: at least, at most. */
+#define WINDOW_LOW 16
+#define WINDOW_HIGH 64
 
-/* Single rows with the same error before we ask whether it is theirs. */
+/* Rows with the same error in a row before we ask whether it is theirs. */
 #define WINDOW_SAME 3
 
-/* What of the lines is still to be written. */
+/* What of the rows is still to be written. */
 typedef struct Write
 {
 	WindowTarget *target;
-	const CopyLines *data;
-	CopyLine   *lines;
+	FormedRow  *formed;
 	StoreRow   *rows;
 	int			n;
-	int			at;				/* first line not decided */
-	int			window;			/* lines to try together */
-	int			tiny_until;		/* before this line: ten by ten */
-	int			single_until;	/* before this line: one by one */
-	int			same;			/* single rows in a row with the same error */
+	int			at;				/* first row not decided */
+	int			passed;			/* so many from there have passed already */
+	bool		alone;			/* behind them stands one to try alone */
+	int			window;			/* rows to try together */
+	bool		by_row;
+	int			same;			/* rows in a row with the same error */
 	ErrorData  *last;			/* that error */
 	int64		stored;
 } Write;
 
-/* Hold the row of a line for an error. */
+/* Hold a row for an error. */
 static void
-hold(Write *w, const CopyLine *line, ErrorData *edata)
+hold(Write *w, const FormedRow *row, ErrorData *edata)
 {
-	misfits_keep_error(w->target->cxt, &w->rows[line->row], edata);
+	misfits_keep_error(w->target->cxt, &w->rows[row->row], edata);
 }
 
-/* Take line k out of what is to be written; those before it in the window
- * move up, in their order. */
+/* Take row k out of what is to be written; those before it in the window move
+ * up, in their order. */
 static void
 take_out(Write *w, int k)
 {
-	CopyLine	line = w->lines[k];
+	FormedRow	row = w->formed[k];
 
-	memmove(&w->lines[w->at + 1], &w->lines[w->at],
-			sizeof(CopyLine) * (k - w->at));
-	w->lines[w->at++] = line;
+	memmove(&w->formed[w->at + 1], &w->formed[w->at],
+			sizeof(FormedRow) * (k - w->at));
+	w->formed[w->at++] = row;
 }
 
-/*
- * Take out all of the next n lines that miss the parent of the foreign key
- * that the error names, by one query. Returns how many; 0: look otherwise.
- */
-static int
-take_out_missing(Write *w, int n, ErrorData *edata)
+/* Hold those of the next n rows that have an error, which are "found"; the
+ * others move to the end, in their order. */
+static void
+take_out_all(Write *w, int n, ErrorData **why, int found)
 {
-	WindowTarget *t = w->target;
-	CopyLine   *from = w->lines + w->at;
-	bool	   *missing = MemoryContextAllocHuge(t->cxt, sizeof(bool) * n);
-	char	  **detail = MemoryContextAllocHuge(t->cxt, sizeof(char *) * n);
-	int			found;
+	FormedRow  *from = w->formed + w->at;
+	FormedRow  *out = palloc(sizeof(FormedRow) * found);
 	int			to = n;
+	int			nout = found;
 
-	found = fkmiss_find(t->rel, edata, t->shape, t->columns, t->ncolumns,
-						w->data, from, n, missing, detail);
-	/* those that stay move to the end, in their order */
-	for (int i = n - 1; found > 0 && i >= 0; i--)
+	for (int i = n - 1; i >= 0; i--)
 	{
-		if (missing[i])
+		if (why[i])
 		{
-			ErrorData  *own = palloc(sizeof(ErrorData));
-
-			*own = *edata;
-			own->detail = detail[i];
-			hold(w, &from[i], own);
+			hold(w, &from[i], why[i]);
+			out[--nout] = from[i];
 		}
 		else
 			from[--to] = from[i];
 	}
+	memcpy(from, out, sizeof(FormedRow) * found);
+	pfree(out);
 	w->at += found;
-	pfree(missing);
-	pfree(detail);
-	return found;
+	w->passed = 0;
 }
 
 /* Remember, or forget, the foreign key that rows of this load miss. */
@@ -116,176 +109,224 @@ remember_parent(WindowTarget *t, const ErrorData *edata)
 }
 
 /*
- * Three single rows have failed alike. Is the error theirs? A statement
- * trigger's error comes without any row as well; a privilege is missing for
- * each row alike (but under row security it is the row that is refused).
+ * Take out all of the next n rows that miss the parent of the foreign key
+ * that the error names, by one query. Returns how many; 0: look otherwise.
+ */
+static int
+take_out_missing(Write *w, int n, ErrorData *edata)
+{
+	WindowTarget *t = w->target;
+	bool	   *missing = MemoryContextAllocHuge(t->cxt, sizeof(bool) * n);
+	char	  **detail = MemoryContextAllocHuge(t->cxt, sizeof(char *) * n);
+	ErrorData **why = MemoryContextAllocHuge(t->cxt, sizeof(ErrorData *) * n);
+	int			found;
+
+	found = fkmiss_find(t->rel, edata, t->desc, t->shape, t->columns,
+						t->ncolumns, w->formed + w->at, n, missing, detail);
+	if (found > 0)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			why[i] = NULL;
+			if (missing[i])
+			{
+				why[i] = palloc(sizeof(ErrorData));
+				*why[i] = *edata;
+				why[i]->detail = detail[i];
+			}
+		}
+		take_out_all(w, n, why, found);
+	}
+	pfree(missing);
+	pfree(detail);
+	pfree(why);
+	return found;
+}
+
+/* Take out all rows left that fail a CHECK known to be failed. */
+static void
+take_out_unchecked(Write *w)
+{
+	WindowTarget *t = w->target;
+	int			n = w->n - w->at;
+	ErrorData **why;
+	int			found;
+
+	if (n == 0)
+		return;
+	why = MemoryContextAllocHuge(t->cxt, sizeof(ErrorData *) * n);
+	found = checks_find(t->checks, w->formed + w->at, n, why);
+	if (found > 0)
+		take_out_all(w, n, why, found);
+	pfree(why);
+}
+
+/*
+ * Three rows have failed alike. Is the error theirs? A statement trigger's
+ * error comes without any row as well; a privilege is missing for each row
+ * alike (but under row security it is the row that is refused).
  */
 static bool
 fails_without_rows(Write *w, const ErrorData *edata)
 {
-	CopyIn	   *copy = w->target->copy;
+	WindowTarget *t = w->target;
 	ErrorData  *empty;
 	int			culprit;
 
 	if (edata->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
-		w->stored == 0 && !copyin_by_sql(copy))
+		w->stored == 0 && attempts_tell(t->attempts, t->rel))
 		return true;
-	empty = copyin_write(copy, w->target->rel, w->data, NULL, 0, &culprit);
+	empty = attempts_write(t->attempts, t->rel, NULL, 0, false, &culprit);
 	return empty != NULL && empty->sqlerrcode == edata->sqlerrcode;
 }
 
-/* A single row has failed; after three alike the rest is held too, if the
- * error is not theirs. */
+/* Smaller windows after an error. */
 static void
-single_failed(Write *w, ErrorData *edata)
+narrow(Write *w)
+{
+	w->window = Max(WINDOW_LOW, Min(w->window / 2, WINDOW_HIGH));
+}
+
+/* Was a row refused for one that it met, in the table or in the load? */
+static bool
+refused_for_another(const ErrorData *edata)
+{
+	return edata->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ||
+		edata->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION;
+}
+
+/* Row k of what is left has failed; after three alike the rest is held too,
+ * if the error is not theirs. */
+static void
+row_failed(Write *w, int k, ErrorData *edata)
 {
 	bool		alike;
 
-	alike = (w->last != NULL &&
+	alike = (k == 0 && w->last != NULL &&
 			 w->last->sqlerrcode == edata->sqlerrcode &&
 			 strcmp(w->last->message, edata->message) == 0);
 	w->same = alike ? w->same + 1 : 1;
 	w->last = edata;
-	hold(w, &w->lines[w->at++], edata);
+	hold(w, &w->formed[w->at + k], edata);
+	take_out(w, w->at + k);
+	w->passed = k;
+	w->alone = false;
+	narrow(w);
 	if (w->same == WINDOW_SAME && w->at < w->n && fails_without_rows(w, edata))
+	{
 		while (w->at < w->n)
-			hold(w, &w->lines[w->at++], edata);
+			hold(w, &w->formed[w->at++], edata);
+	}
+	else if (w->target->checks && checks_learn(w->target->checks, edata) &&
+			 !w->target->failed_check)
+	{
+		w->target->failed_check = true;
+		take_out_unchecked(w);
+		w->window = w->n;
+	}
 }
 
-/* How many lines to try next. */
-static int
-next_window(const Write *w)
-{
-	if (w->at < w->single_until)
-		return 1;
-	if (w->at < w->tiny_until)
-		return Min(WINDOW_TINY, w->tiny_until - w->at);
-	return Min(w->window, w->n - w->at);
-}
-
-/* The next n lines are stored. */
+/* The next n rows are stored. */
 static void
 window_stored(Write *w, int n)
 {
 	for (int i = 0; i < n; i++)
-		w->rows[w->lines[w->at + i].row].stored = true;
+		w->rows[w->formed[w->at + i].row].stored = true;
 	w->at += n;
 	w->stored += n;
 	w->same = 0;
-	if (w->at >= w->tiny_until && w->at >= w->single_until)
+	if (w->passed > 0)
+		w->passed = 0;
+	else if (w->alone)
+		w->alone = false;
+	else
 		w->window = Min(w->window * 2, w->n);
 }
 
-/* The next n lines have failed together, and no line is to blame. */
+/* The next n rows have failed together, and none is to blame. */
 static void
 window_failed(Write *w, int n, ErrorData *edata)
 {
+	WindowTarget *t = w->target;
+
+	w->passed = 0;
+	w->alone = false;
 	if (edata->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION &&
 		take_out_missing(w, n, edata) > 0)
+		remember_parent(t, edata);	/* the same window again, without them */
+	else if (!w->by_row && attempts_tell(t->attempts, t->rel))
 	{
-		remember_parent(w->target, edata);
-		return;					/* the same window again, without them */
+		w->by_row = true;
+		w->window = Min(w->window, WINDOW_HIGH);
 	}
-	w->window = WINDOW_SMALL;
-	if (n <= WINDOW_TINY)
-		w->single_until = w->at + n;
-	else if (n <= WINDOW_SMALL)
-		w->tiny_until = w->at + n;
+	else
+		w->window = Max(1, n / 8);
+}
+
+/* How many rows to try next. */
+static int
+next_window(const Write *w)
+{
+	if (w->passed > 0)
+		return w->passed;
+	return w->alone ? 1 : Min(w->window, w->n - w->at);
 }
 
 /* Try the next window, and decide what its outcome means. */
 static void
 write_window(Write *w)
 {
+	WindowTarget *t = w->target;
 	int			n = next_window(w);
 	int			culprit;
 	ErrorData  *edata;
 
-	edata = copyin_write(w->target->copy, w->target->rel, w->data,
-						 w->lines + w->at, n, &culprit);
+	edata = attempts_write(t->attempts, t->rel, w->formed + w->at, n,
+						   w->by_row, &culprit);
 	if (edata == NULL)
 		window_stored(w, n);
-	else if (n == 1)
-		single_failed(w, edata);
-	else if (culprit >= 0)
+	else if (culprit > 0 && refused_for_another(edata))
 	{
-		hold(w, &w->lines[w->at + culprit], edata);
-		take_out(w, w->at + culprit);
-		w->window = WINDOW_SMALL;
+		w->passed = culprit;
+		w->alone = true;
+		narrow(w);
 	}
+	else if (culprit >= 0)
+		row_failed(w, culprit, edata);
+	else if (n == 1)
+		row_failed(w, 0, edata);
 	else
 		window_failed(w, n, edata);
 }
 
-/* Was this row refused for a row it met, in the table or in the load? */
-static bool
-refused_for_another(const StoreRow *row)
-{
-	return !row->stored && row->edata != NULL &&
-		(row->edata->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ||
-		 row->edata->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION);
-}
-
-/*
- * A row may have been refused for one that is not stored after all: unique
- * keys are looked at before foreign keys are. Where rows of this flush were
- * held for anything else, those are tried once more, each alone.
- */
-static void
-try_again(Write *w)
-{
-	bool		others = false;
-
-	for (int i = 0; i < w->n && !others; i++)
-	{
-		const StoreRow *row = &w->rows[w->lines[i].row];
-
-		others = !row->stored && !refused_for_another(row);
-	}
-	for (int i = 0; i < w->n && others; i++)
-	{
-		StoreRow   *row = &w->rows[w->lines[i].row];
-		int			culprit;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!refused_for_another(row) ||
-			copyin_write(w->target->copy, w->target->rel, w->data,
-						 &w->lines[i], 1, &culprit) != NULL)
-			continue;
-		row->stored = true;
-		row->nmisfits = 0;
-		row->misfits = NULL;
-		row->edata = NULL;
-		w->stored++;
-	}
-}
-
 /* See the header. */
 int64
-windows_write(WindowTarget *target, CopyLines *lines, StoreRow *rows)
+windows_write(WindowTarget *target, Tuples *tuples, StoreRow *rows)
 {
 	MemoryContext old;
 	Write		w = {0};
 
-	if (lines->n == 0)
+	if (tuples->n == 0)
 		return 0;
 	w.target = target;
-	w.data = lines;
-	w.lines = lines->lines;
+	w.formed = tuples->rows;
 	w.rows = rows;
-	w.n = lines->n;
-	w.window = w.n;
+	w.n = tuples->n;
+	w.by_row = target->by_row && attempts_tell(target->attempts, target->rel);
+	w.window = w.by_row ? WINDOW_HIGH : w.n;
 	old = MemoryContextSwitchTo(target->cxt);
-	copyin_begin(target->copy, target->rel);
-	if (target->missing_parent && w.n > 1 &&
-		take_out_missing(&w, w.n, target->missing_parent) == 0)
+	attempts_begin(target->attempts);
+	if (target->failed_check)
+		take_out_unchecked(&w);
+	if (target->missing_parent && w.n - w.at > 1 &&
+		take_out_missing(&w, w.n - w.at, target->missing_parent) == 0)
 		remember_parent(target, NULL);
 	while (w.at < w.n)
 	{
 		CHECK_FOR_INTERRUPTS();
 		write_window(&w);
 	}
-	try_again(&w);
+	target->by_row = w.by_row && w.last != NULL;
 	MemoryContextSwitchTo(old);
 	return w.stored;
 }

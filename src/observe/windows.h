@@ -1,34 +1,41 @@
 /*
  * windows.h
- *	  Write lines in windows: as many together as their errors allow.
+ *	  Write rows in windows: as many together as their errors allow.
  */
 #ifndef SELFHEAL_WINDOWS_H
 #define SELFHEAL_WINDOWS_H
 
 #include "postgres.h"
 
-#include "observe/copyin.h"
+#include "observe/attempt.h"
+#include "observe/checks.h"
 #include "observe/store.h"
 
-/* What is to be written, and where. */
+/* What is to be written, and where; and what is known of rows of this load
+ * that were refused before. */
 typedef struct WindowTarget
 {
 	Relation	rel;
+	TupleDesc	desc;
 	const Shape *shape;
-	const int  *columns;		/* listed: indexes into shape->cols */
+	const int  *columns;		/* that rows may fill: indexes into
+								 * shape->cols */
 	int			ncolumns;
-	CopyIn	   *copy;
+	Attempts   *attempts;
 	MemoryContext cxt;			/* for misfits and errors of rows */
 	MemoryContext long_cxt;		/* outlives the flush */
-	ErrorData  *missing_parent; /* foreign key that rows of this load have
-								 * missed before; in long_cxt */
+	Checks	   *checks;			/* NULL: none that can be asked */
+	bool		failed_check;	/* rows have failed some of them */
+	ErrorData  *missing_parent; /* foreign key that rows have missed; in
+								 * long_cxt */
+	bool		by_row;			/* rows have failed for what names none */
 } WindowTarget;
 
 /*
- * Write the lines; line->row is the index into rows. Each row is stored, or
- * has its misfit, afterwards. The order of the lines' array is lost. Returns
- * how many are stored.
+ * Write the rows; FormedRow.row is the index into rows. Each is stored, or has
+ * its misfit, afterwards. The order of the tuples is lost. Returns how many
+ * are stored.
  */
-extern int64 windows_write(WindowTarget *target, CopyLines *lines, StoreRow *rows);
+extern int64 windows_write(WindowTarget *target, Tuples *tuples, StoreRow *rows);
 
 #endif							/* SELFHEAL_WINDOWS_H */

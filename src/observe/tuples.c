@@ -1,0 +1,115 @@
+/*
+ * tuples.c
+ *	  Rows of a flush, formed and waiting to be written.
+ *
+ * A query that needs the rows (an INSERT where the executor's own way is
+ * closed, a look for missing parents) reads them from a tuplestore by an
+ * ephemeral name, as a trigger reads its transition table: in the columns' own
+ * types, without a parameter's size limit.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "observe/tuples.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+
+void
+tuples_init(Tuples *t, MemoryContext cxt)
+{
+	memset(t, 0, sizeof(Tuples));
+	t->cxt = cxt;
+	/* tuples are only ever freed together */
+	t->tuple_cxt = AllocSetContextCreate(cxt, "selfheal tuples",
+										 ALLOCSET_DEFAULT_INITSIZE,
+										 ALLOCSET_DEFAULT_INITSIZE,
+										 1024 * 1024);
+}
+
+void
+tuples_reset(Tuples *t)
+{
+	MemoryContextReset(t->tuple_cxt);
+	t->n = 0;
+}
+
+void
+tuples_add(Tuples *t, TupleDesc desc, Datum *values, bool *nulls, int row)
+{
+	MemoryContext old;
+
+	if (t->n == t->max)
+	{
+		t->max = Max(64, t->max * 2);
+		if (t->rows == NULL)
+			t->rows = MemoryContextAllocHuge(t->cxt, sizeof(FormedRow) * t->max);
+		else
+			t->rows = repalloc_huge(t->rows, sizeof(FormedRow) * t->max);
+	}
+	old = MemoryContextSwitchTo(t->tuple_cxt);
+	t->rows[t->n].tuple = heap_form_tuple(desc, values, nulls);
+	MemoryContextSwitchTo(old);
+	t->rows[t->n++].row = row;
+}
+
+/* See the header. */
+void
+tuples_register(const FormedRow *rows, int n, TupleDesc desc,
+				const Shape *shape, const int *columns, int ncolumns)
+{
+	TupleDesc	own = CreateTemplateTupleDesc(ncolumns + 1);
+	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
+	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
+	Datum	   *values = palloc(sizeof(Datum) * desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * desc->natts);
+	Datum	   *own_values = palloc(sizeof(Datum) * (ncolumns + 1));
+	bool	   *own_nulls = palloc(sizeof(bool) * (ncolumns + 1));
+
+	for (int i = 0; i < ncolumns; i++)
+	{
+		const FitColumn *col = &shape->cols[columns[i]];
+		Form_pg_attribute att = TupleDescAttr(desc, col->attnum - 1);
+
+		TupleDescInitEntry(own, i + 1, psprintf("c%d", i + 1), col->type,
+						   col->typmod, att->attndims);
+		TupleDescInitEntryCollation(own, i + 1, att->attcollation);
+	}
+	TupleDescInitEntry(own, ncolumns + 1, "n", INT4OID, -1, 0);
+
+	for (int r = 0; r < n; r++)
+	{
+		heap_deform_tuple(rows[r].tuple, desc, values, nulls);
+		for (int i = 0; i < ncolumns; i++)
+		{
+			int			at = shape->cols[columns[i]].attnum - 1;
+
+			own_values[i] = values[at];
+			own_nulls[i] = nulls[at];
+		}
+		own_values[ncolumns] = Int32GetDatum(r);
+		own_nulls[ncolumns] = false;
+		tuplestore_putvalues(store, own, own_values, own_nulls);
+	}
+
+	enr->md.name = TUPLES_NAME;
+	enr->md.reliddesc = InvalidOid;
+	enr->md.tupdesc = own;
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr->md.enrtuples = n;
+	enr->reldata = store;
+	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "could not register the rows of a flush");
+}
+
+void
+tuples_columns(StringInfo sql, int ncolumns)
+{
+	for (int i = 0; i < ncolumns; i++)
+		appendStringInfo(sql, "c%d, ", i + 1);
+	appendStringInfoString(sql, "n");
+}

@@ -1,0 +1,58 @@
+/*
+ * tuples.h
+ *	  Rows of a flush, formed and waiting to be written.
+ *
+ * A row that fits becomes a tuple of its table as soon as it is checked, so
+ * that writing it again (after an error of another row) costs no more than
+ * the write.
+ */
+#ifndef SELFHEAL_TUPLES_H
+#define SELFHEAL_TUPLES_H
+
+#include "postgres.h"
+
+#include "access/htup.h"
+#include "base/fit.h"
+#include "utils/rel.h"
+
+typedef struct FormedRow
+{
+	HeapTuple	tuple;			/* of the table's row type */
+	int			row;			/* the caller's number for it */
+} FormedRow;
+
+typedef struct Tuples
+{
+	MemoryContext cxt;			/* of the list */
+	MemoryContext tuple_cxt;	/* of the tuples; empty after each reset */
+	FormedRow  *rows;
+	int			n;
+	int			max;
+} Tuples;
+
+extern void tuples_init(Tuples *t, MemoryContext cxt);
+extern void tuples_reset(Tuples *t);
+
+/* Form one more. values and nulls by attribute, as heap_form_tuple wants. */
+extern void tuples_add(Tuples *t, TupleDesc desc, Datum *values, bool *nulls,
+					   int row);
+
+/* ---- as a table for a query of our own ---- */
+
+/* Name under which the rows stand in the FROM clause. */
+#define TUPLES_NAME "selfheal_rows"
+
+/*
+ * Make rows[0 .. n-1] known to the SPI connection at hand as a relation
+ * TUPLES_NAME of the columns c1 .. ck, the listed ones in their types and
+ * order, and n, the index of the row. columns: indexes into shape->cols.
+ * Everything lives in the current memory context, until SPI_finish.
+ */
+extern void tuples_register(const FormedRow *rows, int n, TupleDesc desc,
+							const Shape *shape, const int *columns,
+							int ncolumns);
+
+/* Append "c1, c2, ..., n": the columns' names there. */
+extern void tuples_columns(StringInfo sql, int ncolumns);
+
+#endif							/* SELFHEAL_TUPLES_H */

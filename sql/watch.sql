@@ -11,11 +11,37 @@ SELECT selfheal.watch('w.t');
 SELECT pg_get_viewdef('w.t_intake'::regclass);
 SELECT tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'w.t_intake'::regclass ORDER BY tgname;
 SELECT obj_description('w.t_intake'::regclass);
--- again: mode and team change, nothing else
+-- again: what is given changes, the rest stays; each change is in the record
 SELECT selfheal.watch('w.t', mode => 'propose', owner => 'orders team');
-SELECT relid, intake, mode, owner, paused FROM selfheal.watched WHERE schema_name = 'w';
+SELECT relid, intake, mode, owner, paused, on_conflict, reject_limit FROM selfheal.watched WHERE schema_name = 'w';
 SELECT selfheal.watch('w.t');
-SELECT mode, owner FROM selfheal.watched WHERE schema_name = 'w';
+SELECT selfheal.watch('w.t', on_conflict => 'skip_identical', reject_limit => ' 2.50% ');
+SELECT mode, owner, on_conflict, reject_limit FROM selfheal.watched WHERE schema_name = 'w';
+SELECT selfheal.watch('w.t', 'auto', '', 'hold', 'none');
+SELECT selfheal.watch('w.t', 'auto', '', 'hold', 'none');
+SELECT mode, owner, on_conflict, reject_limit FROM selfheal.watched WHERE schema_name = 'w';
+SELECT event, result FROM selfheal.audit WHERE schema_name = 'w' AND table_name = 't' ORDER BY id;
+-- limits that are none; update needs a key that is checked at once
+\set VERBOSITY terse
+SELECT selfheal.watch('w.t', reject_limit => limits) FROM unnest(ARRAY['0', '100 %', '1234567', '0.000001 %']) limits;
+SELECT reject_limit FROM selfheal.watched WHERE schema_name = 'w';
+SELECT selfheal.watch('w.t', reject_limit => '');
+SELECT selfheal.watch('w.t', reject_limit => '-1');
+SELECT selfheal.watch('w.t', reject_limit => '1.5');
+SELECT selfheal.watch('w.t', reject_limit => '100.1 %');
+SELECT selfheal.watch('w.t', reject_limit => '1e3');
+SELECT selfheal.watch('w.t', reject_limit => '0x10 %');
+SELECT selfheal.watch('w.t', reject_limit => '10 % %');
+SELECT selfheal.watch('w.t', reject_limit => '1234567890123456');
+SELECT selfheal.watch('w.t', on_conflict => 'replace');
+SELECT selfheal.watch('w.t', on_conflict => 'update');
+ALTER TABLE w.t ADD CONSTRAINT t_pkey PRIMARY KEY (id) DEFERRABLE;
+SELECT selfheal.watch('w.t', on_conflict => 'update');
+ALTER TABLE w.t DROP CONSTRAINT t_pkey, ADD CONSTRAINT t_pkey PRIMARY KEY (id);
+SELECT selfheal.watch('w.t', on_conflict => 'update');
+SELECT selfheal.watch('w.t', on_conflict => 'hold', reject_limit => 'none');
+ALTER TABLE w.t DROP CONSTRAINT t_pkey, ALTER id DROP NOT NULL;
+\set VERBOSITY default
 
 -- names that need quotes, names of 63 bytes, a name that is taken
 CREATE TABLE w."Quoted ""Name""" ("a column" int);
@@ -93,6 +119,10 @@ SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT class, state, closed_by, why FROM selfheal.incidents WHERE table_name = 'w3.renamed' AND state <> 'healed';
 SELECT event, result FROM selfheal.audit WHERE table_name = 'renamed' AND event = 'unwatched';
+
+-- given up after that: the record has no table to name, and stays readable
+SELECT selfheal.discard(id, 'the table is gone') FROM selfheal.quarantined WHERE table_name = 'w3.renamed';
+SELECT event, table_name, explanation FROM selfheal.history WHERE explanation = 'the table is gone';
 
 -- DROP VIEW ends the watch
 DROP VIEW w.owned_intake;

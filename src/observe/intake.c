@@ -49,6 +49,7 @@ struct Intake
 	Oid			relid;
 	LoadSource	source;
 	MemoryContext cxt;
+	Watch		watch;			/* what its owner asked for */
 	int64		load;
 	Store	   *store;
 	QuarantineWriter *writer;	/* made when the first row is held */
@@ -139,6 +140,7 @@ intake_begin(Oid relid, LoadSource source)
 	in->relid = relid;
 	in->source = source;
 	in->cxt = cxt;
+	(void) watch_get(relid, &in->watch);
 	in->store = store_open(relid);
 	in->load = load_next_id();
 	MemoryContextSwitchTo(old);

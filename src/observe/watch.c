@@ -27,6 +27,7 @@
 #include "catalog/pg_proc.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "observe/append.h"
 #include "observe/watch.h"
 #include "parser/parsetree.h"
 #include "record/audit.h"
@@ -36,29 +37,28 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(selfheal_watch);
 PG_FUNCTION_INFO_V1(selfheal_unwatch);
 PG_FUNCTION_INFO_V1(selfheal_unwatch_all);
 
-static const char *const mode_names[] = {"observe", "propose", "auto"};
-
-/* Mode by name; raises 22023 for anything else, null included. */
-static WatchMode
-mode_from_text(text *arg)
+/* Columns of selfheal.watched by position, from 1. */
+enum
 {
-	char	   *name = arg ? text_to_cstring(arg) : NULL;
-
-	for (int i = 0; name && i < (int) lengthof(mode_names); i++)
-		if (strcmp(name, mode_names[i]) == 0)
-			return (WatchMode) i;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 name ? errmsg("unknown mode \"%s\"", name)
-			 : errmsg("mode must not be null"),
-			 errhint("Modes are observe, propose and auto.")));
-}
+	WATCHED_RELID = 1,
+	WATCHED_SCHEMA_NAME,
+	WATCHED_TABLE_NAME,
+	WATCHED_INTAKE,
+	WATCHED_MODE,
+	WATCHED_OWNER,
+	WATCHED_PAUSED,
+	WATCHED_WATCHED_AT,
+	WATCHED_WATCHED_BY,
+	WATCHED_ON_CONFLICT,
+	WATCHED_REJECT_LIMIT
+};
 
 /* Have we ever dealt with this table? */
 static bool
@@ -170,33 +170,62 @@ watch_check_table(Oid relid, WatchNeed need)
 				 errhint("Rows are stored as the role that brought them: GRANT INSERT.")));
 }
 
+/* A text column of a row of ours, or NULL; copied. */
+static char *
+get_text(HeapTuple tup, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tup, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* The row of selfheal.watched as a value. */
+static void
+read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
+{
+	bool		isnull;
+	char	   *limit = get_text(tup, desc, WATCHED_REJECT_LIMIT);
+
+	out->intake = DatumGetObjectId(heap_getattr(tup, WATCHED_INTAKE, desc, &isnull));
+	if (isnull)
+		out->intake = InvalidOid;
+	out->mode = options_mode(get_text(tup, desc, WATCHED_MODE));
+	out->paused = DatumGetBool(heap_getattr(tup, WATCHED_PAUSED, desc, &isnull));
+	out->owner = get_text(tup, desc, WATCHED_OWNER);
+	out->on_conflict = options_conflict(get_text(tup, desc, WATCHED_ON_CONFLICT));
+	if (limit)
+		out->reject_limit = options_reject_limit(limit);
+}
+
+/* See the header. The primary key is the only index that leads to the row;
+ * it is read as the catalogs are. */
 bool
 watch_get(Oid relid, Watch *out)
 {
-	SpiUser		saved;
-	SpiArgs		args;
-	MemoryContext cxt = CurrentMemoryContext;
+	Relation	rel = table_open(append_relation("watched"), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
 	bool		found;
 
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	found = spi_exec("SELECT intake::oid, mode, paused, owner FROM selfheal.watched WHERE relid = $1",
-					 &args) > 0;
-	if (found)
-	{
-		char	   *mode = spi_get_text(0, 2, cxt);
+	memset(out, 0, sizeof(Watch));
+	out->relid = relid;
+	out->mode = WATCH_AUTO;
+	out->on_conflict = WATCH_CONFLICT_HOLD;
 
-		out->relid = relid;
-		out->intake = spi_get_oid(0, 1, NULL);
-		out->mode = WATCH_OBSERVE;
-		for (int i = 0; i < (int) lengthof(mode_names); i++)
-			if (strcmp(mode, mode_names[i]) == 0)
-				out->mode = (WatchMode) i;
-		out->paused = spi_get_bool(0, 3, NULL);
-		out->owner = spi_get_text(0, 4, cxt);
-	}
-	spi_close(&saved);
+	ScanKeyInit(&key, WATCHED_RELID, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, append_relation("watched_pkey"), true,
+							  snapshot, 1, &key);
+	tup = systable_getnext(scan);
+	found = HeapTupleIsValid(tup);
+	if (found)
+		read_watch(tup, RelationGetDescr(rel), out);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
 	return found;
 }
 
@@ -415,23 +444,91 @@ audit_watch(const char *event, Oid relid, const char *result)
 	audit_write(&entry);
 }
 
+/* An argument as C string, or NULL. */
+static char *
+text_arg(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
 /*
- * watch("table", mode, owner): creates the intake view, or changes mode and
- * owner of a table that is watched already. Returns the view's qualified
- * name. Needs ownership of the table. Errors: 22023, 42P01, 42809, 42501,
- * 42P07, 55000 (not preloaded).
+ * Put what was given into the options; what was not (null) stays. '' takes the
+ * team away. Returns what has changed, in words, or NULL when nothing has.
+ */
+static char *
+take_options(FunctionCallInfo fcinfo, Watch *watch)
+{
+	char	   *mode = text_arg(fcinfo, 1);
+	char	   *team = text_arg(fcinfo, 2);
+	char	   *conflict = text_arg(fcinfo, 3);
+	char	   *limit = text_arg(fcinfo, 4);
+	Watch		before = *watch;
+	char	   *old_limit;
+	char	   *new_limit;
+	StringInfoData changes;
+
+	if (mode)
+		watch->mode = options_mode(mode);
+	if (team)
+		watch->owner = team[0] == '\0' ? NULL : team;
+	if (conflict)
+		watch->on_conflict = options_conflict(conflict);
+	if (limit)
+		watch->reject_limit = options_reject_limit(limit);
+	if (conflict)
+		options_check_conflict(watch->relid, watch->on_conflict);
+
+	initStringInfo(&changes);
+	if (watch->mode != before.mode)
+		appendStringInfo(&changes, "mode %s, was %s; ",
+						 options_mode_name(watch->mode), options_mode_name(before.mode));
+	if (strcmp(watch->owner ? watch->owner : "", before.owner ? before.owner : "") != 0)
+		appendStringInfo(&changes, "owner \"%s\", was \"%s\"; ",
+						 watch->owner ? watch->owner : "", before.owner ? before.owner : "");
+	if (watch->on_conflict != before.on_conflict)
+		appendStringInfo(&changes, "on_conflict %s, was %s; ",
+						 options_conflict_name(watch->on_conflict),
+						 options_conflict_name(before.on_conflict));
+	old_limit = options_reject_text(&before.reject_limit);
+	new_limit = options_reject_text(&watch->reject_limit);
+	if (strcmp(new_limit ? new_limit : "none", old_limit ? old_limit : "none") != 0)
+		appendStringInfo(&changes, "reject_limit %s, was %s; ",
+						 new_limit ? new_limit : "none", old_limit ? old_limit : "none");
+	if (changes.len == 0)
+		return NULL;
+	changes.data[changes.len - 2] = '\0';
+	return changes.data;
+}
+
+/* The options as arguments $1 to $4, the table as $5. */
+static void
+option_args(SpiArgs *args, const Watch *watch)
+{
+	spi_args(args);
+	spi_arg_text(args, options_mode_name(watch->mode));
+	spi_arg_text(args, watch->owner);
+	spi_arg_text(args, options_conflict_name(watch->on_conflict));
+	spi_arg_text(args, options_reject_text(&watch->reject_limit));
+	spi_arg_relid(args, watch->relid);
+}
+
+/*
+ * watch("table", mode, owner, on_conflict, reject_limit): creates the intake
+ * view, or changes the options of a table that is watched already, those that
+ * are given. Returns the view's qualified name. Needs ownership of the table.
+ * Errors: 22023, 42P01, 42809, 42501, 42P07, 55000 (not preloaded, "update"
+ * without a primary key).
  */
 Datum
 selfheal_watch(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
-	WatchMode	mode = mode_from_text(PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1));
-	char	   *team = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	char	   *caller = GetUserNameFromId(GetUserId(), false);
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *schema;
 	char	   *table;
 	char	   *result;
+	char	   *changes;
 	Watch		watch;
 	SpiUser		saved;
 	SpiArgs		args;
@@ -444,13 +541,16 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	/* a view that was dropped where no event trigger fires is made anew */
 	if (watch_get(relid, &watch) && get_rel_relkind(watch.intake) == RELKIND_VIEW)
 	{
-		spi_open(&saved);
-		spi_args(&args);
-		spi_arg_relid(&args, relid);
-		spi_arg_text(&args, mode_names[mode]);
-		spi_arg_text(&args, team);
-		spi_exec("UPDATE selfheal.watched SET mode = $2, owner = $3 WHERE relid = $1", &args);
-		spi_close(&saved);
+		changes = take_options(fcinfo, &watch);
+		if (changes)
+		{
+			spi_open(&saved);
+			option_args(&args, &watch);
+			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4"
+					 " WHERE relid = $5", &args);
+			spi_close(&saved);
+			audit_watch("policy_changed", relid, changes);
+		}
 		result = quote_qualified_identifier(schema, get_rel_name(watch.intake));
 	}
 	else
@@ -458,6 +558,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		char	   *intake = watch_intake_name(table);
 		Oid			viewid;
 
+		(void) take_options(fcinfo, &watch);
 		(void) check_kind(relid, false);
 		/* the view is made by us, but beside his table and at his wish */
 		if (compat_namespace_aclcheck(get_rel_namespace(relid), GetUserId(), ACL_CREATE) != ACLCHECK_OK)
@@ -468,22 +569,21 @@ selfheal_watch(PG_FUNCTION_ARGS)
 
 		spi_open(&saved);
 		viewid = create_intake(relid, schema, table, intake);
-		spi_args(&args);
-		spi_arg_relid(&args, relid);
+		option_args(&args, &watch);
 		spi_arg_text(&args, schema);
 		spi_arg_text(&args, table);
 		spi_arg_relid(&args, viewid);
-		spi_arg_text(&args, mode_names[mode]);
-		spi_arg_text(&args, team);
 		spi_arg_text(&args, caller);
-		spi_exec("INSERT INTO selfheal.watched (relid, schema_name, table_name, intake, mode, owner, watched_by)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7)"
-				 " ON CONFLICT (relid) DO UPDATE SET intake = $4, mode = $5, owner = $6", &args);
+		spi_exec("INSERT INTO selfheal.watched (mode, owner, on_conflict, reject_limit, relid,"
+				 " schema_name, table_name, intake, watched_by)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+				 " ON CONFLICT (relid) DO UPDATE SET mode = $1, owner = $2, on_conflict = $3,"
+				 " reject_limit = $4, intake = $8", &args);
 		warn_all_tables();
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));
 		spi_close(&saved);
+		audit_watch("watched", relid, options_mode_name(watch.mode));
 	}
-	audit_watch("watched", relid, mode_names[mode]);
 	PG_RETURN_TEXT_P(cstring_to_text(result));
 }
 

@@ -7,12 +7,7 @@
 
 #include "postgres.h"
 
-typedef enum WatchMode
-{
-	WATCH_OBSERVE,				/* hold and record, plan nothing */
-	WATCH_PROPOSE,				/* plans wait for a person */
-	WATCH_AUTO					/* policy decides */
-} WatchMode;
+#include "observe/options.h"
 
 typedef struct Watch
 {
@@ -21,9 +16,16 @@ typedef struct Watch
 	WatchMode	mode;
 	bool		paused;
 	char	   *owner;			/* team, or NULL */
+	WatchConflict on_conflict;
+	RejectLimit reject_limit;
 } Watch;
 
-/* False when the table is not watched. Strings in the current context. */
+/*
+ * False when the table is not watched; then out has relid and the options of
+ * a table that is watched with none given, for a load that comes by a view
+ * whose entry is gone or not restored yet. Strings in the current context.
+ * Every load asks: one index lookup, no SQL.
+ */
 extern bool watch_get(Oid relid, Watch *out);
 
 /* The watched table behind an intake view, or InvalidOid. Reads the catalog

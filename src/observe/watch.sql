@@ -9,7 +9,9 @@ CREATE TABLE selfheal.watched (
 	owner text,
 	paused boolean NOT NULL DEFAULT false,
 	watched_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	watched_by text NOT NULL DEFAULT current_user
+	watched_by text NOT NULL DEFAULT current_user,
+	on_conflict text NOT NULL DEFAULT 'hold' CHECK (on_conflict IN ('hold', 'skip_identical', 'update')),
+	reject_limit text
 );
 COMMENT ON TABLE selfheal.watched IS 'tables that selfheal looks after, one row each';
 COMMENT ON COLUMN selfheal.watched.watched_at IS 'since when';
@@ -21,14 +23,21 @@ COMMENT ON COLUMN selfheal.watched.intake IS 'the view that producers load into'
 COMMENT ON COLUMN selfheal.watched.mode IS 'observe: hold and record; propose: plans wait for a person; auto: policy decides';
 COMMENT ON COLUMN selfheal.watched.owner IS 'the team to ask';
 COMMENT ON COLUMN selfheal.watched.paused IS 'true: rows are held, nothing is planned or changed';
+COMMENT ON COLUMN selfheal.watched.on_conflict IS
+'what becomes of a row whose key is stored already; hold: it is held; skip_identical: one that equals the stored row counts as present, another is held; update: it takes the stored row''s place';
+COMMENT ON COLUMN selfheal.watched.reject_limit IS
+'a load that would hold more rows fails as a whole: a number of rows, or a share as in 10 %; null: it never does';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.watched', '');
 
-CREATE FUNCTION selfheal.watch("table" regclass, mode text DEFAULT 'auto', owner text DEFAULT NULL)
+-- What is not given is null and keeps what was said before; a table that is
+-- new gets mode auto, no team, on_conflict hold and no limit.
+CREATE FUNCTION selfheal.watch("table" regclass, mode text DEFAULT NULL, owner text DEFAULT NULL,
+	on_conflict text DEFAULT NULL, reject_limit text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'selfheal_watch' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION selfheal.watch(regclass, text, text) IS
-'look after a table: makes <table>_intake(payload text) beside it and returns its name; called again it changes mode (observe, propose, auto) and owner (team)';
-REVOKE ALL ON FUNCTION selfheal.watch(regclass, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION selfheal.watch(regclass, text, text, text, text) IS
+'look after a table: makes <table>_intake(payload text) beside it and returns its name; called again it changes the options that are given: mode (observe, propose, auto), owner (team; empty: none), on_conflict (hold, skip_identical, update), reject_limit (1000, 10 %, none)';
+REVOKE ALL ON FUNCTION selfheal.watch(regclass, text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.unwatch("table" regclass)
 RETURNS void

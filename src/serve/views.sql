@@ -64,7 +64,7 @@ WHERE selfheal.may_see(q.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
 
 CREATE VIEW selfheal.history WITH (security_barrier) AS
-SELECT a.at, a.event, format('%I.%I', a.schema_name, a.table_name) AS table_name, a.incident, a.plan,
+SELECT a.at, a.event, CASE WHEN a.schema_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END AS table_name, a.incident, a.plan,
 	a.actor_role, a.actor_client, a.explanation, a.verdict, a.policy, a.sql_run, a.inverse, a.result,
 	a.rows_held, a.rows_replayed, a.rows_left, round(a.ms_since_capture::numeric, 1) AS ms_since_capture,
 	a.seq, a.id

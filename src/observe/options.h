@@ -1,0 +1,64 @@
+/*
+ * options.h
+ *	  What the owner of a watched table asks for: mode, what becomes of a row
+ *	  that meets a stored one, how many rows a load may hold.
+ *
+ * Each is a word in selfheal.watched and a value in C; here they are turned
+ * into each other and checked, with one message each.
+ */
+#ifndef SELFHEAL_OPTIONS_H
+#define SELFHEAL_OPTIONS_H
+
+#include "postgres.h"
+
+typedef enum WatchMode
+{
+	WATCH_OBSERVE,				/* hold and record, plan nothing */
+	WATCH_PROPOSE,				/* plans wait for a person */
+	WATCH_AUTO					/* policy decides */
+} WatchMode;
+
+/* What becomes of a row whose key is stored already. */
+typedef enum WatchConflict
+{
+	WATCH_CONFLICT_HOLD,		/* it is held, as any row that does not fit */
+	WATCH_CONFLICT_SKIP,		/* one that equals the stored row counts as
+								 * present; another is held */
+	WATCH_CONFLICT_UPDATE		/* it takes the stored row's place, by primary
+								 * key */
+} WatchConflict;
+
+/* Past how many held rows a load fails as a whole. */
+typedef struct RejectLimit
+{
+	enum
+	{
+		REJECT_NONE,			/* it never does */
+		REJECT_ROWS,			/* more than rows */
+		REJECT_PERCENT			/* more than percent of the rows it brought */
+	}			kind;
+	int64		rows;
+	double		percent;
+} RejectLimit;
+
+/* By name; anything else raises 22023 with the names that there are. */
+extern WatchMode options_mode(const char *name);
+extern WatchConflict options_conflict(const char *name);
+
+extern const char *options_mode_name(WatchMode mode);
+extern const char *options_conflict_name(WatchConflict conflict);
+
+/*
+ * '1000', '10 %', '0.5%', 'none'; raises 22023 for anything else. The text of
+ * a limit is canonical and reads back as the same one; NULL for none.
+ */
+extern RejectLimit options_reject_limit(const char *text);
+extern char *options_reject_text(const RejectLimit *limit);
+
+/*
+ * Can this table do what is asked of a row that meets a stored one? "update"
+ * needs a primary key that is checked at once: 55000.
+ */
+extern void options_check_conflict(Oid relid, WatchConflict conflict);
+
+#endif							/* SELFHEAL_OPTIONS_H */

@@ -31,6 +31,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "observe/held.h"
+#include "observe/watch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -135,7 +136,7 @@ replay_run(void *arg)
 		loader_become(&saved, run->loader);
 		role = run->loader->settings.role;
 	}
-	store = store_open(run->relid);
+	store = store_open(run->relid, watch_replay_conflict(run->relid));
 	store_rows(store, tried, n);
 	spi_resume(&saved);
 

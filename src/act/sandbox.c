@@ -25,6 +25,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/watch.h"
 #include "parser/parse_coerce.h"
 #include "portability/instr_time.h"
 #include "utils/acl.h"
@@ -225,7 +226,8 @@ try_run(void *arg)
 	loader_require(run->loader);
 	admit_loader(run->t, run->loader->role);
 	loader_become(&saved, run->loader);
-	store = store_open(run->t->clone->oid);
+	store = store_open(run->t->clone->oid,
+					   watch_replay_conflict(run->t->plan->relid));
 	run->stored = store_rows(store, tried, n);
 	spi_resume(&saved);
 

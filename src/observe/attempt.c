@@ -4,8 +4,9 @@
  *
  * Most tables are written by the executor's parts (writer.c), the fastest way
  * there is. It looks neither at row security nor at rules; tables that have
- * either take an INSERT by SQL (bysql.c), and so does a table without a column
- * to fill. Which it is, is asked for anew at each flush: row security may have
+ * either take an INSERT by SQL (bysql.c), and so do tables whose rows somebody
+ * else routes, rows that may take the place of others, and a table without a
+ * column to fill. Which it is, is asked for anew at each flush: row security may have
  * been enabled since the table was watched.
  */
 #include "postgres.h"
@@ -15,6 +16,7 @@
 #include "observe/attempt.h"
 #include "observe/bysql.h"
 #include "observe/deferred.h"
+#include "observe/route.h"
 #include "observe/writer.h"
 #include "rewrite/prs2lock.h"
 #include "utils/memutils.h"
@@ -27,7 +29,8 @@ struct Attempts
 	Writer	   *writer;
 	Deferred   *deferred;		/* NULL: no deferrable constraint */
 	MemoryContext trial;		/* of one attempt */
-	bool		by_sql;
+	bool		upsert;			/* always */
+	bool		by_sql;			/* this flush */
 };
 
 /* One attempt, as spi_try's argument. */
@@ -44,10 +47,11 @@ typedef struct Attempt
 /* See the header. */
 Attempts *
 attempts_open(Relation rel, TupleDesc desc, const Shape *shape,
-			  const int *columns, int ncolumns)
+			  const int *columns, int ncolumns, WatchConflict conflict)
 {
 	Attempts   *a = palloc0(sizeof(Attempts));
 
+	a->upsert = conflict == WATCH_CONFLICT_UPDATE;
 	a->by.desc = desc;
 	a->by.shape = shape;
 	a->by.columns = columns;
@@ -75,7 +79,8 @@ has_insert_rule(Relation rel)
 bool
 attempts_by_sql(Attempts *a, Relation rel)
 {
-	a->by_sql = a->by.ncolumns == 0 || has_insert_rule(rel) ||
+	a->by_sql = a->upsert || a->by.ncolumns == 0 || has_insert_rule(rel) ||
+		route_by_sql(rel) ||
 		check_enable_rls(RelationGetRelid(rel), InvalidOid, true) == RLS_ENABLED;
 	return a->by_sql;
 }
@@ -92,7 +97,7 @@ attempts_begin(Attempts *a)
 bool
 attempts_tell(const Attempts *a, Relation rel)
 {
-	return !a->by_sql && writer_tells(rel);
+	return a->upsert || (!a->by_sql && writer_tells(rel));
 }
 
 /* Body of the subtransaction. */
@@ -104,7 +109,10 @@ write_body(void *arg)
 
 	MemoryContextSwitchTo(a->trial);
 	at->at = -1;
-	if (a->by_sql)
+	if (a->upsert && at->n > 0)
+		bysql_upsert(&a->by, at->rel, at->rows, at->n, at->by_row, a->deferred,
+					 &at->at);
+	else if (a->by_sql)
 		bysql_insert(&a->by, at->rel, at->rows, at->n);
 	else
 		writer_write(a->writer, at->rel, at->rows, at->n, at->by_row,

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "observe/options.h"
 #include "observe/tuples.h"
 
 typedef struct Attempts Attempts;
@@ -17,10 +18,12 @@ typedef struct Attempts Attempts;
 /*
  * Prepare to write into an open relation, for the lifetime of the current
  * memory context. desc: a copy of its row type with that lifetime. columns:
- * those that rows may fill, indexes into shape->cols.
+ * those that rows may fill, indexes into shape->cols. With conflict "update" a
+ * row takes the place of the stored one.
  */
 extern Attempts *attempts_open(Relation rel, TupleDesc desc, const Shape *shape,
-							   const int *columns, int ncolumns);
+							   const int *columns, int ncolumns,
+							   WatchConflict conflict);
 
 /*
  * Before the rows of a flush are formed: choose the way. By SQL, the defaults

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "observe/deferred.h"
 #include "observe/tuples.h"
 
 /* The rows' table, and the columns that they fill. */
@@ -29,5 +30,15 @@ typedef struct BySql
  */
 extern void bysql_insert(const BySql *by, Relation rel, const FormedRow *rows,
 						 int n);
+
+/*
+ * Write n rows, one statement each in their order, over those that have their
+ * primary key: columns that a row has a key for are set, the others stay; a
+ * row whose key is new is inserted. As above; *at is the row at hand. Rows
+ * must know their present keys; by_row and deferred as in writer.h.
+ */
+extern void bysql_upsert(const BySql *by, Relation rel, const FormedRow *rows,
+						 int n, bool by_row, Deferred *deferred,
+						 volatile int *at);
 
 #endif							/* SELFHEAL_BYSQL_H */

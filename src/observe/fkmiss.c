@@ -19,8 +19,6 @@
 #include "access/table.h"
 #include "base/spi.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "observe/fkmiss.h"
 #include "utils/builtins.h"
@@ -75,38 +73,6 @@ named_key(Relation rel, const ErrorData *edata)
 	return NULL;
 }
 
-/* Qualified name of a type, of an operator. */
-static char *
-type_name(Oid type)
-{
-	HeapTuple	tup = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	Form_pg_type form;
-	char	   *name;
-
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for type %u", type);
-	form = (Form_pg_type) GETSTRUCT(tup);
-	name = quote_qualified_identifier(get_namespace_name(form->typnamespace),
-									  NameStr(form->typname));
-	ReleaseSysCache(tup);
-	return name;
-}
-
-static void
-append_operator(StringInfo sql, Oid oper)
-{
-	HeapTuple	tup = SearchSysCache1(OPEROID, ObjectIdGetDatum(oper));
-	Form_pg_operator form;
-
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for operator %u", oper);
-	form = (Form_pg_operator) GETSTRUCT(tup);
-	appendStringInfo(sql, " OPERATOR(%s.%s) ",
-					 quote_identifier(get_namespace_name(form->oprnamespace)),
-					 NameStr(form->oprname));
-	ReleaseSysCache(tup);
-}
-
 /*
  * SELECT the ordinals whose key is whole (a null in it satisfies the
  * constraint) and whose parent is not there.
@@ -128,11 +94,12 @@ miss_sql(const FkQuery *q)
 												get_rel_name(fk->confrelid)));
 	for (int i = 0; i < fk->nkeys; i++)
 	{
-		appendStringInfo(&sql, "%sp.%s", i ? " AND " : "",
-						 quote_identifier(get_attname(fk->confrelid, fk->confkey[i], false)));
-		append_operator(&sql, fk->conpfeqop[i]);
-		appendStringInfo(&sql, "k.c%d::%s", i + 1,
-						 type_name(q->shape->cols[q->cols[i]].basetype));
+		appendStringInfoString(&sql, i ? " AND " : "");
+		generate_operator_clause(&sql,
+								 psprintf("p.%s", quote_identifier(get_attname(fk->confrelid, fk->confkey[i], false))),
+								 get_atttype(fk->confrelid, fk->confkey[i]),
+								 fk->conpfeqop[i], psprintf("k.c%d", i + 1),
+								 q->shape->cols[q->cols[i]].type);
 	}
 	appendStringInfoString(&sql, ")");
 	return sql.data;

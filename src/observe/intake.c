@@ -141,7 +141,7 @@ intake_begin(Oid relid, LoadSource source)
 	in->source = source;
 	in->cxt = cxt;
 	(void) watch_get(relid, &in->watch);
-	in->store = store_open(relid);
+	in->store = store_open(relid, in->watch.on_conflict);
 	in->load = load_next_id();
 	MemoryContextSwitchTo(old);
 	return in;

@@ -50,6 +50,7 @@ struct Store
 	bool		by_sql;			/* this flush: the statement knows defaults */
 	Datum	   *values;			/* of one row, by attribute */
 	bool	   *nulls;
+	bool	   *present;		/* by index into shape->cols: has a key */
 	WindowTarget target;
 };
 
@@ -120,42 +121,43 @@ read_shape(Store *store, Relation rel)
 			store->columns[store->ncolumns++] = i;
 	store->values = palloc(sizeof(Datum) * Max(store->desc->natts, 1));
 	store->nulls = palloc(sizeof(bool) * Max(store->desc->natts, 1));
+	store->present = palloc(sizeof(bool) * Max(store->shape->ncols, 1));
 	store->target.desc = store->desc;
 	store->target.shape = store->shape;
 	store->target.columns = store->columns;
 	store->target.ncolumns = store->ncolumns;
 	store->target.attempts = attempts_open(rel, store->desc, store->shape,
-										   store->columns, store->ncolumns);
+										   store->columns, store->ncolumns,
+										   store->target.conflict);
 	store->target.cxt = store->misfit_cxt;
 	store->target.long_cxt = store->shape_cxt;
 	store->target.checks = checks_open(rel, store->desc);
 	store->target.failed_check = false;
 	store->target.missing_parent = NULL;
+	store->target.met_stored = NULL;
 	store->defaults = defaults_open(store->shape);
 	MemoryContextSwitchTo(old);
 }
 
-/* Targets that we write: ordinary and partitioned tables. */
+/* Targets that we write: tables that hold rows, here or elsewhere. */
 static void
 check_target(Relation rel)
 {
 	char		kind = rel->rd_rel->relkind;
 
-	if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
+	if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE ||
+		kind == RELKIND_FOREIGN_TABLE)
 		return;
 	ereport(ERROR,
-			(errcode(kind == RELKIND_FOREIGN_TABLE ? ERRCODE_FEATURE_NOT_SUPPORTED
-					 : ERRCODE_WRONG_OBJECT_TYPE),
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			 errmsg("cannot load payloads into \"%s\"", RelationGetRelationName(rel)),
-			 kind == RELKIND_FOREIGN_TABLE
-			 ? errdetail("It is a foreign table.")
-			 : errdetail("It is not a table."),
-			 errhint("Watch an ordinary or a partitioned table.")));
+			 errdetail("It is not a table."),
+			 errhint("Watch an ordinary, a partitioned or a foreign table.")));
 }
 
 /* See the header. */
 Store *
-store_open(Oid relid)
+store_open(Oid relid, WatchConflict conflict)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext,
 											  "selfheal store",
@@ -169,7 +171,9 @@ store_open(Oid relid)
 				 errmsg("table with OID %u does not exist", relid),
 				 errhint("It may have been dropped a moment ago.")));
 	check_target(rel);
+	options_check_conflict(relid, conflict);
 	store->relid = relid;
+	store->target.conflict = conflict;
 	store->cxt = cxt;
 	store->shape_cxt = AllocSetContextCreate(cxt, "selfheal store shape",
 											 ALLOCSET_DEFAULT_SIZES);
@@ -233,6 +237,9 @@ form_row(ScanPass *scan, const FitRow *fit)
 	Shape	   *shape = store->shape;
 
 	memset(store->nulls, true, sizeof(bool) * store->desc->natts);
+	if (store->target.conflict != WATCH_CONFLICT_HOLD)
+		for (int i = 0; i < shape->ncols; i++)
+			store->present[i] = fit->cells[i].state != CELL_ABSENT;
 	for (int i = 0; i < shape->ncols; i++)
 	{
 		const FitColumn *column = &shape->cols[i];
@@ -252,7 +259,9 @@ form_row(ScanPass *scan, const FitRow *fit)
 											   &store->nulls[at]);
 	}
 	scan->forming = NULL;
-	tuples_add(&store->tuples, store->desc, store->values, store->nulls, scan->at);
+	tuples_add(&store->tuples, store->desc, store->values, store->nulls, scan->at,
+			   store->target.conflict != WATCH_CONFLICT_HOLD ? store->present : NULL,
+			   shape->ncols);
 }
 
 /* Is the row held without a look into it? */
@@ -287,6 +296,7 @@ scan_row(ScanPass *scan)
 	if (scan->nthrown == 0)
 	{
 		row->stored = false;
+		row->already = false;
 		row->nmisfits = 0;
 		row->misfits = NULL;
 		row->edata = NULL;

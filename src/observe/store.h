@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "base/fit.h"
+#include "observe/options.h"
 
 typedef struct StoreRow
 {
@@ -25,7 +26,8 @@ typedef struct StoreRow
 	size_t		len;
 	bool		bad_encoding;	/* bytes are not text: held as they are */
 	/* filled by store_rows: */
-	bool		stored;
+	bool		stored;			/* it is in the table now */
+	bool		already;		/* and was before: an equal row stood there */
 	int			nmisfits;
 	Misfit	   *misfits;		/* in store->cxt */
 	ErrorData  *edata;			/* the insert's own error, or NULL */
@@ -36,12 +38,16 @@ typedef struct Store Store;
 /*
  * Open a target (lock: RowExclusiveLock, kept to the end of the transaction)
  * below the current memory context. Checks INSERT privilege of the current
- * user on the table; raises 42501 as an INSERT would.
+ * user on the table; raises 42501 as an INSERT would, and 55000 when conflict
+ * is "update" and the table has no primary key.
+ *
+ * conflict: what becomes of a row whose key is stored. "update" writes it over
+ * the stored one: the columns that it has keys for, the others stay.
  */
-extern Store *store_open(Oid relid);
+extern Store *store_open(Oid relid, WatchConflict conflict);
 
 /* Write n rows. Misfits live until store_reset or store_close. Returns how
- * many were stored. */
+ * many are in the table now. */
 extern int64 store_rows(Store *store, StoreRow *rows, int n);
 
 /* Forget misfits of earlier rows. */

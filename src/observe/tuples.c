@@ -35,11 +35,34 @@ void
 tuples_reset(Tuples *t)
 {
 	MemoryContextReset(t->tuple_cxt);
+	t->sets = NULL;
 	t->n = 0;
 }
 
+/* The one copy of a set of present keys. Most rows have the keys of the row
+ * before. */
+static const bool *
+one_set(Tuples *t, const bool *present, int ncols)
+{
+	bool		found;
+
+	if (t->n > 0 && memcmp(t->rows[t->n - 1].present, present, ncols) == 0)
+		return t->rows[t->n - 1].present;
+	if (t->sets == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = ctl.entrysize = Max(ncols, 1);
+		ctl.hcxt = t->tuple_cxt;
+		t->sets = hash_create("selfheal present keys", 16, &ctl,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	return hash_search(t->sets, present, HASH_ENTER, &found);
+}
+
 void
-tuples_add(Tuples *t, TupleDesc desc, Datum *values, bool *nulls, int row)
+tuples_add(Tuples *t, TupleDesc desc, Datum *values, bool *nulls, int row,
+		   const bool *present, int ncols)
 {
 	MemoryContext old;
 
@@ -54,6 +77,7 @@ tuples_add(Tuples *t, TupleDesc desc, Datum *values, bool *nulls, int row)
 	old = MemoryContextSwitchTo(t->tuple_cxt);
 	t->rows[t->n].tuple = heap_form_tuple(desc, values, nulls);
 	MemoryContextSwitchTo(old);
+	t->rows[t->n].present = present ? one_set(t, present, ncols) : NULL;
 	t->rows[t->n++].row = row;
 }
 

@@ -13,12 +13,16 @@
 
 #include "access/htup.h"
 #include "base/fit.h"
+#include "utils/hsearch.h"
 #include "utils/rel.h"
 
 typedef struct FormedRow
 {
 	HeapTuple	tuple;			/* of the table's row type */
 	int			row;			/* the caller's number for it */
+	const bool *present;		/* by index into shape->cols: the payload has
+								 * the key; equal sets are one; NULL: nobody
+								 * asks */
 } FormedRow;
 
 typedef struct Tuples
@@ -28,14 +32,16 @@ typedef struct Tuples
 	FormedRow  *rows;
 	int			n;
 	int			max;
+	HTAB	   *sets;			/* of present keys; in tuple_cxt */
 } Tuples;
 
 extern void tuples_init(Tuples *t, MemoryContext cxt);
 extern void tuples_reset(Tuples *t);
 
-/* Form one more. values and nulls by attribute, as heap_form_tuple wants. */
+/* Form one more. values and nulls by attribute, as heap_form_tuple wants;
+ * present (or NULL) has ncols entries. Everything is copied. */
 extern void tuples_add(Tuples *t, TupleDesc desc, Datum *values, bool *nulls,
-					   int row);
+					   int row, const bool *present, int ncols);
 
 /* ---- as a table for a query of our own ---- */
 

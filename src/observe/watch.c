@@ -229,6 +229,17 @@ watch_get(Oid relid, Watch *out)
 	return found;
 }
 
+/* See the header. */
+WatchConflict
+watch_replay_conflict(Oid relid)
+{
+	Watch		watch;
+
+	(void) watch_get(relid, &watch);
+	return watch.on_conflict == WATCH_CONFLICT_HOLD ? WATCH_CONFLICT_SKIP :
+		watch.on_conflict;
+}
+
 void
 watch_check_watched(Oid relid, Watch *out)
 {

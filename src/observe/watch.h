@@ -28,6 +28,12 @@ typedef struct Watch
  */
 extern bool watch_get(Oid relid, Watch *out);
 
+/*
+ * What becomes of a held row of this table that meets a stored one: what its
+ * loads do, but a row that equals the stored one is not held any longer.
+ */
+extern WatchConflict watch_replay_conflict(Oid relid);
+
 /* The watched table behind an intake view, or InvalidOid. Reads the catalog
  * alone (the view's triggers are ours): right also before a restore's relink. */
 extern Oid	watch_table_of_intake(Oid viewid);

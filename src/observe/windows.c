@@ -9,7 +9,8 @@
  *	 - What can be asked of all rows is asked of all rows: after a CHECK has
  *	   refused a row, it is evaluated for the others (checks.c); after a
  *	   foreign key has, one query finds the others that miss their parent
- *	   (fkmiss.c). Later flushes of the load ask first.
+ *	   (fkmiss.c); where that is wished, another finds those that are stored
+ *	   already (present.c). Later flushes of the load ask first.
  *	 - After any other error without a row, rows are written one by one within
  *	   their window, each with its triggers, so that the next error has its
  *	   row. Where that cannot be, the windows shrink until it is alone.
@@ -26,6 +27,7 @@
 #include "miscadmin.h"
 #include "observe/fkmiss.h"
 #include "observe/misfits.h"
+#include "observe/present.h"
 #include "observe/windows.h"
 #include "utils/memutils.h"
 
@@ -98,14 +100,51 @@ take_out_all(Write *w, int n, ErrorData **why, int found)
 	w->passed = 0;
 }
 
-/* Remember, or forget, the foreign key that rows of this load miss. */
+/* Remember, or forget, a constraint that rows of this load fail. */
 static void
-remember_parent(WindowTarget *t, const ErrorData *edata)
+remember(WindowTarget *t, ErrorData **which, const ErrorData *edata)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->long_cxt);
 
-	t->missing_parent = edata ? fit_copy_error(edata) : NULL;
+	*which = edata ? fit_copy_error(edata) : NULL;
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Take out all rows left that stand in the table already, by the unique key
+ * that the error names. Returns how many.
+ */
+static int
+take_out_present(Write *w, ErrorData *edata)
+{
+	WindowTarget *t = w->target;
+	FormedRow  *from = w->formed + w->at;
+	int			n = w->n - w->at;
+	bool	   *there = MemoryContextAllocHuge(t->cxt, sizeof(bool) * Max(n, 1));
+	FormedRow  *out;
+	int			found;
+	int			to = n;
+
+	found = present_find(t->rel, edata, t->desc, t->shape, t->columns,
+						 t->ncolumns, from, n, there);
+	out = palloc(sizeof(FormedRow) * Max(found, 1));
+	for (int i = n - 1, nout = found; found > 0 && i >= 0; i--)
+	{
+		if (there[i])
+		{
+			w->rows[from[i].row].stored = true;
+			w->rows[from[i].row].already = true;
+			out[--nout] = from[i];
+		}
+		else
+			from[--to] = from[i];
+	}
+	memcpy(from, out, sizeof(FormedRow) * found);
+	pfree(out);
+	pfree(there);
+	w->at += found;
+	w->stored += found;
+	return found;
 }
 
 /*
@@ -226,6 +265,23 @@ row_failed(Write *w, int k, ErrorData *edata)
 	}
 }
 
+/* Row k of what is left has failed: it is there already, or it is held. */
+static void
+row_refused(Write *w, int k, ErrorData *edata)
+{
+	WindowTarget *t = w->target;
+
+	if (t->conflict == WATCH_CONFLICT_SKIP &&
+		edata->sqlerrcode == ERRCODE_UNIQUE_VIOLATION &&
+		take_out_present(w, edata) > 0)
+	{
+		w->alone = false;
+		remember(t, &t->met_stored, edata);
+	}
+	else
+		row_failed(w, k, edata);
+}
+
 /* The next n rows are stored. */
 static void
 window_stored(Write *w, int n)
@@ -253,7 +309,7 @@ window_failed(Write *w, int n, ErrorData *edata)
 	w->alone = false;
 	if (edata->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION &&
 		take_out_missing(w, n, edata) > 0)
-		remember_parent(t, edata);	/* the same window again, without them */
+		remember(t, &t->missing_parent, edata); /* the same window again */
 	else if (!w->by_row && attempts_tell(t->attempts, t->rel))
 	{
 		w->by_row = true;
@@ -291,10 +347,8 @@ write_window(Write *w)
 		w->alone = true;
 		narrow(w);
 	}
-	else if (culprit >= 0)
-		row_failed(w, culprit, edata);
-	else if (n == 1)
-		row_failed(w, 0, edata);
+	else if (culprit >= 0 || n == 1)
+		row_refused(w, Max(culprit, 0), edata);
 	else
 		window_failed(w, n, edata);
 }
@@ -320,7 +374,9 @@ windows_write(WindowTarget *target, Tuples *tuples, StoreRow *rows)
 		take_out_unchecked(&w);
 	if (target->missing_parent && w.n - w.at > 1 &&
 		take_out_missing(&w, w.n - w.at, target->missing_parent) == 0)
-		remember_parent(target, NULL);
+		remember(target, &target->missing_parent, NULL);
+	if (target->met_stored && take_out_present(&w, target->met_stored) == 0)
+		remember(target, &target->met_stored, NULL);
 	while (w.at < w.n)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -26,6 +26,9 @@ typedef struct WindowTarget
 	MemoryContext long_cxt;		/* outlives the flush */
 	Checks	   *checks;			/* NULL: none that can be asked */
 	bool		failed_check;	/* rows have failed some of them */
+	WatchConflict conflict;		/* what becomes of a row that meets another */
+	ErrorData  *met_stored;		/* unique key at which rows have met a stored
+								 * one; in long_cxt */
 	ErrorData  *missing_parent; /* foreign key that rows have missed; in
 								 * long_cxt */
 	bool		by_row;			/* rows have failed for what names none */

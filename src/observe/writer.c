@@ -22,6 +22,7 @@
 #include "executor/execPartition.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
+#include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "observe/writer.h"
 #include "parser/parse_node.h"
@@ -258,7 +259,15 @@ batch_of(Statement *s, ResultRelInfo *target)
 static void
 insert_now(Statement *s, ResultRelInfo *target, TupleTableSlot *slot)
 {
-	table_tuple_insert(target->ri_RelationDesc, slot, s->cid, 0, NULL);
+	if (target->ri_FdwRoutine)
+	{
+		/* a foreign partition that was attached since the way was chosen */
+		slot = target->ri_FdwRoutine->ExecForeignInsert(s->estate, target, slot, NULL);
+		if (slot == NULL)
+			return;
+	}
+	else
+		table_tuple_insert(target->ri_RelationDesc, slot, s->cid, 0, NULL);
 	if (!s->by_row)
 	{
 		finish_row(s, target, slot);
@@ -280,7 +289,7 @@ check_row(Statement *s, ResultRelInfo *target, TupleTableSlot *slot, bool before
 
 	if (constr && constr->has_generated_stored)
 		ExecComputeStoredGenerated(target, s->estate, slot, CMD_INSERT);
-	if (constr)
+	if (constr && target->ri_FdwRoutine == NULL)
 		ExecConstraints(target, slot, s->estate);
 	/* routing has proved it, but a trigger may have changed the key */
 	if (rel->rd_rel->relispartition && (s->routing == NULL || before))
@@ -307,7 +316,7 @@ write_row(Statement *s, int i)
 		map = compat_root_to_child_map(target, s->estate);
 	}
 	before = target->ri_TrigDesc && target->ri_TrigDesc->trig_insert_before_row;
-	if (!s->single && !before)
+	if (!s->single && !before && target->ri_FdwRoutine == NULL)
 		batch = batch_of(s, target);
 
 	if (map)

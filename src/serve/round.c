@@ -149,10 +149,11 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 	/*
 	 * No finding: the rows fit the table's columns. What the insert itself
 	 * refused is tried again only when somebody asked for it, or when it is
-	 * of the kind that passes.
+	 * of the kind that passes. A duplicate may equal the stored row: then it
+	 * is there already.
 	 */
 	if (inc->attempts <= 1 && !fit_is_drift(fit_class_from_name(inc->class)) &&
-		fit_class_from_name(inc->class) >= FIT_UNIQUE &&
+		fit_class_from_name(inc->class) > FIT_UNIQUE &&
 		fit_class_from_name(inc->class) != FIT_RETRY)
 		return psprintf("%s: no playbook changes a table for this; selfheal.retry(" INT64_FORMAT ") when the cause is gone",
 						inc->class, inc->id);

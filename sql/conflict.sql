@@ -1,7 +1,7 @@
 -- A row whose key is stored already: held, counted as present, or written over
 -- the stored one.
 SET client_min_messages = error;
-CREATE EXTENSION selfheal;
+CREATE EXTENSION IF NOT EXISTS selfheal;
 CREATE SCHEMA conflict;
 SET search_path = conflict;
 CREATE FUNCTION told(want regclass) RETURNS TABLE (stored bigint, held bigint) LANGUAGE sql AS
@@ -141,5 +141,4 @@ SELECT * FROM updp ORDER BY id;
 
 SET search_path = public;
 DROP SCHEMA conflict CASCADE;
-DROP EXTENSION selfheal;
 DROP ROLE regress_conflict;

@@ -87,7 +87,7 @@ INSERT INTO both_doors_intake VALUES ('{"id": 1, "v": "longer"}');
 SELECT selfheal.report_failure('both_doors', '{"id": 2, "v": "longer"}', '22001', 'too long') > 0 AS id;
 SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
 SELECT class, column_name, state, rows_seen, rows_held FROM selfheal.incidents WHERE table_name = 'reports.both_doors';
-SELECT selfheal.watch('both_doors');
+SELECT selfheal.watch('both_doors', 'auto');
 SELECT selfheal.wake();
 SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
 SELECT * FROM both_doors ORDER BY id;

@@ -180,26 +180,44 @@ recoder_init(Recoder *rec, int encoding)
 }
 
 /*
+ * Are the bytes of a line what they claim to be? A server of SQL_ASCII keeps
+ * the client's bytes; of an encoding that no server can have (a character's
+ * second byte may look like a backslash there) it can keep ASCII alone, as
+ * PostgreSQL has it for every other statement.
+ */
+static bool
+valid(const Recoder *rec, const char *line, size_t len)
+{
+	int			encoding = rec->from == PG_SQL_ASCII ? rec->to : rec->from;
+
+	if (rec->to == PG_SQL_ASCII && !PG_VALID_BE_ENCODING(encoding))
+	{
+		for (size_t i = 0; i < len; i++)
+			if (IS_HIGHBIT_SET(line[i]) || line[i] == '\0')
+				return false;
+		return true;
+	}
+	return pg_encoding_verifymbstr(encoding, line, len) == (int) len;
+}
+
+/*
  * Turn a line into text of the server, in place where nothing is to be
- * converted. False: its bytes are not what they claim to be.
+ * converted. False: it is held as the bytes that came, since they are not what
+ * they claim to be, or too many to be converted.
  */
 static bool
 recode(Recoder *rec, const char **line, size_t *len)
 {
-	int			src = OidIsValid(rec->proc) ? rec->from : rec->to;
 	size_t		need;
 
-	if (pg_encoding_verifymbstr(src, *line, *len) != (int) *len)
+	if (!valid(rec, *line, *len))
 		return false;
 	if (!OidIsValid(rec->proc))
 		return true;
 
 	need = *len * MAX_CONVERSION_GROWTH + 1;
 	if (need > PG_INT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a line of %zu bytes is too long to be converted", *len),
-				 errhint("Convert the file before the load.")));
+		return false;
 	if (need > rec->size)
 	{
 		rec->size = Max(need, rec->size * 2);

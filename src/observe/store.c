@@ -268,14 +268,14 @@ form_row(ScanPass *scan, const FitRow *fit)
 static bool
 held_unread(Store *store, StoreRow *row)
 {
-	if (row->bad_encoding)
-		misfits_keep_reason(store->misfit_cxt, row, FIT_BAD_ENCODING,
-							ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, NULL,
-							"the bytes are not valid in the load's encoding");
-	else if (row->len > (size_t) guc_max_payload * 1024)
+	if (row->len > (size_t) guc_max_payload * 1024)
 		misfits_keep_reason(store->misfit_cxt, row, FIT_TOO_LARGE,
 							ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,
 							"the payload is larger than selfheal.max_payload");
+	else if (row->bad_encoding)
+		misfits_keep_reason(store->misfit_cxt, row, FIT_BAD_ENCODING,
+							ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, NULL,
+							"the bytes are not valid in the load's encoding");
 	else
 		return false;
 	return true;

@@ -72,7 +72,7 @@ typedef struct ScanPass
 /* ---- opening ---- */
 
 /*
- * Which columns the current user may fill. COPY's machinery asks nobody. A
+ * Which columns the current user may fill. The executor's parts ask nobody. A
  * privilege on some columns is enough as long as payloads keep to them.
  */
 static void

@@ -1,7 +1,7 @@
 /*
  * store.h
- *	  Put payload rows into a table: scan, check the fit, write by COPY's
- *	  machinery or by SQL; tell for each row whether it is stored.
+ *	  Put payload rows into a table: scan, check the fit, write by the
+ *	  executor's parts or by SQL; tell for each row whether it is stored.
  *
  * Used by the intake (as the producer), by the dry run (into the clone) and
  * by the replay (as the loading role): it runs as whoever is the current user

@@ -25,7 +25,7 @@ OBJS = $(patsubst $(TOP)%.c,%.o,$(SOURCES))
 SQL_ORDER = \
 	base/shmem \
 	record/audit \
-	observe/watch observe/load observe/capture observe/quarantine \
+	observe/watch observe/capture observe/quarantine observe/load observe/dedupe \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
 	decide/plan decide/vet \

@@ -9,7 +9,9 @@
 #include "base/shmem.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "observe/dedupe.h"
 #include "observe/intake.h"
+#include "observe/load.h"
 #include "observe/ndjson.h"
 #include "serve/launcher.h"
 
@@ -29,6 +31,8 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
 	shmem_init();
+	load_init();
+	dedupe_init();
 	intake_init();
 	ndjson_init();
 	launcher_init();

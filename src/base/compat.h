@@ -210,6 +210,14 @@ compat_input(FmgrInfo *in, char *text, Oid ioparam, int32 typmod,
 }
 #endif
 
+/* What hangs onto a setting's value must come from guc.c since 16. Needs
+ * utils/guc.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_guc_malloc(size) guc_malloc(LOG, (size))
+#else
+#define compat_guc_malloc(size) malloc(size)
+#endif
+
 /* ADD COLUMN knows STORAGE from 16 on. Needs nodes/parsenodes.h. */
 #if PG_VERSION_NUM >= 160000
 #define compat_column_storage(def) ((def)->storage_name != NULL)

@@ -4,14 +4,15 @@
  *
  * All are defined in one place so that the README's table and this list can
  * be compared line by line. What a producer could use to weaken the healer
- * (lock budget, limits) is for superusers; nothing here is per session for
- * producers.
+ * (lock budget, limits) is for superusers; load_id alone is a producer's.
  */
 #include "postgres.h"
 
 #include <limits.h>
 
+#include "base/compat.h"
 #include "base/guc.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 
@@ -29,6 +30,46 @@ int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
 int			guc_replay_chunk = 10000;
+int			guc_quarantine_max = 10485760;
+int			guc_load_retention = 43200;
+char	   *guc_load_id = NULL;
+GucLoadIdSet *guc_load_id_set = NULL;
+
+/*
+ * selfheal.load_id becomes a column's text and part of an index key. guc.c
+ * keeps what we hang onto the value with it, through every SET LOCAL and
+ * ROLLBACK, so it tells one SET from another.
+ */
+static bool
+check_load_id(char **newval, void **extra, GucSource source)
+{
+	static uint64 serial = 0;
+	GucLoadIdSet *set;
+
+	if (strlen(*newval) > GUC_LOAD_ID_BYTES)
+	{
+		GUC_check_errdetail("It may have %d bytes.", GUC_LOAD_ID_BYTES);
+		return false;
+	}
+	if (!pg_verifymbstr(*newval, strlen(*newval), true))
+	{
+		GUC_check_errdetail("It is not valid text in this database's encoding.");
+		return false;
+	}
+	set = compat_guc_malloc(sizeof(GucLoadIdSet));
+	if (set == NULL)
+		return false;
+	set->serial = ++serial;
+	set->used = false;
+	*extra = set;
+	return true;
+}
+
+static void
+assign_load_id(const char *newval, void *extra)
+{
+	guc_load_id_set = extra;
+}
 
 /*
  * Define every setting. Runs in the postmaster when preloaded, else in the
@@ -103,6 +144,21 @@ guc_init(void)
 							NULL,
 							&guc_replay_chunk, 10000, 1, 1000000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.quarantine_max",
+							"Most bytes that are held for one table.",
+							"A load that would hold more fails. 0 means no limit.",
+							&guc_quarantine_max, 10485760, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.load_retention",
+							"How long the record of a load is kept.",
+							"And with it what recognises its lines by selfheal.load_id. Longer while rows of it are held; -1 means for ever.",
+							&guc_load_retention, 43200, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomStringVariable("selfheal.load_id",
+							   "Name of the load that begins here.",
+							   "A line that a load of this name has brought already, at the same place, is not taken again.",
+							   &guc_load_id, "", PGC_USERSET, 0,
+							   check_load_id, assign_load_id, NULL);
 
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("selfheal.max_databases",

@@ -24,6 +24,27 @@ extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows
 									 * tried */
 extern int	guc_replay_chunk;	/* selfheal.replay_chunk: rows a
 								 * subtransaction */
+extern int	guc_quarantine_max; /* selfheal.quarantine_max, kB a table; 0 = no
+								 * limit */
+extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
+								 * ever */
+extern char *guc_load_id;		/* selfheal.load_id: '' = none; the only one
+								 * that is the producer's */
+
+/*
+ * One SET of selfheal.load_id. A value that comes back, after SET LOCAL or
+ * ROLLBACK, comes with the SET that had made it; setting the same value again
+ * is another SET. NULL before the first.
+ */
+typedef struct GucLoadIdSet
+{
+	uint64		serial;			/* grows with each SET in this process */
+	bool		used;			/* for whoever keeps something by serial */
+} GucLoadIdSet;
+extern GucLoadIdSet *guc_load_id_set;
+
+/* Longest load_id in bytes. */
+#define GUC_LOAD_ID_BYTES 256
 
 /*
  * Define all settings and reserve the prefix. Called once from _PG_init,

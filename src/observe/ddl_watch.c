@@ -146,17 +146,24 @@ repoint(Oid from, Oid to)
 	static const char *const tables[] = {
 		"plan", "incident", "error", "quarantine", "load", "replayed", "ddl"
 	};
+	SpiArgs		args;
 
 	for (int i = 0; i < (int) lengthof(tables); i++)
 	{
-		SpiArgs		args;
-
 		spi_args(&args);
 		spi_arg_relid(&args, from);
 		spi_arg_relid(&args, to);
 		spi_exec(psprintf("UPDATE selfheal.%s SET relid = $2 WHERE relid = $1",
 						  tables[i]), &args);
 	}
+
+	/* lines of a table that is gone are nobody's */
+	spi_args(&args);
+	spi_arg_relid(&args, from);
+	spi_arg_relid(&args, to);
+	spi_exec(OidIsValid(to)
+			 ? "UPDATE selfheal.load_line SET relid = $2 WHERE relid = $1"
+			 : "DELETE FROM selfheal.load_line WHERE relid = $1", &args);
 }
 
 static void

@@ -28,7 +28,9 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "observe/dedupe.h"
 #include "observe/intake.h"
+#include "observe/limits.h"
 #include "observe/quarantine.h"
 #include "observe/store.h"
 #include "observe/watch.h"
@@ -53,6 +55,7 @@ struct Intake
 	int64		load;
 	Store	   *store;
 	QuarantineWriter *writer;	/* made when the first row is held */
+	Dedupe	   *dedupe;			/* under selfheal.load_id, else NULL */
 
 	/* the batch: payloads one after the other in bytes */
 	char	   *bytes;
@@ -60,13 +63,12 @@ struct Intake
 	Size		size;
 	StoreRow   *rows;			/* rows[i].bytes is set at the flush */
 	int64	   *positions;
+	int64	   *numbers;		/* with dedupe */
 	int			n;
 	int			max;
 
 	int64		position;		/* lines seen, skipped ones too */
-	int64		stored;
-	int64		held;
-	int64		skipped;
+	LoadCounts	counts;
 };
 
 /* A load that an INSERT has opened and not ended yet. */
@@ -79,6 +81,8 @@ typedef struct OpenLoad
 } OpenLoad;
 
 static OpenLoad *open_loads = NULL; /* newest first; in TopTransactionContext */
+
+static bool flushing = false;	/* what is loaded now is set off by a load */
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
 
@@ -131,7 +135,6 @@ intake_begin(Oid relid, LoadSource source)
 
 	shmem_require();
 	PreventCommandIfReadOnly("a load into an intake");
-	intake_gate(relid, false);
 
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal intake",
 								ALLOCSET_DEFAULT_SIZES);
@@ -140,11 +143,68 @@ intake_begin(Oid relid, LoadSource source)
 	in->relid = relid;
 	in->source = source;
 	in->cxt = cxt;
+	in->load = load_next_id();
+
+	/*
+	 * Whoever waits for another load of its name does so before the gate, so
+	 * that no heal waits for him. What a flush sets off comes and goes with
+	 * the rows that set it off, and is nothing that the producer sends again.
+	 */
+	if (!flushing)
+		in->dedupe = dedupe_begin(relid, in->load);
+	intake_gate(relid, false);
 	(void) watch_get(relid, &in->watch);
 	in->store = store_open(relid, in->watch.on_conflict);
-	in->load = load_next_id();
 	MemoryContextSwitchTo(old);
 	return in;
+}
+
+/* Take the rows out of the batch that an earlier load of the name brought. */
+static void
+drop_known(Intake *in)
+{
+	bool	   *known = palloc(sizeof(bool) * in->n);
+	int			left = 0;
+
+	in->counts.already += dedupe_batch(in->dedupe, in->rows, in->numbers, in->n, known);
+	for (int i = 0; i < in->n; i++)
+	{
+		if (known[i])
+			continue;
+		in->rows[left] = in->rows[i];
+		in->positions[left++] = in->positions[i];
+	}
+	in->n = left;
+	pfree(known);
+}
+
+/* Hold what of the batch is not stored, unless that is too much. */
+static void
+hold(Intake *in)
+{
+	Size		bytes = 0;
+
+	for (int i = 0; i < in->n; i++)
+		if (!in->rows[i].stored)
+			bytes += in->rows[i].len;
+	limits_hold(in->relid, bytes);
+	if (in->writer == NULL)
+		in->writer = quarantine_begin(in->relid, in->load, "intake");
+	in->counts.held += quarantine_hold(in->writer, in->rows, in->positions, in->n);
+	limits_reject(&in->watch.reject_limit, in->relid, in->writer, in->counts.held,
+				  in->counts.stored + in->counts.held + in->counts.already, false);
+}
+
+/* Store what fits of the batch, hold what does not. */
+static void
+write_batch(Intake *in)
+{
+	int64		stored = store_rows(in->store, in->rows, in->n);
+
+	in->counts.stored += stored;
+	if (stored < in->n)
+		hold(in);
+	store_reset(in->store);
 }
 
 /* Write the batch. */
@@ -153,7 +213,7 @@ flush(Intake *in)
 {
 	MemoryContext old;
 	Size		at = 0;
-	int64		stored;
+	bool		outer = flushing;
 
 	if (in->n == 0)
 		return;
@@ -163,15 +223,21 @@ flush(Intake *in)
 		in->rows[i].bytes = in->bytes + at;
 		at += in->rows[i].len + 1;
 	}
-	stored = store_rows(in->store, in->rows, in->n);
-	in->stored += stored;
-	if (stored < in->n)
+	if (in->dedupe)
+		drop_known(in);
+	if (in->n > 0)
 	{
-		if (in->writer == NULL)
-			in->writer = quarantine_begin(in->relid, in->load, "intake");
-		in->held += quarantine_hold(in->writer, in->rows, in->positions, in->n);
+		flushing = true;
+		PG_TRY();
+		{
+			write_batch(in);
+		}
+		PG_FINALLY();
+		{
+			flushing = outer;
+		}
+		PG_END_TRY();
 	}
-	store_reset(in->store);
 	in->n = 0;
 	in->used = 0;
 	/* what one giant payload has made is given back */
@@ -195,11 +261,13 @@ make_room(Intake *in, Size len)
 		{
 			in->rows = MemoryContextAlloc(in->cxt, sizeof(StoreRow) * in->max);
 			in->positions = MemoryContextAlloc(in->cxt, sizeof(int64) * in->max);
+			in->numbers = MemoryContextAlloc(in->cxt, sizeof(int64) * in->max);
 		}
 		else
 		{
 			in->rows = repalloc(in->rows, sizeof(StoreRow) * in->max);
 			in->positions = repalloc(in->positions, sizeof(int64) * in->max);
+			in->numbers = repalloc(in->numbers, sizeof(int64) * in->max);
 		}
 	}
 	if (in->used + len > in->size)
@@ -227,11 +295,12 @@ void
 intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding)
 {
 	StoreRow   *row;
+	int64		number = in->dedupe ? dedupe_number(in->dedupe) : 0;
 
 	in->position++;
 	if (bytes == NULL || blank(bytes, len))
 	{
-		in->skipped++;
+		in->counts.skipped++;
 		return;
 	}
 	if (in->n == INTAKE_ROWS || (in->n > 0 && in->used + len + 1 > INTAKE_BYTES))
@@ -246,6 +315,7 @@ intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding)
 	memset(row, 0, sizeof(StoreRow));
 	row->len = len;
 	row->bad_encoding = bad_encoding;
+	in->numbers[in->n] = number;
 	in->positions[in->n++] = in->position;
 }
 
@@ -260,22 +330,34 @@ notice_held(const Intake *in)
 
 	ereport(NOTICE,
 			(errmsg("selfheal: " INT64_FORMAT " rows stored, " INT64_FORMAT " held in %s",
-					in->stored, in->held, table),
+					in->counts.stored, in->counts.held, table),
 			 errdetail("The first of them is row " INT64_FORMAT ": %s.",
 					   position, reason),
 			 errhint("See the view selfheal.quarantined.")));
 }
 
+/* Tell him that he has sent lines before. */
+static void
+notice_already(const Intake *in)
+{
+	ereport(NOTICE,
+			(errmsg("selfheal: " INT64_FORMAT " rows had come with an earlier load \"%s\"",
+					in->counts.already, guc_load_id)));
+}
+
 /* See the header. */
 void
-intake_end(Intake *in, int64 *stored, int64 *held)
+intake_end(Intake *in, LoadCounts *counts)
 {
 	flush(in);
-	if (stored)
-		*stored = in->stored;
-	if (held)
-		*held = in->held;
-	load_write(in->load, in->relid, in->source, in->stored, in->held, in->skipped);
+	if (in->writer)
+		limits_reject(&in->watch.reject_limit, in->relid, in->writer, in->counts.held,
+					  in->counts.stored + in->counts.held + in->counts.already, true);
+	if (counts)
+		*counts = in->counts;
+	load_write(in->load, in->relid, in->source, &in->counts);
+	if (in->counts.already > 0)
+		notice_already(in);
 	if (in->writer)
 	{
 		notice_held(in);
@@ -402,7 +484,7 @@ selfheal_intake_flush(PG_FUNCTION_ARGS)
 				break;
 			}
 		pfree(o);
-		intake_end(in, NULL, NULL);
+		intake_end(in, NULL);
 	}
 	return PointerGetDatum(NULL);
 }
@@ -417,8 +499,7 @@ selfheal_ingest(PG_FUNCTION_ARGS)
 	Datum	   *elems;
 	bool	   *elem_nulls;
 	int			n;
-	int64		stored;
-	int64		held;
+	LoadCounts	counts;
 	TupleDesc	desc;
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
@@ -450,10 +531,10 @@ selfheal_ingest(PG_FUNCTION_ARGS)
 		t = DatumGetTextPP(elems[i]);
 		intake_row(in, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), false);
 	}
-	intake_end(in, &stored, &held);
+	intake_end(in, &counts);
 
-	values[0] = Int64GetDatum(stored);
-	values[1] = Int64GetDatum(held);
+	values[0] = Int64GetDatum(counts.stored);
+	values[1] = Int64GetDatum(counts.held);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
 }

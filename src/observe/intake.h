@@ -32,8 +32,9 @@ extern void intake_refuse_replica(Oid viewid);
 extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding);
 
 /* Flush, write load and errors, say NOTICE when rows were held, arm the wake;
- * frees the intake. stored and held may be NULL. */
-extern void intake_end(Intake *in, int64 *stored, int64 *held);
+ * frees the intake. Raises 22000 past the table's reject_limit. counts may be
+ * NULL. */
+extern void intake_end(Intake *in, LoadCounts *counts);
 
 /* Gate of a table: loads share it, the healer takes it alone. In its own
  * lock space (advisory class that SQL functions cannot reach). */

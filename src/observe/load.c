@@ -8,6 +8,10 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -18,7 +22,26 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
+
+/* So many loads, and the worker looks for what is old (retention.c). */
+#define WAKE_EVERY 1000
+
+PG_FUNCTION_INFO_V1(selfheal_last_load_id);
+
+/* The last load at one level of nested transactions. */
+typedef struct LastLoad
+{
+	int			level;			/* 0: committed */
+	int64		id;
+	Oid			role;			/* of the session then: see last_load_id */
+	struct LastLoad *outer;
+} LastLoad;
+
+/* The innermost one. Those of open transactions live in their memory. */
+static LastLoad committed = {0};
+static LastLoad *last = &committed;
 
 static const char *const source_names[] = {"insert", "copy", "ingest", "report"};
 
@@ -58,14 +81,109 @@ setting(const char *name)
 	return CStringGetTextDatum(GetConfigOption(name, false, false));
 }
 
+/* ---- the session's last load ---- */
+
+/* The load that has just ended is the last one at this level. */
+static void
+remember_last(int64 id)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (last->level != level)
+	{
+		LastLoad   *inner = MemoryContextAlloc(TopTransactionContext, sizeof(LastLoad));
+
+		inner->level = level;
+		inner->outer = last;
+		last = inner;
+	}
+	last->id = id;
+	last->role = GetOuterUserId();
+}
+
+/* What was done at the last level belongs to the one above it now. */
+static void
+hand_up(int level)
+{
+	LastLoad   *inner = last;
+
+	if (inner->outer->level == level - 1)
+	{
+		last = inner->outer;
+		last->id = inner->id;
+		last->role = inner->role;
+		pfree(inner);
+	}
+	else
+		inner->level = level - 1;
+}
+
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mySubid,
+				 SubTransactionId parentSubid, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (last->level < level)
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		hand_up(level);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		LastLoad   *inner = last;
+
+		last = inner->outer;
+		pfree(inner);
+	}
+}
+
+/* A prepared transaction is as good as committed to who prepared it: should
+ * it be rolled back, its load is not there to be told of. */
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	if (last == &committed)
+		return;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+	{
+		committed.id = last->id;
+		committed.role = last->role;
+	}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
+		event == XACT_EVENT_ABORT)
+		last = &committed;
+}
+
+/*
+ * last_load_id(): the session's last load that was not rolled back, or null.
+ * Nobody is told of a load that the session made in another role: a pool
+ * hands it from one user to the next.
+ */
+Datum
+selfheal_last_load_id(PG_FUNCTION_ARGS)
+{
+	if (last->id == 0 || last->role != GetOuterUserId())
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(last->id);
+}
+
 /* See the header. */
 void
-load_write(int64 id, Oid relid, LoadSource source, int64 stored, int64 held,
-		   int64 skipped)
+load_init(void)
+{
+	RegisterXactCallback(xact_callback, NULL);
+	RegisterSubXactCallback(subxact_callback, NULL);
+}
+
+/* ---- the row ---- */
+
+/* See the header. */
+void
+load_write(int64 id, Oid relid, LoadSource source, const LoadCounts *counts)
 {
 	Appender   *a = append_open("load");
-	Datum		values[16];
-	bool		nulls[16] = {0};
+	Datum		values[18];
+	bool		nulls[18] = {0};
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 
@@ -86,11 +204,18 @@ load_write(int64 id, Oid relid, LoadSource source, int64 stored, int64 held,
 	values[10] = setting("DateStyle");
 	values[11] = setting("IntervalStyle");
 	values[12] = setting("search_path");
-	values[13] = Int64GetDatum(stored);
-	values[14] = Int64GetDatum(held);
-	values[15] = Int64GetDatum(skipped);
-	append_row(a, 16, values, nulls);
+	values[13] = Int64GetDatum(counts->stored);
+	values[14] = Int64GetDatum(counts->held);
+	values[15] = Int64GetDatum(counts->skipped);
+	values[16] = Int64GetDatum(counts->already);
+	values[17] = CStringGetTextDatum(guc_load_id ? guc_load_id : "");
+	nulls[17] = guc_load_id == NULL || guc_load_id[0] == '\0';
+	append_row(a, 18, values, nulls);
 	append_close(a);
+	if (source != LOAD_REPORT)
+		remember_last(id);
+	if (id % WAKE_EVERY == 0)
+		shmem_wake_at_commit();
 }
 
 /* See the header. */

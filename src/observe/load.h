@@ -28,17 +28,34 @@ typedef struct LoadSettings
 	char	   *search_path;
 } LoadSettings;
 
+/* What became of a load's lines. */
+typedef struct LoadCounts
+{
+	int64		stored;
+	int64		held;
+	int64		skipped;		/* blank and null */
+	int64		already;		/* brought by an earlier load of this
+								 * selfheal.load_id */
+} LoadCounts;
+
 /* The next load id; used by the rows that are held before the load ends. */
 extern int64 load_next_id(void);
 
-/* Write the row of a load that has ended, in the producer's transaction. */
-extern void load_write(int64 id, Oid relid, LoadSource source, int64 stored,
-					   int64 held, int64 skipped);
+/*
+ * Write the row of a load that has ended, in the producer's transaction. A
+ * load through an intake is then the session's last one, unless it is rolled
+ * back. Every thousandth load wakes the worker: what is old is to go.
+ */
+extern void load_write(int64 id, Oid relid, LoadSource source,
+					   const LoadCounts *counts);
 
 /* Read a load's settings (current context). False when it is not there. */
 extern bool load_settings(int64 id, LoadSettings *out);
 
 /* Set them until the spi_resume of the innermost spi_become (role aside). */
 extern void load_apply_settings(const LoadSettings *settings);
+
+/* From _PG_init: (sub)transaction callbacks. */
+extern void load_init(void);
 
 #endif							/* SELFHEAL_LOAD_H */

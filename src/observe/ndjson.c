@@ -246,8 +246,7 @@ load(Oid relid, const CopyStmt *stmt, int encoding)
 	LineReader *reader;
 	const char *line;
 	size_t		len;
-	int64		stored;
-	int64		held;
+	LoadCounts	counts;
 
 	recoder_init(&rec, encoding);
 	if (stmt->filename == NULL)
@@ -264,8 +263,8 @@ load(Oid relid, const CopyStmt *stmt, int encoding)
 		intake_row(in, line, len, !good);
 	}
 	lines_close(reader);
-	intake_end(in, &stored, &held);
-	return stored + held;
+	intake_end(in, &counts);
+	return counts.stored + counts.held + counts.already;
 }
 
 /* See the header. */

@@ -101,6 +101,12 @@ quarantine_first_reason(const QuarantineWriter *w, int64 *position)
 	return reasons_first(w->reasons, position);
 }
 
+char *
+quarantine_reasons(const QuarantineWriter *w, int max)
+{
+	return reasons_list(w->reasons, max);
+}
+
 /* See the header. */
 void
 quarantine_end(QuarantineWriter *w)

@@ -30,6 +30,9 @@ extern int64 quarantine_hold(QuarantineWriter *w, const StoreRow *rows,
 
 /* Message of the first reason so far, and its position; NULL when none. */
 extern const char *quarantine_first_reason(const QuarantineWriter *w, int64 *position);
+
+/* The first reasons, a line each, with first row and number of rows. */
+extern char *quarantine_reasons(const QuarantineWriter *w, int max);
 extern void quarantine_end(QuarantineWriter *w);
 
 /* Append one held row to an open selfheal.quarantine: for the doors that know

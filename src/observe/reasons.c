@@ -232,6 +232,20 @@ reasons_first(const Reasons *r, int64 *position)
 }
 
 /* See the header. */
+char *
+reasons_list(const Reasons *r, int max)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (const Reason *reason = r->head; reason && max > 0; reason = reason->next, max--)
+		appendStringInfo(&list, "%sRow " INT64_FORMAT ": %s (rows with it: " INT64_FORMAT ").",
+						 list.len > 0 ? "\n" : "", reason->position,
+						 reason->misfit.message, reason->rows);
+	return list.data;
+}
+
+/* See the header. */
 void
 reasons_write(Reasons *r)
 {

@@ -24,6 +24,9 @@ extern int64 reasons_note(Reasons *r, const StoreRow *row, int64 position);
 /* Message of the first reason noted, and its position; NULL when none was. */
 extern const char *reasons_first(const Reasons *r, int64 *position);
 
+/* The first ones noted, a line each: message, first position, rows. */
+extern char *reasons_list(const Reasons *r, int max);
+
 /* Write the error rows, in order of id. */
 extern void reasons_write(Reasons *r);
 

@@ -30,6 +30,7 @@
 #include "nodes/makefuncs.h"
 #include "observe/append.h"
 #include "observe/capture.h"
+#include "observe/limits.h"
 #include "observe/load.h"
 #include "observe/quarantine.h"
 #include "observe/watch.h"
@@ -191,12 +192,14 @@ static void
 hold_payload(CaptureRow *row, Oid relid, text *payload)
 {
 	int64		load = load_next_id();
+	LoadCounts	counts = {.held = 1};
 	StoreRow	held = {0};
 	Appender   *a = append_open("quarantine");
 
 	held.bytes = VARDATA_ANY(payload);
 	held.len = VARSIZE_ANY_EXHDR(payload);
-	load_write(load, relid, LOAD_REPORT, 0, 1, 0);
+	limits_hold(relid, held.len);
+	load_write(load, relid, LOAD_REPORT, &counts);
 	quarantine_append(a, append_relation("quarantine_id_seq"), relid, &held, load,
 					  DatumGetInt64(row->values[CAPTURE_ID]), 1);
 	append_close(a);

@@ -1,14 +1,14 @@
--- Who may do what: three levels for roles, nothing for PUBLIC.
+-- Who may do what: three levels for people, one for producers, nothing for PUBLIC.
 
 CREATE FUNCTION selfheal.grant_to(role name, level text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	producer constant text[] := ARRAY['ingest(regclass,text[])', 'last_load()'];
 	viewer constant text[] := ARRAY['may_see(regclass)', 'worker_state()', 'vet(regclass,text)', 'preview(regclass,text)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)'];
-	operator constant text[] := ARRAY['ingest(regclass,text[])',
-		'report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
+	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()'];
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text)', 'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)'];
@@ -23,16 +23,17 @@ BEGIN
 			HINT = 'Name a role of this server.';
 	END IF;
 	functions := CASE level
+		WHEN 'producer' THEN producer
 		WHEN 'viewer' THEN viewer
-		WHEN 'operator' THEN viewer || operator
-		WHEN 'admin' THEN viewer || operator || admin END;
+		WHEN 'operator' THEN producer || viewer || operator
+		WHEN 'admin' THEN producer || viewer || operator || admin END;
 	IF functions IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = '22023',
 			MESSAGE = CASE WHEN level IS NULL THEN 'level must not be null' ELSE format('unknown level "%s"', level) END,
-			HINT = 'Levels are viewer, operator and admin.';
+			HINT = 'Levels are producer, viewer, operator and admin.';
 	END IF;
 	EXECUTE format('GRANT USAGE ON SCHEMA selfheal TO %I', role);
-	FOREACH f IN ARRAY CASE WHEN level = 'admin' THEN views || auditor ELSE views END LOOP
+	FOREACH f IN ARRAY CASE level WHEN 'producer' THEN '{}' WHEN 'admin' THEN views || auditor ELSE views END LOOP
 		EXECUTE format('GRANT SELECT ON selfheal.%I TO %I', f, role);
 	END LOOP;
 	FOREACH f IN ARRAY functions LOOP
@@ -41,5 +42,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION selfheal.grant_to(name, text) IS
-'grant a role the level viewer (read), operator (decide about incidents and rows) or admin (watch tables); each includes the one before';
+'grant a role the level producer (ingest, last_load), viewer (read), operator (decide about incidents and rows; producer and viewer too) or admin (operator, and watch tables)';
 REVOKE ALL ON FUNCTION selfheal.grant_to(name, text) FROM PUBLIC;

@@ -1,7 +1,8 @@
 /*
  * worker.c
  *	  One background worker per database: looks what is to be done, has it
- *	  done by heal.c, seals the audit, waits a while, ends.
+ *	  done by heal.c, seals the audit, removes what is old, waits a while,
+ *	  ends.
  *
  * The launcher starts it when a commit asked for work, when something that
  * waited for a time is due, or to look once after a restart of the server. A
@@ -35,6 +36,7 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "observe/retention.h"
 #include "record/audit.h"
 #include "serve/heal.h"
 #include "serve/worker.h"
@@ -53,6 +55,10 @@
 
 /* Audit rows that are sealed in one transaction. */
 #define SEAL_AT_ONCE 5000
+
+/* Steps of removing what is old in one pass; each takes some milliseconds,
+ * and whoever waits for the worker to be idle waits for them. */
+#define MAX_OLD_STEPS 100
 
 /* Passes that failed in a row before the process gives up. */
 #define MAX_FAILED_PASSES 5
@@ -198,6 +204,22 @@ seal_audit(void)
 	}
 }
 
+/* Remove what is old, until there is a wake that the pass has not seen. */
+static void
+remove_old(uint64 seen)
+{
+	bool		ignored;
+	bool		more = true;
+
+	for (int i = 0; more && i < MAX_OLD_STEPS && wakes_sent(&ignored, &ignored) == seen; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		spi_xact_begin();
+		more = retention_step();
+		spi_xact_commit(true);
+	}
+}
+
 /* Look whether the extension is there, in a transaction without anything of
  * ours in it, since it may be gone. */
 static SpiExtension
@@ -238,7 +260,7 @@ report_error(void)
  * FATAL is not caught.
  */
 static bool
-run_pass(SpiExtension *state, TimestampTz *due)
+run_pass(uint64 seen, SpiExtension *state, TimestampTz *due)
 {
 	volatile bool ok = false;
 
@@ -252,6 +274,8 @@ run_pass(SpiExtension *state, TimestampTz *due)
 			*due = heal_pass();
 			MemoryContextSwitchTo(pass_context);
 			seal_audit();
+			MemoryContextSwitchTo(pass_context);
+			remove_old(seen);
 		}
 		ok = true;
 	}
@@ -329,7 +353,7 @@ work(void)
 		if (run && now >= not_before)
 		{
 			SpiExtension state = SPI_EXTENSION_BUSY;
-			bool		ok = run_pass(&state, &due);
+			bool		ok = run_pass(seen, &state, &due);
 
 			now = GetCurrentTimestamp();
 			wanted = false;
@@ -416,6 +440,7 @@ static const char *const pinned_settings[][2] = {
 	{"transform_null_equals", "off"},
 	{"quote_all_identifiers", "off"},
 	{"default_tablespace", ""},
+	{"selfheal.load_id", ""},
 };
 
 static void

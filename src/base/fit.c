@@ -368,9 +368,10 @@ is_empty_range(const ErrorData *edata)
 }
 
 /*
- * The class of an error by its SQLSTATE. 23514 without a constraint's name is
- * a row that no partition takes; the data exceptions that are left (22xxx)
- * are values that the table is not to be changed for.
+ * The class of an error by its SQLSTATE. 23514 that names a table and no
+ * constraint is a row that no partition takes (raised by a trigger it names
+ * neither); the data exceptions that are left (22xxx) are values that the
+ * table is not to be changed for.
  */
 static FitClass
 class_of_error(const ErrorData *edata)
@@ -382,7 +383,7 @@ class_of_error(const ErrorData *edata)
 		case ERRCODE_FOREIGN_KEY_VIOLATION:
 			return FIT_FOREIGN_KEY;
 		case ERRCODE_CHECK_VIOLATION:
-			return edata->constraint_name || is_empty_range(edata) ?
+			return edata->constraint_name || !edata->table_name || is_empty_range(edata) ?
 				FIT_CHECK : FIT_PARTITION;
 		case ERRCODE_EXCLUSION_VIOLATION:
 			return FIT_EXCLUSION;

@@ -48,6 +48,7 @@ struct VettedPlan
 };
 
 static bool check_table(Relation rel, char **reason);
+static bool check_changeable(Relation rel, char **reason);
 static bool check_tree(const List *tree, Oid owner, char **reason);
 static bool check_pairs(const List *steps, char **reason);
 static bool check_room(const List *tree, const List *steps, char **reason);
@@ -98,8 +99,10 @@ vet_plan(const HealPlan *plan)
 	vetted->plan.relid = plan->relid;
 	tree = find_all_inheritors(plan->relid, NoLock, NULL);
 	good = check_table(rel, &result.reason) &&
-		check_tree(tree, rel->rd_rel->relowner, &result.reason) &&
-		check_pairs(plan->steps, &result.reason);
+		(plan->steps == NIL ||
+		 (check_changeable(rel, &result.reason) &&
+		  check_tree(tree, rel->rd_rel->relowner, &result.reason) &&
+		  check_pairs(plan->steps, &result.reason)));
 	foreach(lc, plan->steps)
 	{
 		const PlanStep *step = lfirst(lc);
@@ -140,14 +143,13 @@ count_parents(Oid relid)
 	return n;
 }
 
-/* Is this a table that a plan may change at all? */
+/* Is this a table that a plan may be about at all? */
 static bool
 check_table(Relation rel, char **reason)
 {
 	Oid			relid = RelationGetRelid(rel);
 	char	   *name = plan_relation_name(relid);
 	char	   *nsp = get_namespace_name(RelationGetNamespace(rel));
-	Oid			extension;
 
 	if (nsp == NULL || name == NULL)
 		return plan_refuse(reason, "the table does not exist any more");
@@ -163,7 +165,17 @@ check_table(Relation rel, char **reason)
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		return plan_refuse(reason, "%s is temporary: it ends with its session",
 						   name);
-	extension = getExtensionOfObject(RelationRelationId, relid);
+	return true;
+}
+
+/* May its definition be changed? A plan without steps does not ask. */
+static bool
+check_changeable(Relation rel, char **reason)
+{
+	Oid			relid = RelationGetRelid(rel);
+	char	   *name = plan_relation_name(relid);
+	Oid			extension = getExtensionOfObject(RelationRelationId, relid);
+
 	if (OidIsValid(extension))
 		return plan_refuse(reason, "%s belongs to the extension %s, and a dump "
 						   "would lose the change", name,

@@ -112,6 +112,19 @@ INSERT INTO hourly_intake VALUES ('{"at": "2026-01-01T03:00:00Z"}'), ('{"at": "2
 :idle
 SELECT * FROM tell('hourly');
 
+-- more partitions than are written at a time, their rows mixed
+CREATE TABLE wide_parent (id int PRIMARY KEY);
+INSERT INTO wide_parent VALUES (1);
+CREATE TABLE wide (id int, k int, v varchar(3), p int REFERENCES wide_parent) PARTITION BY LIST (k);
+SELECT format('CREATE TABLE wide_%s PARTITION OF wide FOR VALUES IN (%s)', i, i) FROM generate_series(0, 49) i \gexec
+CREATE INDEX ON wide (v);
+SELECT selfheal.watch('wide');
+INSERT INTO wide_intake SELECT format('{"id": %s, "k": %s, "p": %s%s}', i, i % 51, CASE WHEN i % 997 = 0 THEN 2 ELSE 1 END, CASE WHEN i % 100 = 7 THEN ', "v": "abcd"' END) FROM generate_series(1, 3000) i;
+:idle
+SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE tableoid <> ('wide_' || k)::regclass) AS misplaced, count(v) FROM wide;
+SELECT what, count(*) FROM tell('wide') WHERE what ~ 'held' GROUP BY 1 ORDER BY 1;
+SELECT * FROM tell('wide') WHERE what !~ 'held|stored';
+
 -- inheritance: a load goes to the parent alone; its columns are the children's
 CREATE TABLE city (id int PRIMARY KEY, name varchar(3));
 CREATE TABLE capital (state varchar(2), name varchar(3)) INHERITS (city);

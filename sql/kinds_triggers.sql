@@ -154,6 +154,67 @@ INSERT INTO modes_intake VALUES ('{"id": 1}'), ('{"id": 2, "v": "x"}'), ('{"id":
 :idle
 SELECT * FROM tell('modes');
 
+-- a trigger fills what the row leaves out, before NOT NULL is asked: keys too
+CREATE SEQUENCE filled_id;
+CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW.id := coalesce(NEW.id, nextval('kinds_triggers.filled_id'));
+	NEW.at := coalesce(NEW.at, 'now');
+	RETURN NEW;
+END $$;
+CREATE TABLE filled (id int PRIMARY KEY, at text NOT NULL, must varchar(3) NOT NULL, v varchar(3));
+CREATE TRIGGER a BEFORE INSERT ON filled FOR EACH ROW EXECUTE FUNCTION fill();
+SELECT selfheal.watch('filled');
+INSERT INTO filled_intake VALUES ('{"must": "a"}'), ('{"id": null, "at": null, "must": "b"}'), ('{"must": "abcd"}'), ('{"must": "c", "v": "abcd"}'), ('{"must": "d", "k": 1}'),
+	('{"v": "x"}'), ('{"must": null, "v": "y"}'), ('{"v": "abcd", "at": "then"}');
+:idle
+SELECT columns('filled');
+SELECT must, v, at, id > 0 AS id, to_jsonb(f) -> 'k' AS k FROM filled f ORDER BY must;
+SELECT * FROM tell('filled') WHERE what <> 'stored';
+SELECT sql FROM selfheal.pending WHERE table_name = 'kinds_triggers.filled';
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'kinds_triggers.filled';
+:idle
+SELECT must, v, at, id > 0 AS id FROM filled ORDER BY must, v;
+SELECT * FROM tell('filled') WHERE what <> 'stored';
+-- without the trigger it is the row's own fault, and seen before it is tried
+DROP TRIGGER a ON filled;
+INSERT INTO filled_intake VALUES ('{"id": 1001, "at": "then"}'), ('{"id": 1002}'), ('{}');
+:idle
+SELECT * FROM tell('filled') WHERE what ~ 'held';
+-- on a partition; by a rule; a domain that takes no null has its say before
+CREATE TABLE pfilled (k int, at text NOT NULL, v varchar(3)) PARTITION BY LIST (k);
+CREATE TABLE pfilled_1 PARTITION OF pfilled FOR VALUES IN (1);
+CREATE TABLE pfilled_2 PARTITION OF pfilled FOR VALUES IN (2);
+CREATE FUNCTION fill_at() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.at := coalesce(NEW.at, 'now'); RETURN NEW; END $$;
+CREATE TRIGGER a BEFORE INSERT ON pfilled_2 FOR EACH ROW EXECUTE FUNCTION fill_at();
+CREATE DOMAIN needed AS text NOT NULL;
+CREATE TABLE rfilled (id int, at text NOT NULL, n needed);
+CREATE TABLE rfilled_log (id int, at text NOT NULL, n needed);
+CREATE RULE a AS ON INSERT TO rfilled DO INSTEAD INSERT INTO rfilled_log VALUES (NEW.id, coalesce(NEW.at, 'now'), NEW.n);
+SELECT selfheal.watch('pfilled'), selfheal.watch('rfilled');
+INSERT INTO pfilled_intake VALUES ('{"k": 1}'), ('{"k": 2}'), ('{"k": 2, "v": "abcd"}'), ('{"k": 1, "at": "then", "v": "abcd"}');
+INSERT INTO rfilled_intake VALUES ('{"id": 1, "n": "x"}'), ('{"id": 2, "at": null, "n": "y"}'), ('{"id": 3}'), ('{"id": 4, "n": null}');
+:idle
+SELECT * FROM tell('pfilled');
+SELECT * FROM rfilled_log ORDER BY id;
+SELECT * FROM tell('rfilled') WHERE what ~ 'held';
+
+-- what a trigger or a default looks at in the table is there: the rows before
+CREATE TABLE looks (id int, k int, seen bigint) PARTITION BY LIST (k);
+CREATE TABLE looks_1 PARTITION OF looks FOR VALUES IN (1);
+CREATE TABLE looks_2 PARTITION OF looks FOR VALUES IN (2);
+CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.seen := (SELECT count(*) FROM kinds_triggers.looks); RETURN NEW; END $$;
+CREATE TRIGGER a BEFORE INSERT ON looks_2 FOR EACH ROW EXECUTE FUNCTION look();
+CREATE TABLE numbered (id int, n int UNIQUE);
+CREATE FUNCTION next_n() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT coalesce(max(n), 0) + 1 FROM kinds_triggers.numbered); END $$;
+ALTER TABLE numbered ALTER n SET DEFAULT next_n();
+SELECT selfheal.watch('looks'), selfheal.watch('numbered');
+INSERT INTO looks_intake VALUES ('{"id": 1, "k": 1}'), ('{"id": 2, "k": 2}'), ('{"id": 3, "k": 1}'), ('{"id": 4, "k": 1}'), ('{"id": 5, "k": 2}');
+INSERT INTO numbered_intake VALUES ('{"id": 1}'), ('{"id": 2}'), ('{"id": 3, "n": 3}'), ('{"id": 4, "n": 3}'), ('{"id": 5}'), ('{"id": "x"}'), ('{"id": 6, "k": 1}'), ('{"id": 7}'), ('{"id": 8, "k": 1}');
+:idle
+SELECT * FROM looks ORDER BY id;
+SELECT * FROM tell('numbered');
+
 -- statement triggers: before and after, with what they are told of the rows
 CREATE TABLE stmt (id int, v varchar(3));
 CREATE TRIGGER a BEFORE INSERT ON stmt FOR EACH STATEMENT EXECUTE FUNCTION see();

@@ -8,6 +8,8 @@
  *	  - a default that calls nextval() would use up the real sequence, which no
  *		rollback brings back; it gets a sandbox sequence that goes on from the
  *		same number, and so does the clone's identity column;
+ *	  - triggers and rules do not come along: where they may put a value in the
+ *		place of a null, the clone asks for none;
  *	  - LIKE makes a NOT VALID constraint valid, and old rows that break it
  *		would be blamed on the plan: it is put on after them, as it was.
  *
@@ -18,6 +20,7 @@
 
 #include "access/table.h"
 #include "act/clone.h"
+#include "base/fills.h"
 #include "base/guc.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
@@ -354,6 +357,37 @@ load_history(Clone *clone)
 	}
 }
 
+/*
+ * The table's own code may fill a column before NOT NULL is asked, and the
+ * clone has none of it: a column that must have a value may be null there, a
+ * primary key is none. An identity is filled on the clone as well.
+ */
+static void
+allow_nulls(Clone *clone)
+{
+	SpiArgs		args;
+	uint64		n;
+	SpiRows		rows;
+
+	if (!fills_nulls(clone->relid))
+		return;
+	spi_args(&args);
+	spi_arg_relid(&args, clone->oid);
+	n = spi_exec("SELECT 'DROP CONSTRAINT ' || quote_ident(conname) FROM pg_constraint"
+				 " WHERE conrelid = $1 AND contype = 'p'"
+				 " UNION ALL SELECT 'ALTER ' || quote_ident(attname) || ' DROP NOT NULL' FROM pg_attribute"
+				 " WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attnotnull AND attidentity = ''",
+				 &args);
+	rows = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		spi_use(&rows);
+		clone_as_owner(clone,
+					   psprintf("ALTER TABLE %s %s", clone->name,
+								spi_get_text(i, 1, CurrentMemoryContext)), NULL);
+	}
+}
+
 /* See the header: stage, clone, rows. */
 void
 clone_fill(Clone *clone)
@@ -374,4 +408,5 @@ clone_fill(Clone *clone)
 	detach_sequences(clone);
 	if (clone->columns != NIL)
 		load_history(clone);
+	allow_nulls(clone);
 }

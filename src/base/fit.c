@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "base/fills.h"
 #include "base/opaque.h"
 #include "base/shape.h"
 #include "base/value.h"
@@ -153,6 +154,23 @@ check_unknown(Misfits *m, const JsonField *field, int number)
 	add_misfit(m, field->key, field->keylen, number);
 }
 
+/*
+ * Must the row itself bring a value for the column? Not where the table's own
+ * code may still put one there: then only the insert can tell, and where it
+ * has told for this row, that counts.
+ */
+static bool
+needs_value(const Shape *shape, int col)
+{
+	FitWork    *work = shape->work;
+
+	if (!shape->cols[col].notnull || shape->insisted == col)
+		return shape->cols[col].notnull;
+	if (work->fills < 0)
+		work->fills = fills_nulls(shape->relid);
+	return !work->fills;
+}
+
 /* One field of the payload against its column. */
 static void
 check_field(const Shape *shape, int col, const JsonField *field, int number,
@@ -175,7 +193,7 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 					 NameStr(column->name));
 	else
 	{
-		if (column->notnull)
+		if (needs_value(shape, col))
 			value_misfit(&misfit, FIT_NULL_VALUE, ERRCODE_NOT_NULL_VIOLATION,
 						 NULL, "null in column \"%s\", which is NOT NULL",
 						 NameStr(column->name));
@@ -194,11 +212,12 @@ check_missing(const Shape *shape, int col, Misfits *m)
 	const FitColumn *column = &shape->cols[col];
 	Misfit		misfit;
 
-	if (column->notnull)
-		value_misfit(&misfit, FIT_MISSING_KEY, ERRCODE_NOT_NULL_VIOLATION, NULL,
-					 "no key \"%s\", and the column is NOT NULL without a default",
+	if (needs_value(shape, col))
+		value_misfit(&misfit, shape->insisted == col ? FIT_NULL_VALUE : FIT_MISSING_KEY,
+					 ERRCODE_NOT_NULL_VIOLATION, NULL, "no key \"%s\", and the column is NOT NULL without a default",
 					 NameStr(column->name));
-	else if (opaque_accepts(shape, col, NULL, 0, &misfit))
+	else if (!shape->work->cols[col].constrained ||
+			 opaque_accepts(shape, col, NULL, 0, &misfit))
 		return;
 	*next_misfit(m) = misfit;
 	add_misfit(m, NameStr(column->name), shape->work->cols[col].namelen, 0);

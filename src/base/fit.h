@@ -7,6 +7,9 @@
  * subtransaction. Nothing is rounded, cut or dropped: a value that the
  * column's type could only take by changing it is a misfit.
  *
+ * NOT NULL is left to the insert where the table's own code (a BEFORE trigger,
+ * a rule) may still put a value there.
+ *
  * For types without a fast check the type's input function decides; it may
  * throw, and the caller (store.c) runs fit_row inside a subtransaction and
  * asks fit_culprit which value it was.
@@ -125,6 +128,9 @@ typedef struct Shape
 	Oid			relid;
 	int			ncols;			/* live columns only, in attnum order */
 	FitColumn  *cols;
+	int			insisted;		/* column that an insert of the row at hand
+								 * found null, after the table's own code; -1:
+								 * none (diagnose.c sets it) */
 	struct FitKeyTable *keys;	/* name -> index */
 	struct FitWork *work;		/* what fit_row reuses from row to row */
 	MemoryContext cxt;

@@ -244,7 +244,9 @@ fit_shape(Relation rel, MemoryContext parent)
 	work->cells = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(FitCell));
 	work->required = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(int));
 	work->threw = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(bool));
+	work->fills = -1;
 	work->checking = -1;
+	shape->insisted = -1;
 	jsontext_init(&work->text, cxt);
 	work->row = AllocSetContextCreate(cxt, "selfheal shape row",
 									  ALLOCSET_SMALL_SIZES);

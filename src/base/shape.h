@@ -65,6 +65,7 @@ typedef struct FitWork
 	int			nrequired;		/* NOT NULL, no default, not computed, or a
 								 * constrained domain without default */
 	int		   *required;
+	int			fills;			/* fills_nulls(), -1 = not asked yet */
 	int			checking;		/* column under check, -1 = none */
 	int			checking_field;
 	bool	   *threw;			/* by column: its value threw in this row */

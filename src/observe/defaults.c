@@ -8,15 +8,22 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "observe/defaults.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 typedef struct ColumnDefault
 {
 	bool		prepared;
+	bool		looks;
 	ExprState  *expr;			/* NULL: the constant below */
 	Datum		value;
 	bool		isnull;
@@ -41,6 +48,33 @@ defaults_open(const Shape *shape)
 	return d;
 }
 
+/* A function that a query may hide behind, by check_functions_in_node. */
+static bool
+may_query(Oid func, void *arg)
+{
+	HeapTuple	tup;
+	bool		may;
+
+	if (func < FirstNormalObjectId)
+		return false;
+	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(func));
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for function %u", func);
+	may = ((Form_pg_proc) GETSTRUCT(tup))->provolatile == PROVOLATILE_VOLATILE &&
+		((Form_pg_proc) GETSTRUCT(tup))->prolang != ClanguageId;
+	ReleaseSysCache(tup);
+	return may;
+}
+
+static bool
+looks(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, may_query, arg) ||
+		expression_tree_walker(node, looks, arg);
+}
+
 /* Find and prepare a column's default, its type's included. */
 static void
 prepare(Defaults *d, Relation rel, int col)
@@ -53,6 +87,7 @@ prepare(Defaults *d, Relation rel, int col)
 	if (expr)
 	{
 		expr = (Node *) expression_planner((Expr *) expr);
+		c->looks = looks(expr, NULL);
 		if (IsA(expr, Const))
 		{
 			c->value = ((Const *) expr)->constvalue;
@@ -80,6 +115,15 @@ defaults_value(Defaults *d, Relation rel, int col, bool *isnull)
 		return c->value;
 	}
 	return ExecEvalExpr(c->expr, GetPerTupleExprContext(d->estate), isnull);
+}
+
+/* See the header. */
+bool
+defaults_look(Defaults *d, Relation rel, int col)
+{
+	if (!d->of[col].prepared)
+		prepare(d, rel, col);
+	return d->of[col].looks;
 }
 
 /* See the header. */

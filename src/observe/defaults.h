@@ -23,6 +23,12 @@ extern Defaults *defaults_open(const Shape *shape);
  */
 extern Datum defaults_value(Defaults *d, Relation rel, int col, bool *isnull);
 
+/*
+ * Does this default call a volatile function in a language that has queries?
+ * It may look at the table, and must then find the rows before its own there.
+ */
+extern bool defaults_look(Defaults *d, Relation rel, int col);
+
 extern void defaults_close(Defaults *d);
 
 #endif							/* SELFHEAL_DEFAULTS_H */

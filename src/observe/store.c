@@ -6,7 +6,8 @@
  * forms its tuple; it runs in one subtransaction, since the input function of
  * an unusual type, or a default, may throw: that row is held, and a new
  * subtransaction goes on behind it. The second writes the rows that fit
- * (windows.c).
+ * (windows.c). Where a default may look at the table, the rows before it are
+ * written first.
  */
 #include "postgres.h"
 
@@ -66,6 +67,7 @@ typedef struct ScanPass
 	Misfit	   *thrown;			/* of its values that threw, in misfit_cxt */
 	int			nthrown;
 	bool		in_fit;
+	bool		full;			/* what is formed must be written first */
 	const FitColumn *forming;	/* its value is being made */
 } ScanPass;
 
@@ -229,6 +231,17 @@ sends_denied(Store *store, StoreRow *row, const FitRow *fit)
 	return false;
 }
 
+/* Does the row take the column's default, and do we evaluate it? */
+static bool
+takes_default(const Store *store, const FitRow *fit, int i)
+{
+	const FitColumn *column = &store->shape->cols[i];
+
+	return fit->cells[i].state == CELL_ABSENT && column->has_default &&
+		TupleDescAttr(store->desc, column->attnum - 1)->attgenerated == '\0' &&
+		!(store->by_sql && (column->computed || store->denied[i]));
+}
+
 /* Form the tuple of a row that fits. */
 static void
 form_row(ScanPass *scan, const FitRow *fit)
@@ -236,6 +249,17 @@ form_row(ScanPass *scan, const FitRow *fit)
 	Store	   *store = scan->store;
 	Shape	   *shape = store->shape;
 
+	for (int i = 0; store->tuples.n > 0 && i < shape->ncols; i++)
+	{
+		scan->forming = &shape->cols[i];
+		if (takes_default(store, fit, i) &&
+			defaults_look(store->defaults, scan->rel, i))
+		{
+			scan->forming = NULL;
+			scan->full = true;
+			return;
+		}
+	}
 	memset(store->nulls, true, sizeof(bool) * store->desc->natts);
 	if (store->target.conflict != WATCH_CONFLICT_HOLD)
 		for (int i = 0; i < shape->ncols; i++)
@@ -252,9 +276,7 @@ form_row(ScanPass *scan, const FitRow *fit)
 			store->values[at] = fit_value(shape, i, cell);
 			store->nulls[at] = false;
 		}
-		else if (cell->state == CELL_ABSENT && column->has_default &&
-				 TupleDescAttr(store->desc, at)->attgenerated == '\0' &&
-				 !(store->by_sql && (column->computed || store->denied[i])))
+		else if (takes_default(store, fit, i))
 			store->values[at] = defaults_value(store->defaults, scan->rel, i,
 											   &store->nulls[at]);
 	}
@@ -334,8 +356,10 @@ scan_body(void *arg)
 	{
 		CHECK_FOR_INTERRUPTS();
 		scan_row(scan);
-		scan->nthrown = 0;
 		MemoryContextReset(row_cxt);
+		if (scan->full)
+			break;
+		scan->nthrown = 0;
 	}
 }
 
@@ -373,10 +397,13 @@ forming_threw(ScanPass *scan, ErrorData *edata)
 	MemoryContextSwitchTo(old);
 }
 
-/* The first pass. The scanner itself never throws for what a payload holds:
- * an error from elsewhere is the server's trouble and goes on. */
-static void
-scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
+/*
+ * The first pass, from row number at on; returns the first that it has not
+ * come to. The scanner itself never throws for what a payload holds: an error
+ * from elsewhere is the server's trouble and goes on.
+ */
+static int
+scan_rows(Store *store, Relation rel, StoreRow *rows, int n, int at)
 {
 	ScanPass	scan = {0};
 
@@ -384,8 +411,9 @@ scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
 	scan.rel = rel;
 	scan.rows = rows;
 	scan.n = n;
+	scan.at = at;
 	tuples_reset(&store->tuples);
-	while (scan.at < n)
+	while (scan.at < n && !scan.full)
 	{
 		MemoryContext old = MemoryContextSwitchTo(store->misfit_cxt);
 		ErrorData  *edata = spi_try(scan_body, &scan);
@@ -409,6 +437,7 @@ scan_rows(Store *store, Relation rel, StoreRow *rows, int n)
 		else
 			ReThrowError(edata);
 	}
+	return scan.at;
 }
 
 /*
@@ -436,17 +465,20 @@ store_rows(Store *store, StoreRow *rows, int n)
 {
 	Relation	rel = table_open(store->relid, RowExclusiveLock);
 	int			nest = pin_array_nulls();
-	int64		stored;
+	int64		stored = 0;
 
 	/* a trigger, or the session between two flushes, may have altered it */
 	if (!equalTupleDescs(store->desc, RelationGetDescr(rel)))
 		read_shape(store, rel);
 
 	store->by_sql = attempts_by_sql(store->target.attempts, rel);
-	scan_rows(store, rel, rows, n);
 	store->target.rel = rel;
-	stored = windows_write(&store->target, &store->tuples, rows);
-	tuples_reset(&store->tuples);
+	for (int at = 0; at < n;)
+	{
+		at = scan_rows(store, rel, rows, n, at);
+		stored += windows_write(&store->target, &store->tuples, rows);
+		tuples_reset(&store->tuples);
+	}
 	if (nest >= 0)
 		AtEOXact_GUC(true, nest);
 	table_close(rel, NoLock);

@@ -335,6 +335,12 @@ write_row(Statement *s, int i)
 		ExecForceStoreHeapTuple(tuple, slot, false);
 	slot->tts_tableOid = RelationGetRelid(target->ri_RelationDesc);
 
+	/* a trigger of one partition may look at the rows of another */
+	if (before && s->waiting > 0)
+	{
+		flush(s);
+		*s->at = i;
+	}
 	if (before && !ExecBRInsertTriggers(s->estate, target, slot))
 		return;					/* the trigger wants no such row */
 	check_row(s, target, slot, before);

@@ -190,7 +190,7 @@ CREATE TABLE en (id int, m mood, k mood DEFAULT 'ok');
 SELECT selfheal.watch('en');
 INSERT INTO en_intake VALUES
 	('{"id": 1, "m": "sad"}'), ('{"id": 2, "m": "it''s \"fine\", \\ {really}", "k": null}'), ('{"id": 3, "m": "furious"}'),
-	('{"id": 5, "m": ""}'), ('{"id": 7, "m": "furious", "k": "bored"}'), ('{"id": 8, "m": ["sad"]}');
+	('{"id": 4, "m": "Sad"}'), ('{"id": 5, "m": ""}'), ('{"id": 6, "m": 1}'), ('{"id": 7, "m": "furious", "k": "bored"}'), ('{"id": 8, "m": ["sad"]}');
 :idle
 SELECT * FROM tell('en');
 ALTER TYPE mood ADD VALUE 'furious';

@@ -116,10 +116,10 @@ SELECT * FROM tell('hourly');
 CREATE TABLE wide_parent (id int PRIMARY KEY);
 INSERT INTO wide_parent VALUES (1);
 CREATE TABLE wide (id int, k int, v varchar(3), p int REFERENCES wide_parent) PARTITION BY LIST (k);
-SELECT format('CREATE TABLE wide_%s PARTITION OF wide FOR VALUES IN (%s)', i, i) FROM generate_series(0, 49) i \gexec
+SELECT format('CREATE TABLE wide_%s PARTITION OF wide FOR VALUES IN (%s)', i, i) FROM generate_series(0, 39) i \gexec
 CREATE INDEX ON wide (v);
 SELECT selfheal.watch('wide');
-INSERT INTO wide_intake SELECT format('{"id": %s, "k": %s, "p": %s%s}', i, i % 51, CASE WHEN i % 997 = 0 THEN 2 ELSE 1 END, CASE WHEN i % 100 = 7 THEN ', "v": "abcd"' END) FROM generate_series(1, 3000) i;
+INSERT INTO wide_intake SELECT format('{"id": %s, "k": %s, "p": %s%s}', i, i % 41, CASE WHEN i % 997 = 0 THEN 2 ELSE 1 END, CASE WHEN i % 100 = 7 THEN ', "v": "abcd"' END) FROM generate_series(1, 3000) i;
 :idle
 SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE tableoid <> ('wide_' || k)::regclass) AS misplaced, count(v) FROM wide;
 SELECT what, count(*) FROM tell('wide') WHERE what ~ 'held' GROUP BY 1 ORDER BY 1;

@@ -387,11 +387,12 @@ survey_batch(Survey *s, const HeldRow *rows, int n, Oid owner, bool by_load)
 }
 
 /*
- * Diagnose a table by all its held rows. Result in the current context; the
- * table's AccessShareLock is kept. Throws when the table is gone.
+ * Diagnose a table by its held rows: by all, or by those of one incident and
+ * only until one fits. Result in the current context; the table's
+ * AccessShareLock is kept. Throws when the table is gone.
  */
-Diagnosis *
-diagnose_table(Oid relid)
+static Diagnosis *
+diagnose(Oid relid, int64 incident)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
@@ -410,19 +411,32 @@ diagnose_table(Oid relid)
 		HeldRow    *rows;
 		int			n;
 
-		rows = held_fetch(relid, NULL, 0, after, BATCH_ROWS, false, &n);
+		rows = held_fetch(relid, &incident, incident ? 1 : 0, after,
+						  BATCH_ROWS, false, &n);
 		if (n > 0)
 		{
 			after = rows[n - 1].id;
 			survey_batch(s, rows, n, owner, by_load);
 		}
 		MemoryContextSwitchTo(old);
-		if (n == 0)
+		if (n == 0 || (incident && s->diagnosis->fitting > 0))
 			break;
 		MemoryContextReset(batch);
 	}
 	MemoryContextDelete(batch);
 	return end_survey(s);
+}
+
+Diagnosis *
+diagnose_table(Oid relid)
+{
+	return diagnose(relid, 0);
+}
+
+bool
+diagnose_fits(Oid relid, int64 incident)
+{
+	return diagnose(relid, incident)->fitting > 0;
 }
 
 /* One payload, as spi_trial's argument. */

@@ -40,6 +40,10 @@ typedef struct Diagnosis
  * transaction; result in the current context. */
 extern Diagnosis *diagnose_table(Oid relid);
 
+/* Does a held row of this incident fit the table as it is now? Ends with the
+ * first that does; lock as above. */
+extern bool diagnose_fits(Oid relid, int64 incident);
+
 /* The same for one payload that is not stored: preview(). No transaction of
  * its own; the lock is given back. */
 extern Diagnosis *diagnose_payload(Oid relid, const char *bytes, size_t len);

@@ -87,14 +87,19 @@ row_estimate(Oid relid)
 
 /*
  * Where an incident stands when its plan has run and its rows were tried:
- * healed when none is left; drift that is left is tried again later (rows
- * came that need more); anything else needs a person.
+ * healed when none is left. Drift that is left is looked at anew: at once
+ * where the table was changed, later where rows came meanwhile; where nothing
+ * was changed and no row came, the same would come of it. That, and anything
+ * else, needs a person.
  */
 static void
-settle(const Incident *inc, const char *refusal)
+settle(const Incident *inc, const char *refusal, bool changed, bool more_rows)
 {
 	int64		id = inc->id;
 	int64		left = held_count(inc->relid, &id, 1);
+	FitClass	class = fit_class_from_name(inc->class);
+	bool		again = class == FIT_RETRY ||
+	(fit_is_drift(class) && (changed || more_rows));
 	IncidentNote note = {0};
 
 	if (left == 0)
@@ -104,22 +109,31 @@ settle(const Incident *inc, const char *refusal)
 	}
 	if (refusal)
 		note.reason = refusal;
-	else if (fit_is_drift(fit_class_from_name(inc->class)) ||
-			 fit_class_from_name(inc->class) == FIT_RETRY)
+	else if (again && inc->attempts < guc_max_attempts)
 	{
-		if (inc->attempts < guc_max_attempts)
-		{
-			note.reason = psprintf(INT64_FORMAT " rows still do not fit", left);
+		note.reason = psprintf(INT64_FORMAT " rows still do not fit", left);
+		if (class == FIT_RETRY || more_rows)
 			note.next_try = carry_pause(500, inc->attempts, 3600000);
-			incident_move(id, INCIDENT_FAILED, &note);
-			return;
-		}
+		incident_move(id, note.next_try ? INCIDENT_FAILED : INCIDENT_OPEN, &note);
+		return;
+	}
+	else if (again)
 		note.reason = psprintf(INT64_FORMAT " rows still do not fit after %d attempts",
 							   left, inc->attempts);
-	}
 	else
 		note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
 	incident_move(id, INCIDENT_NEEDS_HUMAN, &note);
+}
+
+/* Settle all of a plan's incidents; tried: rows that were tried and are left. */
+static void
+settle_all(const PlanRow *row, const List *incidents, int64 tried, const char *refusal)
+{
+	bool		more_rows = held_count(row->relid, row->incidents, row->nincidents) > tried;
+	ListCell   *lc;
+
+	foreach(lc, incidents)
+		settle(lfirst(lc), refusal, row->sql != NULL, more_rows);
 }
 
 /* Nobody is to blame for a busy table: wait and say for whom. */
@@ -179,6 +193,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	AuditEntry	entry;
 	int64		held;
 	int64		left;
+	int64		tried;
 	char	   *refusal = NULL;
 	double		ms = 0;
 	ListCell   *lc;
@@ -266,9 +281,9 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 		audit_write(&entry);
 	if (chunk->replayed > 0 || result->sql == NULL)
 		record_replay(row, chunk, entry.rows_left, ms);
+	tried = chunk->left;
 	if (!chunk->more)
-		foreach(lc, incidents)
-			settle(lfirst(lc), refusal);
+		settle_all(row, incidents, tried, refusal);
 	spi_xact_commit(false);
 	MemoryContextSwitchTo(cxt);
 
@@ -284,9 +299,9 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 			refusal = chunk->refusal;
 		left -= chunk->replayed;
 		record_replay(row, chunk, left, ms);
+		tried += chunk->left;
 		if (!chunk->more)
-			foreach(lc, incidents)
-				settle(lfirst(lc), refusal);
+			settle_all(row, incidents, tried, refusal);
 		spi_xact_commit(false);
 		MemoryContextSwitchTo(cxt);
 	}

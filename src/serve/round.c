@@ -137,6 +137,8 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 	const PlanStep *step = remedy ? remedy->settled_by : NULL;
 	ListCell   *lc;
 
+	if (list_member_ptr(round->partly, inc))
+		return NULL;
 	foreach(lc, round->refused)
 	{
 		if (((Refusal *) lfirst(lc))->step == step && step != NULL)
@@ -436,6 +438,13 @@ round_orient(Round *round)
 			why = hopeless(round, inc, remedy);
 		else if (reported_only(inc->id))
 			why = "a report without a payload: there is nothing to plan from";
+		/* looked at again: the cure may be one for some of its rows only */
+		if (why && remedy && held > 0 && inc->attempts > 1 &&
+			diagnose_fits(round->relid, inc->id))
+		{
+			round->partly = lappend(round->partly, inc);
+			why = NULL;
+		}
 
 		audit_entry(&entry, "diagnosed");
 		entry.incident = inc->id;

@@ -28,6 +28,8 @@ typedef struct Round
 	Oid			relid;
 	Watch		watch;
 	List	   *claimed;		/* Incident * */
+	List	   *partly;			/* of them: no step helps, but rows of theirs
+								 * fit now */
 	List	   *remedies;		/* Remedy * */
 	List	   *now;			/* PlanStep *, runs by itself */
 	List	   *later;			/* PlanStep *, waits for a person */

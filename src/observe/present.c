@@ -15,6 +15,7 @@
 #include "access/htup_details.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "observe/present.h"
@@ -55,16 +56,27 @@ named_index(const ErrorData *edata)
 		index : InvalidOid;
 }
 
+/* Is the relation our table or a partition of it? A trigger's own INSERT may
+ * have met a row of another table. */
+static bool
+is_ours(const Question *q, Oid heap)
+{
+	return heap == RelationGetRelid(q->rel) ||
+		(get_rel_relispartition(heap) &&
+		 list_member_oid(get_partition_ancestors(heap), RelationGetRelid(q->rel)));
+}
+
 /*
  * Columns of our table and operators by which the index compares; false when
- * it has a key that is no column. A partition's columns are found by name.
+ * it is not our table's, or has a key that is no column. A partition's columns
+ * are found by name.
  */
 static bool
 read_keys(Question *q, Oid indexid)
 {
 	Relation	index = index_open(indexid, AccessShareLock);
 	Oid			heap = index->rd_index->indrelid;
-	bool		good = index->rd_index->indisunique;
+	bool		good = index->rd_index->indisunique && is_ours(q, heap);
 
 	q->nkeys = index->rd_index->indnkeyatts;
 	for (int i = 0; good && i < q->nkeys; i++)

@@ -100,9 +100,17 @@ SELECT * FROM tell('"äääääääääääääääääääääääääääää�
 CREATE TABLE gen (id int, v varchar(3), n smallint, up text GENERATED ALWAYS AS (upper(v)) STORED,
 	twice int GENERATED ALWAYS AS (n * 2) STORED CHECK (twice < 100), tail varchar(4) GENERATED ALWAYS AS (v || 'xx') STORED);
 SELECT selfheal.watch('gen');
-INSERT INTO gen_intake VALUES
-	('{"id": 1, "v": "ab", "n": 1}'), ('{"id": 2, "up": "AB"}'), ('{"id": 3, "up": null}'), ('{"id": 4, "v": "abcd"}'),
-	('{"id": 5, "n": 50}'), ('{"id": 6, "v": "abc"}'), ('{"id": 7, "n": 40000}'), ('{"id": 8, "k": 1}'), ('{"id": 9}');
+COPY gen_intake FROM STDIN (FORMAT ndjson);
+{"id": 1, "v": "ab", "n": 1}
+{"id": 2, "up": "AB"}
+{"id": 3, "up": null}
+{"id": 4, "v": "abcd"}
+{"id": 5, "n": 50}
+{"id": 6, "v": "abc"}
+{"id": 7, "n": 40000}
+{"id": 8, "k": 1}
+{"id": 9}
+\.
 :idle
 SELECT * FROM tell('gen');
 -- the text of an expression is no reason to widen what it is stored in
@@ -169,12 +177,24 @@ SELECT * FROM tell('dom');
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s "fine", \ {really}');
 CREATE TABLE arr (id int, i int[], v varchar(3)[], n numeric(4,2)[], m mood[], b bytea[], j jsonb[], t text[] NOT NULL DEFAULT '{}', d date[]);
 SELECT selfheal.watch('arr');
-INSERT INTO arr_intake VALUES
-	('{"id": 1, "i": [1, null, -3], "v": ["a", "NULL", "\"\\,"], "n": [1.5, 2.25], "m": ["ok", "it''s \"fine\", \\ {really}"], "b": ["\\x00ff"], "j": [{"a": [1]}, "s", null], "t": ["", "NULL", "{}", null], "d": ["2026-01-31"]}'),
-	('{"id": 2, "i": [[1, 2], [3, 4]], "v": [], "t": ["x"]}'), ('{"id": 3, "i": "{5,6}", "v": "[2:3]={a,b}"}'),
-	('{"id": 4, "i": [3000000000]}'), ('{"id": 5, "i": [1.5]}'), ('{"id": 6, "i": ["x"]}'), ('{"id": 7, "i": 7}'), ('{"id": 8, "i": {"a": 1}}'),
-	('{"id": 9, "i": [[1], [2, 3]]}'), ('{"id": 10, "v": ["long"]}'), ('{"id": 11, "n": [1.239]}'), ('{"id": 12, "n": [123.4]}'),
-	('{"id": 13, "m": ["glad"]}'), ('{"id": 14, "t": null}'), ('{"id": 15, "d": ["2026-02-30"]}'), ('{"id": 16, "new": [1, 2]}');
+COPY arr_intake FROM STDIN (FORMAT ndjson);
+{"id": 1, "i": [1, null, -3], "v": ["a", "NULL", "\"\\,"], "n": [1.5, 2.25], "m": ["ok", "it's \"fine\", \\ {really}"], "b": ["\\x00ff"], "j": [{"a": [1]}, "s", null], "t": ["", "NULL", "{}", null], "d": ["2026-01-31"]}
+{"id": 2, "i": [[1, 2], [3, 4]], "v": [], "t": ["x"]}
+{"id": 3, "i": "{5,6}", "v": "[2:3]={a,b}"}
+{"id": 4, "i": [3000000000]}
+{"id": 5, "i": [1.5]}
+{"id": 6, "i": ["x"]}
+{"id": 7, "i": 7}
+{"id": 8, "i": {"a": 1}}
+{"id": 9, "i": [[1], [2, 3]]}
+{"id": 10, "v": ["long"]}
+{"id": 11, "n": [1.239]}
+{"id": 12, "n": [123.4]}
+{"id": 13, "m": ["glad"]}
+{"id": 14, "t": null}
+{"id": 15, "d": ["2026-02-30"]}
+{"id": 16, "new": [1, 2]}
+\.
 :idle
 SELECT columns('arr');
 SELECT * FROM tell('arr');
@@ -222,10 +242,17 @@ CREATE TYPE pair AS (a int, b varchar(3), c numeric(4,2));
 CREATE DOMAIN pair_up AS pair CHECK ((VALUE).a > 0);
 CREATE TABLE comp (id int, p pair, ps pair[], u pair_up);
 SELECT selfheal.watch('comp');
-INSERT INTO comp_intake VALUES
-	('{"id": 1, "p": "(1,abc,2.5)", "ps": "{\"(1,a,)\",\"(,,)\"}", "u": "(1,,)"}'), ('{"id": 2, "p": null, "ps": ["(2,b,1)"]}'),
-	('{"id": 3, "p": "(1,long,)"}'), ('{"id": 4, "p": "(3000000000,,)"}'), ('{"id": 5, "p": "(1)"}'), ('{"id": 6, "p": "(1,a,1,1)"}'),
-	('{"id": 7, "u": "(0,,)"}'), ('{"id": 8, "p": "(1,a,1.239)"}'), ('{"id": 9, "p": "(1,a,123)"}');
+COPY comp_intake FROM STDIN (FORMAT ndjson);
+{"id": 1, "p": "(1,abc,2.5)", "ps": "{\"(1,a,)\",\"(,,)\"}", "u": "(1,,)"}
+{"id": 2, "p": null, "ps": ["(2,b,1)"]}
+{"id": 3, "p": "(1,long,)"}
+{"id": 4, "p": "(3000000000,,)"}
+{"id": 5, "p": "(1)"}
+{"id": 6, "p": "(1,a,1,1)"}
+{"id": 7, "u": "(0,,)"}
+{"id": 8, "p": "(1,a,1.239)"}
+{"id": 9, "p": "(1,a,123)"}
+\.
 :idle
 SELECT * FROM tell('comp');
 ALTER TYPE pair ADD ATTRIBUTE d int;

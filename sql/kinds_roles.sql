@@ -113,13 +113,28 @@ SELECT retry('rls3');
 :idle
 SELECT * FROM tell('rls3');
 
+-- names that must be quoted
+CREATE TABLE "Odd ""Rls" ("I d" int, "select" text DEFAULT current_user, "v""v" varchar(3), "Default" int DEFAULT 7, "Always" int GENERATED ALWAYS AS IDENTITY);
+ALTER TABLE "Odd ""Rls" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "own;" ON "Odd ""Rls" FOR INSERT WITH CHECK ("select" = current_user AND "I d" < 10);
+SELECT selfheal.watch('"Odd ""Rls"');
+GRANT INSERT ON "Odd ""Rls", "Odd ""Rls_intake" TO regress_ada;
+SET ROLE regress_ada;
+INSERT INTO "Odd ""Rls_intake" VALUES ('{"I d": 1}'), ('{"I d": 2, "v\"v": "long"}'), ('{"I d": 3, "new key": 1, "Default": null}'), ('{"I d": 10}'), ('{"I d": 4, "select": "bob"}');
+RESET ROLE;
+:idle
+SELECT "I d", "select", "v""v", "Default", "Always" > 0 AS "Always", "new key" FROM "Odd ""Rls" ORDER BY 1;
+SELECT * FROM tell('"Odd ""Rls"') WHERE what <> 'stored';
+
 -- columns: who may fill which; a new column is nobody's until it is granted
 CREATE TABLE cols (id int, v varchar(3), secret int, note text DEFAULT 'default', s serial);
 SELECT selfheal.watch('cols');
 GRANT INSERT ON cols_intake TO regress_ada;
 GRANT INSERT (id, v) ON cols TO regress_ada;
 SET ROLE regress_ada;
-INSERT INTO cols_intake VALUES ('{"id": 1, "v": "abc"}');
+COPY cols_intake FROM STDIN (FORMAT ndjson);
+{"id": 1, "v": "abc"}
+\.
 RESET ROLE;
 GRANT USAGE ON SEQUENCE cols_s_seq TO regress_ada;
 SET ROLE regress_ada;

@@ -55,13 +55,23 @@ ALTER TABLE sales_26 ATTACH PARTITION sales_26_eu FOR VALUES IN ('eu', 'nowhere'
 CREATE UNIQUE INDEX ON sales_26_eu (id);
 ALTER TABLE sales_25 ADD CHECK (n < 100), ALTER v SET NOT NULL;
 SELECT selfheal.watch('sales');
-INSERT INTO sales_intake VALUES
-	('{"id": 1, "region": "eu", "day": "2026-05-01", "v": "abc", "n": 1}'), ('{"id": 2, "region": "us", "day": "2025-05-01", "v": "abc", "n": 2}'),
-	('{"id": 3, "day": "2026-05-01"}'), ('{"id": 4, "region": "eu", "day": "2026-05-01", "v": "abcd"}'), ('{"id": 5, "region": "us", "day": "2025-05-01", "v": "abcd"}'),
-	('{"id": 6, "region": "eu", "day": "2026-05-01", "n": 40000}'), ('{"id": 7, "region": "eu", "day": "2026-05-01", "k": true}'),
-	('{"id": 1, "region": "eu", "day": "2026-06-01"}'), ('{"id": 8, "region": "nowhere", "day": "2026-05-01"}'), ('{"id": 9, "day": "2025-05-01", "v": "x", "n": 100}'),
-	('{"id": 10, "day": "2025-05-01"}'), ('{"id": 11, "day": "2024-05-01"}'), ('{"id": 12, "region": "us", "day": "2026-05-01", "v": "abcd"}'), ('{"id": 13}'),
-	('{"id": null, "region": "eu", "day": "2026-05-01"}');
+COPY sales_intake FROM STDIN (FORMAT ndjson);
+{"id": 1, "region": "eu", "day": "2026-05-01", "v": "abc", "n": 1}
+{"id": 2, "region": "us", "day": "2025-05-01", "v": "abc", "n": 2}
+{"id": 3, "day": "2026-05-01"}
+{"id": 4, "region": "eu", "day": "2026-05-01", "v": "abcd"}
+{"id": 5, "region": "us", "day": "2025-05-01", "v": "abcd"}
+{"id": 6, "region": "eu", "day": "2026-05-01", "n": 40000}
+{"id": 7, "region": "eu", "day": "2026-05-01", "k": true}
+{"id": 1, "region": "eu", "day": "2026-06-01"}
+{"id": 8, "region": "nowhere", "day": "2026-05-01"}
+{"id": 9, "day": "2025-05-01", "v": "x", "n": 100}
+{"id": 10, "day": "2025-05-01"}
+{"id": 11, "day": "2024-05-01"}
+{"id": 12, "region": "us", "day": "2026-05-01", "v": "abcd"}
+{"id": 13}
+{"id": null, "region": "eu", "day": "2026-05-01"}
+\.
 :idle
 SELECT columns('sales'), columns('sales_26_eu');
 SELECT * FROM tell('sales');
@@ -218,8 +228,14 @@ SELECT retry('egg');
 :idle
 SELECT * FROM tell('hen');
 SELECT * FROM tell('egg');
-INSERT INTO tree_intake VALUES ('{"a": 2, "b": 1, "up_a": 1, "up_b": 1}'), ('{"a": 1, "b": 1}'), ('{"a": 3, "b": 1, "up_a": 4, "up_b": 1}'), ('{"a": 4, "b": 1, "v": "abcd"}'),
-	('{"a": 5, "b": 1, "up_a": 9}'), ('{"a": 6, "b": 1, "up_a": 9, "up_b": 9}');
+COPY tree_intake FROM STDIN (FORMAT ndjson);
+{"a": 2, "b": 1, "up_a": 1, "up_b": 1}
+{"a": 1, "b": 1}
+{"a": 3, "b": 1, "up_a": 4, "up_b": 1}
+{"a": 4, "b": 1, "v": "abcd"}
+{"a": 5, "b": 1, "up_a": 9}
+{"a": 6, "b": 1, "up_a": 9, "up_b": 9}
+\.
 :idle
 SELECT retry('tree');
 :idle
@@ -241,16 +257,38 @@ SELECT retry('pchild');
 SELECT count(*), count(DISTINCT id) FROM pchild;
 SELECT * FROM tell('pchild') WHERE what <> 'stored';
 
+-- names that must be quoted, in all that is asked about parents and stored rows
+CREATE TABLE "Par ent" ("I""d" int, "select" text, PRIMARY KEY ("select", "I""d"));
+CREATE TABLE "Chi ld" ("I d" int PRIMARY KEY, "P d" int, "from" text, "v v" varchar(3), FOREIGN KEY ("from", "P d") REFERENCES "Par ent" ("select", "I""d"));
+INSERT INTO "Par ent" VALUES (1, 'a'), (2, 'b');
+SELECT selfheal.watch('"Chi ld"', on_conflict => 'skip_identical');
+SELECT * FROM selfheal.ingest('"Chi ld"', (SELECT array_agg(format('{"I d": %s, "P d": %s, "from": "%s", "v v": "%s"}', i, 1 + i % 2, CASE WHEN i % 20 = 0 THEN 'c' WHEN i % 2 = 1 THEN 'b' ELSE 'a' END,
+	CASE WHEN i % 33 = 0 THEN 'long' ELSE 'abc' END)) FROM generate_series(1, 300) i));
+:idle
+SELECT * FROM selfheal.ingest('"Chi ld"', ARRAY['{"I d": 1, "P d": 2, "from": "b", "v v": "abc"}', '{"I d": 1, "v v": "xyz"}', '{"I d": 2}']);
+:idle
+SELECT count(*), count(DISTINCT "I d"), count(*) FILTER (WHERE "v v" = 'long') AS long FROM "Chi ld";
+SELECT what, count(*) FROM tell('"Chi ld"') WHERE what ~ 'held' GROUP BY 1 ORDER BY 1;
+
 -- unique and exclusion constraints: on expressions, partial, nulls, deferred
 CREATE TABLE uniq (id int, e text, part int, live bool, nn int UNIQUE NULLS NOT DISTINCT, d int UNIQUE DEFERRABLE INITIALLY DEFERRED, di int UNIQUE DEFERRABLE,
 	r int4range, x int4range, EXCLUDE USING gist (r WITH &&), EXCLUDE USING gist (x WITH &&) WHERE (live) DEFERRABLE INITIALLY DEFERRED);
 CREATE UNIQUE INDEX ON uniq (lower(e));
 CREATE UNIQUE INDEX ON uniq (part) WHERE live;
 SELECT selfheal.watch('uniq');
-INSERT INTO uniq_intake VALUES
-	('{"id": 1, "e": "A", "part": 1, "live": true, "nn": 1, "d": 1, "di": 1, "r": "[1,5)", "x": "[1,5)"}'), ('{"id": 2}'), ('{"id": 3}'),
-	('{"id": 4, "e": "a", "nn": 4}'), ('{"id": 5, "part": 1, "nn": 5}'), ('{"id": 6, "part": 1, "live": true, "nn": 6}'), ('{"id": 7, "d": 1, "nn": 7}'),
-	('{"id": 8, "di": 1, "nn": 8}'), ('{"id": 9, "r": "[4,6)", "nn": 9}'), ('{"id": 10, "x": "[4,6)", "nn": 10}'), ('{"id": 11, "x": "[4,6)", "live": true, "nn": 11}');
+COPY uniq_intake FROM STDIN (FORMAT ndjson);
+{"id": 1, "e": "A", "part": 1, "live": true, "nn": 1, "d": 1, "di": 1, "r": "[1,5)", "x": "[1,5)"}
+{"id": 2}
+{"id": 3}
+{"id": 4, "e": "a", "nn": 4}
+{"id": 5, "part": 1, "nn": 5}
+{"id": 6, "part": 1, "live": true, "nn": 6}
+{"id": 7, "d": 1, "nn": 7}
+{"id": 8, "di": 1, "nn": 8}
+{"id": 9, "r": "[4,6)", "nn": 9}
+{"id": 10, "x": "[4,6)", "nn": 10}
+{"id": 11, "x": "[4,6)", "live": true, "nn": 11}
+\.
 :idle
 SELECT * FROM tell('uniq');
 -- who stands in the way goes; the first of two goes in

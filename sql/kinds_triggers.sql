@@ -150,7 +150,13 @@ CREATE TRIGGER "when" BEFORE INSERT ON modes FOR EACH ROW WHEN (NEW.id > 1) EXEC
 CREATE TRIGGER upd BEFORE UPDATE OR DELETE ON modes FOR EACH ROW EXECUTE FUNCTION trace('upd');
 ALTER TABLE modes DISABLE TRIGGER off, ENABLE REPLICA TRIGGER replica, ENABLE ALWAYS TRIGGER always;
 SELECT selfheal.watch('modes');
-INSERT INTO modes_intake VALUES ('{"id": 1}'), ('{"id": 2, "v": "x"}'), ('{"id": 3, "v": "abcd"}'), ('{"id": 4, "trace": "t"}'), ('{"id": 5, "k": 1}');
+COPY modes_intake FROM STDIN (FORMAT ndjson);
+{"id": 1}
+{"id": 2, "v": "x"}
+{"id": 3, "v": "abcd"}
+{"id": 4, "trace": "t"}
+{"id": 5, "k": 1}
+\.
 :idle
 SELECT * FROM tell('modes');
 
@@ -165,8 +171,16 @@ END $$;
 CREATE TABLE filled (id int PRIMARY KEY, at text NOT NULL, must varchar(3) NOT NULL, v varchar(3));
 CREATE TRIGGER a BEFORE INSERT ON filled FOR EACH ROW EXECUTE FUNCTION fill();
 SELECT selfheal.watch('filled');
-INSERT INTO filled_intake VALUES ('{"must": "a"}'), ('{"id": null, "at": null, "must": "b"}'), ('{"must": "abcd"}'), ('{"must": "c", "v": "abcd"}'), ('{"must": "d", "k": 1}'),
-	('{"v": "x"}'), ('{"must": null, "v": "y"}'), ('{"v": "abcd", "at": "then"}');
+COPY filled_intake FROM STDIN (FORMAT ndjson);
+{"must": "a"}
+{"id": null, "at": null, "must": "b"}
+{"must": "abcd"}
+{"must": "c", "v": "abcd"}
+{"must": "d", "k": 1}
+{"v": "x"}
+{"must": null, "v": "y"}
+{"v": "abcd", "at": "then"}
+\.
 :idle
 SELECT columns('filled');
 SELECT must, v, at, id > 0 AS id, to_jsonb(f) -> 'k' AS k FROM filled f ORDER BY must;

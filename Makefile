@@ -25,7 +25,7 @@ OBJS = $(patsubst $(TOP)%.c,%.o,$(SOURCES))
 SQL_ORDER = \
 	base/shmem \
 	record/audit \
-	observe/watch observe/capture observe/quarantine observe/load observe/dedupe \
+	observe/watch observe/capture observe/quarantine observe/load observe/dedupe observe/retention \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
 	decide/plan decide/vet \

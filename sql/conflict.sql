@@ -4,8 +4,8 @@ SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS selfheal;
 CREATE SCHEMA conflict;
 SET search_path = conflict;
-CREATE FUNCTION told(want regclass) RETURNS TABLE (stored bigint, held bigint) LANGUAGE sql AS
-$$ SELECT l.stored, l.held FROM selfheal.load l WHERE l.relid = want ORDER BY l.id $$;
+CREATE FUNCTION told(want regclass) RETURNS TABLE (stored bigint, held bigint, already bigint) LANGUAGE sql AS
+$$ SELECT l.stored, l.held, l.already FROM selfheal.load l WHERE l.relid = want ORDER BY l.id $$;
 CREATE FUNCTION kept(want regclass) RETURNS TABLE (class text, payload text) LANGUAGE sql AS
 $$ SELECT e.class, q.payload FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
    WHERE q.relid = want AND q.state = 'held' ORDER BY q.id $$;

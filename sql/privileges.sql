@@ -327,7 +327,7 @@ BEGIN
 		EXECUTE format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = evil.%I)', o.oprname, o.l, o.r, name);
 	END LOOP;
 	-- relations and types named like ours, and like those that our SQL reads
-	FOREACH name IN ARRAY ARRAY['audit', 'quarantine', 'incident', 'plan', 'error', 'load', 'load_line', 'watched', 'replayed', 'ddl', 'status',
+	FOREACH name IN ARRAY ARRAY['audit', 'quarantine', 'incident', 'plan', 'error', 'load', 'load_line', 'load_kept', 'watched', 'replayed', 'ddl', 'status',
 		'pg_class', 'pg_namespace', 'pg_attribute', 'pg_stat_activity', 'pg_constraint', 'pg_publication', 'jsonb', 'text', 'int8'] LOOP
 		EXECUTE format('CREATE TABLE evil.%I (trap int)', name);
 		EXECUTE format('CREATE TEMP TABLE %I (trap int)', name);

@@ -285,8 +285,10 @@ TRUNCATE t;
 SET client_min_messages = warning;
 SET search_path = producers;
 SELECT count(*) FROM selfheal.last_load();
+BEGIN;
 INSERT INTO t_intake VALUES ('{"id": 1}'), ('{"id": 2, "v": "longer"}'), ('{"id": 3, "v": "longest"}'), ('{"id": "x"}'), ('');
 SELECT table_name, load_id, stored, held, already, skipped, incidents FROM selfheal.last_load();
+COMMIT;
 SELECT r ->> 'class' AS class, r ->> 'column' AS "column", r ->> 'rows' AS rows, r ->> 'first' AS first, r ->> 'message' AS message
 FROM selfheal.last_load(), jsonb_array_elements(reasons) r;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
@@ -313,6 +315,17 @@ INSERT INTO t_intake VALUES ('{"id": 13}'), ('{"id": 14}'), ('{"id": 15}');
 RELEASE a;
 COMMIT;
 SELECT stored FROM selfheal.last_load();
+-- equal to what is stored: there already, with a name and without
+CREATE TABLE k (id int PRIMARY KEY, v text);
+SELECT selfheal.watch('k', 'observe', on_conflict => 'skip_identical');
+INSERT INTO k_intake VALUES ('{"id": 1, "v": "a"}'), ('{"id": 2}');
+SET selfheal.load_id = 'with a key';
+INSERT INTO k_intake VALUES ('{"id": 1, "v": "a"}'), ('{"id": 2, "v": "b"}'), ('{"id": 3}');
+SELECT stored, held, already FROM selfheal.last_load();
+SET selfheal.load_id = 'with a key';
+INSERT INTO k_intake VALUES ('{"id": 1, "v": "a"}'), ('{"id": 2, "v": "b"}'), ('{"id": 3}'), ('{"id": 3}');
+SELECT stored, held, already FROM selfheal.last_load();
+RESET selfheal.load_id;
 -- of the role that loaded
 CREATE ROLE regress_etl;
 CREATE ROLE regress_other;
@@ -445,7 +458,7 @@ INSERT INTO beside_intake SELECT payload(-j) FROM generate_series(1, 1000) j;
 SELECT held FROM selfheal.last_load();
 \set VERBOSITY sqlstate
 INSERT INTO full_up_intake VALUES ('{"id": "one"}');
-INSERT INTO beside_intake SELECT payload(-j) FROM generate_series(1, 2000) j;
+INSERT INTO beside_intake SELECT payload(-j) FROM generate_series(1, 4000) j;
 \set VERBOSITY default
 -- what was given up and put away is not counted
 DELETE FROM selfheal.quarantine WHERE relid = 'full_up'::regclass;
@@ -475,7 +488,7 @@ RESET selfheal.load_id;
 UPDATE selfheal.load SET at = at - interval '31 days' WHERE load_id IN ('goes', 'holds');
 CREATE FUNCTION kept() RETURNS TABLE (load_id text, loads bigint, lines bigint, marked bigint) LANGUAGE sql AS $$
 	SELECT n, (SELECT count(*) FROM selfheal.load l WHERE l.load_id = n), (SELECT count(*) FROM selfheal.load_line l WHERE l.load_id = n),
-		(SELECT count(kept) FROM selfheal.load l WHERE l.load_id = n)
+		(SELECT count(*) FROM selfheal.load_kept k JOIN selfheal.load l ON l.id = k.load WHERE l.load_id = n)
 	FROM unnest(ARRAY['kept for a while', 'goes', 'holds']) n
 $$;
 SELECT * FROM kept();
@@ -491,7 +504,7 @@ DELETE FROM selfheal.quarantine WHERE load = (SELECT id FROM selfheal.load WHERE
 SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM kept();
-UPDATE selfheal.load SET kept = kept - interval '25 hours' WHERE load_id = 'holds';
+UPDATE selfheal.load_kept SET at = at - interval '25 hours' WHERE load = (SELECT id FROM selfheal.load WHERE load_id = 'holds');
 SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM kept();

@@ -29,7 +29,6 @@ CREATE TABLE selfheal.error (
 );
 ALTER SEQUENCE selfheal.error_id_seq OWNED BY selfheal.error.id;
 CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL;
-CREATE INDEX error_load ON selfheal.error (load) WHERE load IS NOT NULL;
 CREATE INDEX error_incident ON selfheal.error (incident);
 COMMENT ON TABLE selfheal.error IS
 'captured failures: one row per load, class and column; whoever was granted INSERT may report one of his own (relid, payload, sqlstate, message, context)';

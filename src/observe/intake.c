@@ -68,6 +68,8 @@ struct Intake
 	int			max;
 
 	int64		position;		/* lines seen, skipped ones too */
+	int64		known;			/* by selfheal.load_id: not taken */
+	int64		present;		/* of those stored: an equal row stood there */
 	LoadCounts	counts;
 };
 
@@ -166,7 +168,7 @@ drop_known(Intake *in)
 	bool	   *known = palloc(sizeof(bool) * in->n);
 	int			left = 0;
 
-	in->counts.already += dedupe_batch(in->dedupe, in->rows, in->numbers, in->n, known);
+	in->known += dedupe_batch(in->dedupe, in->rows, in->numbers, in->n, known);
 	for (int i = 0; i < in->n; i++)
 	{
 		if (known[i])
@@ -176,6 +178,13 @@ drop_known(Intake *in)
 	}
 	in->n = left;
 	pfree(known);
+}
+
+/* Rows so far, blank lines aside. */
+static int64
+rows_brought(const Intake *in)
+{
+	return in->known + in->counts.stored + in->counts.held;
 }
 
 /* Hold what of the batch is not stored, unless that is too much. */
@@ -192,7 +201,7 @@ hold(Intake *in)
 		in->writer = quarantine_begin(in->relid, in->load, "intake");
 	in->counts.held += quarantine_hold(in->writer, in->rows, in->positions, in->n);
 	limits_reject(&in->watch.reject_limit, in->relid, in->writer, in->counts.held,
-				  in->counts.stored + in->counts.held + in->counts.already, false);
+				  rows_brought(in), false);
 }
 
 /* Store what fits of the batch, hold what does not. */
@@ -202,6 +211,9 @@ write_batch(Intake *in)
 	int64		stored = store_rows(in->store, in->rows, in->n);
 
 	in->counts.stored += stored;
+	if (in->watch.on_conflict == WATCH_CONFLICT_SKIP)
+		for (int i = 0; i < in->n; i++)
+			in->present += in->rows[i].already;
 	if (stored < in->n)
 		hold(in);
 	store_reset(in->store);
@@ -338,11 +350,11 @@ notice_held(const Intake *in)
 
 /* Tell him that he has sent lines before. */
 static void
-notice_already(const Intake *in)
+notice_known(const Intake *in)
 {
 	ereport(NOTICE,
 			(errmsg("selfheal: " INT64_FORMAT " rows had come with an earlier load \"%s\"",
-					in->counts.already, guc_load_id)));
+					in->known, guc_load_id)));
 }
 
 /* See the header. */
@@ -351,13 +363,18 @@ intake_end(Intake *in, LoadCounts *counts)
 {
 	flush(in);
 	if (in->writer)
+	{
 		limits_reject(&in->watch.reject_limit, in->relid, in->writer, in->counts.held,
-					  in->counts.stored + in->counts.held + in->counts.already, true);
+					  rows_brought(in), true);
+		quarantine_errors(in->writer, &in->counts.first_error, &in->counts.last_error);
+	}
+	in->counts.stored -= in->present;
+	in->counts.already = in->known + in->present;
 	if (counts)
 		*counts = in->counts;
 	load_write(in->load, in->relid, in->source, &in->counts);
-	if (in->counts.already > 0)
-		notice_already(in);
+	if (in->known > 0)
+		notice_known(in);
 	if (in->writer)
 	{
 		notice_held(in);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/compat.h"
 #include "base/guc.h"
@@ -28,14 +29,16 @@
 /* So many loads, and the worker looks for what is old (retention.c). */
 #define WAKE_EVERY 1000
 
-PG_FUNCTION_INFO_V1(selfheal_last_load_id);
+PG_FUNCTION_INFO_V1(selfheal_last_load_ids);
 
 /* The last load at one level of nested transactions. */
 typedef struct LastLoad
 {
 	int			level;			/* 0: committed */
 	int64		id;
-	Oid			role;			/* of the session then: see last_load_id */
+	int64		first_error;	/* its reasons are between these; 0 = none */
+	int64		last_error;
+	Oid			role;			/* of the session then: see last_load_ids */
 	struct LastLoad *outer;
 } LastLoad;
 
@@ -85,7 +88,7 @@ setting(const char *name)
 
 /* The load that has just ended is the last one at this level. */
 static void
-remember_last(int64 id)
+remember_last(int64 id, const LoadCounts *counts)
 {
 	int			level = GetCurrentTransactionNestLevel();
 
@@ -98,7 +101,19 @@ remember_last(int64 id)
 		last = inner;
 	}
 	last->id = id;
+	last->first_error = counts->first_error;
+	last->last_error = counts->last_error;
 	last->role = GetOuterUserId();
+}
+
+/* A load that belongs to the level above from now on. */
+static void
+take_over(LastLoad *outer, const LastLoad *inner)
+{
+	outer->id = inner->id;
+	outer->first_error = inner->first_error;
+	outer->last_error = inner->last_error;
+	outer->role = inner->role;
 }
 
 /* What was done at the last level belongs to the one above it now. */
@@ -110,8 +125,7 @@ hand_up(int level)
 	if (inner->outer->level == level - 1)
 	{
 		last = inner->outer;
-		last->id = inner->id;
-		last->role = inner->role;
+		take_over(last, inner);
 		pfree(inner);
 	}
 	else
@@ -145,26 +159,32 @@ xact_callback(XactEvent event, void *arg)
 	if (last == &committed)
 		return;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-	{
-		committed.id = last->id;
-		committed.role = last->role;
-	}
+		take_over(&committed, last);
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
 		event == XACT_EVENT_ABORT)
 		last = &committed;
 }
 
 /*
- * last_load_id(): the session's last load that was not rolled back, or null.
+ * last_load_ids(): the session's last load that was not rolled back, or nulls.
  * Nobody is told of a load that the session made in another role: a pool
  * hands it from one user to the next.
  */
 Datum
-selfheal_last_load_id(PG_FUNCTION_ARGS)
+selfheal_last_load_ids(PG_FUNCTION_ARGS)
 {
-	if (last->id == 0 || last->role != GetOuterUserId())
-		PG_RETURN_NULL();
-	PG_RETURN_INT64(last->id);
+	bool		none = last->id == 0 || last->role != GetOuterUserId();
+	Datum		values[3];
+	bool		nulls[3] = {none, none, none};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "last_load_ids must return a record");
+	values[0] = Int64GetDatum(last->id);
+	values[1] = Int64GetDatum(last->first_error);
+	values[2] = Int64GetDatum(last->last_error);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+													  values, nulls)));
 }
 
 /* See the header. */
@@ -213,7 +233,7 @@ load_write(int64 id, Oid relid, LoadSource source, const LoadCounts *counts)
 	append_row(a, 18, values, nulls);
 	append_close(a);
 	if (source != LOAD_REPORT)
-		remember_last(id);
+		remember_last(id, counts);
 	if (id % WAKE_EVERY == 0)
 		shmem_wake_at_commit();
 }

@@ -28,14 +28,16 @@ typedef struct LoadSettings
 	char	   *search_path;
 } LoadSettings;
 
-/* What became of a load's lines. */
+/* What became of a load's lines, and why. */
 typedef struct LoadCounts
 {
 	int64		stored;
 	int64		held;
 	int64		skipped;		/* blank and null */
-	int64		already;		/* brought by an earlier load of this
-								 * selfheal.load_id */
+	int64		already;		/* there before: by selfheal.load_id, or an
+								 * equal row was stored */
+	int64		first_error;	/* ids of selfheal.error that its reasons have */
+	int64		last_error;		/* are between these; 0 = none */
 } LoadCounts;
 
 /* The next load id; used by the rows that are held before the load ends. */

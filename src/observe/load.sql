@@ -21,12 +21,8 @@ CREATE TABLE selfheal.load (
 	held bigint NOT NULL,
 	skipped bigint NOT NULL,
 	already bigint NOT NULL DEFAULT 0,
-	load_id text,
-	kept timestamptz
+	load_id text
 );
--- Only what retention has looked at and kept, mostly nothing.
-CREATE INDEX load_kept ON selfheal.load (kept) WHERE kept IS NOT NULL;
-CREATE INDEX load_kept_id ON selfheal.load (id) WHERE kept IS NOT NULL;
 ALTER SEQUENCE selfheal.load_id_seq OWNED BY selfheal.load.id;
 COMMENT ON TABLE selfheal.load IS 'one row per load through an intake, ingest() or report; replay sets its role and settings again';
 COMMENT ON COLUMN selfheal.load.id IS 'number of the load';
@@ -45,18 +41,16 @@ COMMENT ON COLUMN selfheal.load.timezone IS 'TimeZone of the load: a timestamp w
 COMMENT ON COLUMN selfheal.load.stored IS 'rows stored';
 COMMENT ON COLUMN selfheal.load.held IS 'rows held in selfheal.quarantine';
 COMMENT ON COLUMN selfheal.load.skipped IS 'empty lines and null payloads, skipped';
-COMMENT ON COLUMN selfheal.load.already IS 'lines that an earlier load of this load_id had brought: not taken again';
+COMMENT ON COLUMN selfheal.load.already IS 'rows that were there before: brought by an earlier load of this load_id, or equal to a stored row of their key (on_conflict skip_identical)';
 COMMENT ON COLUMN selfheal.load.load_id IS 'selfheal.load_id of the load';
-COMMENT ON COLUMN selfheal.load.kept IS 'when it was old enough to go, but had rows in selfheal.quarantine';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.load', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.load_id_seq', '');
 
-CREATE FUNCTION selfheal.last_load_id()
-RETURNS bigint
-AS 'MODULE_PATHNAME', 'selfheal_last_load_id' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION selfheal.last_load_id() IS
-'number of the last load through an intake in this session and role that was not rolled back; for last_load()';
-REVOKE ALL ON FUNCTION selfheal.last_load_id() FROM PUBLIC;
+CREATE FUNCTION selfheal.last_load_ids(OUT load bigint, OUT first_error bigint, OUT last_error bigint)
+AS 'MODULE_PATHNAME', 'selfheal_last_load_ids' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.last_load_ids() IS
+'number of the last load through an intake in this session and role that was not rolled back, and between which ids of selfheal.error its reasons are; for last_load()';
+REVOKE ALL ON FUNCTION selfheal.last_load_ids() FROM PUBLIC;
 
 CREATE FUNCTION selfheal.last_load(OUT load bigint, OUT table_name text, OUT at timestamptz, OUT load_id text,
 	OUT stored bigint, OUT held bigint, OUT already bigint, OUT skipped bigint,
@@ -68,11 +62,11 @@ AS $$
 	SELECT l.id, format('%I.%I', l.schema_name, l.table_name), l.at, l.load_id, l.stored, l.held, l.already, l.skipped,
 		(SELECT coalesce(jsonb_agg(jsonb_build_object('class', e.class, 'column', e.column_name, 'rows', e.rows,
 				'first', e.position, 'message', e.message, 'incident', e.incident) ORDER BY e.id), '[]')
-			FROM selfheal.error e WHERE e.load = l.id),
+			FROM selfheal.error e WHERE e.load = l.id AND e.id BETWEEN i.first_error AND i.last_error),
 		(SELECT coalesce(array_agg(DISTINCT e.incident ORDER BY e.incident), '{}')
-			FROM selfheal.error e WHERE e.load = l.id AND e.incident IS NOT NULL)
-	FROM selfheal.load l WHERE l.id = selfheal.last_load_id()
+			FROM selfheal.error e WHERE e.load = l.id AND e.id BETWEEN i.first_error AND i.last_error AND e.incident IS NOT NULL)
+	FROM selfheal.last_load_ids() i JOIN selfheal.load l ON l.id = i.load
 $$;
 COMMENT ON FUNCTION selfheal.last_load() IS
-'the last load through an intake in this session and role that was not rolled back: what was stored, held, known already by its load_id and skipped, why rows were held, and their incidents once the worker has made them; no row without a load';
+'the last load through an intake in this session and role that was not rolled back: what was stored, held, there already and skipped, why rows were held, and their incidents once the worker has made them; no row without a load';
 REVOKE ALL ON FUNCTION selfheal.last_load() FROM PUBLIC;

@@ -107,6 +107,12 @@ quarantine_reasons(const QuarantineWriter *w, int max)
 	return reasons_list(w->reasons, max);
 }
 
+void
+quarantine_errors(const QuarantineWriter *w, int64 *first, int64 *last)
+{
+	reasons_ids(w->reasons, first, last);
+}
+
 /* See the header. */
 void
 quarantine_end(QuarantineWriter *w)

@@ -31,8 +31,10 @@ extern int64 quarantine_hold(QuarantineWriter *w, const StoreRow *rows,
 /* Message of the first reason so far, and its position; NULL when none. */
 extern const char *quarantine_first_reason(const QuarantineWriter *w, int64 *position);
 
-/* The first reasons, a line each, with first row and number of rows. */
+/* The first reasons, a line each, with first row and number of rows; and
+ * between which ids of selfheal.error they all are. */
 extern char *quarantine_reasons(const QuarantineWriter *w, int max);
+extern void quarantine_errors(const QuarantineWriter *w, int64 *first, int64 *last);
 extern void quarantine_end(QuarantineWriter *w);
 
 /* Append one held row to an open selfheal.quarantine: for the doors that know

@@ -232,6 +232,14 @@ reasons_first(const Reasons *r, int64 *position)
 }
 
 /* See the header. */
+void
+reasons_ids(const Reasons *r, int64 *first, int64 *last)
+{
+	*first = r->head ? r->head->id : 0;
+	*last = r->tail ? r->tail->id : 0;
+}
+
+/* See the header. */
 char *
 reasons_list(const Reasons *r, int max)
 {

@@ -27,6 +27,9 @@ extern const char *reasons_first(const Reasons *r, int64 *position);
 /* The first ones noted, a line each: message, first position, rows. */
 extern char *reasons_list(const Reasons *r, int max);
 
+/* Ids of the first and the last one; 0 when none was noted. */
+extern void reasons_ids(const Reasons *r, int64 *first, int64 *last);
+
 /* Write the error rows, in order of id. */
 extern void reasons_write(Reasons *r);
 

@@ -5,10 +5,10 @@
  * A producer of single rows makes a million loads a day, so nothing here may
  * cost what all of them do: loads are looked at in the order of their numbers,
  * which is nearly that of their age, a thousand at a time from the front.
- * Those that have rows in quarantine stay, and are marked, so that the next
- * step goes on behind them; they are looked at again a day later. Which those
- * are only a scan of selfheal.quarantine tells, hence many of them in one
- * statement, and none when no load of the step ever held a row.
+ * Those that have rows in quarantine stay and are noted in selfheal.load_kept:
+ * the next step goes on behind them, and they are looked at again a day later.
+ * Which those are only a scan of selfheal.quarantine tells, hence many of them
+ * in one statement, and none when no load of the step ever held a row.
  */
 #include "postgres.h"
 
@@ -36,7 +36,7 @@ old_loads(TimestampTz before, int64 *ids)
 	spi_arg_int8(&args, STEP_LOADS);
 	n = (int) spi_exec("SELECT l.id FROM selfheal.load l WHERE l.at < $1 AND l.id = ANY (ARRAY("
 					   " SELECT id FROM selfheal.load"
-					   " WHERE id > coalesce((SELECT max(id) FROM selfheal.load WHERE kept IS NOT NULL), 0)"
+					   " WHERE id > coalesce((SELECT max(load) FROM selfheal.load_kept), 0)"
 					   " ORDER BY id LIMIT $2)) FOR UPDATE SKIP LOCKED", &args);
 	for (int i = 0; i < n; i++)
 		ids[i] = spi_get_int8(i, 1, NULL);
@@ -83,10 +83,9 @@ remove_released(const int64 *ids, int n)
 	spi_arg_int8_array(&args, ids, n);
 	spi_arg_timestamptz(&args, now - USECS_PER_DAY);
 	spi_arg_int8(&args, STEP_KEPT);
-	ndue = (int) spi_exec("WITH kept AS (SELECT id FROM selfheal.load WHERE kept < $2"
-						  "  ORDER BY kept LIMIT $3 FOR UPDATE SKIP LOCKED)"
-						  " SELECT id FROM selfheal.load WHERE id = ANY ($1) UNION ALL SELECT id FROM kept",
-						  &args);
+	ndue = (int) spi_exec("SELECT id FROM selfheal.load WHERE id = ANY ($1)"
+						  " OR id = ANY (ARRAY(SELECT load FROM selfheal.load_kept WHERE at < $2 ORDER BY at LIMIT $3))"
+						  " FOR UPDATE SKIP LOCKED", &args);
 	if (ndue == 0)
 		return false;
 	due = palloc(sizeof(int64) * ndue);
@@ -99,7 +98,10 @@ remove_released(const int64 *ids, int n)
 	spi_exec("WITH due AS MATERIALIZED (SELECT unnest($1) AS id),"
 			 " used AS MATERIALIZED (SELECT DISTINCT q.load AS id FROM selfheal.quarantine q"
 			 "  JOIN due d ON d.id = q.load),"
-			 " stay AS (UPDATE selfheal.load l SET kept = $2 FROM used u WHERE l.id = u.id)"
+			 " stay AS (INSERT INTO selfheal.load_kept SELECT u.id, $2 FROM used u"
+			 "  ON CONFLICT (load) DO UPDATE SET at = $2),"
+			 " go AS (DELETE FROM selfheal.load_kept k USING due d WHERE k.load = d.id"
+			 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = k.load))"
 			 " DELETE FROM selfheal.load l USING due d WHERE l.id = d.id"
 			 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = l.id)", &args);
 	return ndue >= STEP_KEPT;

@@ -99,6 +99,14 @@ SELECT stored, already FROM selfheal.last_load();
 SET selfheal.load_id = 'versions';
 INSERT INTO t_intake SELECT format('{"id": %s}', i + 1) FROM generate_series(1, 100) i;
 SELECT stored, already FROM selfheal.last_load();
+-- in other pieces than before
+SET selfheal.load_id = 'versions';
+INSERT INTO t_intake SELECT format('{"id": %s}', i) FROM generate_series(1, 14) i;
+SELECT stored, already FROM selfheal.last_load();
+INSERT INTO t_intake SELECT format('{"id": %s}', i) FROM generate_series(15, 15) i;
+SELECT stored, already FROM selfheal.last_load();
+INSERT INTO t_intake SELECT format('{"id": %s}', i) FROM generate_series(16, 100) i;
+SELECT stored, already FROM selfheal.last_load();
 -- more than a batch; runs that begin anywhere
 TRUNCATE t;
 SET selfheal.load_id = 'big';

@@ -516,7 +516,15 @@ UPDATE selfheal.load_kept SET at = at - interval '25 hours' WHERE load = (SELECT
 SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM kept();
--- taken back to its youth, a load that is forgotten is a new one
+-- loads of which none fails wake nobody, but for every thousandth
+INSERT INTO selfheal.load (relid, schema_name, table_name, at, source, role, timezone, datestyle, intervalstyle, search_path, stored, held, skipped, load_id)
+SELECT NULL, 's', 't', now() - interval '31 days', 'insert', 'r', 'UTC', 'ISO', 'postgres', '', 1, 0, 0, 'of long ago' FROM generate_series(1, 5000);
+DELETE FROM selfheal.load l WHERE l.load_id = 'kept for a while';
+UPDATE selfheal.load SET at = at - interval '31 days' WHERE id < (SELECT min(id) FROM selfheal.load WHERE load_id = 'of long ago');
+DO $$ BEGIN FOR i IN 1..1000 LOOP INSERT INTO producers.t_intake VALUES ('{"id": 1}'); END LOOP; END $$;
+SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT count(*) AS of_long_ago FROM selfheal.load WHERE load_id = 'of long ago';
+-- a load that is forgotten is a new one
 SET selfheal.load_id = 'goes';
 INSERT INTO t_intake VALUES ('{"id": 1}');
 SELECT stored, already FROM selfheal.last_load();

@@ -25,6 +25,10 @@ SELECT event, result FROM selfheal.audit WHERE schema_name = 'w' AND table_name 
 \set VERBOSITY terse
 SELECT selfheal.watch('w.t', reject_limit => limits) FROM unnest(ARRAY['0', '100 %', '1234567', '0.000001 %']) limits;
 SELECT reject_limit FROM selfheal.watched WHERE schema_name = 'w';
+SELECT selfheal.watch('w.t', reject_limit => 1000);
+SELECT selfheal.watch('w.t', reject_limit => NULL);
+SELECT reject_limit FROM selfheal.watched WHERE schema_name = 'w';
+SELECT selfheal.watch('w.t', reject_limit => -1);
 SELECT selfheal.watch('w.t', reject_limit => '');
 SELECT selfheal.watch('w.t', reject_limit => '-1');
 SELECT selfheal.watch('w.t', reject_limit => '1.5');

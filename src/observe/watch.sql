@@ -39,6 +39,17 @@ COMMENT ON FUNCTION selfheal.watch(regclass, text, text, text, text) IS
 'look after a table: makes <table>_intake(payload text) beside it and returns its name; called again it changes the options that are given: mode (observe, propose, auto), owner (team; empty: none), on_conflict (hold, skip_identical, update), reject_limit (1000, 10 %, none)';
 REVOKE ALL ON FUNCTION selfheal.watch(regclass, text, text, text, text) FROM PUBLIC;
 
+-- reject_limit => 1000 without quotes.
+CREATE FUNCTION selfheal.watch("table" regclass, reject_limit bigint, mode text DEFAULT NULL, owner text DEFAULT NULL,
+	on_conflict text DEFAULT NULL)
+RETURNS text
+LANGUAGE sql VOLATILE
+AS $$
+	SELECT selfheal.watch("table", mode, owner, on_conflict, reject_limit::pg_catalog.text)
+$$;
+COMMENT ON FUNCTION selfheal.watch(regclass, bigint, text, text, text) IS 'the same, with a number of rows as reject_limit';
+REVOKE ALL ON FUNCTION selfheal.watch(regclass, bigint, text, text, text) FROM PUBLIC;
+
 CREATE FUNCTION selfheal.unwatch("table" regclass)
 RETURNS void
 AS 'MODULE_PATHNAME', 'selfheal_unwatch' LANGUAGE C VOLATILE;

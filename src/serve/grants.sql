@@ -11,7 +11,8 @@ DECLARE
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()'];
-	admin constant text[] := ARRAY['watch(regclass,text,text,text,text)', 'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)'];
+	admin constant text[] := ARRAY['watch(regclass,text,text,text,text)', 'watch(regclass,bigint,text,text,text)',
+		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity'];
 	auditor constant text[] := ARRAY['audit', 'audit_export'];
 	functions text[];

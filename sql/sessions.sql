@@ -419,6 +419,89 @@ INSERT INTO calls_intake VALUES ('{"id": 34}'::jsonb::text), (json_build_object(
 EXPLAIN (COSTS OFF) INSERT INTO calls_intake VALUES ('{"id": 36}');
 SELECT * FROM tell('calls') WHERE what ~ '^(stored|held|rows)';
 
+-- a trigger of the target that loads in every way: INSERT, ingest, COPY; into
+-- its own intake and into another; whose own block catches what fails
+CREATE TABLE deep (id int, v varchar(3), p int);
+CREATE TABLE side (id int, v varchar(3));
+SELECT selfheal.watch('deep', 'observe'), selfheal.watch('side', 'observe');
+CREATE FUNCTION deep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.id = 1 THEN
+		COPY sessions.deep_intake FROM PROGRAM 'echo \{\"id\": 101\}; echo \{\"id\": 102, \"v\": \"abcd\"\}' (FORMAT ndjson);
+	ELSIF NEW.id = 2 THEN
+		PERFORM selfheal.ingest('sessions.deep', ARRAY['{"id": 103}', '{"id": 104, "v": "abcd"}']);
+	ELSIF NEW.id = 3 THEN
+		BEGIN
+			INSERT INTO sessions.side_intake SELECT CASE i WHEN 3 THEN (1 / (i - 3))::text ELSE '{"id": 1}' END FROM generate_series(1, 4) i;
+		EXCEPTION WHEN division_by_zero THEN
+			INSERT INTO sessions.side_intake VALUES ('{"id": 2}'), ('{"id": 3, "v": "abcd"}');
+		END;
+	ELSIF NEW.id = 4 THEN
+		INSERT INTO sessions.side_intake VALUES ('{"id": 4}'), ('{"id": 5, "v": "abcd"}');
+		RAISE EXCEPTION 'not this one';
+	ELSIF NEW.id = 5 THEN
+		WITH a AS (INSERT INTO sessions.deep_intake VALUES ('{"id": 105}') RETURNING payload) INSERT INTO sessions.side_intake SELECT payload FROM a;
+	END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER a BEFORE INSERT ON deep FOR EACH ROW EXECUTE FUNCTION deep();
+COPY deep_intake FROM STDIN (FORMAT ndjson);
+{"id": 1}
+{"id": 2}
+{"id": 3}
+{"id": 4}
+{"id": 5}
+{"id": 6, "v": "abcd"}
+\.
+SELECT * FROM tell('deep') WHERE what ~ '^(stored|held|rows)';
+SELECT * FROM tell('side') WHERE what ~ '^(stored|held|rows)';
+DROP TRIGGER a ON deep;
+CREATE TRIGGER a AFTER INSERT ON deep FOR EACH ROW EXECUTE FUNCTION deep();
+TRUNCATE deep, side;
+SELECT count(*) AS discarded FROM (SELECT selfheal.discard(id, 'next') FROM selfheal.quarantine WHERE relid IN ('deep'::regclass, 'side'::regclass) AND state = 'held') d;
+SELECT * FROM selfheal.ingest('deep', ARRAY['{"id": 1}', '{"id": 2}', '{"id": 3}', '{"id": 4}', '{"id": 5}', '{"id": 6, "v": "abcd"}']);
+SELECT * FROM tell('deep') WHERE what ~ '^(stored|held)';
+SELECT * FROM tell('side') WHERE what ~ '^(stored|held)';
+
+-- tables that are made, watched, emptied, renamed and dropped around a load
+BEGIN;
+CREATE TABLE young (id int, v varchar(3));
+SELECT selfheal.watch('young');
+INSERT INTO young_intake VALUES ('{"id": 1}'), ('{"id": 2, "v": "too young"}');
+ROLLBACK;
+SELECT count(*) AS none FROM selfheal.quarantine WHERE payload ~ 'too young';
+BEGIN;
+CREATE TABLE young (id int, v varchar(3));
+SAVEPOINT a;
+SELECT selfheal.watch('young', 'observe');
+ROLLBACK TO a;
+INSERT INTO young_intake VALUES ('{"id": 1}');
+\echo :SQLSTATE
+ROLLBACK TO a;
+SELECT selfheal.watch('young');
+INSERT INTO young_intake VALUES ('{"id": 1}'), ('{"id": 2, "v": "abcd"}');
+TRUNCATE young;
+INSERT INTO young_intake VALUES ('{"id": 3}'), ('{"id": 4, "v": "abcd"}');
+ALTER TABLE young RENAME TO old;
+INSERT INTO old_intake VALUES ('{"id": 5}'), ('{"id": 6, "k": 1}');
+CREATE INDEX ON old (id);
+COPY old_intake FROM PROGRAM 'echo \{\"id\": 7\}; echo \{\"id\": 8, \"k\": 1\}' (FORMAT ndjson);
+COMMIT;
+:idle
+SELECT * FROM tell('old') WHERE what !~ '^rows';
+BEGIN;
+INSERT INTO old_intake VALUES ('{"id": 9}'), ('{"id": 10, "w": "too old"}');
+DROP TABLE old;
+COMMIT;
+:idle
+SELECT state, payload FROM selfheal.quarantine WHERE payload ~ 'too old';
+BEGIN;
+INSERT INTO calls_intake VALUES ('{"id": 40}'), ('{"id": 41, "v": "abcd"}');
+SELECT selfheal.unwatch('calls');
+COMMIT;
+:idle
+SELECT payload FROM selfheal.quarantine WHERE relid = 'calls'::regclass AND payload ~ '"id": 41';
+
 SELECT ok FROM selfheal.verify_audit();
 SET client_min_messages = error;
 DROP SCHEMA sessions, sessions_a, sessions_b CASCADE;

@@ -33,13 +33,19 @@ $node->safe_psql(
 	SET TimeZone = 'America/New_York';
 	INSERT INTO "odd Name"."a Table_intake" VALUES ('{"id": 1, "v": "long value", "must": "x"}'), ('{"id": 2}');
 });
+my $named = q{
+	SET selfheal.load_id = 'sent twice';
+	INSERT INTO plain_intake VALUES ('{"id": 100}'), ('{"id": 101}');
+	SELECT stored, already FROM selfheal.last_load();
+};
+is($node->safe_psql($db, $named), '2|0', 'a load with a name');
 $node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.quarantine'),
 	2, 'two rows are held');
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
 	1, 'one plan waits');
 
-my @tables = qw(watched load error quarantine replayed incident plan audit);
+my @tables = qw(watched load load_line load_kept error quarantine replayed incident plan audit);
 my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
 my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
 
@@ -71,6 +77,8 @@ is( $node->safe_psql(
 		q{SELECT relid::text, intake::text, owner FROM selfheal.watched WHERE owner IS NOT NULL}),
 	q{"odd Name"."a Table"|"odd Name"."a Table_intake"|a team},
 	'the watch stands on the restored table');
+
+is($node->safe_psql($db, $named), '0|2', 'its lines are known after the restore');
 
 # loads and heals go on
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-03-01", "z": true}')});

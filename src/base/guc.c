@@ -38,7 +38,8 @@ GucLoadIdSet *guc_load_id_set = NULL;
 /*
  * selfheal.load_id becomes a column's text and part of an index key. guc.c
  * keeps what we hang onto the value with it, through every SET LOCAL and
- * ROLLBACK, so it tells one SET from another.
+ * ROLLBACK, so it tells one SET from another. A name that many sessions get
+ * by default would make one load of theirs.
  */
 static bool
 check_load_id(char **newval, void **extra, GucSource source)
@@ -46,6 +47,11 @@ check_load_id(char **newval, void **extra, GucSource source)
 	static uint64 serial = 0;
 	GucLoadIdSet *set;
 
+	if (**newval != '\0' && source < PGC_S_CLIENT)
+	{
+		GUC_check_errdetail("It names one load, and is set by the session that brings it.");
+		return false;
+	}
 	if (strlen(*newval) > GUC_LOAD_ID_BYTES)
 	{
 		GUC_check_errdetail("It may have %d bytes.", GUC_LOAD_ID_BYTES);

@@ -25,12 +25,12 @@ OBJS = $(patsubst $(TOP)%.c,%.o,$(SOURCES))
 SQL_ORDER = \
 	base/shmem \
 	record/audit \
-	observe/watch observe/capture observe/quarantine observe/load observe/dedupe observe/retention \
+	observe/watch observe/hint observe/capture observe/quarantine observe/load observe/dedupe observe/retention \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
 	decide/plan decide/vet \
 	act/sandbox act/replay \
-	serve/worker serve/verbs serve/views serve/grants
+	serve/worker serve/verbs serve/hinting serve/views serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
 SQL_FORGOTTEN := $(filter-out $(SQL_PARTS),$(wildcard $(TOP)src/*/*.sql))
 INSTALL_SQL = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -19,7 +19,7 @@ SELECT * FROM told('held');
 SELECT selfheal.wait_idle() ->> 'needs_human' AS needs_human;
 SELECT id, name FROM held;
 SELECT * FROM kept('held');
-SELECT rows, ids FROM selfheal.replayed WHERE relid = 'held'::regclass;
+SELECT rows FROM selfheal.replayed WHERE relid = 'held'::regclass;
 SELECT class, state FROM selfheal.incident WHERE relid = 'held'::regclass;
 
 -- skip_identical: what equals the stored row is there already; the columns that

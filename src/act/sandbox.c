@@ -228,6 +228,7 @@ try_run(void *arg)
 	loader_become(&saved, run->loader);
 	store = store_open(run->t->clone->oid,
 					   watch_replay_conflict(run->t->plan->relid));
+	store_stands_for(store, run->t->plan->relid);
 	run->stored = store_rows(store, tried, n);
 	spi_resume(&saved);
 

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "base/alias.h"
 #include "base/fills.h"
 #include "base/opaque.h"
 #include "base/shape.h"
@@ -282,6 +283,46 @@ find_column(const Shape *shape, const JsonField *field, int *guess)
 	return i;
 }
 
+/*
+ * The column that takes the value of a key which is none itself, or -1: there
+ * is nothing more to do with this field. Two keys may go to one column as
+ * long as they say the same.
+ */
+static int
+column_elsewhere(const Shape *shape, const JsonDoc *doc, int at, Misfits *m)
+{
+	const JsonField *field = &doc->fields[at];
+	int			col = alias_column(shape, field->key, field->keylen);
+	const JsonField *other;
+	int			rival;
+
+	if (col == ALIAS_UNKNOWN)
+	{
+		check_unknown(m, field, at + 1);
+		return -1;
+	}
+	if (col == FIT_NOWHERE)
+		return -1;
+	rival = alias_rival(shape, doc, at, col);
+	if (rival < 0)
+		return col;
+	other = &doc->fields[rival];
+	if (other->kind != field->kind || other->len != field->len ||
+		memcmp(other->val, field->val, field->len) != 0)
+	{
+		const char *name = NameStr(shape->cols[col].name);
+
+		value_misfit(next_misfit(m), FIT_DUPLICATE_KEY,
+					 ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
+					 "keys \"%.*s\" and \"%.*s\" have different values for column \"%s\"",
+					 pg_mbcliplen(other->key, other->keylen, NAMEDATALEN), other->key,
+					 pg_mbcliplen(field->key, field->keylen, NAMEDATALEN), field->key,
+					 name);
+		add_misfit(m, name, shape->work->cols[col].namelen, at + 1);
+	}
+	return -1;
+}
+
 static bool
 check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 {
@@ -308,8 +349,9 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 
 		if (unlikely(col < 0))
 		{
-			check_unknown(&m, field, i + 1);
-			continue;
+			col = column_elsewhere(shape, doc, i, &m);
+			if (col < 0)
+				continue;
 		}
 		guess = &work->cols[col].follow;
 		if (unlikely(work->threw[col]))

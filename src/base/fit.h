@@ -132,6 +132,7 @@ typedef struct Shape
 								 * found null, after the table's own code; -1:
 								 * none (diagnose.c sets it) */
 	struct FitKeyTable *keys;	/* name -> index */
+	struct AliasTable *aliases; /* keys that go elsewhere; NULL = none */
 	struct FitWork *work;		/* what fit_row reuses from row to row */
 	MemoryContext cxt;
 } Shape;
@@ -167,6 +168,14 @@ typedef struct FitRow
 
 /* Build the shape of an open relation in a context below parent. */
 extern Shape *fit_shape(Relation rel, MemoryContext parent);
+
+/*
+ * The team's word about a key that is no column: its value goes to the column
+ * with this index, or (FIT_NOWHERE) is left out. A column of the key's own
+ * name comes first: then the word does not count. The key is copied.
+ */
+#define FIT_NOWHERE (-2)
+extern void fit_alias(Shape *shape, const char *key, int len, int col);
 
 /*
  * Check one payload. Returns true when everything fits. out need not be

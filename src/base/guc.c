@@ -26,6 +26,7 @@ int			guc_statement_timeout = 600000;
 int			guc_max_attempts = 8;
 int			guc_auto_rewrite_limit = 65536;
 int			guc_max_width = 10000;
+int			guc_max_new_columns = 1000;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
@@ -129,6 +130,11 @@ guc_init(void)
 							"Longest text that widens a column, in characters.",
 							"A longer value in a column with a limit is a bad value.",
 							&guc_max_width, 10000, 1, 10485760,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_new_columns",
+							"New columns that a table gets in a day without approval.",
+							"Those beyond it wait for approval.",
+							&guc_max_new_columns, 1000, 0, 1600,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_payload",
 							"Largest payload that is taken apart.",

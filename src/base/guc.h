@@ -18,6 +18,8 @@ extern int	guc_statement_timeout;	/* selfheal.statement_timeout of one heal
 extern int	guc_max_attempts;	/* selfheal.max_attempts of one incident */
 extern int	guc_auto_rewrite_limit; /* selfheal.auto_rewrite_limit, kB */
 extern int	guc_max_width;		/* selfheal.max_width, characters */
+extern int	guc_max_new_columns;	/* selfheal.max_new_columns a table and
+									 * day */
 extern int	guc_max_payload;	/* selfheal.max_payload, kB */
 extern int	guc_dry_run_rows;	/* selfheal.dry_run_rows: held rows tried */
 extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows

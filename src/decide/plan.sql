@@ -67,6 +67,9 @@ COMMENT ON COLUMN selfheal.plan.proposed_by IS 'selfheal, or the role that calle
 COMMENT ON COLUMN selfheal.plan.why IS 'The proposer''s words.';
 COMMENT ON COLUMN selfheal.plan.decided_by IS 'Role that approved or rejected.';
 COMMENT ON COLUMN selfheal.plan.next_try IS 'An approved plan that missed its lock is not tried before this time.';
+CREATE INDEX plan_applied ON selfheal.plan (relid, applied_at)
+	WHERE state = 'applied';
+COMMENT ON INDEX selfheal.plan_applied IS 'What was done to a table lately.';
 COMMENT ON INDEX selfheal.plan_waiting IS 'Plans that wait for a person or for the worker.';
 
 SELECT pg_catalog.pg_extension_config_dump('selfheal.plan', '');

@@ -201,6 +201,37 @@ digits_known(const Evidence *e)
 }
 
 /*
+ * A new key of which the team has said something: the type of its column, or
+ * a column that is not there any more.
+ */
+static void
+add_hinted(Remedy *r)
+{
+	const Finding *f = r->finding;
+	Oid			type;
+	int32		typmod;
+
+	if (r->hint->type == NULL && r->hint->rename_to != NULL)
+	{
+		r->explanation = psprintf("The key %s goes to column %s by a hint, and the table has "
+								  "no such column: it takes another hint, or unhint().",
+								  quote_identifier(f->column),
+								  quote_identifier(r->hint->rename_to));
+		return;
+	}
+	if (r->hint->type == NULL)
+		elog(ERROR, "key \"%s\" is not left out", f->column);
+	lattice_parse(r->hint->type, &type, &typmod);
+	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, typmod);
+	r->explanation = psprintf("%s the new key %s, whose column is of type %s by a hint.",
+							  rows_bring(f), quote_identifier(f->column), r->hint->type);
+	option(r, true, psprintf("new column of type %s", r->hint->type),
+		   "the team has said so");
+	option(r, false, "the type that its values prove",
+		   "the team's word comes before what is inferred");
+}
+
+/*
  * A new key becomes a nullable column of the type that all its values prove.
  */
 static void
@@ -215,6 +246,11 @@ add_column(Remedy *r, const Evidence *e)
 		r->explanation = psprintf("PostgreSQL keeps the name %s for itself: no "
 								  "column can have it.",
 								  quote_identifier(f->column));
+		return;
+	}
+	if (r->hint != NULL)
+	{
+		add_hinted(r);
 		return;
 	}
 	if (!OidIsValid(type))
@@ -259,6 +295,16 @@ add_column(Remedy *r, const Evidence *e)
 			option(r, false, "text", "every value proves more than that");
 			break;
 	}
+	r->alike = f->alike;
+	if (r->alike != NULL)
+	{
+		r->explanation = psprintf("%s It may be another spelling of %s, with which no "
+								  "payload brings it together: hint() says where it goes, "
+								  "approval makes it a column of its own.",
+								  r->explanation, quote_identifier(r->alike));
+		option(r, false, psprintf("the same as %s", r->alike),
+			   "whether it is, only the team can say: hint()");
+	}
 	option(r, false, "leave the key out", "its values would be lost");
 	option(r, false, "NOT NULL or a default",
 		   "rows that are stored already never had a value");
@@ -291,6 +337,25 @@ no_step(Remedy *r, const char *why)
 							  lattice_name(r->finding->target->type,
 										   r->finding->target->typmod),
 							  fit_class_name(r->finding->class), why);
+}
+
+/* A column whose type the team has said: that one or none. */
+static void
+widen_hinted(Remedy *r)
+{
+	const FitColumn *col = r->finding->target;
+	Oid			type;
+	int32		typmod;
+
+	lattice_parse(r->hint->type, &type, &typmod);
+	if (type == col->type && typmod == col->typmod)
+	{
+		no_step(r, "that is its type by a hint");
+		return;
+	}
+	take_type(r, type, typmod, "since the team has said so");
+	option(r, false, "the type that the values need",
+		   "the team's word comes before what is inferred");
 }
 
 /* varchar(n): the next rung of the ladder that holds the longest value. */
@@ -443,6 +508,11 @@ widen_type(Remedy *r, const Evidence *e)
 		r->explanation = pstrdup("The column is not there any more.");
 		return;
 	}
+	if (r->hint != NULL)
+	{
+		widen_hinted(r);
+		return;
+	}
 	if (col->is_domain)
 	{
 		no_step(r, "it is of a domain, which other columns may share");
@@ -518,6 +588,20 @@ reason_without(FitClass class)
 	return playbooks[i].reason;
 }
 
+/*
+ * What the team has said that bears on this finding. Where its key goes says
+ * nothing of a column that came to have the key's name since.
+ */
+static const Hint *
+word_about(const Diagnosis *d, const Finding *f)
+{
+	const Hint *hint = f->column ? hint_find(d->hints, f->column) : NULL;
+
+	if (hint == NULL || f->class == FIT_UNKNOWN_KEY)
+		return hint;
+	return is_about_type(f->class) && hint->type != NULL ? hint : NULL;
+}
+
 /* The remedy of one finding; done are those of the findings before it. */
 static Remedy *
 remedy_of(const Diagnosis *d, const Finding *f, const List *done)
@@ -528,6 +612,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	int			i;
 
 	r->finding = f;
+	r->hint = word_about(d, f);
 	for (i = 0; i < (int) lengthof(playbooks); i++)
 		if (playbooks[i].class == f->class && playbooks[i].build != NULL)
 			break;

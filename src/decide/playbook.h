@@ -5,7 +5,8 @@
  * A table of rows (class, name, builder) that reads like the documentation.
  * A builder looks at one finding and gives the smallest step that would make
  * all its values fit, with the options it considered and why each was not
- * taken; or the reason why a person is needed.
+ * taken; or the reason why a person is needed. What the team has said of a
+ * key (hint.h) comes before what its values prove.
  */
 #ifndef SELFHEAL_PLAYBOOK_H
 #define SELFHEAL_PLAYBOOK_H
@@ -13,6 +14,7 @@
 #include "postgres.h"
 
 #include "decide/plan.h"
+#include "observe/hint.h"
 #include "orient/diagnose.h"
 
 typedef struct Remedy
@@ -25,6 +27,10 @@ typedef struct Remedy
 								 * same column; NULL = none */
 	bool		replay_only;	/* the rows fit once other steps are done, or
 								 * already (a key with nulls only) */
+	const Hint *hint;			/* the step is what the team said, or NULL */
+	const char *alike;			/* the new column may be another spelling of
+								 * this column or new key, and the team has
+								 * not said otherwise; or NULL */
 	char	   *explanation;	/* one or two sentences for people */
 	List	   *options;		/* PlaybookOption * */
 } Remedy;

@@ -17,6 +17,7 @@
 #include "base/guc.h"
 #include "decide/policy.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* What the rules look at. */
 typedef struct Case
@@ -24,6 +25,7 @@ typedef struct Case
 	const HealPlan *plan;
 	const Forecast *cost;
 	WatchMode	mode;
+	const List *cautions;		/* Caution * */
 	bool		large;			/* bytes above the limit */
 } Case;
 
@@ -151,6 +153,81 @@ not_null_reason(const Case *c)
 	return psprintf("readers of the table may rely on a value in %s, and "
 					"once a null is stored NOT NULL cannot be put back",
 					some_of(nullable_columns(c->plan)));
+}
+
+/* Is this column one that the plan adds? */
+static bool
+adds(const HealPlan *plan, const char *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+
+		if (step->kind == STEP_ADD_COLUMN && strcmp(step->column, column) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* New columns of the plan that may be another spelling of a name, each with
+ * that name. */
+static List *
+suspects(const Case *c)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, c->cautions)
+	{
+		const Caution *caution = lfirst(lc);
+
+		if (caution->alike != NULL && adds(c->plan, caution->column))
+			result = lappend(result, policy_caution(c->plan->relid, caution));
+	}
+	return result;
+}
+
+static bool
+has_suspects(const Case *c)
+{
+	return suspects(c) != NIL;
+}
+
+static char *
+suspects_reason(const Case *c)
+{
+	return some_of(suspects(c));
+}
+
+static List *
+beyond_limit(const Case *c)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, c->cautions)
+	{
+		const Caution *caution = lfirst(lc);
+
+		if (caution->beyond && adds(c->plan, caution->column))
+			result = lappend(result, unconstify(char *, caution->column));
+	}
+	return result;
+}
+
+static bool
+is_beyond_limit(const Case *c)
+{
+	return beyond_limit(c) != NIL;
+}
+
+static char *
+beyond_limit_reason(const Case *c)
+{
+	return psprintf("beyond the %d new columns a day of selfheal.max_new_columns: %s",
+					guc_max_new_columns, some_of(beyond_limit(c)));
 }
 
 static bool
@@ -299,6 +376,8 @@ static const Rule rules[] = {
 	{"mode-observe", VERDICT_REVIEW, is_observe, observe_reason},
 	{"replay-only", VERDICT_AUTO, has_no_steps, no_steps_reason},
 	{"mode-propose", VERDICT_REVIEW, is_propose, propose_reason},
+	{"suspected-rename", VERDICT_REVIEW, has_suspects, suspects_reason},
+	{"max-new-columns", VERDICT_REVIEW, is_beyond_limit, beyond_limit_reason},
 	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},
 	{"published", VERDICT_REVIEW, is_published, published_reason},
 	{"foreign-key", VERDICT_REVIEW, has_foreign_keys, foreign_keys_reason},
@@ -328,12 +407,24 @@ policy_verdict_name(Verdict verdict)
 	return "refuse";
 }
 
+char *
+policy_caution(Oid relid, const Caution *caution)
+{
+	if (caution->alike == NULL)
+		return psprintf("beyond the %d new columns a day of selfheal.max_new_columns",
+						guc_max_new_columns);
+	return psprintf("\"%s\" is a suspected rename of %s \"%s\"", caution->column,
+					get_attnum(relid, caution->alike) != InvalidAttrNumber ?
+					"column" : "the new key", caution->alike);
+}
+
 /*
  * What the default policy says of a vetted plan with this cost. The reason is
  * in the current context; the rule's name is static.
  */
 Ruling
-policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode)
+policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
+			const List *cautions)
 {
 	Case		c;
 	Ruling		ruling = {VERDICT_REFUSE, NULL, NULL};
@@ -342,6 +433,7 @@ policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode)
 	c.plan = vetted_plan(plan);
 	c.cost = cost;
 	c.mode = mode;
+	c.cautions = cautions;
 	c.large = cost->bytes > (int64) guc_auto_rewrite_limit * 1024;
 	for (i = 0; i < (int) lengthof(rules); i++)
 	{

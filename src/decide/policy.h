@@ -25,10 +25,27 @@ typedef struct Ruling
 } Ruling;
 
 /*
- * What the default policy says of a vetted plan with this cost. What runs by
- * itself is split from what waits by asking it of single-step plans.
+ * What makes a new column wait, whatever it costs: nobody but the team knows
+ * what its key means, or a producer has brought too many. Of steps that the
+ * plan does not have it says nothing.
  */
-extern Ruling policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode);
+typedef struct Caution
+{
+	const char *column;			/* the new column */
+	const char *alike;			/* may be another spelling of this name */
+	bool		beyond;			/* more than selfheal.max_new_columns in a day */
+} Caution;
+
+/*
+ * What the default policy says of a vetted plan with this cost; cautions
+ * (Caution *) are what is known of its new columns. What runs by itself is
+ * split from what waits by asking it of single-step plans.
+ */
+extern Ruling policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
+						  const List *cautions);
+
+/* The reason why this new column waits, for people. */
+extern char *policy_caution(Oid relid, const Caution *caution);
 
 extern const char *policy_verdict_name(Verdict verdict);
 

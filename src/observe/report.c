@@ -30,6 +30,7 @@
 #include "nodes/makefuncs.h"
 #include "observe/append.h"
 #include "observe/capture.h"
+#include "observe/hint.h"
 #include "observe/limits.h"
 #include "observe/load.h"
 #include "observe/quarantine.h"
@@ -100,6 +101,7 @@ check_body(void *arg)
 
 	MemoryContextSwitchTo(check->cxt);
 	check->shape = fit_shape(rel, check->cxt);
+	hint_apply(hint_list(check->relid), check->shape);
 	check->fits = fit_row(check->shape,
 						  json_scan(json_scanner(check->cxt), check->bytes, check->len),
 						  &fit);

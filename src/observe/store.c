@@ -19,6 +19,7 @@
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "observe/defaults.h"
+#include "observe/hint.h"
 #include "observe/misfits.h"
 #include "observe/store.h"
 #include "observe/tuples.h"
@@ -33,6 +34,7 @@
 struct Store
 {
 	Oid			relid;
+	Oid			hinted;			/* whose hints count: the table, not its clone */
 	MemoryContext cxt;
 	MemoryContext shape_cxt;	/* what is built from the table's columns */
 	MemoryContext misfit_cxt;	/* until store_reset */
@@ -114,6 +116,7 @@ read_shape(Store *store, Relation rel)
 	old = MemoryContextSwitchTo(store->shape_cxt);
 	store->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	store->shape = fit_shape(rel, store->shape_cxt);
+	hint_apply(hint_list(store->hinted), store->shape);
 	store->columns = palloc(sizeof(int) * Max(store->shape->ncols, 1));
 	store->denied = palloc0(sizeof(bool) * Max(store->shape->ncols, 1));
 	check_privilege(store, rel);
@@ -176,6 +179,7 @@ store_open(Oid relid, WatchConflict conflict)
 	options_check_conflict(relid, conflict);
 	store->relid = relid;
 	store->target.conflict = conflict;
+	store->hinted = relid;
 	store->cxt = cxt;
 	store->shape_cxt = AllocSetContextCreate(cxt, "selfheal store shape",
 											 ALLOCSET_DEFAULT_SIZES);
@@ -188,6 +192,13 @@ store_open(Oid relid, WatchConflict conflict)
 	read_shape(store, rel);
 	table_close(rel, NoLock);
 	return store;
+}
+
+void
+store_stands_for(Store *store, Oid relid)
+{
+	store->hinted = relid;
+	hint_apply(hint_list(relid), store->shape);
 }
 
 void

@@ -46,6 +46,10 @@ typedef struct Store Store;
  */
 extern Store *store_open(Oid relid, WatchConflict conflict);
 
+/* The target is a clone of this table: what the team has said of the table's
+ * keys (hint.h) counts for it. */
+extern void store_stands_for(Store *store, Oid relid);
+
 /* Write n rows. Misfits live until store_reset or store_close. Returns how
  * many are in the table now. */
 extern int64 store_rows(Store *store, StoreRow *rows, int n);

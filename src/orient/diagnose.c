@@ -25,7 +25,9 @@
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/hint.h"
 #include "observe/load.h"
+#include "orient/alike.h"
 #include "orient/diagnose.h"
 #include "utils/acl.h"
 #include "utils/hsearch.h"
@@ -69,6 +71,7 @@ typedef struct Survey
 	JsonScanner *scanner;
 	NullError  *nulls;			/* of the held rows, in order of error */
 	int			nnulls;
+	Alike	   *alike;			/* new keys and the names they may stand for */
 
 	/* the rows that are fitted now; at and doc outlive a throw */
 	const HeldRow *rows;
@@ -110,6 +113,8 @@ find_finding(Survey *s, FitClass class, const char *column)
 		col = fit_column(s->diagnosis->shape, column, (int) strlen(column));
 		if (col >= 0)
 			finding->target = &s->diagnosis->shape->cols[col];
+		if (class == FIT_UNKNOWN_KEY)
+			finding->key = alike_key(s->alike, finding->column);
 	}
 	s->diagnosis->findings = lappend(s->diagnosis->findings, finding);
 	MemoryContextSwitchTo(old);
@@ -117,7 +122,7 @@ find_finding(Survey *s, FitClass class, const char *column)
 }
 
 /* Count one misfit of the row at hand, and learn from the value behind it. */
-static void
+static Finding *
 note_misfit(Survey *s, const Misfit *misfit)
 {
 	Finding    *finding = find_finding(s, misfit->class, misfit->column);
@@ -134,6 +139,28 @@ note_misfit(Survey *s, const Misfit *misfit)
 
 		infer_value(&finding->evidence, field->kind, field->val, field->len);
 	}
+	return finding;
+}
+
+/* Note all misfits of a row, and which new keys came together. */
+static void
+note_fit(Survey *s, const FitRow *fit)
+{
+	int		   *keys = NULL;
+	int			n = 0;
+
+	for (int i = 0; i < fit->nmisfits; i++)
+	{
+		Finding    *finding = note_misfit(s, &fit->misfits[i]);
+
+		if (finding->class != FIT_UNKNOWN_KEY)
+			continue;
+		if (keys == NULL)
+			keys = palloc(sizeof(int) * fit->nmisfits);
+		keys[n++] = finding->key;
+	}
+	if (n > 0)
+		alike_together(s->alike, keys, n, fit);
 }
 
 /* A row that is not even scanned: no text, or too much of it. */
@@ -232,7 +259,6 @@ fit_rows(void *arg)
 		Shape	   *shape = s->diagnosis->shape;
 		FitRow		fit;
 		bool		fits;
-		int			i;
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(s->row_cxt);
@@ -246,8 +272,7 @@ fit_rows(void *arg)
 			s->doc = json_scan(s->scanner, row->bytes, row->len);
 			fits = fit_row(shape, s->doc, &fit);
 		}
-		for (i = 0; i < fit.nmisfits; i++)
-			note_misfit(s, &fit.misfits[i]);
+		note_fit(s, &fit);
 		if (fits && !s->threw)
 			s->diagnosis->fitting++;
 		s->threw = false;
@@ -312,6 +337,9 @@ begin_survey(Relation rel)
 	spi_become(&saved, rel->rd_rel->relowner, FIT_SECURITY, true);
 	s->diagnosis->shape = fit_shape(rel, s->cxt);
 	spi_resume(&saved);
+	s->diagnosis->hints = hint_list(s->diagnosis->relid);
+	hint_apply(s->diagnosis->hints, s->diagnosis->shape);
+	s->alike = alike_begin(s->diagnosis->shape, s->cxt);
 	s->scanner = json_scanner(s->cxt);
 	s->row_cxt = AllocSetContextCreate(s->cxt, "selfheal diagnose row",
 									   ALLOCSET_DEFAULT_SIZES);
@@ -328,7 +356,15 @@ static Diagnosis *
 end_survey(Survey *s)
 {
 	Diagnosis  *diagnosis = s->diagnosis;
+	ListCell   *lc;
 
+	foreach(lc, diagnosis->findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		if (finding->class == FIT_UNKNOWN_KEY && finding->column != NULL)
+			finding->alike = alike_of(s->alike, finding->key);
+	}
 	hash_destroy(s->index);
 	json_scanner_free(s->scanner);
 	MemoryContextDelete(s->row_cxt);

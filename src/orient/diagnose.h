@@ -25,12 +25,18 @@ typedef struct Finding
 	Evidence	evidence;		/* over the values that do not fit; for a new
 								 * key over all its values */
 	char	   *message;		/* of the first misfit */
+	int			key;			/* unknown_key: its number (alike.h) */
+	const char *alike;			/* unknown_key: column, or new key that came
+								 * before, that it may be another spelling of;
+								 * NULL = none */
 } Finding;
 
 typedef struct Diagnosis
 {
 	Oid			relid;
 	Shape	   *shape;
+	List	   *hints;			/* Hint *, as they were when the rows were
+								 * read */
 	List	   *findings;		/* Finding *, in order of first appearance */
 	int64		rows;			/* held rows read */
 	int64		fitting;		/* of them fit the table as it is now */

@@ -74,7 +74,7 @@ selfheal_vet(PG_FUNCTION_ARGS)
 	{
 		const HealPlan *plan = vetted_plan(vetting.plan);
 		Forecast   *cost = forecast_plan(vetting.plan);
-		Ruling		ruling = policy_rule(vetting.plan, cost, mode_of(relid));
+		Ruling		ruling = policy_rule(vetting.plan, cost, mode_of(relid), NIL);
 
 		put_text(values, nulls, 0, policy_verdict_name(ruling.verdict));
 		put_text(values, nulls, 1, ruling.reason);
@@ -131,7 +131,9 @@ selfheal_preview(PG_FUNCTION_ARGS)
 				put_text(values, nulls, 5, "refuse");
 			else
 			{
-				Ruling		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), mode);
+				Caution		caution = {r->step->column, r->alike, false};
+				Ruling		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), mode,
+												 list_make1(&caution));
 
 				put_text(values, nulls, 4, plan_sql(&single, relid));
 				put_text(values, nulls, 5, policy_verdict_name(ruling.verdict));

@@ -10,10 +10,11 @@ DECLARE
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)'];
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',
-		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()'];
+		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',
+		'hint(regclass,text,text,boolean,text)', 'unhint(regclass,text)'];
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text)', 'watch(regclass,bigint,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)'];
-	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity'];
+	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints'];
 	auditor constant text[] := ARRAY['audit', 'audit_export'];
 	functions text[];
 	f text;

@@ -52,6 +52,7 @@ collect(void)
 	ddl_watch_catch_up();
 	watch_relink();
 	touched = incident_collect();
+	round_rethink();
 	round_retire();
 	foreach(lc, touched)
 	{
@@ -149,10 +150,15 @@ heal_table(Round *round)
 			round_refuse(round, ids, n, reason);
 		else
 		{
-			IncidentNote note = {.reason = row->reason,.plan = row->id};
+			IncidentNote note = {.plan = row->id};
 
 			for (int i = 0; i < n; i++)
+			{
+				note.reason = round_caution(round, ids[i]);
+				if (note.reason == NULL)
+					note.reason = row->reason;
 				incident_move(ids[i], INCIDENT_AWAITING_APPROVAL, &note);
+			}
 		}
 	}
 	spi_xact_commit(true);

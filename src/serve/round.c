@@ -10,11 +10,14 @@
 
 #include "access/htup_details.h"
 #include "act/sandbox.h"
+#include "base/guc.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "decide/forecast.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/hint.h"
 #include "orient/diagnose.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
@@ -77,28 +80,73 @@ refuse_step(Round *round, const PlanStep *step, char *reason)
 }
 
 /*
- * Columns that may still be added: never within COLUMNS_KEPT of PostgreSQL's
- * limit, which counts dropped columns as well.
+ * Columns that may still be added to the table and to those below it, which
+ * get them too: never within COLUMNS_KEPT of PostgreSQL's limit, which counts
+ * dropped columns as well.
  */
 static int
 column_room(Oid relid)
 {
-	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	int			room = 0;
+	int			room = MaxHeapAttributeNumber;
+	ListCell   *lc;
 
-	if (HeapTupleIsValid(tup))
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 	{
-		room = MaxHeapAttributeNumber - COLUMNS_KEPT -
-			((Form_pg_class) GETSTRUCT(tup))->relnatts;
+		HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tup))
+			continue;
+		room = Min(room, MaxHeapAttributeNumber - COLUMNS_KEPT -
+				   ((Form_pg_class) GETSTRUCT(tup))->relnatts);
 		ReleaseSysCache(tup);
 	}
 	return room;
 }
 
-/* Ask vet, forecast and policy about one step alone. */
-static void
-sort_step(Round *round, PlanStep *step)
+/* New columns that the table may still get today by itself. */
+static int
+column_quota(Oid relid)
 {
+	SpiUser		saved;
+	SpiArgs		args;
+	int64		added;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_exec("SELECT count(*) FROM selfheal.plan p, jsonb_array_elements(p.steps -> 'steps') s"
+			 " WHERE p.relid = $1 AND p.state = 'applied' AND p.applied_at > clock_timestamp() - interval '24 hours'"
+			 " AND p.verdict = 'auto' AND s ->> 'kind' = 'add_column'", &args);
+	added = spi_get_int8(0, 1, NULL);
+	spi_close(&saved);
+	return (int) Max(guc_max_new_columns - added, 0);
+}
+
+/* What is to be said of a new column before policy is asked. What the team
+ * has said itself is not cautioned against. */
+static void
+note_caution(Round *round, const Remedy *remedy)
+{
+	Caution    *caution;
+	bool		beyond;
+
+	if (remedy->step->kind != STEP_ADD_COLUMN || remedy->hint != NULL)
+		return;
+	beyond = remedy->alike == NULL && round->quota-- <= 0;
+	if (remedy->alike == NULL && !beyond)
+		return;
+	caution = palloc0(sizeof(Caution));
+	caution->column = remedy->step->column;
+	caution->alike = remedy->alike;
+	caution->beyond = beyond;
+	round->cautions = lappend(round->cautions, caution);
+}
+
+/* Ask vet, forecast and policy about one remedy's step alone. */
+static void
+sort_step(Round *round, const Remedy *remedy)
+{
+	PlanStep   *step = remedy->step;
 	HealPlan	single = {round->relid, list_make1(step)};
 	Vetting		vetting;
 	Ruling		ruling;
@@ -106,16 +154,18 @@ sort_step(Round *round, PlanStep *step)
 	if (step->kind == STEP_ADD_COLUMN && round->room-- <= 0)
 	{
 		refuse_step(round, step,
-					psprintf("the table would come within %d columns of PostgreSQL's limit of %d",
+					psprintf("the table would come within %d columns of PostgreSQL's limit of %d, where only a person's own propose() adds any",
 							 COLUMNS_KEPT, MaxHeapAttributeNumber));
 		return;
 	}
+	note_caution(round, remedy);
 	vetting = vet_plan(&single);
 	if (vetting.plan && vetted_plan(vetting.plan)->steps == NIL)
 		return;					/* already so */
 	if (vetting.plan)
 	{
-		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), round->watch.mode);
+		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), round->watch.mode,
+							 round->cautions);
 		if (ruling.verdict == VERDICT_AUTO)
 		{
 			round->now = lappend(round->now, step);
@@ -211,6 +261,51 @@ describe(const Round *round, const List *steps, PlanRow *row)
 	row->playbook = books.len ? books.data : "replay";
 }
 
+/*
+ * Has the team asked for every one of these steps? Then they are taken though
+ * no row that is held fits them: those that fit may come later, and would wait
+ * behind an incident that had been given up.
+ */
+static bool
+all_hinted(const Round *round, const List *steps)
+{
+	ListCell   *lc;
+
+	foreach(lc, round->remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		if (r->step != NULL && list_member_ptr(steps, r->step) && r->hint == NULL)
+			return false;
+	}
+	return steps != NIL;
+}
+
+char *
+round_caution(const Round *round, int64 incident)
+{
+	const Remedy *remedy = NULL;
+	ListCell   *lc;
+
+	foreach(lc, round->claimed)
+	{
+		const Incident *inc = lfirst(lc);
+
+		if (inc->id == incident)
+			remedy = remedy_of(round, inc);
+	}
+	if (remedy == NULL || remedy->step == NULL)
+		return NULL;
+	foreach(lc, round->cautions)
+	{
+		const Caution *caution = lfirst(lc);
+
+		if (strcmp(caution->column, remedy->step->column) == 0)
+			return policy_caution(round->relid, caution);
+	}
+	return NULL;
+}
+
 /* See the header. */
 PlanRow *
 round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
@@ -231,7 +326,7 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 		return NULL;
 	}
 	cost = forecast_plan(vetting.plan);
-	ruling = policy_rule(vetting.plan, cost, round->watch.mode);
+	ruling = policy_rule(vetting.plan, cost, round->watch.mode, round->cautions);
 	if (steps == NIL)
 	{
 		/* rows that the table takes as it is change nothing in any mode */
@@ -265,7 +360,8 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 		*reason = trial->reason ? trial->reason : "the dry run failed";
 		*empty_handed = trial->held_tried > 0 && trial->held_stored == 0 &&
 			trial->history_broken == 0;
-		return NULL;
+		if (!*empty_handed || !all_hinted(round, steps))
+			return NULL;
 	}
 
 	round->plan = docket_add(row, ask);
@@ -275,7 +371,7 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 	entry.result = row->reason;
 	audit_write(&entry);
 	round_entry(&entry, "dry_run", row);
-	entry.result = "ok";
+	entry.result = trial->ok ? "ok" : trial->reason;
 	entry.rows_held = trial->held_tried;
 	entry.rows_replayed = trial->held_stored;
 	audit_write(&entry);
@@ -319,17 +415,16 @@ round_is_free(int64 incident)
 	return is_free;
 }
 
-/* See the header. It is not an attempt that failed: uncharged. */
-void
-round_reopen(Oid relid, bool all, const char *reason)
+/* Incidents that wait for approval, or all that rest, are open again. It is
+ * not an attempt that failed: uncharged. */
+static void
+reopen(Oid relid, bool all, const char *reason)
 {
-	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
 	SpiArgs		args;
 	SpiRows		rows;
 	uint64		n;
 
-	spi_xact_begin();
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
@@ -346,8 +441,26 @@ round_reopen(Oid relid, bool all, const char *reason)
 		incident_move(spi_get_int8(i, 1, NULL), INCIDENT_OPEN, &note);
 	}
 	spi_close(&saved);
+}
+
+void
+round_reopen(Oid relid, bool all, const char *reason)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	spi_xact_begin();
+	reopen(relid, all, reason);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
+}
+
+void
+round_rethink(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, hint_changed())
+		reopen(lfirst_oid(lc), true, "the team has said what keys of this table mean");
 }
 
 /* See the header. An incident that is open or at work may yet want its plan:
@@ -418,12 +531,13 @@ round_orient(Round *round)
 	diagnosis = diagnose_table(round->relid);
 	round->remedies = playbook_remedies(diagnosis);
 	round->room = column_room(round->relid);
+	round->quota = column_quota(round->relid);
 	foreach(lc, round->remedies)
 	{
 		Remedy	   *r = lfirst(lc);
 
 		if (r->step)
-			sort_step(round, r->step);
+			sort_step(round, r);
 	}
 	foreach(lc, round->claimed)
 	{

@@ -12,6 +12,7 @@
 
 #include "decide/docket.h"
 #include "decide/playbook.h"
+#include "decide/policy.h"
 #include "decide/vet.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
@@ -34,7 +35,9 @@ typedef struct Round
 	List	   *now;			/* PlanStep *, runs by itself */
 	List	   *later;			/* PlanStep *, waits for a person */
 	List	   *refused;		/* Refusal * */
+	List	   *cautions;		/* Caution *, why new columns wait */
 	int			room;			/* columns that may still be added */
+	int			quota;			/* of them today, without approval */
 	int64		plan;			/* of the step at work, for the error path */
 } Round;
 
@@ -44,6 +47,10 @@ typedef struct Round
  * to needs_human. Audit: diagnosed. In the current transaction.
  */
 extern void round_orient(Round *round);
+
+/* Why the new column of this incident waits beside what the plan says of all
+ * that wait with it, or NULL. */
+extern char *round_caution(const Round *round, int64 incident);
 
 /* Ids of the claimed incidents that these steps cover; with replays also
  * those whose rows need no step. Returns how many; ids has room for all. */
@@ -74,6 +81,10 @@ extern bool round_is_free(int64 incident);
  * skips what a person's open one holds.
  */
 extern void round_reopen(Oid relid, bool all, const char *reason);
+
+/* The team has said what keys mean: look again at what waits, or had given up,
+ * of those tables. In the current transaction, between two rounds. */
+extern void round_rethink(void);
 
 /* Supersede plans that will not run: of ours, if they await approval though no
  * incident of theirs waits for it (their rows were stored, amended or given up

@@ -237,7 +237,7 @@ selfheal_propose(PG_FUNCTION_ARGS)
 	if (vetting.plan)
 	{
 		cost = forecast_plan(vetting.plan);
-		ruling = policy_rule(vetting.plan, cost, watch.mode);
+		ruling = policy_rule(vetting.plan, cost, watch.mode, NIL);
 		if (vetted_plan(vetting.plan)->steps == NIL)
 		{
 			vetting.plan = NULL;

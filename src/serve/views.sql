@@ -63,6 +63,14 @@ LEFT JOIN selfheal.error e ON e.id = q.error
 WHERE selfheal.may_see(q.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
 
+CREATE VIEW selfheal.hints WITH (security_barrier) AS
+SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, h.key, h.type, h.ignored, h.rename_to,
+	h.hinted_at, h.hinted_by
+FROM selfheal.hint h JOIN selfheal.watched w USING (relid)
+WHERE selfheal.may_see(h.relid)
+ORDER BY w.schema_name, w.table_name, h.key;
+COMMENT ON VIEW selfheal.hints IS 'what the team has said of keys with hint(): it comes before what is inferred';
+
 CREATE VIEW selfheal.history WITH (security_barrier) AS
 SELECT a.at, a.event, CASE WHEN a.schema_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END AS table_name, a.incident, a.plan,
 	a.actor_role, a.actor_client, a.explanation, a.verdict, a.policy, a.sql_run, a.inverse, a.result,

@@ -23,6 +23,9 @@ $node->safe_psql(
 	GRANT USAGE ON SCHEMA "odd Name" TO loader;
 	SELECT selfheal.watch('"odd Name"."a Table"', owner => 'a team');
 	SELECT selfheal.watch('plain');
+	SELECT selfheal.hint('"odd Name"."a Table"', 'Identity', rename_to => 'id');
+	SELECT selfheal.hint('plain', 'not "this"', ignore => true);
+	SELECT selfheal.hint('plain', 'sum', type => 'numeric(12,2)');
 	GRANT INSERT ON "odd Name"."a Table_intake" TO loader;
 	GRANT INSERT ON "odd Name"."a Table" TO loader;
 	INSERT INTO plain_intake VALUES ('{"d": "2026-02-31", "x": "a\"quote\" and \\\\ backslash"}'), ('{"d": "2026-01-01", "y": 1.5}');
@@ -45,7 +48,7 @@ is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.quarantine'),
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
 	1, 'one plan waits');
 
-my @tables = qw(watched load load_line load_kept error quarantine replayed incident plan audit);
+my @tables = qw(watched hint load load_line load_kept error quarantine replayed incident plan audit);
 my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
 my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
 
@@ -79,6 +82,14 @@ is( $node->safe_psql(
 	'the watch stands on the restored table');
 
 is($node->safe_psql($db, $named), '0|2', 'its lines are known after the restore');
+# the team's word is kept with its table
+is( $node->safe_psql($db, q{SELECT table_name, key, type, ignored, rename_to FROM selfheal.hints}),
+	qq{"odd Name"."a Table"|Identity||f|id\npublic.plain|not "this"||t|\npublic.plain|sum|numeric(12,2)|f|},
+	'hints stand on the restored tables');
+$node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-04-01", "not \"this\"": 1, "sum": 5}')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+is($node->safe_psql($db, q{SELECT sum FROM plain WHERE d = '2026-04-01'}),
+	'5.00', 'and count');
 
 # loads and heals go on
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-03-01", "z": true}')});

@@ -487,44 +487,50 @@ RESET ROLE;
 --
 SHOW selfheal.load_retention;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
-SET selfheal.load_id = 'kept for a while';
-INSERT INTO t_intake VALUES ('{"id": 1}');
 SET selfheal.load_id = 'goes';
 INSERT INTO t_intake SELECT format('{"id": %s}', i) FROM generate_series(1, 320) i;
 SET selfheal.load_id = 'holds';
 INSERT INTO t_intake VALUES ('{"id": "x"}');
+SET selfheal.load_id = 'young';
+INSERT INTO t_intake VALUES ('{"id": 1}');
+SET selfheal.load_id = 'behind it';
+INSERT INTO t_intake VALUES ('{"id": 1}');
 RESET selfheal.load_id;
-UPDATE selfheal.load SET at = at - interval '31 days' WHERE load_id IN ('goes', 'holds');
-CREATE FUNCTION kept() RETURNS TABLE (load_id text, loads bigint, lines bigint, marked bigint) LANGUAGE sql AS $$
+CREATE FUNCTION kept() RETURNS TABLE (load_id text, loads bigint, lines bigint, aside bigint) LANGUAGE sql AS $$
 	SELECT n, (SELECT count(*) FROM selfheal.load l WHERE l.load_id = n), (SELECT count(*) FROM selfheal.load_line l WHERE l.load_id = n),
 		(SELECT count(*) FROM selfheal.load_kept k JOIN selfheal.load l ON l.id = k.load WHERE l.load_id = n)
-	FROM unnest(ARRAY['kept for a while', 'goes', 'holds']) n
+	FROM unnest(ARRAY['goes', 'holds', 'young', 'behind it']) n
 $$;
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+UPDATE selfheal.load SET at = at - interval '31 days'
+WHERE id < (SELECT id FROM selfheal.load WHERE load_id = 'young') OR load_id = 'behind it';
 SELECT * FROM kept();
--- loads before them are young: made old, so that those come to the front
-UPDATE selfheal.load SET at = at - interval '31 days' WHERE id < (SELECT min(id) FROM selfheal.load WHERE load_id = 'kept for a while');
 SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('60s');
 SELECT * FROM kept();
 SELECT count(*) AS orphans FROM selfheal.quarantine q WHERE NOT EXISTS (SELECT FROM selfheal.load l WHERE l.id = q.load);
-SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT FROM selfheal.quarantine q WHERE q.load = l.id)) AS empty FROM selfheal.load l WHERE at < now() - interval '30 days';
--- given up and put away, a day later
+SELECT count(*) AS clean FROM selfheal.load WHERE at < now() - interval '30 days' AND held = 0;
+-- given up and put away, a day or two later
 DELETE FROM selfheal.quarantine WHERE load = (SELECT id FROM selfheal.load WHERE load_id = 'holds');
 SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM kept();
-UPDATE selfheal.load_kept SET at = at - interval '25 hours' WHERE load = (SELECT id FROM selfheal.load WHERE load_id = 'holds');
+UPDATE selfheal.load_kept SET at = at - interval '49 hours' WHERE load IN (SELECT load FROM selfheal.quarantine);
+SELECT count(*) > 0 AS with_rows FROM selfheal.load_kept WHERE load IN (SELECT load FROM selfheal.quarantine) \gset
+UPDATE selfheal.load_kept SET at = at - interval '49 hours' WHERE load = (SELECT id FROM selfheal.load WHERE load_id = 'holds');
 SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM kept();
+SELECT :'with_rows' AS with_rows, count(*) FILTER (WHERE at < now() - interval '1 day') AS not_looked_at FROM selfheal.load_kept WHERE load IN (SELECT load FROM selfheal.quarantine);
+SELECT count(*) AS orphans FROM selfheal.quarantine q WHERE NOT EXISTS (SELECT FROM selfheal.load l WHERE l.id = q.load);
 -- loads of which none fails wake nobody, but for every thousandth
 INSERT INTO selfheal.load (relid, schema_name, table_name, at, source, role, timezone, datestyle, intervalstyle, search_path, stored, held, skipped, load_id)
 SELECT NULL, 's', 't', now() - interval '31 days', 'insert', 'r', 'UTC', 'ISO', 'postgres', '', 1, 0, 0, 'of long ago' FROM generate_series(1, 5000);
-DELETE FROM selfheal.load l WHERE l.load_id = 'kept for a while';
-UPDATE selfheal.load SET at = at - interval '31 days' WHERE id < (SELECT min(id) FROM selfheal.load WHERE load_id = 'of long ago');
+UPDATE selfheal.load SET at = at - interval '31 days' WHERE load_id = 'young';
 DO $$ BEGIN FOR i IN 1..1000 LOOP INSERT INTO producers.t_intake VALUES ('{"id": 1}'); END LOOP; END $$;
 SELECT 1 AS done FROM selfheal.wait_idle('60s');
 SELECT count(*) AS of_long_ago FROM selfheal.load WHERE load_id = 'of long ago';
+SELECT * FROM kept();
 -- a load that is forgotten is a new one
 SET selfheal.load_id = 'goes';
 INSERT INTO t_intake VALUES ('{"id": 1}');

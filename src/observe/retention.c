@@ -3,12 +3,14 @@
  *	  What was kept about loads goes when it is old.
  *
  * A producer of single rows makes a million loads a day, so nothing here may
- * cost what all of them do: loads are looked at in the order of their numbers,
- * which is nearly that of their age, a thousand at a time from the front.
- * Those that have rows in quarantine stay and are noted in selfheal.load_kept:
- * the next step goes on behind them, and they are looked at again a day later.
- * Which those are only a scan of selfheal.quarantine tells, hence many of them
- * in one statement, and none when no load of the step ever held a row.
+ * cost what all of them do. Loads are looked at in the order of their numbers,
+ * a thousand at a time from the front, up to the first that is young: a long
+ * load, whose number is old and which is not, holds up those behind it for a
+ * while, and is not passed over.
+ *
+ * A load that held rows is put aside in selfheal.load_kept, and the next step
+ * goes on behind it. Which of those have rows in quarantine still, only a scan
+ * of it tells; so they are let gather, and looked at together once a day.
  */
 #include "postgres.h"
 
@@ -23,24 +25,44 @@
 #define STEP_LINES 5000
 #define STEP_KEPT 20000
 
-/* Loads at the front that are old enough, now locked; returns how many. What
- * a DROP TABLE that is not decided has locked is for another time. */
+/* Take the first n loads as long as nobody else has one of them locked, as a
+ * DROP TABLE may that is not decided. Returns how many. */
+static int
+lock_loads(const int64 *ids, int n)
+{
+	SpiArgs		args;
+	int			got;
+	int			i = 0;
+
+	spi_args(&args);
+	spi_arg_int8_array(&args, ids, n);
+	got = (int) spi_exec("SELECT id FROM selfheal.load WHERE id = ANY ($1) ORDER BY id"
+						 " FOR UPDATE SKIP LOCKED", &args);
+	while (i < got && spi_get_int8(i, 1, NULL) == ids[i])
+		i++;
+	return i;
+}
+
+/* The loads at the front that are old enough, locked; returns how many. */
 static int
 old_loads(TimestampTz before, int64 *ids)
 {
 	SpiArgs		args;
 	int			n;
+	int			old = 0;
 
 	spi_args(&args);
 	spi_arg_timestamptz(&args, before);
 	spi_arg_int8(&args, STEP_LOADS);
-	n = (int) spi_exec("SELECT l.id FROM selfheal.load l WHERE l.at < $1 AND l.id = ANY (ARRAY("
-					   " SELECT id FROM selfheal.load"
+	n = (int) spi_exec("SELECT id, at < $1 FROM selfheal.load"
 					   " WHERE id > coalesce((SELECT max(load) FROM selfheal.load_kept), 0)"
-					   " ORDER BY id LIMIT $2)) FOR UPDATE SKIP LOCKED", &args);
-	for (int i = 0; i < n; i++)
-		ids[i] = spi_get_int8(i, 1, NULL);
-	return n;
+					   " ORDER BY id LIMIT $2", &args);
+	while (old < n && spi_get_bool(old, 2, NULL))
+	{
+		ids[old] = spi_get_int8(old, 1, NULL);
+		old++;
+	}
+	return old > 0 ? lock_loads(ids, old) : 0;
 }
 
 /* Their lines, some of them; false when none is left. */
@@ -58,53 +80,55 @@ remove_lines(const int64 *ids, int n)
 					" WHERE l.id = ANY ($1) LIMIT $2))", &args) == STEP_LINES;
 }
 
-/* Loads that never held a row. */
+/* Remove those that never held a row, put the others aside. */
 static void
-remove_clean(const int64 *ids, int n)
+remove_loads(const int64 *ids, int n)
 {
 	SpiArgs		args;
 
+	spi_args(&args);
+	spi_arg_int8_array(&args, ids, n);
+	spi_arg_timestamptz(&args, GetCurrentTimestamp());
+	spi_exec("INSERT INTO selfheal.load_kept SELECT id, $2 FROM selfheal.load"
+			 " WHERE id = ANY ($1) AND held > 0", &args);
 	spi_args(&args);
 	spi_arg_int8_array(&args, ids, n);
 	spi_exec("DELETE FROM selfheal.load WHERE id = ANY ($1) AND held = 0", &args);
 }
 
-/* Loads that held some: those that are left of these, and those that were
- * kept a day ago. True when there were too many for once. */
+/*
+ * Remove loads that were put aside and have no row in quarantine any more. Not
+ * before one has waited two days; then all that have waited for one. True:
+ * there were too many for once.
+ */
 static bool
-remove_released(const int64 *ids, int n)
+remove_released(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	SpiArgs		args;
-	int64	   *due;
-	int			ndue;
+	uint64		n;
 
 	spi_args(&args);
-	spi_arg_int8_array(&args, ids, n);
+	spi_arg_timestamptz(&args, now - 2 * USECS_PER_DAY);
+	if (spi_exec("SELECT FROM selfheal.load_kept WHERE at < $1 LIMIT 1", &args) == 0)
+		return false;
+
+	spi_args(&args);
+	spi_arg_timestamptz(&args, now);
 	spi_arg_timestamptz(&args, now - USECS_PER_DAY);
 	spi_arg_int8(&args, STEP_KEPT);
-	ndue = (int) spi_exec("SELECT id FROM selfheal.load WHERE id = ANY ($1)"
-						  " OR id = ANY (ARRAY(SELECT load FROM selfheal.load_kept WHERE at < $2 ORDER BY at LIMIT $3))"
-						  " FOR UPDATE SKIP LOCKED", &args);
-	if (ndue == 0)
-		return false;
-	due = palloc(sizeof(int64) * ndue);
-	for (int i = 0; i < ndue; i++)
-		due[i] = spi_get_int8(i, 1, NULL);
-
-	spi_args(&args);
-	spi_arg_int8_array(&args, due, ndue);
-	spi_arg_timestamptz(&args, now);
-	spi_exec("WITH due AS MATERIALIZED (SELECT unnest($1) AS id),"
-			 " used AS MATERIALIZED (SELECT DISTINCT q.load AS id FROM selfheal.quarantine q"
-			 "  JOIN due d ON d.id = q.load),"
-			 " stay AS (INSERT INTO selfheal.load_kept SELECT u.id, $2 FROM used u"
-			 "  ON CONFLICT (load) DO UPDATE SET at = $2),"
-			 " go AS (DELETE FROM selfheal.load_kept k USING due d WHERE k.load = d.id"
-			 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = k.load))"
-			 " DELETE FROM selfheal.load l USING due d WHERE l.id = d.id"
-			 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = l.id)", &args);
-	return ndue >= STEP_KEPT;
+	n = spi_exec("WITH due AS MATERIALIZED (SELECT l.id FROM selfheal.load l WHERE l.id = ANY (ARRAY("
+				 "  SELECT load FROM selfheal.load_kept WHERE at < $2 ORDER BY at LIMIT $3))"
+				 "  FOR UPDATE SKIP LOCKED),"
+				 " used AS MATERIALIZED (SELECT DISTINCT q.load AS id FROM selfheal.quarantine q"
+				 "  JOIN due d ON d.id = q.load),"
+				 " gone AS (DELETE FROM selfheal.load l USING due d WHERE l.id = d.id"
+				 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = l.id)),"
+				 " away AS (DELETE FROM selfheal.load_kept k USING due d WHERE k.load = d.id"
+				 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = k.load)),"
+				 " stay AS (UPDATE selfheal.load_kept k SET at = $1 FROM used u WHERE u.id = k.load)"
+				 " SELECT FROM due", &args);
+	return n >= STEP_KEPT;
 }
 
 /* See the header. */
@@ -120,12 +144,13 @@ retention_step(void)
 		return false;
 	spi_open(&saved);
 	n = old_loads(GetCurrentTimestamp() - guc_load_retention * USECS_PER_MINUTE, ids);
-	more = n > 0 && remove_lines(ids, n);
-	if (!more)
+	if (n == 0)
+		more = remove_released();
+	else
 	{
-		if (n > 0)
-			remove_clean(ids, n);
-		more = remove_released(ids, n) || n == STEP_LOADS;
+		if (!remove_lines(ids, n))
+			remove_loads(ids, n);
+		more = true;
 	}
 	spi_close(&saved);
 	return more;

@@ -3,7 +3,8 @@
 #   make && make install        build and install, as every PGXS extension
 #   make installcheck           tests against a running server that has
 #                               shared_preload_libraries = 'selfheal'
-#   make demo | test | bench    each sets itself up, runs on a throwaway server
+#   make demo | test | bench | fuzz
+#                               each sets itself up, runs on a throwaway server
 #                               and leaves nothing behind; nothing is installed
 #   make format | format-check | lint
 #
@@ -106,6 +107,9 @@ test:
 bench:
 	@$(GIVEN_PG_CONFIG) bash $(TOP)test/bench/run.sh
 
+fuzz:
+	@$(GIVEN_PG_CONFIG) bash $(TOP)test/fuzz/run.sh $(LIMIT)
+
 format:
 	@$(GIVEN_PG_CONFIG) bash $(TOP)test/lib/format.sh
 
@@ -116,4 +120,4 @@ lint:
 	@$(GIVEN_PG_CONFIG) bash $(TOP)test/lib/lint.sh
 
 FORCE:
-.PHONY: FORCE demo test bench format format-check lint
+.PHONY: FORCE demo test bench fuzz format format-check lint

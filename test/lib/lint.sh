@@ -41,7 +41,7 @@ main() {
 	each gcc "${sources[@]}" -- gcc -fsyntax-only "${COMPILE_FLAGS[@]}"
 	each clang "${sources[@]}" -- "$CLANG" -fsyntax-only "${COMPILE_FLAGS[@]}"
 	each clang-tidy "${sources[@]}" -- bash -c 'tidy "$@"' tidy "${COMPILE_FLAGS[@]}" -DUSE_ASSERT_CHECKING
-	each shellcheck .ci/run test/run test/lib/*.sh test/demo/*.sh test/bench/*.sh \
+	each shellcheck .ci/run test/run test/lib/*.sh test/demo/*.sh test/bench/*.sh test/fuzz/*.sh \
 		-- shellcheck -x -P SCRIPTDIR -P test/lib
 	[ "$FAULTS" -eq 0 ] || die "faults in $FAULTS of 4 passes"
 	say "clean"

@@ -5,6 +5,9 @@
 # a package's name. On a Debian-like system, as root or with sudo that asks
 # nothing, what is missing is installed by name; elsewhere the list is printed
 # and we end. Sets PG_CONFIG, PG_BIN, PG_MAJOR, PG_VERSION, PG_TOOLS, CLANG.
+#
+# setup_wish pgloader|valgrind...: the same for what can be done without: it
+# is looked for, installed where that is possible, and nothing ends without it.
 
 MISSING=()
 PACKAGES=()
@@ -107,6 +110,23 @@ find_clang() {
 	return 1
 }
 
+has_fuzzer() {
+	local clang
+	clang=$(find_clang) || return 1
+	echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return d == 0 && n > 0; }' |
+		"$clang" -fsanitize=fuzzer,address -x c - -o /dev/null
+}
+
+# Debian keeps them apart, in a package of the compiler's version.
+fuzzer_package() {
+	local clang
+	if clang=$(find_clang); then
+		echo "libclang-rt-$("$clang" -dumpversion | cut -d. -f1)-dev"
+	else
+		apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p'
+	fi
+}
+
 look_for() {
 	local kind pg
 	MISSING=()
@@ -130,10 +150,16 @@ look_for() {
 			need "pg_regress, pg_isolation_regress and PostgreSQL::Test::Cluster" \
 				"postgresql-client-$pg postgresql-server-dev-$pg" test_modules_there
 			;;
+		fuzz)
+			need "clang" "clang" find_clang
+			need "clang's libFuzzer and sanitizers" "$(fuzzer_package)" has_fuzzer
+			;;
 		format)
 			need "pg_bsd_indent" "pg-bsd-indent" has pg_bsd_indent
 			need "perl" "perl" has perl
 			;;
+		pgloader) need "pgloader" "pgloader" has pgloader ;;
+		valgrind) need "valgrind" "valgrind" has valgrind ;;
 		lint)
 			need "clang" "clang" find_clang
 			need "clang-tidy" "clang-tidy" has clang-tidy
@@ -208,4 +234,14 @@ setup() {
 	# shellcheck disable=SC2034
 	: "${PG_BIN:=}" "${PG_MAJOR:=}" "${PG_VERSION:=}" "${PG_TOOLS:=}" "$CLANG"
 	choose_user
+}
+
+# True when each of them is there in the end.
+setup_wish() {
+	look_for "$@"
+	if [ ${#MISSING[@]} -gt 0 ] && can_install; then
+		(install_packages) || true
+		look_for "$@"
+	fi
+	[ ${#MISSING[@]} -eq 0 ]
 }

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# run.sh [COUNT | SECONDSs]: make fuzz. A million documents (or COUNT, or for
+# so many seconds) through the JSON scanner under sanitizers, a tenth of that
+# through SQL. What breaks the scanner is kept: its path is the last line.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+. "$TOP/test/lib/setup.sh"
+. "$TOP/test/lib/server.sh"
+. "$TOP/test/lib/compile.sh"
+
+# Where a document that broke something is left for a person.
+ARTIFACTS=${TMPDIR:-/tmp}/selfheal-fuzz
+
+build_target() {
+	say "building the scanner with address and undefined behaviour sanitizers"
+	compile_flags
+	# -Wmissing-prototypes has nothing to say of a test's entry points.
+	"$CLANG" -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DUSE_ASSERT_CHECKING \
+		"${COMPILE_FLAGS[@]}" -I"$TOP/test/fuzz" "$TOP"/test/fuzz/{stubs,reference,documents,scanner_fuzz}.c \
+		"$TOP"/src/base/{json,jsontext}.c -o "$WORK/scanner_fuzz"
+}
+
+fuzz_scanner() {
+	local limit=$1 status=0
+	mkdir "$WORK/corpus"
+	mkdir -p "$ARTIFACTS"
+	say "scanner: $limit${SEED:+, seed $SEED}"
+	case $limit in
+	*s) limit=-max_total_time=${limit%s} ;;
+	*) limit=-runs=$limit ;;
+	esac
+	bounded 7200 "$WORK/scanner_fuzz" "$limit" -max_len=8192 -timeout=10 -print_final_stats=1 -seed="${SEED:-0}" \
+		-artifact_prefix="$ARTIFACTS/" "$WORK/corpus" >"$WORK/scanner.log" 2>&1 || status=$?
+	if [ "$status" -ne 0 ]; then
+		grep -v -E '^#[0-9]+' "$WORK/scanner.log" | tail -n 60 >&2
+		die "the scanner broke a promise; the documents are in $ARTIFACTS"
+	fi
+	rmdir "$ARTIFACTS" 2>/dev/null || true
+	awk '/^Done/ { print "   " $0 } /^#.*DONE/ { print "    coverage " $4 }' "$WORK/scanner.log"
+}
+
+fuzz_sql() {
+	local status=0
+	say "SQL: $1 documents"
+	stage_conf "$WORK/tap.conf"
+	mkdir -p "$WORK/tree"
+	cp -r "$TOP/test/t" "$WORK/tree/"
+	[ "$(id -u)" -ne 0 ] || chown -R "$RUN_AS" "$WORK/tree" "$WORK/stage"
+	as_user mkdir "$WORK/tmp_check" "$WORK/tmp_check/log"
+	bounded_user 7200 env TESTDIR="$WORK" TESTDATADIR="$WORK/tmp_check" TESTLOGDIR="$WORK/tmp_check/log" \
+		PG_REGRESS="$PG_TOOLS/src/test/regress/pg_regress" TEMP_CONFIG="$WORK/tap.conf" \
+		FUZZ_DOCUMENTS="$1" ${SEED:+"FUZZ_SEED=$SEED"} \
+		prove -v -I "$PG_TOOLS/src/test/perl" "$WORK/tree/t/080_fuzz.pl" >"$WORK/sql.log" 2>&1 || status=$?
+	grep -E '^# FUZZ_SEED' "$WORK/sql.log" | sort -u | sed 's/^#/   /'
+	if [ "$status" -ne 0 ]; then
+		grep -E '^(not ok|#)' "$WORK/sql.log" | cut -c1-2000 | head -n 60 >&2
+		die "see above; FUZZ_SEED and FUZZ_DOCUMENTS make the same documents again"
+	fi
+	printf '    %s checks passed\n' "$(grep -c '^ok ' "$WORK/sql.log")"
+}
+
+main() {
+	local limit=${1:-${LIMIT:-1000000}} sql
+	[[ $limit =~ ^[0-9]+s?$ ]] || die "how many documents, or for how many seconds? run.sh 1000000, run.sh 60s"
+	setup build test fuzz
+	make_workdir
+	build
+	build_target
+	fuzz_scanner "$limit"
+	# a document through SQL costs what ten through the scanner do
+	case $limit in *s) sql=$((${limit%s} * 200)) ;; *) sql=$((limit / 10)) ;; esac
+	fuzz_sql "$((sql < 2000 ? 2000 : sql))"
+	say "nothing found, $((SECONDS - STARTED)) s"
+}
+
+main "$@"

@@ -179,6 +179,22 @@
 #define compat_root_to_child_map(target, estate) ((target)->ri_RootToPartitionMap)
 #endif
 
+/* Reading dates may tell more about an error from 16 on. Needs
+ * utils/datetime.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_decode_datetime(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeDateTime((field), (ftype), (nf), (dtype), (tm), (fsec), (tz), \
+				   &(DateTimeErrorExtra) {0})
+#define compat_decode_time(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeTimeOnly((field), (ftype), (nf), (dtype), (tm), (fsec), (tz), \
+				   &(DateTimeErrorExtra) {0})
+#else
+#define compat_decode_datetime(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeDateTime((field), (ftype), (nf), (dtype), (tm), (fsec), (tz))
+#define compat_decode_time(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeTimeOnly((field), (ftype), (nf), (dtype), (tm), (fsec), (tz))
+#endif
+
 /*
  * Ask a type's input function whether it takes this text (NULL: a null of a
  * domain). From 16 on most types answer without a throw: then false, and

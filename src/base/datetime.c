@@ -8,7 +8,12 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
+#include "base/compat.h"
 #include "base/datetime.h"
+#include "pgtime.h"
+#include "utils/datetime.h"
 
 /* n digits as a number, or -1. */
 static int
@@ -169,4 +174,153 @@ datetime_plausible(const char *s, int len)
 			return true;
 	}
 	return false;
+}
+
+/* Is there no digit in it? */
+static bool
+is_word(const char *text)
+{
+	return text[strcspn(text, "0123456789")] == '\0';
+}
+
+/* Read a text as PostgreSQL does, in a session of this time zone. */
+static bool
+decode(const char *text, bool time_only, pg_tz *zone, struct pg_tm *tm,
+	   fsec_t *fsec, int *tz)
+{
+	pg_tz	   *session = session_timezone;
+	char		work[MAXDATELEN + MAXDATEFIELDS];
+	char	   *fields[MAXDATEFIELDS];
+	int			types[MAXDATEFIELDS];
+	int			nfields;
+	int			dtype;
+	bool		fine = false;
+
+	if (ParseDateTime(text, work, sizeof(work), fields, types, MAXDATEFIELDS,
+					  &nfields) != 0)
+		return false;
+	PG_TRY();
+	{
+		session_timezone = zone;
+		fine = (time_only ?
+				compat_decode_time(fields, types, nfields, &dtype, tm, fsec, tz) :
+				compat_decode_datetime(fields, types, nfields, &dtype, tm, fsec, tz)) == 0;
+	}
+	PG_FINALLY();
+	{
+		session_timezone = session;
+	}
+	PG_END_TRY();
+	return fine && (time_only || dtype == DTK_DATE);
+}
+
+/*
+ * See the header. Whether the zone is the text's own shows when the text is
+ * read in two zones; the date of a time is left alone where there is none.
+ */
+void
+datetime_parts(const char *text, bool time_only, DateTimeParts *out)
+{
+	struct pg_tm tm = {0};
+	struct pg_tm other = {0};
+	fsec_t		fsec = 0;
+	int			east;
+	int			west;
+
+	memset(out, 0, sizeof(*out));
+	out->midnight = true;
+	tm.tm_year = tm.tm_mon = tm.tm_mday = INT_MIN;
+	if (is_word(text) ||
+		!decode(text, time_only, pg_tzset_offset(-SECS_PER_HOUR), &other, &fsec, &east) ||
+		!decode(text, time_only, pg_tzset_offset(SECS_PER_HOUR), &tm, &fsec, &west))
+		return;
+	out->has_date = tm.tm_year != INT_MIN || tm.tm_mon != INT_MIN ||
+		tm.tm_mday != INT_MIN;
+	out->midnight = tm.tm_hour == 0 && tm.tm_min == 0 && tm.tm_sec == 0 &&
+		fsec == 0;
+	out->has_zone = (east == west);
+	out->zone = west;
+}
+
+/*
+ * Is a fraction of this many units whole months, or whole microseconds? The
+ * fraction is the digits that count behind the point.
+ */
+static bool
+unit_exact(const char *unit, int len, const char *fraction, int ndigits)
+{
+	char		word[TOKMAXLEN + 1];
+	int64		value = 0;
+	int64		scale = 1;
+	int			val;
+	int			i;
+
+	if (ndigits == 0)
+		return true;
+	if (ndigits > MAX_INTERVAL_PRECISION)
+		return false;
+	for (i = 0; i < len && i < TOKMAXLEN; i++)
+		word[i] = (char) pg_tolower((unsigned char) unit[i]);
+	word[i] = '\0';
+	if (i == 0 || DecodeUnits(0, word, &val) != UNITS)
+		return true;
+	switch (val)
+	{
+		case DTK_MICROSEC:
+			return false;
+		case DTK_MILLISEC:
+			return ndigits <= 3;
+		case DTK_YEAR:
+			val = 12;
+			break;
+		case DTK_DECADE:
+			val = 120;
+			break;
+		case DTK_CENTURY:
+			val = 1200;
+			break;
+		case DTK_MILLENNIUM:
+			val = 12000;
+			break;
+		default:
+			return true;
+	}
+	for (i = 0; i < ndigits; i++)
+	{
+		value = value * 10 + (fraction[i] - '0');
+		scale *= 10;
+	}
+	return value * val % scale == 0;
+}
+
+bool
+datetime_interval_exact(const char *s, int len)
+{
+	const char *end = s + len;
+	bool		iso;
+
+	while (s < end && *s == ' ')
+		s++;
+	/* P1.5Y: a unit is one letter */
+	iso = s < end && (*s == 'P' || *s == 'p');
+	while ((s = memchr(s, '.', end - s)) != NULL)
+	{
+		const char *fraction = ++s;
+		const char *last = s;
+		const char *unit;
+
+		while (s < end && *s >= '0' && *s <= '9')
+		{
+			if (*s++ != '0')
+				last = s;
+		}
+		while (s < end && *s == ' ')
+			s++;
+		unit = s;
+		while (s < end && isalpha((unsigned char) *s) && !(iso && s > unit))
+			s++;
+		if (!unit_exact(unit, s - unit, fraction, last - fraction))
+			return false;
+	}
+	return true;
 }

@@ -41,6 +41,28 @@ extern IsoResult datetime_iso(const char *s, int len, IsoTime *out);
  * notation, the fraction that a type of six digits would round away. */
 extern int	datetime_fraction(const char *s, int len);
 
+/*
+ * What a date or time says in a notation that only PostgreSQL can tell, so that
+ * it can be seen what a type would leave out. The text must be one that the
+ * input function has taken; of time (or time with time zone: time_only) or of
+ * date and timestamp. Words without a digit ("now", "infinity") say nothing.
+ */
+typedef struct DateTimeParts
+{
+	bool		has_date;		/* of a time: beside it */
+	bool		midnight;		/* no time of day, or 00:00:00 */
+	bool		has_zone;
+	int			zone;			/* seconds west of UTC */
+} DateTimeParts;
+
+extern void datetime_parts(const char *text, bool time_only, DateTimeParts *out);
+
+/*
+ * Is each number of an interval in a unit of which the interval keeps all of
+ * it? It keeps whole months and microseconds: 1.5 years yes, 1.51 years no.
+ */
+extern bool datetime_interval_exact(const char *s, int len);
+
 /* Can this be a date at all: a digit in it, or a word that PostgreSQL knows
  * ("infinity", "today")? Spares the input function plain words. */
 extern bool datetime_plausible(const char *s, int len);

@@ -140,7 +140,7 @@ typedef struct Shape
 /*
  * One column's value of one row, as the type's input function would read it.
  * Where the check has the value in hand already it is ready: what the input
- * function would make of the text, by value.
+ * function would make of the text.
  */
 typedef enum CellState
 {
@@ -188,8 +188,8 @@ extern bool fit_row(const Shape *shape, const JsonDoc *doc, FitRow *out);
 
 /*
  * The value of one cell (CELL_TEXT) of the row at hand, as the column's input
- * function makes it; by reference in the current memory context. May throw
- * what that function throws.
+ * function makes it; by reference in the current memory context or, like the
+ * cell, good until the next fit_row. May throw what that function throws.
  */
 extern Datum fit_value(const Shape *shape, int col, const FitCell *cell);
 

@@ -82,58 +82,6 @@ json_scanner_free(JsonScanner *s)
 	MemoryContextDelete(s->cxt);
 }
 
-/* Any value; p stands on its first byte. Fills kind, val, len, raw, wild. */
-static inline const char *
-scan_value(JsonScanner *s, const char *p, JsonField *field)
-{
-	const char *start = p;
-
-	s->text.wild = false;
-	field->val = NULL;
-	switch (*p)
-	{
-		case '"':
-			field->kind = JSON_STRING;
-			p = jsontext_string(&s->text, p + 1, &field->val, &field->len);
-			break;
-		case '{':
-			field->kind = JSON_OBJECT;
-			p = jsontext_container(&s->text, p);
-			break;
-		case '[':
-			field->kind = JSON_ARRAY;
-			p = jsontext_container(&s->text, p);
-			break;
-		case 't':
-			field->kind = JSON_BOOL;
-			p = jsontext_word(&s->text, p, "true", 4);
-			break;
-		case 'f':
-			field->kind = JSON_BOOL;
-			p = jsontext_word(&s->text, p, "false", 5);
-			break;
-		case 'n':
-			field->kind = JSON_NULL;
-			p = jsontext_word(&s->text, p, "null", 4);
-			break;
-		default:
-			field->kind = JSON_NUMBER;
-			p = jsontext_number(&s->text, p);
-			break;
-	}
-	if (p == NULL)
-		return NULL;
-	field->raw = start;
-	field->rawlen = (int) (p - start);
-	if (field->val == NULL)
-	{
-		field->val = start;
-		field->len = field->rawlen;
-	}
-	field->wild = s->text.wild;
-	return p;
-}
-
 /*
  * Enter field number i into the table of keys unless its key is there: then
  * that field's number is returned, else -1.
@@ -291,7 +239,7 @@ scan_fields(JsonScanner *s, const char *p)
 		p = jsontext_blank(p + 1, s->text.end);
 		if (p >= s->text.end)
 			return jsontext_unexpected(&s->text, p);
-		p = scan_value(s, p, f);
+		p = jsontext_value(&s->text, p, f);
 		if (p == NULL)
 			return NULL;
 		if (key_is_new(s, s->doc.nfields))
@@ -325,7 +273,7 @@ scan_document(JsonScanner *s)
 	{
 		JsonField	whole;
 
-		p = scan_value(s, p, &whole);
+		p = jsontext_value(&s->text, p, &whole);
 	}
 	if (p == NULL)
 		return;

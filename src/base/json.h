@@ -51,6 +51,8 @@ typedef struct JsonField
 	bool		wild;			/* holds a number with an exponent or very
 								 * many digits: only numeric's input function
 								 * can tell whether a jsonb takes it */
+	bool		unsure;			/* holds an object whose keys were not found
+								 * to be distinct yet: ask jsonkeys_differ */
 } JsonField;
 
 typedef struct JsonDoc

@@ -12,8 +12,10 @@
  */
 #include "postgres.h"
 
+#include "base/jsonkeys.h"
 #include "base/jsontext.h"
 #include "catalog/namespace.h"
+#include "common/pg_prng.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
@@ -31,6 +33,8 @@ jsontext_init(JsonText *t, MemoryContext cxt)
 	t->encoding = GetDatabaseEncoding();
 	if (t->encoding != PG_UTF8 && t->encoding != PG_SQL_ASCII)
 		t->from_utf8 = FindDefaultConversionProc(PG_UTF8, t->encoding);
+	while (unlikely(keyprint_seed == 0))
+		keyprint_seed = pg_prng_uint64(&pg_global_prng_state);
 }
 
 void
@@ -45,6 +49,7 @@ jsontext_start(JsonText *t, const char *bytes, size_t len)
 	t->key = NULL;
 	t->keylen = 0;
 	t->wild = false;
+	t->unsure = false;
 	t->arena_used = 0;
 	if (t->arena_size > ARENA_KEEP && len < ARENA_KEEP / 2)
 	{
@@ -347,11 +352,13 @@ jsontext_container(JsonText *t, const char *p)
 		VALUE, VALUE_OR_END, KEY, KEY_OR_END, COMMA_OR_END
 	}			want = VALUE;
 	uint8		objects[JSON_MAX_DEPTH / 8 + 1] = {0};
+	KeyPrint	prints[JSON_MAX_DEPTH]; /* of the open objects */
 	int			depth = 0;
 	bool		in_object = false;
 
 	for (;;)
 	{
+		const char *key;
 		bool		closed = false;
 
 		p = jsontext_blank(p, t->end);
@@ -376,7 +383,10 @@ jsontext_container(JsonText *t, const char *p)
 							return jsontext_fault(t, p, JSON_DEEP);
 						in_object = (*p == '{');
 						if (in_object)
+						{
 							objects[depth / 8] |= (uint8) (1 << (depth % 8));
+							keyprint_start(&prints[depth]);
+						}
 						else
 							objects[depth / 8] &= (uint8) ~(1 << (depth % 8));
 						depth++;
@@ -410,9 +420,11 @@ jsontext_container(JsonText *t, const char *p)
 			case KEY:
 				if (*p != '"')
 					return jsontext_unexpected(t, p);
-				p = jsontext_string(t, p + 1, NULL, NULL);
+				key = p + 1;
+				p = jsontext_string(t, key, NULL, NULL);
 				if (p == NULL)
 					return NULL;
+				keyprint_add(&prints[depth - 1], key, p - 1 - key);
 				p = jsontext_blank(p, t->end);
 				if (p >= t->end || *p != ':')
 					return jsontext_unexpected(t, p);
@@ -437,7 +449,10 @@ jsontext_container(JsonText *t, const char *p)
 		{
 			Assert(depth > 0);
 			p++;
-			if (--depth == 0)
+			depth--;
+			if (in_object && !keyprint_known(&prints[depth]))
+				t->unsure = true;
+			if (depth == 0)
 				return p;
 			in_object = (objects[(depth - 1) / 8] >> ((depth - 1) % 8)) & 1;
 			want = COMMA_OR_END;

@@ -27,6 +27,8 @@ typedef struct JsonText
 	int			keylen;
 	bool		wild;			/* a number with an exponent or very many
 								 * digits was read since this was reset */
+	bool		unsure;			/* an object whose keys nobody has found to be
+								 * distinct was read since this was reset */
 
 	MemoryContext cxt;			/* of the arena */
 	char	   *arena;			/* unescaped strings of this text */
@@ -120,6 +122,62 @@ jsontext_string(JsonText *t, const char *p, const char **val, int *len)
 		*len = (int) (p - start);
 	}
 	return p + 1;
+}
+
+/*
+ * Any value; p stands on its first byte. Fills all of the field but its key.
+ */
+static inline const char *
+jsontext_value(JsonText *t, const char *p, JsonField *field)
+{
+	const char *start = p;
+
+	t->wild = false;
+	t->unsure = false;
+	field->val = NULL;
+	switch (*p)
+	{
+		case '"':
+			field->kind = JSON_STRING;
+			p = jsontext_string(t, p + 1, &field->val, &field->len);
+			break;
+		case '{':
+			field->kind = JSON_OBJECT;
+			p = jsontext_container(t, p);
+			break;
+		case '[':
+			field->kind = JSON_ARRAY;
+			p = jsontext_container(t, p);
+			break;
+		case 't':
+			field->kind = JSON_BOOL;
+			p = jsontext_word(t, p, "true", 4);
+			break;
+		case 'f':
+			field->kind = JSON_BOOL;
+			p = jsontext_word(t, p, "false", 5);
+			break;
+		case 'n':
+			field->kind = JSON_NULL;
+			p = jsontext_word(t, p, "null", 4);
+			break;
+		default:
+			field->kind = JSON_NUMBER;
+			p = jsontext_number(t, p);
+			break;
+	}
+	if (p == NULL)
+		return NULL;
+	field->raw = start;
+	field->rawlen = (int) (p - start);
+	if (field->val == NULL)
+	{
+		field->val = start;
+		field->len = field->rawlen;
+	}
+	field->wild = t->wild;
+	field->unsure = t->unsure;
+	return p;
 }
 
 #endif							/* SELFHEAL_JSONTEXT_H */

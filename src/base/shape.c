@@ -15,6 +15,7 @@
 #include "base/shape.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -61,8 +62,6 @@ class_of_type(Oid type, int32 typmod)
 static OtherKind
 other_kind(Oid type)
 {
-	Oid			part;
-
 	switch (type)
 	{
 		case DATEOID:
@@ -72,10 +71,11 @@ other_kind(Oid type)
 		case TIMESTAMPTZOID:
 			return OTHER_TIMESTAMPTZ;
 		case TIMEOID:
-		case TIMETZOID:
 			return OTHER_TIME;
+		case TIMETZOID:
+			return OTHER_TIMETZ;
 		case INTERVALOID:
-			return OTHER_TIMES;
+			return OTHER_INTERVAL;
 		case POINTOID:
 		case LSEGOID:
 		case PATHOID:
@@ -83,10 +83,7 @@ other_kind(Oid type)
 		case POLYGONOID:
 		case LINEOID:
 		case CIRCLEOID:
-		case FLOAT8OID:
 			return OTHER_FLOATS;
-		case FLOAT4OID:
-			return OTHER_REALS;
 		case NAMEOID:
 			return OTHER_NAME;
 		case CHAROID:
@@ -94,33 +91,84 @@ other_kind(Oid type)
 		case MONEYOID:
 			return OTHER_MONEY;
 		case OIDOID:
+			return OTHER_OID;
 		case XIDOID:
 		case CIDOID:
-			return OTHER_OID;
-		default:
-			break;
-	}
-	part = get_element_type(type);
-	if (!OidIsValid(part))
-		part = get_range_subtype(type);
-	if (!OidIsValid(part) && type_is_multirange(type))
-		part = get_range_subtype(get_multirange_range(type));
-	if (!OidIsValid(part))
-		return OTHER_PLAIN;
-	switch (other_kind(getBaseType(part)))
-	{
-		case OTHER_TIMESTAMP:
-		case OTHER_TIMESTAMPTZ:
-		case OTHER_TIME:
-		case OTHER_TIMES:
-			return OTHER_TIMES;
-		case OTHER_FLOATS:
-			return OTHER_FLOATS;
-		case OTHER_REALS:
-			return OTHER_REALS;
+			return OTHER_XID;
+		case XID8OID:
+			return OTHER_XID8;
+		case TIDOID:
+			return OTHER_TID;
+		case REGTYPEOID:
+			return OTHER_REGTYPE;
 		default:
 			return OTHER_PLAIN;
 	}
+}
+
+static Shape *make_shape(MemoryContext cxt, MemoryContext row,
+						 MemoryContext scratch, int maxcols);
+static void fill_type(Shape *shape, int i, const char *name, Oid type,
+					  int32 typmod);
+static void fill_keys(Shape *shape);
+
+/* The parts of a type that is made of others; there are none of any other. */
+static void
+fill_parts(Shape *shape, const FitColumn *col, ShapeColumn *more)
+{
+	FitWork    *work = shape->work;
+	Oid			element = get_element_type(col->basetype);
+	int32		typmod = -1;
+	TupleDesc	desc = NULL;
+	int			natts = 1;
+
+	check_stack_depth();
+	if (OidIsValid(element))
+	{
+		Oid			func;
+		Oid			ioparam;
+		int16		len;
+		bool		byval;
+		char		align;
+
+		get_type_io_data(element, IOFunc_input, &len, &byval, &align,
+						 &more->delimiter, &ioparam, &func);
+		more->form = col->basetype == INT2VECTOROID ||
+			col->basetype == OIDVECTOROID ? LITERAL_VECTOR : LITERAL_ARRAY;
+		typmod = col->basetypmod;
+	}
+	else if (OidIsValid(element = get_range_subtype(col->basetype)))
+		more->form = LITERAL_RANGE;
+	else if (type_is_multirange(col->basetype))
+	{
+		element = get_multirange_range(col->basetype);
+		more->form = LITERAL_MULTIRANGE;
+	}
+	else if (get_typtype(col->basetype) == TYPTYPE_COMPOSITE)
+	{
+		desc = lookup_rowtype_tupdesc_copy(col->basetype, -1);
+		natts = desc->natts;
+		more->form = LITERAL_RECORD;
+	}
+	else
+		return;
+
+	more->parts = make_shape(shape->cxt, work->row, work->scratch, natts);
+	if (desc == NULL)
+		fill_type(more->parts, more->parts->ncols++, "", element, typmod);
+	else
+	{
+		for (int i = 0; i < natts; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, i);
+
+			if (!att->attisdropped)
+				fill_type(more->parts, more->parts->ncols++, NameStr(att->attname),
+						  att->atttypid, att->atttypmod);
+		}
+		FreeTupleDesc(desc);
+	}
+	fill_keys(more->parts);
 }
 
 /* The part of a column that only columns of TYPE_OTHER need. */
@@ -129,52 +177,42 @@ fill_other(Shape *shape, const FitColumn *col, ShapeColumn *more)
 {
 	TypeCacheEntry *entry;
 	Oid			func;
-	char		align;
 
 	more->other = other_kind(col->basetype);
-	more->element = get_element_type(col->basetype);
-	if (OidIsValid(more->element))
-	{
-		Oid			ioparam;
-		int16		len;
-		bool		byval;
-
-		get_type_io_data(more->element, IOFunc_input, &len, &byval, &align,
-						 &more->delimiter, &ioparam, &func);
-	}
-	if (col->basetypmod < 0)
+	get_typlenbyval(col->basetype, &more->typlen, &more->typbyval);
+	fill_parts(shape, col, more);
+	if (col->basetypmod < 0 || more->parts != NULL)
 		return;
 
 	getTypeInputInfo(col->basetype, &func, &more->base_ioparam);
 	fmgr_info_cxt(func, &more->base_in, shape->cxt);
-	get_typlenbyval(col->basetype, &more->typlen, &more->typbyval);
+
+	/*
+	 * To an interval a month equals thirty days, so for built-in types it is
+	 * the bytes that count. Others may store their modifier in the value.
+	 */
+	if (col->basetype < FirstNormalObjectId)
+		return;
 	entry = lookup_type_cache(col->basetype, TYPECACHE_EQ_OPR);
 	if (OidIsValid(entry->eq_opr))
 		fmgr_info_cxt(get_opcode(entry->eq_opr), &more->equal, shape->cxt);
 }
 
+/* What follows from the type alone. */
 static void
-fill_column(Shape *shape, int i, Form_pg_attribute att)
+fill_type(Shape *shape, int i, const char *name, Oid type, int32 typmod)
 {
 	FitColumn  *col = &shape->cols[i];
 	ShapeColumn *more = &shape->work->cols[i];
 	Oid			func;
 
-	col->name = att->attname;
-	col->attnum = att->attnum;
-	col->type = att->atttypid;
-	col->typmod = att->atttypmod;
-	col->basetypmod = att->atttypmod;
-	col->basetype = getBaseTypeAndTypmod(att->atttypid, &col->basetypmod);
+	namestrcpy(&col->name, name);
+	col->type = type;
+	col->typmod = typmod;
+	col->basetypmod = typmod;
+	col->basetype = getBaseTypeAndTypmod(type, &col->basetypmod);
 	col->is_domain = (col->basetype != col->type);
 	col->tclass = class_of_type(col->basetype, col->basetypmod);
-	col->notnull = att->attnotnull;
-	col->computed = att->attgenerated != '\0' ||
-		att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS;
-	/* A type may bring a default along; built-in ones never do. */
-	col->has_default = att->atthasdef || att->attidentity != '\0' ||
-		(att->atttypid >= FirstNormalObjectId &&
-		 get_typdefault(att->atttypid) != NULL);
 	getTypeInputInfo(col->type, &func, &col->ioparam);
 	fmgr_info_cxt(func, &col->in, shape->cxt);
 
@@ -186,6 +224,22 @@ fill_column(Shape *shape, int i, Form_pg_attribute att)
 	else if (col->tclass == TYPE_ENUM)
 		more->labels = MemoryContextAlloc(shape->cxt,
 										  LABELS_MAX * sizeof(NameData));
+}
+
+static void
+fill_column(Shape *shape, int i, Form_pg_attribute att)
+{
+	FitColumn  *col = &shape->cols[i];
+
+	fill_type(shape, i, NameStr(att->attname), att->atttypid, att->atttypmod);
+	col->attnum = att->attnum;
+	col->notnull = att->attnotnull;
+	col->computed = att->attgenerated != '\0' ||
+		att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS;
+	/* A type may bring a default along; built-in ones never do. */
+	col->has_default = att->atthasdef || att->attidentity != '\0' ||
+		(att->atttypid >= FirstNormalObjectId &&
+		 get_typdefault(att->atttypid) != NULL);
 }
 
 static uint32
@@ -219,6 +273,28 @@ fill_keys(Shape *shape)
 	shape->keys = keys;
 }
 
+/* A shape without columns, with room for so many. */
+static Shape *
+make_shape(MemoryContext cxt, MemoryContext row, MemoryContext scratch,
+		   int maxcols)
+{
+	Shape	   *shape = MemoryContextAllocZero(cxt, sizeof(Shape));
+	FitWork    *work = MemoryContextAllocZero(cxt, sizeof(FitWork));
+	int			n = maxcols + 1;
+
+	shape->cxt = cxt;
+	shape->work = work;
+	shape->cols = MemoryContextAllocZero(cxt, n * sizeof(FitColumn));
+	work->cols = MemoryContextAllocZero(cxt, n * sizeof(ShapeColumn));
+	work->row = row;
+	work->scratch = scratch;
+	work->fills = -1;
+	work->checking = -1;
+	shape->insisted = -1;
+	jsontext_init(&work->text, cxt);
+	return shape;
+}
+
 /*
  * Build the shape of an open relation in a context of its own below parent;
  * deleting shape->cxt frees it. Throws what the catalog look-ups throw.
@@ -227,6 +303,7 @@ Shape *
 fit_shape(Relation rel, MemoryContext parent)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
+	int			n = desc->natts + 1;
 	MemoryContext cxt;
 	Shape	   *shape;
 	FitWork    *work;
@@ -234,24 +311,17 @@ fit_shape(Relation rel, MemoryContext parent)
 
 	cxt = AllocSetContextCreate(parent, "selfheal shape",
 								ALLOCSET_DEFAULT_SIZES);
-	shape = MemoryContextAllocZero(cxt, sizeof(Shape));
-	work = MemoryContextAllocZero(cxt, sizeof(FitWork));
+	shape = make_shape(cxt,
+					   AllocSetContextCreate(cxt, "selfheal shape row",
+											 ALLOCSET_SMALL_SIZES),
+					   AllocSetContextCreate(cxt, "selfheal shape scratch",
+											 ALLOCSET_DEFAULT_SIZES),
+					   desc->natts);
 	shape->relid = RelationGetRelid(rel);
-	shape->cxt = cxt;
-	shape->work = work;
-	shape->cols = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(FitColumn));
-	work->cols = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(ShapeColumn));
-	work->cells = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(FitCell));
-	work->required = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(int));
-	work->threw = MemoryContextAllocZero(cxt, (desc->natts + 1) * sizeof(bool));
-	work->fills = -1;
-	work->checking = -1;
-	shape->insisted = -1;
-	jsontext_init(&work->text, cxt);
-	work->row = AllocSetContextCreate(cxt, "selfheal shape row",
-									  ALLOCSET_SMALL_SIZES);
-	work->scratch = AllocSetContextCreate(cxt, "selfheal shape scratch",
-										  ALLOCSET_DEFAULT_SIZES);
+	work = shape->work;
+	work->cells = MemoryContextAllocZero(cxt, n * sizeof(FitCell));
+	work->required = MemoryContextAllocZero(cxt, n * sizeof(int));
+	work->threw = MemoryContextAllocZero(cxt, n * sizeof(bool));
 
 	for (i = 0; i < desc->natts; i++)
 	{

@@ -2,8 +2,7 @@
  * shape.h
  *	  What the fit rooms know of a table beside the public Shape.
  *
- * Private to shape.c, value.c and fit.c. Everything lives in the shape's
- * context; what changes from row to row hangs under FitWork, so that a
+ * Private to the fit rooms. Everything lives in the shape's context; what changes from row to row hangs under FitWork, so that a
  * const Shape can be handed around.
  */
 #ifndef SELFHEAL_SHAPE_H
@@ -13,23 +12,28 @@
 
 #include "base/fit.h"
 #include "base/jsontext.h"
+#include "base/literal.h"
 
-/* Types of TYPE_OTHER that would change a value without saying so. */
+/* How a type of TYPE_OTHER could change a value without saying so. */
 typedef enum OtherKind
 {
 	OTHER_PLAIN,				/* takes a text as it is, or refuses it */
 	OTHER_DATE,					/* drops the time of day */
 	OTHER_TIMESTAMP,			/* drops the zone, rounds the second */
 	OTHER_TIMESTAMPTZ,			/* rounds the second */
-	OTHER_TIME,					/* drops the date, rounds the second */
-	OTHER_TIMES,				/* intervals, arrays and ranges of the above:
-								 * round the second */
-	OTHER_FLOATS,				/* geometry, arrays of double precision */
-	OTHER_REALS,				/* arrays of real */
+	OTHER_TIME,					/* drops the date and the zone, rounds */
+	OTHER_TIMETZ,				/* drops the date, rounds */
+	OTHER_INTERVAL,				/* rounds seconds and parts of a year */
+	OTHER_FLOATS,				/* geometry: numbers of double precision */
 	OTHER_NAME,					/* cuts after 63 bytes */
 	OTHER_CHAR,					/* "char": cuts after one byte */
 	OTHER_MONEY,				/* rounds to cents */
-	OTHER_OID					/* takes -1 as 4294967295 */
+	OTHER_OID,					/* takes -1 as 4294967295 */
+	OTHER_XID,					/* takes whatever begins with a number, 010 as
+								 * eight; up to 32 bits */
+	OTHER_XID8,					/* the same, up to 64 bits */
+	OTHER_TID,					/* takes what stands around the brackets */
+	OTHER_REGTYPE				/* drops a modifier */
 } OtherKind;
 
 #define LABELS_MAX 32
@@ -41,16 +45,25 @@ typedef struct ShapeColumn
 	bool		constrained;	/* a domain that checks: its input function
 								 * has the last word, for nulls as well */
 	OtherKind	other;
-	Oid			element;		/* of an array, else InvalidOid */
+
+	/*
+	 * Of a type that is made of others, their shape, else NULL: one column
+	 * for the elements of an array, the bounds of a range and the ranges of a
+	 * multirange; one for each attribute of a composite.
+	 */
+	struct Shape *parts;
+	LiteralForm form;
 	char		delimiter;		/* between the elements of an array */
+
 	char	   *type_name;		/* made when first needed */
 
-	/* to find out whether a typmod changes a value (see value.c) */
+	int16		typlen;			/* of TYPE_OTHER */
+	bool		typbyval;
+
+	/* to find out whether a typmod changes a value (see opaque.c) */
 	FmgrInfo	base_in;
 	Oid			base_ioparam;
-	FmgrInfo	equal;			/* fn_oid invalid: compare bytes */
-	int16		typlen;
-	bool		typbyval;
+	FmgrInfo	equal;			/* fn_oid invalid: bytes decide */
 
 	/* labels of an enum that were seen so far */
 	int			nlabels;
@@ -72,7 +85,7 @@ typedef struct FitWork
 	bool		any_threw;
 	char	   *buf;			/* NUL-terminated copy of one value */
 	size_t		bufsize;
-	JsonText	text;			/* of array elements */
+	JsonText	text;			/* of parts */
 	MemoryContext row;			/* cells that are not in the document */
 	MemoryContext scratch;		/* of one input function call */
 } FitWork;

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "base/guc.h"
+#include "base/jsonkeys.h"
 #include "base/number.h"
 #include "base/opaque.h"
 #include "base/value.h"
@@ -59,9 +60,30 @@ value_wrong_type(const Shape *shape, int col, const JsonField *field, Misfit *ou
 						shape_type_name(shape, col));
 }
 
+/* Does a domain's check belong to the type of this column? */
+static bool
+asks_domain(const Shape *shape, int col)
+{
+	const ShapeColumn *more = &shape->work->cols[col];
+	int			i;
+
+	if (more->constrained || more->parts == NULL)
+		return more->constrained;
+	for (i = 0; i < more->parts->ncols; i++)
+	{
+		if (asks_domain(more->parts, i))
+			return true;
+	}
+	return false;
+}
+
 /*
- * The class is the error's, but a value that is out of range of a type which
- * has no wider one is no drift: a number in a jsonb, an oid.
+ * The class is the error's, with three exceptions. A value out of range of a
+ * type which has no wider one is no drift: a number in a jsonb, an oid. What
+ * an input function cannot parse (a tsquery) or find (a regclass) is the
+ * value's fault, not that of the table's code, which would have left its
+ * context: only a domain's check is such code. And a null that a domain within
+ * the value forbids is no null of the column.
  */
 void
 value_refused(const Shape *shape, int col, const ErrorData *edata, Misfit *out)
@@ -70,9 +92,32 @@ value_refused(const Shape *shape, int col, const ErrorData *edata, Misfit *out)
 
 	fit_from_error(edata, out);
 	out->error = fit_copy_error(edata);
-	if (out->class == FIT_OUT_OF_RANGE &&
-		(class == TYPE_OTHER || class == TYPE_JSONB))
-		out->class = FIT_BAD_VALUE;
+	switch (out->class)
+	{
+		case FIT_OUT_OF_RANGE:
+			if (class == TYPE_OTHER || class == TYPE_JSONB)
+				out->class = FIT_BAD_VALUE;
+			break;
+		case FIT_TRIGGER:
+		case FIT_OTHER:
+			if (edata->context != NULL && asks_domain(shape, col))
+				break;
+			if (edata->sqlerrcode == ERRCODE_SYNTAX_ERROR)
+				out->class = FIT_WRONG_TYPE;
+			else if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
+					 ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+					 ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
+					 ERRCODE_FEATURE_NOT_SUPPORTED ||
+					 edata->sqlerrcode == ERRCODE_INVALID_SCHEMA_NAME)
+				out->class = FIT_BAD_VALUE;
+			break;
+		case FIT_NULL_VALUE:
+			if (shape->work->cols[col].parts != NULL)
+				out->class = FIT_CHECK;
+			break;
+		default:
+			break;
+	}
 }
 
 /* A character column: all characters count, trailing blanks too. */
@@ -449,6 +494,12 @@ value_fits(const Shape *shape, int col, const JsonField *field,
 			fits = value_take(cell, field->raw, field->rawlen);
 			break;
 		case TYPE_JSONB:
+			if (unlikely(field->unsure) &&
+				jsonkeys_differ(&shape->work->text, field->raw, field->rawlen))
+				return value_misfit(out, FIT_DUPLICATE_KEY,
+									ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
+									"the same key twice with different values in one object, of which type %s would keep the last",
+									shape_type_name(shape, col));
 			fits = value_take(cell, field->raw, field->rawlen);
 			if (field->wild && !shape->work->cols[col].constrained)
 				fits = opaque_accepts(shape, col, cell->val, cell->len, out);

@@ -41,7 +41,8 @@ value_take(FitCell *cell, const char *val, int len)
 	return true;
 }
 
-/* The same, and the text means this value, which is passed by value. */
+/* The same, and the text means this value; by reference in the shape's row
+ * context. */
 static inline bool
 value_take_ready(FitCell *cell, const char *val, int len, Datum value)
 {

@@ -55,6 +55,7 @@ typedef struct Batch
 {
 	ResultRelInfo *target;
 	TupleTableSlot **slots;
+	bool		lasting;		/* they are the writer's */
 	int			nslots;
 	int			rows[BATCH_ROWS];
 	int			n;
@@ -154,7 +155,7 @@ next_slot(Statement *s, Batch *b)
 {
 	if (b->n == b->nslots)
 	{
-		if (b->slots == s->writer->slots)
+		if (b->lasting)
 		{
 			MemoryContext old = MemoryContextSwitchTo(s->writer->cxt);
 
@@ -244,6 +245,7 @@ batch_of(Statement *s, ResultRelInfo *target)
 	b->target = target;
 	if (target == s->target && s->writer->slots)
 	{
+		b->lasting = true;
 		b->slots = s->writer->slots;
 		b->nslots = s->writer->nslots;
 	}

@@ -233,9 +233,12 @@ try_run(void *arg)
 	spi_resume(&saved);
 
 	for (int i = 0; i < n && run->t->first_miss == NULL; i++)
-		if (!tried[i].stored && tried[i].nmisfits > 0 && tried[i].misfits[0].message)
+		if (!tried[i].stored && tried[i].nmisfits > 0)
+		{
+			fit_words(&tried[i].misfits[0]);
 			run->t->first_miss = MemoryContextStrdup(run->t->cxt,
 													 tried[i].misfits[0].message);
+		}
 	store_close(store);
 }
 

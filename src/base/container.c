@@ -40,9 +40,11 @@ static bool
 part_misfit(Container *c, int part)
 {
 	Misfit	   *m = c->misfit;
-	const char *message = m->message;
+	const char *message;
 	int			n = c->n;
 
+	fit_words(m);
+	message = m->message;
 	switch (c->more->form)
 	{
 		case LITERAL_ARRAY:

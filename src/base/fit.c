@@ -82,7 +82,7 @@ next_misfit(Misfits *m)
 	return &m->row->misfits[m->row->nmisfits];
 }
 
-/* Count the misfit made in next_misfit's room, for this column or key. */
+/* Count the misfit made in next_misfit's room, for this key. */
 static void
 add_misfit(Misfits *m, const char *name, int len, int field)
 {
@@ -91,6 +91,16 @@ add_misfit(Misfits *m, const char *name, int len, int field)
 	/* No longer than a column's name can be, and no half character. */
 	if (name)
 		misfit->column = pnstrdup(name, pg_mbcliplen(name, len, NAMEDATALEN - 1));
+	misfit->field = field;
+}
+
+/* The same, for this column. */
+static void
+add_column_misfit(Misfits *m, const FitColumn *column, int field)
+{
+	Misfit	   *misfit = &m->row->misfits[m->row->nmisfits++];
+
+	misfit->column = NameStr(unconstify(FitColumn *, column)->name);
 	misfit->field = field;
 }
 
@@ -148,9 +158,12 @@ check_unknown(Misfits *m, const JsonField *field, int number)
 			value_misfit(misfit, FIT_BAD_KEY, ERRCODE_DUPLICATE_COLUMN, NULL,
 						 "the name \"%s\" belongs to a system column", name);
 		else
-			value_misfit(misfit, FIT_UNKNOWN_KEY, ERRCODE_UNDEFINED_COLUMN,
-						 type ? pstrdup(type) : NULL,
-						 "the table has no column \"%s\"", name);
+		{
+			memset(misfit, 0, sizeof(Misfit));
+			misfit->class = FIT_UNKNOWN_KEY;
+			misfit->sqlstate = ERRCODE_UNDEFINED_COLUMN;
+			misfit->need = unconstify(char *, type);
+		}
 	}
 	add_misfit(m, field->key, field->keylen, number);
 }
@@ -203,7 +216,7 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 			return;
 	}
 	*next_misfit(m) = misfit;
-	add_misfit(m, NameStr(column->name), shape->work->cols[col].namelen, number);
+	add_column_misfit(m, column, number);
 }
 
 /* A column that needs a value and has no key in the payload. */
@@ -221,7 +234,26 @@ check_missing(const Shape *shape, int col, Misfits *m)
 			 opaque_accepts(shape, col, NULL, 0, &misfit))
 		return;
 	*next_misfit(m) = misfit;
-	add_misfit(m, NameStr(column->name), shape->work->cols[col].namelen, 0);
+	add_column_misfit(m, column, 0);
+}
+
+/* See the header. */
+void
+fit_words(Misfit *misfit)
+{
+	if (misfit->message != NULL)
+		return;
+	if (misfit->class == FIT_TOO_LONG)
+	{
+		misfit->need = psprintf("varchar(%d)", misfit->chars);
+		misfit->message = psprintf("%d characters are too many for type %s",
+								   misfit->chars, misfit->type);
+	}
+	else
+	{
+		Assert(misfit->class == FIT_UNKNOWN_KEY);
+		misfit->message = psprintf("the table has no column \"%s\"", misfit->column);
+	}
 }
 
 /* A payload that cannot be taken apart: one misfit, of the row or its key. */

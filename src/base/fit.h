@@ -79,9 +79,11 @@ typedef struct Misfit
 	char	   *column;			/* column or key; NULL when it is the row */
 	char	   *need;			/* what it would need: "varchar(200)", or NULL */
 	int			sqlstate;		/* what PostgreSQL raises for it */
-	char	   *message;		/* one line for people */
+	char	   *message;		/* one line for people; see fit_words */
 	int			field;			/* which field of the document, from 1; 0 when
 								 * it is none of them */
+	int			chars;			/* of what is too long, for fit_words; else 0 */
+	const char *type;			/* the type that is too short, the shape's own */
 	ErrorData  *error;			/* what the type's input function raised, or
 								 * NULL: it was not asked */
 } Misfit;
@@ -202,6 +204,14 @@ extern Datum fit_value(const Shape *shape, int col, const FitCell *cell);
  */
 extern bool fit_culprit(const Shape *shape, const ErrorData *edata, Misfit *out);
 extern bool fit_row_again(const Shape *shape, const JsonDoc *doc, FitRow *out);
+
+/*
+ * Make the words (message, need) of a misfit that fit_row left without a
+ * message: a load in which no row fits has as many misfits as rows and needs
+ * words for the first alone. To be called before either is read; the shape
+ * must still be there. Strings in the current context.
+ */
+extern void fit_words(Misfit *misfit);
 
 /* Make a misfit of an error raised by the insert itself. */
 extern void fit_from_error(const ErrorData *edata, Misfit *out);

@@ -120,6 +120,20 @@ value_refused(const Shape *shape, int col, const ErrorData *edata, Misfit *out)
 	}
 }
 
+/* Characters of a valid text. In UTF-8 each has one byte that does not go on
+ * another; the general way asks for the length of each. */
+static int
+count_chars(const char *s, int len)
+{
+	int			chars = 0;
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+		return pg_mbstrlen_with_len(s, len);
+	for (int i = 0; i < len; i++)
+		chars += (s[i] & 0xC0) != 0x80;
+	return chars;
+}
+
 /* A character column: all characters count, trailing blanks too. */
 static bool
 check_limited(const Shape *shape, int col, const JsonField *field,
@@ -130,7 +144,7 @@ check_limited(const Shape *shape, int col, const JsonField *field,
 
 	if (field->len <= limit)
 		return value_take(cell, field->val, field->len);
-	chars = pg_mbstrlen_with_len(field->val, field->len);
+	chars = count_chars(field->val, field->len);
 	if (chars <= limit)
 		return value_take(cell, field->val, field->len);
 	if (chars > guc_max_width)
@@ -138,10 +152,12 @@ check_limited(const Shape *shape, int col, const JsonField *field,
 							ERRCODE_STRING_DATA_RIGHT_TRUNCATION, NULL,
 							"%d characters are more than selfheal.max_width (%d) allows for type %s",
 							chars, guc_max_width, shape_type_name(shape, col));
-	return value_misfit(out, FIT_TOO_LONG, ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-						psprintf("varchar(%d)", chars),
-						"%d characters are too many for type %s",
-						chars, shape_type_name(shape, col));
+	memset(out, 0, sizeof(*out));
+	out->class = FIT_TOO_LONG;
+	out->sqlstate = ERRCODE_STRING_DATA_RIGHT_TRUNCATION;
+	out->chars = chars;
+	out->type = shape_type_name(shape, col);
+	return false;
 }
 
 /* Up to 18 digits with perhaps a minus, as nearly every integer comes. */

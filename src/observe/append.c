@@ -21,8 +21,11 @@
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "observe/append.h"
+#include "storage/lock.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -65,6 +68,34 @@ int64
 append_next_id(const char *sequence)
 {
 	return nextval_internal(append_relation(sequence), false);
+}
+
+/*
+ * See the header. nextval and setval are two steps; a lock of our own, given
+ * back at once, keeps others from coming between. What an abort loses is a
+ * gap, as with every sequence.
+ */
+int64
+append_take_ids(const char *sequence, int64 n)
+{
+	Oid			relid = append_relation(sequence);
+	LOCKTAG		tag;
+	int64		first;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0x5348 /* SH */ , 4);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	first = nextval_internal(relid, false);
+	if (n > 1)
+	{
+		SpiUser		saved;
+
+		spi_become(&saved, spi_extension_owner(), SECURITY_LOCAL_USERID_CHANGE, false);
+		DirectFunctionCall2(setval_oid, ObjectIdGetDatum(relid),
+							Int64GetDatum(first + n - 1));
+		spi_resume(&saved);
+	}
+	LockRelease(&tag, ExclusiveLock, false);
+	return first;
 }
 
 /* See the header. */

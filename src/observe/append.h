@@ -21,6 +21,13 @@ extern Oid	append_relation(const char *name);
 /* The next value of one of our sequences, whoever is the current user. */
 extern int64 append_next_id(const char *sequence);
 
+/*
+ * The first of n values of one of our sequences that follow one another: later
+ * than all that were given out before, and nobody else's. Whoever takes from
+ * that sequence takes by this function.
+ */
+extern int64 append_take_ids(const char *sequence, int64 n);
+
 /* Open a table of ours (lock: RowExclusiveLock, kept), below the current
  * memory context. */
 extern Appender *append_open(const char *table);

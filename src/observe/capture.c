@@ -169,5 +169,10 @@ capture_write(int64 id, const CapturedError *err)
 		capture_set_text(&row, CAPTURE_HINT, edata->hint);
 		capture_set(&row, CAPTURE_CONTEXT, JsonbPGetDatum(error_fields(edata)));
 	}
+	if (err->last_bulk)
+	{
+		capture_set(&row, CAPTURE_FIRST_BULK, Int64GetDatum(err->first_bulk));
+		capture_set(&row, CAPTURE_LAST_BULK, Int64GetDatum(err->last_bulk));
+	}
 	capture_append(&row);
 }

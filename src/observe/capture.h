@@ -24,6 +24,8 @@ typedef struct CapturedError
 	int64		position;		/* of the first row in its load */
 	const char *sample;			/* first payload, clipped to 1,000 bytes */
 	int			sample_len;
+	int64		first_bulk;		/* ids of rows that were held in bulk */
+	int64		last_bulk;
 } CapturedError;
 
 /* Columns of selfheal.error by position, from 0. */
@@ -51,6 +53,8 @@ typedef enum CaptureColumn
 	CAPTURE_ROLE,
 	CAPTURE_APPLICATION,
 	CAPTURE_INCIDENT,
+	CAPTURE_FIRST_BULK,
+	CAPTURE_LAST_BULK,
 	CAPTURE_COLUMNS				/* how many there are */
 } CaptureColumn;
 

@@ -153,8 +153,10 @@ repoint(Oid from, Oid to)
 		spi_args(&args);
 		spi_arg_relid(&args, from);
 		spi_arg_relid(&args, to);
-		spi_exec(psprintf("UPDATE selfheal.%s SET relid = $2 WHERE relid = $1",
-						  tables[i]), &args);
+		/* what is held stands in its table's place of the key: 0 when gone */
+		spi_exec(psprintf("UPDATE selfheal.%s SET relid = %s WHERE relid = $1", tables[i],
+						  strcmp(tables[i], "quarantine") == 0 ?
+						  "coalesce($2, 0::regclass)" : "$2"), &args);
 	}
 
 	/* lines of a table that is gone are nobody's */

@@ -219,8 +219,9 @@ held_replayed(Oid relid, const HeldRow *rows, int n, int64 plan,
 	spi_arg_int8(&args, last);
 
 	/* the range gives the planner an index to go by, analyzed or not */
-	if (spi_exec("DELETE FROM selfheal.quarantine"
-				 " WHERE id BETWEEN $2 AND $3 AND id = ANY ($1) AND state = 'held'",
+	spi_arg_relid(&args, relid);
+	if (spi_exec("DELETE FROM selfheal.quarantine WHERE relid = $4"
+				 " AND id BETWEEN $2 AND $3 AND id = ANY ($1) AND state = 'held'",
 				 &args) != (uint64) n)
 		elog(ERROR, "held rows vanished while they were replayed");
 
@@ -320,9 +321,10 @@ held_rehold(Oid relid, HeldRow *rows, int n)
 		spi_args(&args);
 		spi_arg_int8_array(&args, ids, changed);
 		spi_arg_int8_array(&args, errors, changed);
-		spi_exec("UPDATE selfheal.quarantine q SET error = c.error"
+		spi_arg_relid(&args, relid);
+		spi_exec("UPDATE selfheal.quarantine q SET error = c.error, bulk = false"
 				 " FROM unnest($1, $2) AS c(id, error)"
-				 " WHERE q.id = c.id AND q.state = 'held'", &args);
+				 " WHERE q.relid = $3 AND q.id = c.id AND q.state = 'held'", &args);
 	}
 	spi_close(&saved);
 	reasons_write(reasons);
@@ -348,9 +350,8 @@ held_of_incident(int64 incident, int limit, int *n)
 	spi_exec("SELECT q.id, q.load, q.error, q.payload, q.payload_raw FROM"
 			 " (SELECT h.*, sum(octet_length(coalesce(h.payload, '')) + octet_length(coalesce(h.payload_raw, '')))"
 			 "   OVER (ORDER BY h.id) AS bytes"
-			 "  FROM selfheal.error e CROSS JOIN LATERAL (SELECT * FROM selfheal.quarantine q"
-			 "   WHERE q.error = e.id AND q.state = 'held' LIMIT $2) h"
-			 "  WHERE e.incident = $1 LIMIT $2) q WHERE q.bytes < 8388608 ORDER BY q.id", &args);
+			 "  FROM (SELECT * FROM selfheal.held WHERE incident = $1 LIMIT $2) h) q"
+			 " WHERE q.bytes < 8388608 ORDER BY q.id", &args);
 	*n = (int) SPI_processed;
 	rows = MemoryContextAllocHuge(cxt, sizeof(HeldRow) * Max(*n, 1));
 	for (int i = 0; i < *n && bytes < FETCH_BYTES; i++)
@@ -377,14 +378,13 @@ held_count(Oid relid, const int64 *incidents, int nincidents)
 		/* by the incidents' errors: what others hold is not looked at */
 		spi_set_local("enable_seqscan", "off");
 		spi_arg_int8_array(&args, incidents, nincidents);
-		spi_exec("SELECT coalesce(sum(held.n), 0)::bigint FROM selfheal.error e"
-				 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM selfheal.quarantine q"
-				 "  WHERE q.error = e.id AND q.state = 'held' AND q.relid = $1) held"
-				 " WHERE e.incident = ANY ($2)", &args);
+		/* OFFSET: not by way of all that the table holds */
+		spi_exec("SELECT count(*) FROM (SELECT relid FROM selfheal.held"
+				 " WHERE incident = ANY ($2) OFFSET 0) h WHERE h.relid = $1", &args);
 	}
 	else
-		spi_exec("SELECT count(*) FROM selfheal.quarantine"
-				 " WHERE relid = $1 AND state = 'held'", &args);
+		/* a row that was discarded belongs to no table any more */
+		spi_exec("SELECT count(*) FROM selfheal.quarantine WHERE relid = $1", &args);
 	count = spi_get_int8(0, 1, NULL);
 	spi_close(&saved);
 	return count;

@@ -341,8 +341,9 @@ notice_held(const Intake *in)
 												   get_rel_name(in->relid));
 
 	ereport(NOTICE,
-			(errmsg("selfheal: " INT64_FORMAT " rows stored, " INT64_FORMAT " held in %s",
-					in->counts.stored, in->counts.held, table),
+			(errmsg_plural("selfheal: " INT64_FORMAT " row stored, " INT64_FORMAT " held in %s",
+						   "selfheal: " INT64_FORMAT " rows stored, " INT64_FORMAT " held in %s",
+						   in->counts.stored, in->counts.stored, in->counts.held, table),
 			 errdetail("The first of them is row " INT64_FORMAT ": %s.",
 					   position, reason),
 			 errhint("See the view selfheal.quarantined.")));

@@ -10,10 +10,37 @@
 #include "observe/misfits.h"
 #include "utils/memutils.h"
 
-static char *
-copy_string(MemoryContext cxt, const char *s)
+/* Bytes that a string takes with its end, 0 when there is none. */
+static inline Size
+string_size(const char *s)
 {
-	return s ? MemoryContextStrdup(cxt, s) : NULL;
+	return s ? strlen(s) + 1 : 0;
+}
+
+/* Copy a string behind what *to has already, and step over it. */
+static inline char *
+put_string(char **to, const char *s)
+{
+	Size		size = string_size(s);
+	char	   *at = *to;
+
+	if (size == 0)
+		return NULL;
+	memcpy(at, s, size);
+	*to += size;
+	return at;
+}
+
+/* Bytes of the strings of some misfits. */
+static Size
+strings_size(const Misfit *misfits, int n)
+{
+	Size		size = 0;
+
+	for (int i = 0; i < n; i++)
+		size += string_size(misfits[i].column) + string_size(misfits[i].need) +
+			string_size(misfits[i].message);
+	return size;
 }
 
 /* Is a's field before b's in the payload? Those without a field come last. */
@@ -23,31 +50,41 @@ comes_first(const Misfit *a, const Misfit *b)
 	return a->field != 0 && (b->field == 0 || a->field < b->field);
 }
 
-/* See the header. */
+/* See the header. All of it in one piece of memory: a load in which no row
+ * fits comes here for each. */
 void
 misfits_keep(MemoryContext cxt, StoreRow *row, const Misfit *a, int na,
 			 const Misfit *b, int nb)
 {
-	MemoryContext old = MemoryContextSwitchTo(cxt);
+	Size		fixed = sizeof(Misfit) * (na + nb);
+	char	   *strings;
 	int			ia = 0;
 	int			ib = 0;
 
 	row->stored = false;
 	row->nmisfits = na + nb;
-	row->misfits = palloc(sizeof(Misfit) * (na + nb));
+	row->misfits = MemoryContextAlloc(cxt, fixed + strings_size(a, na) +
+									  strings_size(b, nb));
+	strings = (char *) row->misfits + fixed;
 	for (int i = 0; i < na + nb; i++)
 	{
 		bool		from_b = ia == na ||
 		(ib < nb && comes_first(&b[ib], &a[ia]));
 		const Misfit *from = from_b ? &b[ib++] : &a[ia++];
+		Misfit	   *to = &row->misfits[i];
 
-		row->misfits[i] = *from;
-		row->misfits[i].column = copy_string(cxt, from->column);
-		row->misfits[i].need = copy_string(cxt, from->need);
-		row->misfits[i].message = copy_string(cxt, from->message);
-		row->misfits[i].error = from->error ? fit_copy_error(from->error) : NULL;
+		*to = *from;
+		to->column = put_string(&strings, from->column);
+		to->need = put_string(&strings, from->need);
+		to->message = put_string(&strings, from->message);
+		if (from->error)
+		{
+			MemoryContext old = MemoryContextSwitchTo(cxt);
+
+			to->error = fit_copy_error(from->error);
+			MemoryContextSwitchTo(old);
+		}
 	}
-	MemoryContextSwitchTo(old);
 }
 
 /* See the header. */

@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "commands/sequence.h"
 #include "miscadmin.h"
 #include "observe/append.h"
 #include "observe/quarantine.h"
@@ -16,7 +15,16 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#define QUARANTINE_COLUMNS 12
+#define QUARANTINE_COLUMNS 13
+
+/*
+ * Rows of one reason in one batch from which on they are held in bulk: without
+ * an entry in the index of reasons, between ids that the reason's row keeps.
+ * One reason of a load only, and only where most rows of the batch have it:
+ * so the reading of a range costs no more than twice its rows, and of all a
+ * load's reasons together no more than its held rows once.
+ */
+#define BULK_ROWS 1000
 
 struct QuarantineWriter
 {
@@ -24,6 +32,10 @@ struct QuarantineWriter
 	Oid			relid;
 	int64		load;
 	Reasons    *reasons;
+
+	int64		bulk_error;		/* the reason whose rows are held in bulk */
+	int64		first_bulk;		/* ids */
+	int64		last_bulk;
 };
 
 /* See the header. */
@@ -44,10 +56,10 @@ quarantine_begin(Oid relid, int64 load, const char *door)
 	return w;
 }
 
-/* Write one held row. */
+/* See the header. */
 void
-quarantine_append(Appender *a, Oid sequence, Oid relid, const StoreRow *row,
-				  int64 load, int64 error, int64 position)
+quarantine_append(Appender *a, int64 id, Oid relid, const StoreRow *row,
+				  int64 load, int64 error, int64 position, bool bulk)
 {
 	Datum		values[QUARANTINE_COLUMNS] = {0};
 	bool		nulls[QUARANTINE_COLUMNS];
@@ -55,7 +67,7 @@ quarantine_append(Appender *a, Oid sequence, Oid relid, const StoreRow *row,
 	Datum		state = CStringGetTextDatum("held");
 
 	memset(nulls, true, sizeof(nulls));
-	values[0] = Int64GetDatum(nextval_internal(sequence, false));
+	values[0] = Int64GetDatum(id);
 	values[1] = ObjectIdGetDatum(relid);
 	/* text and bytea look alike in storage */
 	values[row->bad_encoding ? 3 : 2] = payload;
@@ -63,34 +75,85 @@ quarantine_append(Appender *a, Oid sequence, Oid relid, const StoreRow *row,
 	values[5] = Int64GetDatum(load);
 	values[6] = Int64GetDatum(error);
 	values[7] = Int64GetDatum(position);
-	nulls[0] = nulls[1] = nulls[4] = nulls[5] = nulls[6] = nulls[7] = false;
-	nulls[row->bad_encoding ? 3 : 2] = false;
+	values[12] = BoolGetDatum(bulk);
+	memset(nulls, false, 8);
+	nulls[row->bad_encoding ? 2 : 3] = true;
+	nulls[12] = false;
 	append_row(a, QUARANTINE_COLUMNS, values, nulls);
 	pfree(DatumGetPointer(payload));
 	pfree(DatumGetPointer(state));
 }
 
-/* See the header. */
+/*
+ * The reason whose rows of this batch are held in bulk, 0 when there is none:
+ * the one that more than half of them have. If there is one, it is what is
+ * left when each cancels one of another.
+ */
+static int64
+bulk_of_batch(const QuarantineWriter *w, const int64 *errors, int64 n)
+{
+	int64		most = 0;
+	int64		left = 0;
+	int64		count = 0;
+
+	if (n < BULK_ROWS)
+		return 0;
+	for (int64 i = 0; i < n; i++)
+	{
+		if (left == 0)
+			most = errors[i];
+		left += errors[i] == most ? 1 : -1;
+	}
+	for (int64 i = 0; i < n; i++)
+		count += errors[i] == most;
+	return count >= BULK_ROWS && count > n / 2 &&
+		(w->bulk_error == 0 || w->bulk_error == most) ? most : 0;
+}
+
+/* See the header. The ids of a batch are taken together. */
 int64
 quarantine_hold(QuarantineWriter *w, const StoreRow *rows, const int64 *positions,
 				int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(w->cxt);
-	Oid			sequence = append_relation("quarantine_id_seq");
-	Appender   *a = append_open("quarantine");
+	int64	   *errors = palloc(sizeof(int64) * n);
 	int64		held = 0;
+	int64		bulk;
+	int64		id;
+	Appender   *a;
 
 	for (int i = 0; i < n; i++)
+		if (!rows[i].stored)
+			errors[held++] = reasons_note(w->reasons, &rows[i], positions[i]);
+	if (held == 0)
 	{
+		MemoryContextSwitchTo(old);
+		return 0;
+	}
+	bulk = bulk_of_batch(w, errors, held);
+	id = append_take_ids("quarantine_id_seq", held);
+	a = append_open("quarantine");
+	held = 0;
+	for (int i = 0; i < n; i++)
+	{
+		int64		error;
+
 		CHECK_FOR_INTERRUPTS();
 		if (rows[i].stored)
 			continue;
-		quarantine_append(a, sequence, w->relid, &rows[i], w->load,
-						  reasons_note(w->reasons, &rows[i], positions[i]),
-						  positions[i]);
-		held++;
+		error = errors[held++];
+		if (error == bulk)
+		{
+			if (w->bulk_error == 0)
+				w->first_bulk = id;
+			w->bulk_error = error;
+			w->last_bulk = id;
+		}
+		quarantine_append(a, id++, w->relid, &rows[i], w->load, error,
+						  positions[i], error == bulk);
 	}
 	append_close(a);
+	pfree(errors);
 	MemoryContextSwitchTo(old);
 	return held;
 }
@@ -119,6 +182,8 @@ quarantine_end(QuarantineWriter *w)
 {
 	MemoryContext old = MemoryContextSwitchTo(w->cxt);
 
+	if (w->bulk_error)
+		reasons_bulk(w->reasons, w->bulk_error, w->first_bulk, w->last_bulk);
 	reasons_write(w->reasons);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(w->cxt);

@@ -38,9 +38,9 @@ extern void quarantine_errors(const QuarantineWriter *w, int64 *first, int64 *la
 extern void quarantine_end(QuarantineWriter *w);
 
 /* Append one held row to an open selfheal.quarantine: for the doors that know
- * the reason already. sequence is quarantine_id_seq. */
-extern void quarantine_append(Appender *a, Oid sequence, Oid relid,
+ * the reason already. id comes from quarantine_id_seq (append_take_ids). */
+extern void quarantine_append(Appender *a, int64 id, Oid relid,
 							  const StoreRow *row, int64 load, int64 error,
-							  int64 position);
+							  int64 position, bool bulk);
 
 #endif							/* SELFHEAL_QUARANTINE_H */

@@ -4,8 +4,8 @@ CREATE SEQUENCE selfheal.quarantine_id_seq;
 COMMENT ON SEQUENCE selfheal.quarantine_id_seq IS 'ids of held rows';
 
 CREATE TABLE selfheal.quarantine (
-	id bigint PRIMARY KEY DEFAULT nextval('selfheal.quarantine_id_seq'),
-	relid regclass,
+	id bigint NOT NULL,
+	relid regclass NOT NULL,
 	payload text,
 	payload_raw bytea,
 	state text NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'discarded')),
@@ -15,18 +15,25 @@ CREATE TABLE selfheal.quarantine (
 	original text,
 	changed_by text,
 	changed_at timestamptz,
-	why text
+	why text,
+	bulk boolean NOT NULL DEFAULT false,
+	CONSTRAINT quarantine_held PRIMARY KEY (relid, id)
 );
 ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
--- Two indexes and no foreign key: a load in which every row drifts writes here
--- what it would have written there.
-CREATE INDEX quarantine_held ON selfheal.quarantine (relid, id) WHERE state = 'held';
-CREATE INDEX quarantine_reason ON selfheal.quarantine (error) WHERE state = 'held';
+-- A load in which every row drifts writes here what it would have written
+-- there, so one index must do for it, and there is no foreign key. The key
+-- begins with the table: its held rows stand together, in order of id, and
+-- nobody else's are between them (a discarded row belongs to no table). By
+-- its reason a row is found in the second index, or, when most rows of a batch
+-- share theirs, between the ids that selfheal.error keeps. selfheal.held joins
+-- both.
+CREATE INDEX quarantine_reason ON selfheal.quarantine (error) WHERE NOT bulk AND state = 'held';
 COMMENT ON TABLE selfheal.quarantine IS
 'rows that did not fit, byte for byte; a row that is stored leaves the table in the transaction that stores it';
 COMMENT ON COLUMN selfheal.quarantine.id IS 'number of the held row';
 COMMENT ON COLUMN selfheal.quarantine.changed_at IS 'when it was amended or discarded';
-COMMENT ON COLUMN selfheal.quarantine.relid IS 'the table it is for; null once that is gone';
+COMMENT ON COLUMN selfheal.quarantine.relid IS 'the table it waits for; 0 when that is gone, or it was discarded';
+COMMENT ON COLUMN selfheal.quarantine.bulk IS 'is it found by the range of ids of its reason (selfheal.error), instead of by the index of reasons?';
 COMMENT ON COLUMN selfheal.quarantine.payload IS 'the payload as it was sent';
 COMMENT ON COLUMN selfheal.quarantine.payload_raw IS 'the bytes of a payload that is not valid text in this database''s encoding';
 COMMENT ON COLUMN selfheal.quarantine.state IS 'held, or discarded by a person';
@@ -38,6 +45,17 @@ COMMENT ON COLUMN selfheal.quarantine.changed_by IS 'who amended or discarded it
 COMMENT ON COLUMN selfheal.quarantine.why IS 'what he gave as reason';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine_id_seq', '');
+
+CREATE VIEW selfheal.held AS
+SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw
+FROM selfheal.error e JOIN selfheal.quarantine q ON q.error = e.id
+WHERE NOT q.bulk AND q.state = 'held'
+UNION ALL
+SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw
+FROM selfheal.error e JOIN selfheal.quarantine q ON q.relid = coalesce(e.relid, 0::regclass)
+	AND q.id BETWEEN e.first_bulk AND e.last_bulk AND q.error = e.id
+WHERE q.bulk AND q.state = 'held';
+COMMENT ON VIEW selfheal.held IS 'held rows by their reason and incident: cheap for one incident, however many rows others hold';
 
 CREATE SEQUENCE selfheal.replayed_id_seq;
 COMMENT ON SEQUENCE selfheal.replayed_id_seq IS 'ids of replays';

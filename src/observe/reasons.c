@@ -29,6 +29,8 @@ typedef struct Reason
 	int64		position;
 	char	   *sample;
 	int			sample_len;
+	int64		first_bulk;
+	int64		last_bulk;
 	struct Reason *same_hash;
 	struct Reason *next;		/* in order of id */
 } Reason;
@@ -49,6 +51,7 @@ struct Reasons
 	int			n;
 	Reason	   *head;
 	Reason	   *tail;
+	Reason	   *last;			/* of the misfit before: mostly this one's too */
 };
 
 /* See the header. */
@@ -85,13 +88,24 @@ copy_string(const char *s)
 	return s ? pstrdup(s) : NULL;
 }
 
-/* Numbers in parentheses of a type: "numeric(12,2)" gives 2, 12 and 2. */
+/*
+ * Numbers in parentheses of a type: "numeric(12,2)" gives 2, 12 and 2. Not by
+ * sscanf: every row that needs another width than the last one comes here.
+ */
 static int
 type_numbers(const char *type, int *a, int *b)
 {
-	const char *open = strchr(type, '(');
+	const char *s = strchr(type, '(');
+	char	   *end;
 
-	return open ? sscanf(open, "(%d,%d)", a, b) : 0;
+	if (s == NULL)
+		return 0;
+	*a = strtol(s + 1, &end, 10);
+	if (end == s + 1 || *end != ',')
+		return end > s + 1;
+	s = end;
+	*b = strtol(s + 1, &end, 10);
+	return end > s + 1 ? 2 : 1;
 }
 
 /*
@@ -138,6 +152,20 @@ wider(char *old, const char *new)
 	return old;
 }
 
+/* One more misfit of a reason: what does it need now? */
+static void
+widen(Reason *reason, const Misfit *misfit)
+{
+	Misfit		words = *misfit;
+
+	if (misfit->chars > 0 && misfit->chars <= reason->misfit.chars)
+		return;
+	if (misfit->chars > 0)
+		fit_words(&words);
+	reason->misfit.need = wider(reason->misfit.need, words.need);
+	reason->misfit.chars = Max(reason->misfit.chars, misfit->chars);
+}
+
 /* A reason seen for the first time. */
 static Reason *
 add_reason(Reasons *r, const Misfit *misfit, const char *column,
@@ -145,12 +173,15 @@ add_reason(Reasons *r, const Misfit *misfit, const char *column,
 {
 	Reason	   *reason = palloc0(sizeof(Reason));
 
+	Misfit		words = *misfit;
+
+	fit_words(&words);
 	reason->id = capture_next_id();
 	reason->misfit.class = misfit->class;
 	reason->misfit.column = copy_string(column);
-	reason->misfit.need = copy_string(misfit->need);
+	reason->misfit.need = copy_string(words.need);
 	reason->misfit.sqlstate = misfit->sqlstate;
-	reason->misfit.message = copy_string(misfit->message);
+	reason->misfit.message = copy_string(words.message);
 	if (misfit->error)
 		reason->edata = fit_copy_error(misfit->error);
 	else if (row->edata && row->nmisfits == 1)
@@ -178,6 +209,9 @@ find_reason(Reasons *r, const Misfit *misfit, const StoreRow *row, int64 positio
 	Reason	   *reason;
 	bool		found;
 
+	if (r->last && r->last->misfit.class == misfit->class &&
+		same_column(r->last->misfit.column, column))
+		return r->last;
 	for (;;)
 	{
 		hash = column ? hash_bytes_extended((const unsigned char *) column,
@@ -212,8 +246,9 @@ reasons_note(Reasons *r, const StoreRow *row, int64 position)
 	{
 		Reason	   *reason = find_reason(r, &row->misfits[i], row, position);
 
+		r->last = reason;
 		reason->rows++;
-		reason->misfit.need = wider(reason->misfit.need, row->misfits[i].need);
+		widen(reason, &row->misfits[i]);
 		if (i == 0)
 			first = reason->id;
 	}
@@ -255,6 +290,18 @@ reasons_list(const Reasons *r, int max)
 
 /* See the header. */
 void
+reasons_bulk(Reasons *r, int64 error, int64 first, int64 last)
+{
+	for (Reason *reason = r->head; reason; reason = reason->next)
+		if (reason->id == error)
+		{
+			reason->first_bulk = first;
+			reason->last_bulk = last;
+		}
+}
+
+/* See the header. */
+void
 reasons_write(Reasons *r)
 {
 	for (Reason *reason = r->head; reason; reason = reason->next)
@@ -270,6 +317,8 @@ reasons_write(Reasons *r)
 		err.position = reason->position;
 		err.sample = reason->sample;
 		err.sample_len = reason->sample_len;
+		err.first_bulk = reason->first_bulk;
+		err.last_bulk = reason->last_bulk;
 		capture_write(reason->id, &err);
 	}
 }

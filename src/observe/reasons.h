@@ -30,6 +30,10 @@ extern char *reasons_list(const Reasons *r, int max);
 /* Ids of the first and the last one; 0 when none was noted. */
 extern void reasons_ids(const Reasons *r, int64 *first, int64 *last);
 
+/* Rows of this reason with ids from first to last were held in bulk: the error
+ * row is to say so. */
+extern void reasons_bulk(Reasons *r, int64 error, int64 first, int64 last);
+
 /* Write the error rows, in order of id. */
 extern void reasons_write(Reasons *r);
 

@@ -106,7 +106,10 @@ check_body(void *arg)
 						  json_scan(json_scanner(check->cxt), check->bytes, check->len),
 						  &fit);
 	if (!check->fits)
+	{
 		check->misfit = fit.misfits[0];
+		fit_words(&check->misfit);
+	}
 	table_close(rel, NoLock);
 }
 
@@ -202,8 +205,8 @@ hold_payload(CaptureRow *row, Oid relid, text *payload)
 	held.len = VARSIZE_ANY_EXHDR(payload);
 	limits_hold(relid, held.len);
 	load_write(load, relid, LOAD_REPORT, &counts);
-	quarantine_append(a, append_relation("quarantine_id_seq"), relid, &held, load,
-					  DatumGetInt64(row->values[CAPTURE_ID]), 1);
+	quarantine_append(a, append_take_ids("quarantine_id_seq", 1), relid, &held, load,
+					  DatumGetInt64(row->values[CAPTURE_ID]), 1, false);
 	append_close(a);
 
 	capture_set(row, CAPTURE_LOAD, Int64GetDatum(load));
@@ -236,6 +239,7 @@ fill(CaptureRow *row)
 	classify(row, relid, payload);
 	row->nulls[CAPTURE_LOAD] = row->nulls[CAPTURE_INCIDENT] = true;
 	row->nulls[CAPTURE_POSITION] = row->nulls[CAPTURE_SAMPLE] = true;
+	row->nulls[CAPTURE_FIRST_BULK] = row->nulls[CAPTURE_LAST_BULK] = true;
 	capture_set(row, CAPTURE_ROWS, Int64GetDatum(1));
 	if (payload)
 		hold_payload(row, relid, payload);

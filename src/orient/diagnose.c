@@ -129,9 +129,11 @@ note_misfit(Survey *s, const Misfit *misfit)
 
 	if (finding->rows++ == 0)
 	{
+		Misfit		words = *misfit;
+
+		fit_words(&words);
 		finding->first_id = s->rows[s->at].id;
-		if (misfit->message)
-			finding->message = MemoryContextStrdup(s->cxt, misfit->message);
+		finding->message = MemoryContextStrdup(s->cxt, words.message);
 	}
 	if (misfit->field > 0)
 	{

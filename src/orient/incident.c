@@ -65,6 +65,15 @@ static const int may_follow[] = {
 #define INSERT_CLASSES \
 	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other'"
 
+/*
+ * Columns that a packet lists: the first, and the incident's own. A load may
+ * open a thousand incidents of a table with a thousand columns.
+ */
+#define PACKET_COLUMNS "100"
+
+/* Characters of the SQL of an earlier heal: the plan has all of it. */
+#define PACKET_SQL "2000"
+
 #define COLUMNS \
 	"i.id, i.relid, i.class, i.column_name, i.state, i.attempts, i.first_seen, i.rows"
 
@@ -375,6 +384,9 @@ incident_packet(const Incident *incident, const Finding *finding)
 			 "     'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,"
 			 "     'default', pg_get_expr(d.adbin, d.adrelid), 'comment', col_description(c.oid, a.attnum)) ORDER BY a.attnum)"
 			 "     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+			 "     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+			 "     AND (a.attnum <= " PACKET_COLUMNS " OR a.attname = i.column_name)),"
+			 "  'columns_in_all', (SELECT count(*) FROM pg_attribute a"
 			 "     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
 			 "  'constraints', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.conname,"
 			 "     'definition', pg_get_constraintdef(k.oid)) ORDER BY k.conname), '[]') FROM pg_constraint k WHERE k.conrelid = c.oid),"
@@ -385,7 +397,7 @@ incident_packet(const Incident *incident, const Finding *finding)
 			 "  (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
 			 "   WHERE a.attrelid = i.relid AND a.attname = i.column_name AND a.attnum > 0 AND NOT a.attisdropped)),"
 			 "'values', $4,"
-			 "'earlier_heals', (SELECT coalesce(jsonb_agg(jsonb_build_object('at', p.applied_at, 'sql', p.sql, 'plan', p.id) ORDER BY p.id), '[]')"
+			 "'earlier_heals', (SELECT coalesce(jsonb_agg(jsonb_build_object('at', p.applied_at, 'sql', left(p.sql, " PACKET_SQL "), 'plan', p.id) ORDER BY p.id), '[]')"
 			 "  FROM (SELECT * FROM selfheal.plan p WHERE p.relid = i.relid AND p.state = 'applied' ORDER BY p.id DESC LIMIT 20) p),"
 			 "'ddl_24h', (SELECT coalesce(jsonb_agg(jsonb_build_object('at', d.at, 'role', d.role, 'statement', d.statement) ORDER BY d.id), '[]')"
 			 "  FROM (SELECT * FROM selfheal.ddl d WHERE d.relid = i.relid AND d.at > clock_timestamp() - interval '24 hours' ORDER BY d.id DESC LIMIT 50) d)"

@@ -143,8 +143,13 @@ held_row(int64 id, int64 *incident)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, id);
-	if (spi_exec("SELECT q.relid::oid, q.state, e.incident FROM selfheal.quarantine q"
-				 " LEFT JOIN selfheal.error e ON e.id = q.error WHERE q.id = $1", &args) > 0)
+	/* the key begins with the table, of which there are few */
+	if (spi_exec("WITH RECURSIVE t(relid) AS ("
+				 "  SELECT min(relid::oid) FROM selfheal.quarantine UNION ALL"
+				 "  SELECT (SELECT min(q.relid::oid) FROM selfheal.quarantine q WHERE q.relid > t.relid)"
+				 "  FROM t WHERE t.relid IS NOT NULL)"
+				 " SELECT q.relid::oid, q.state, e.incident FROM t JOIN selfheal.quarantine q ON q.relid = t.relid AND q.id = $1"
+				 " LEFT JOIN selfheal.error e ON e.id = q.error", &args) > 0)
 	{
 		relid = spi_get_oid(0, 1, NULL);
 		state = spi_get_text(0, 2, cxt);
@@ -484,6 +489,7 @@ discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, 
 	spi_arg_int8(&args, max);
 	spi_arg_text(&args, by);
 	spi_arg_text(&args, why);
+	spi_arg_relid(&args, relid);
 	spi_exec(sql, &args);
 	n = spi_get_int8(0, 1, NULL);
 	ref = spi_get_text(0, 2, cxt);
@@ -502,8 +508,8 @@ discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, 
 }
 
 #define DISCARD(which) \
-	"WITH d AS (UPDATE selfheal.quarantine q SET state = 'discarded', changed_by = $3," \
-	" changed_at = clock_timestamp(), why = $4 WHERE q.id IN (" which ")" \
+	"WITH d AS (UPDATE selfheal.quarantine q SET state = 'discarded', relid = 0, changed_by = $3," \
+	" changed_at = clock_timestamp(), why = $4 WHERE (q.relid, q.id) IN (" which ")" \
 	" RETURNING q.id, coalesce(convert_to(q.payload, getdatabaseencoding()), q.payload_raw) AS bytes)" \
 	" SELECT count(*), jsonb_build_object('ids', (SELECT coalesce(jsonb_agg(jsonb_build_array(lower(r), upper(r) - 1)), '[]')" \
 	" FROM (SELECT unnest(range_agg(int8range(id, id, '[]'))) AS r FROM d) u), 'rows', count(*)," \
@@ -542,7 +548,9 @@ selfheal_discard(PG_FUNCTION_ARGS)
 	require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
 	id = PG_GETARG_INT64(0);
 	relid = held_row(id, &incident);
-	(void) discard_rows(DISCARD("SELECT id FROM selfheal.quarantine WHERE id = $1 AND state = 'held' LIMIT $2 FOR UPDATE"),
+	(void) discard_rows(DISCARD("SELECT relid, id FROM selfheal.quarantine"
+								" WHERE relid = coalesce($5, 0::regclass) AND id = $1"
+								" AND state = 'held' LIMIT $2 FOR UPDATE"),
 						id, 1, why, relid, incident);
 	if (incident != 0)
 		dismiss_if_empty(incident_get(incident), why);
@@ -568,8 +576,10 @@ selfheal_discard_incident(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_rows must be at least 1"),
 				 errhint("Say how many rows at most may be discarded.")));
-	n = discard_rows(DISCARD("SELECT h.id FROM selfheal.quarantine h JOIN selfheal.error e ON e.id = h.error"
-							 " WHERE e.incident = $1 AND h.state = 'held' ORDER BY h.id LIMIT $2 FOR UPDATE OF h"),
+	n = discard_rows(DISCARD("SELECT q.relid, q.id FROM selfheal.quarantine q"
+							 " JOIN (SELECT relid, id, error FROM selfheal.held WHERE incident = $1"
+							 "  ORDER BY id LIMIT $2) h USING (relid, id, error)"
+							 " WHERE q.state = 'held' ORDER BY q.id LIMIT $2 FOR UPDATE OF q"),
 					 inc->id, PG_GETARG_INT64(2), why, inc->relid, inc->id);
 	dismiss_if_empty(inc, why);
 	PG_RETURN_INT64(n);
@@ -625,9 +635,10 @@ selfheal_amend(PG_FUNCTION_ARGS)
 	spi_arg_text(&args, by);
 	spi_arg_text(&args, why);
 	spi_arg_int8(&args, amended_reason(relid));
+	spi_arg_relid(&args, relid);
 	spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(payload_raw, 'escape')),"
 			 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4,"
-			 " error = $5 WHERE id = $1", &args);
+			 " error = $5, bulk = false WHERE relid = coalesce($6, 0::regclass) AND id = $1", &args);
 	spi_close(&saved);
 	audit_entry(&entry, "amended");
 	entry.relid = relid;

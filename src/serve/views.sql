@@ -30,8 +30,7 @@ REVOKE ALL ON FUNCTION selfheal.worker_state() FROM PUBLIC;
 CREATE VIEW selfheal.incidents WITH (security_barrier) AS
 SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class, i.column_name,
 	i.state, i.reason, i.rows AS rows_seen,
-	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
-	 WHERE e.incident = i.id AND q.state = 'held') AS rows_held,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id) AS rows_held,
 	p.id AS plan_id, p.sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
 	i.attempts, i.next_try, i.waiting,
 	(SELECT w.owner FROM selfheal.watched w WHERE w.relid = i.relid) AS owner,
@@ -44,8 +43,7 @@ COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how l
 CREATE VIEW selfheal.pending WITH (security_barrier) AS
 SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
 	p.verdict, p.reason,
-	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
-	 WHERE e.incident = ANY (p.incidents) AND q.state = 'held') AS rows_waiting,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents)) AS rows_waiting,
 	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at
 FROM selfheal.plan p
 WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)
@@ -60,7 +58,7 @@ SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state
 FROM selfheal.quarantine q
 JOIN selfheal.load l ON l.id = q.load
 LEFT JOIN selfheal.error e ON e.id = q.error
-WHERE selfheal.may_see(q.relid);
+WHERE selfheal.may_see(l.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
 
 CREATE VIEW selfheal.hints WITH (security_barrier) AS
@@ -86,8 +84,7 @@ COMMENT ON VIEW selfheal.history IS 'every decision in order, from selfheal.audi
 CREATE VIEW selfheal.activity WITH (security_barrier) AS
 SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incident, i.class, i.column_name,
 	i.state, i.plan AS plan_id,
-	(SELECT count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
-	 WHERE e.incident = i.id AND q.state = 'held') AS rows_held,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id) AS rows_held,
 	(SELECT coalesce(sum(r.rows), 0)::bigint FROM selfheal.replayed r WHERE r.plan = i.plan) AS rows_replayed,
 	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, i.waiting, i.next_try
 FROM selfheal.incident i, selfheal.worker_state() s

@@ -42,9 +42,18 @@ my $named = q{
 	SELECT stored, already FROM selfheal.last_load();
 };
 is($node->safe_psql($db, $named), '2|0', 'a load with a name');
+
+# rows that no index finds by their reason, of which one is discarded
+$node->safe_psql(
+	$db, q{
+	CREATE TABLE storm (id int, v varchar(2));
+	SELECT selfheal.watch('storm', 'observe');
+	INSERT INTO storm_intake SELECT jsonb_build_object('id', i, 'v', 'long') FROM generate_series(1, 1500) i;
+	SELECT selfheal.discard(max(id), 'a test') FROM selfheal.quarantine WHERE bulk;
+});
 $node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
-is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.quarantine'),
-	2, 'two rows are held');
+is($node->safe_psql($db, 'SELECT bulk, count(*) FROM selfheal.quarantine GROUP BY 1 ORDER BY 1'),
+	"f|2\nt|1500", 'rows are held');
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
 	1, 'one plan waits');
 
@@ -90,6 +99,16 @@ $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-04-01", "n
 $node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
 is($node->safe_psql($db, q{SELECT sum FROM plain WHERE d = '2026-04-01'}),
 	'5.00', 'and count');
+is( $node->safe_psql(
+		$db, q{SELECT rows_seen, rows_held FROM selfheal.incidents WHERE table_name = 'public.storm'}),
+	'1500|1499',
+	'rows are found by their reason');
+$node->safe_psql($db,
+	q{SELECT selfheal.discard(min(id), 'a test') FROM selfheal.quarantined WHERE table_name = 'public.storm' AND state = 'held'});
+is( $node->safe_psql(
+		$db, q{SELECT state, count(*) FROM selfheal.quarantined WHERE table_name = 'public.storm' GROUP BY 1 ORDER BY 1}),
+	"discarded|2\nheld|1498",
+	'and by their number');
 
 # loads and heals go on
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-03-01", "z": true}')});

@@ -234,6 +234,11 @@ compat_input(FmgrInfo *in, char *text, Oid ioparam, int32 typmod,
 #define compat_guc_malloc(size) malloc(size)
 #endif
 
+/* The session's way to write money. Declared here, the same in all versions:
+ * utils/pg_locale.h drags ICU's headers in, which few machines have. */
+#include <locale.h>
+extern struct lconv *PGLC_localeconv(void);
+
 /* ADD COLUMN knows STORAGE from 16 on. Needs nodes/parsenodes.h. */
 #if PG_VERSION_NUM >= 160000
 #define compat_column_storage(def) ((def)->storage_name != NULL)

@@ -95,8 +95,8 @@ part_fits(Container *c, int part, const JsonField *field, FitCell *cell)
 /*
  * A JSON array as the text that an array column reads: [[1, "a b"], [null, 2]]
  * becomes {{"1","a b"},{NULL,"2"}}. Whether the dimensions fit each other is
- * array_in's to say, but that [[]] would become [], and that values stand
- * deeper than others (see opaque.c), is for us to see.
+ * array_in's to say, but that [[]] would become [], and (up to 16) so would an
+ * array in which some values stand deeper than others, is for us to see.
  */
 static bool
 array_from_json(Container *c)
@@ -313,7 +313,8 @@ field_of_part(Container *c, int part, const Literal *l, JsonField *field)
 
 /*
  * A text that we cannot take apart is one that the input function refuses, and
- * its word is the better one.
+ * its word is the better one. Up to 16 it takes {{1},{{2}},{3}} for an empty
+ * array: that is held all the same.
  */
 static bool
 unreadable(Container *c, const char *val, int len)
@@ -363,7 +364,7 @@ text_fits(Container *c, const char *val, int len, FitCell *cell)
 /* See the header. */
 bool
 container_fits(const Shape *shape, int col, const JsonField *field,
-			   FitCell *cell, int *nparts, Misfit *out)
+			   FitCell *cell, Misfit *out)
 {
 	Container	c = {shape, col, &shape->work->cols[col], field, out, 0, {0}};
 	LiteralForm form = c.more->form;
@@ -373,11 +374,7 @@ container_fits(const Shape *shape, int col, const JsonField *field,
 	check_stack_depth();
 	if (field->kind == JSON_STRING ||
 		(field->kind == JSON_OBJECT && form == LITERAL_MULTIRANGE))
-	{
-		fits = text_fits(&c, field->val, field->len, cell);
-		*nparts = c.n;
-		return fits;
-	}
+		return text_fits(&c, field->val, field->len, cell);
 
 	old = MemoryContextSwitchTo(shape->work->row);
 	initStringInfo(&c.out);
@@ -391,7 +388,6 @@ container_fits(const Shape *shape, int col, const JsonField *field,
 	else if (field->kind == JSON_ARRAY && form == LITERAL_RANGE)
 		fits = range_from_json(&c);
 	else
-		fits = wrong_type(&c);
-	*nparts = c.n;
+		return wrong_type(&c);
 	return fits && value_take(cell, c.out.data, c.out.len);
 }

@@ -15,7 +15,7 @@
 /*
  * value_fits for a column whose type has parts. If all of them fit, the cell
  * holds a text for the type's input function, which still has to say whether
- * they fit together; *nparts is how many there are.
+ * they fit together.
  *
  * A JSON array is an array, its elements' arrays are dimensions; an object is
  * a composite, its keys are attributes by exact name, an absent one is null;
@@ -23,6 +23,6 @@
  * text of the value.
  */
 extern bool container_fits(const Shape *shape, int col, const JsonField *field,
-						   FitCell *cell, int *nparts, Misfit *out);
+						   FitCell *cell, Misfit *out);
 
 #endif							/* SELFHEAL_CONTAINER_H */

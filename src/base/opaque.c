@@ -22,7 +22,6 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "pgtime.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
@@ -398,31 +397,6 @@ right_kind(const Shape *shape, int col, const JsonField *field)
 	}
 }
 
-/*
- * A value of parts: each of them, and then all together. Up to 16 the array
- * {{1},{{2}},{3}} is empty to PostgreSQL, so what it has read is counted.
- */
-static bool
-check_parts(const Shape *shape, int col, const JsonField *field, FitCell *cell,
-			Datum *value, Misfit *out)
-{
-	MemoryContext old;
-	ArrayType  *array;
-	int			nparts;
-	int			nread;
-
-	if (!container_fits(shape, col, field, cell, &nparts, out) ||
-		!opaque_input(shape, col, cell->val, cell->len, value, out))
-		return false;
-	if (shape->work->cols[col].form != LITERAL_ARRAY)
-		return true;
-	old = MemoryContextSwitchTo(shape->work->scratch);
-	array = DatumGetArrayTypeP(*value);
-	nread = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	MemoryContextSwitchTo(old);
-	return nread == nparts || value_wrong_type(shape, col, field, out);
-}
-
 bool
 opaque_accepts(const Shape *shape, int col, const char *val, int len,
 			   Misfit *out)
@@ -456,7 +430,8 @@ opaque_fits(const Shape *shape, int col, const JsonField *field,
 	Datum		value;
 
 	if (more->parts != NULL)
-		return check_parts(shape, col, field, cell, &value, out) &&
+		return container_fits(shape, col, field, cell, out) &&
+			opaque_input(shape, col, cell->val, cell->len, &value, out) &&
 			keep_value(shape, col, cell, value);
 
 	value_take(cell, field->val, field->len);

@@ -373,7 +373,7 @@ sub gen_array
 {
 	my ($node) = @_;
 	my $part = $node->{part};
-	return pick([ '[]', 'fits' ], [ '"{}"', 'fits' ], [ '[[]]', 'holds' ], [ '[[1],[2,3]]', 'holds' ], [ '[null,[1]]', 'holds' ], [ '"{1,2"', 'holds' ], [ '{"a":1}', 'holds' ], [ '3', 'holds' ], [ '[[[[[[[1]]]]]]]', 'holds' ]) if chance(0.1);
+	return pick([ '[]', 'fits' ], [ '"{}"', 'fits' ], [ '[[]]', 'holds' ], [ '[[1],[2,3]]', 'holds' ], [ '[null,[1]]', 'holds' ], [ '"{{NULL},{{NULL}},{NULL}}"', 'holds' ], [ '[[null],[[null]],[null]]', 'holds' ], [ '"{1,2"', 'holds' ], [ '{"a":1}', 'holds' ], [ '3', 'holds' ], [ '[[[[[[[1]]]]]]]', 'holds' ]) if chance(0.1);
 	if (chance(0.25))
 	{
 		my @v = map { part_literal($part) } 1 .. 1 + int rand 3;
@@ -404,7 +404,7 @@ sub gen_record
 {
 	my ($node) = @_;
 	my @names = @{ $node->{names} };
-	return pick([ '{}', $node->{needs} ? 'any' : 'fits' ], [ '{"no such attribute":1}', 'holds' ], [ "{\"$names[0]\":null,\"$names[0]\":null}", $node->{needs} ? 'any' : 'fits' ], [ '[1,2]', 'holds' ], [ '"(1"', 'holds' ], [ '"x"', 'holds' ], [ 'true', 'holds' ]) if chance(0.1);
+	return pick([ '{}', $node->{needs} ? 'any' : 'fits' ], [ '{"no such attribute":1}', 'holds' ], [ "{\"$names[0]\":null,\"$names[0]\":null}", $node->{needs} ? 'any' : 'fits' ], [ "{\"$names[0]\":null,\"$names[0]\":1}", 'holds' ], [ "{\"$names[0]\":\"1\",\"$names[0]\":1}", 'holds' ], [ '[1,2]', 'holds' ], [ '"(1"', 'holds' ], [ '"x"', 'holds' ], [ 'true', 'holds' ]) if chance(0.1);
 	if (chance(0.2))
 	{
 		my @v = map { part_literal($_, scalar @names) } @{ $node->{parts} };

@@ -255,6 +255,7 @@ COPY comp_intake FROM STDIN (FORMAT ndjson);
 {"id": 5, "p": "(1)"}
 {"id": 6, "p": "(1,a,1,1)"}
 {"id": 7, "u": "(0,,)"}
+{"id": 8, "p": "(1,a,1.239)"}
 {"id": 9, "p": "(1,a,123)"}
 \.
 :idle

@@ -108,6 +108,17 @@ ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activit
 is(traces('copied'), '2|2|2|2', 'its COPY leaves nothing');
 ok(unlocked('copied'), 'no lock is left');
 
+# A lock that is not to be had in time is the producer's error, not a row's.
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN; LOCK TABLE copied IN ACCESS EXCLUSIVE MODE');
+my ($rc, $stdout, $stderr) = $node->psql('postgres', q{SET lock_timeout = '50ms';
+	\set VERBOSITY sqlstate
+	INSERT INTO copied_intake VALUES ('{"id": 100005}'), ('{"id": 100006, "v": "too long"}')});
+like($stderr, qr/55P03/, 'a load that may not wait for its table fails');
+$holder->query_safe('COMMIT');
+$holder->quit;
+is(traces('copied'), '2|2|2|2', 'and leaves nothing');
+
 # Simple, extended and prepared protocol, several clients at once: each row once.
 sql(q{CREATE TABLE bench (client int, n bigint, v varchar(8), PRIMARY KEY (client, n));
 	CREATE SEQUENCE bench_n;

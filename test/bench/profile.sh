@@ -15,7 +15,7 @@ rooms() {
 bench_profile() {
 	local tree=$TOP pid perf
 	[ -d "$WORK/build" ] && tree=$WORK/build
-	if ! perf record -q -e cpu-clock -o "$WORK/perf.data" -- true >/dev/null 2>&1 || ! has nm >/dev/null; then
+	if ! perf record -q -N -e cpu-clock -o "$WORK/perf.data" -- true >/dev/null 2>&1 || ! has nm >/dev/null; then
 		printf '\nProfile: none, since perf is not here or may not be used.\n' >>"$WORK/details.md"
 		return
 	fi
@@ -28,7 +28,7 @@ bench_profile() {
 	CHILD=$!
 	until [ -s "$WORK/pid" ]; do sleep 0.05; done
 	pid=$(head -n 1 "$WORK/pid")
-	perf record -q -e cpu-clock -F 4000 -p "$pid" -o "$WORK/perf.data" >/dev/null 2>&1 &
+	perf record -q -N -e cpu-clock -F 4000 -p "$pid" -o "$WORK/perf.data" >/dev/null 2>&1 &
 	perf=$!
 	sleep 0.5
 	echo go >"$WORK/go"

@@ -74,7 +74,7 @@ string(Dice *d, Out *out)
 {
 	uint32_t	n = dice(d, 4) ? dice(d, 3) : dice(d, 12);
 	uint32_t	kinds = dice(d, 8) ? (dice(d, 2) ? 14 : GOOD_PIECES) :
-		dice(d, 3) ? SOFT_PIECES : COUNT(pieces);
+	dice(d, 3) ? SOFT_PIECES : COUNT(pieces);
 
 	put(out, "\"");
 	if (kinds == COUNT(pieces) && dice(d, 2))
@@ -258,6 +258,14 @@ string_end(const uint8_t *data, size_t len, size_t at)
 	return at < len ? at + 1 : len;
 }
 
+static int
+add_span(Span *spans, int n, size_t start, size_t end)
+{
+	spans[n].start = start;
+	spans[n].end = end;
+	return n + 1;
+}
+
 int
 document_spans(const uint8_t *data, size_t len, Span *spans, int max)
 {
@@ -278,7 +286,7 @@ document_spans(const uint8_t *data, size_t len, Span *spans, int max)
 				if (depth < 64)
 				{
 					open[depth++] = n;
-					spans[n++] = (Span) {start, len};
+					n = add_span(spans, n, start, len);
 				}
 				at++;
 				break;
@@ -290,13 +298,13 @@ document_spans(const uint8_t *data, size_t len, Span *spans, int max)
 				break;
 			case '"':
 				at = string_end(data, len, at);
-				spans[n++] = (Span) {start, at};
+				n = add_span(spans, n, start, at);
 				break;
 			default:
 				while (at < len && data[at] != 0 && strchr(plain, data[at]))
 					at++;
 				if (at > start)
-					spans[n++] = (Span) {start, at};
+					n = add_span(spans, n, start, at);
 				else
 					at++;
 				break;

@@ -77,14 +77,15 @@ check_field(const JsonField *f, const RefField *ref, const char *bytes,
 static void
 check_again(const JsonField *f, JsonScanner *again, int encoding)
 {
-	size_t		len = f->rawlen + 6;
+	static const char head[] = {'{', '"', 'k', '"', ':'};
+	size_t		len = sizeof(head) + f->rawlen + 1;
 	char	   *bytes = malloc(len);
 	const JsonDoc *doc;
 
 	if (bytes == NULL)
 		abort();
-	memcpy(bytes, "{\"k\":", 5);
-	memcpy(bytes + 5, f->raw, f->rawlen);
+	memcpy(bytes, head, sizeof(head));
+	memcpy(bytes + sizeof(head), f->raw, f->rawlen);
 	bytes[len - 1] = '}';
 	doc = json_scan(again, bytes, len);
 	CHECK(doc->fault == JSON_FINE && doc->nfields == 1, "a raw value scans again");

@@ -4,6 +4,9 @@
  *
  * Every allocation is a malloc of its own, so that a sanitizer sees each read
  * and write beyond one.
+ *
+ * What some versions of PostgreSQL declare in another way, or have in a
+ * header, is given by its name for the linker alone.
  */
 #include "postgres.h"
 
@@ -12,6 +15,10 @@
 #include "mb/pg_wchar.h"
 #include "stubs.h"
 #include "utils/memutils.h"
+
+extern unsigned char *stub_unicode_to_utf8(pg_wchar c, unsigned char *out) __asm__("unicode_to_utf8");
+extern int	stub_utf_mblen(const unsigned char *s) __asm__("pg_utf_mblen");
+extern void stub_assertion_failed(const char *condition) __asm__("ExceptionalCondition");
 
 typedef struct Chunk
 {
@@ -112,9 +119,15 @@ void
 MemoryContextDelete(MemoryContext context)
 {
 	Chunk	   *ring = &((Context *) context)->chunks;
+	Chunk	   *chunk = ring->next;
 
-	while (ring->next != ring)
-		pfree(ring->next + 1);
+	while (chunk != ring)
+	{
+		Chunk	   *next = chunk->next;
+
+		free(chunk);
+		chunk = next;
+	}
 	free(context);
 }
 
@@ -138,7 +151,7 @@ FindDefaultConversionProc(int32 for_encoding, int32 to_encoding)
 }
 
 unsigned char *
-unicode_to_utf8(pg_wchar c, unsigned char *out)
+stub_unicode_to_utf8(pg_wchar c, unsigned char *out)
 {
 	if (c < 0x80)
 		out[0] = (unsigned char) c;
@@ -164,7 +177,7 @@ unicode_to_utf8(pg_wchar c, unsigned char *out)
 }
 
 int
-pg_utf_mblen(const unsigned char *s)
+stub_utf_mblen(const unsigned char *s)
 {
 	if (*s < 0x80)
 		return 1;
@@ -187,17 +200,10 @@ pg_do_encoding_conversion_buf(Oid proc, int src_encoding, int dest_encoding,
 	return srclen;
 }
 
-#ifdef USE_ASSERT_CHECKING
-#if PG_VERSION_NUM >= 160000
+/* It has more arguments, which differ between versions. */
 void
-ExceptionalCondition(const char *condition, const char *file, int line)
-#else
-void
-ExceptionalCondition(const char *condition, const char *error_type,
-					 const char *file, int line)
-#endif
+stub_assertion_failed(const char *condition)
 {
-	fprintf(stderr, "assertion failed: %s, %s:%d\n", condition, file, line);
+	fprintf(stderr, "assertion failed: %s\n", condition);
 	abort();
 }
-#endif

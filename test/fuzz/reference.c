@@ -19,6 +19,7 @@ typedef struct Reader
 	JsonFault	soft;			/* the first one */
 	int			open;			/* containers around us within this field */
 	bool		wild;
+	bool		differs;
 	RefText    *text;			/* where a string's text goes, or NULL */
 } Reader;
 
@@ -269,10 +270,46 @@ array(Reader *r)
 }
 
 static bool
-object(Reader *r)
+same(const RefText *a, const RefText *b)
 {
-	JsonKind	kind;
+	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
 
+/* One member of a nested object; val: a string's text, else as written. */
+typedef struct Member
+{
+	RefText		key;
+	JsonKind	kind;
+	RefText		val;
+} Member;
+
+static bool
+member(Reader *r, Member *m)
+{
+	size_t		start;
+
+	ws(r);
+	r->text = &m->key;
+	if (!string(r))
+		return false;
+	ws(r);
+	if (!expect(r, ':'))
+		return false;
+	ws(r);
+	start = r->at;
+	r->text = &m->val;
+	if (!value(r, &m->kind))
+		return false;
+	r->text = &m->val;
+	if (m->kind != JSON_STRING)
+		for (size_t i = start; i < r->at; i++)
+			put(r->text, r->in[i]);
+	return true;
+}
+
+static bool
+members(Reader *r, Member **all, int *n)
+{
 	r->at++;
 	ws(r);
 	if (peek(r) == '}')
@@ -282,15 +319,19 @@ object(Reader *r)
 	}
 	for (;;)
 	{
-		ws(r);
-		if (!string(r))
+		Member	   *m;
+
+		*all = realloc(*all, sizeof(Member) * (*n + 1));
+		if (*all == NULL)
+			abort();
+		m = &(*all)[(*n)++];
+		memset(m, 0, sizeof(Member));
+		if (!member(r, m))
 			return false;
-		ws(r);
-		if (!expect(r, ':'))
-			return false;
-		ws(r);
-		if (!value(r, &kind))
-			return false;
+		for (Member *other = *all; other < m; other++)
+			if (same(&other->key, &m->key) &&
+				(other->kind != m->kind || !same(&other->val, &m->val)))
+				r->differs = true;
 		ws(r);
 		if (peek(r) == '}')
 		{
@@ -300,6 +341,22 @@ object(Reader *r)
 		if (!expect(r, ','))
 			return false;
 	}
+}
+
+static bool
+object(Reader *r)
+{
+	Member	   *all = NULL;
+	int			n = 0;
+	bool		good = members(r, &all, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		free(all[i].key.data);
+		free(all[i].val.data);
+	}
+	free(all);
+	return good;
 }
 
 static bool
@@ -337,12 +394,6 @@ value(Reader *r, JsonKind *kind)
 			*kind = JSON_NUMBER;
 			return number(r);
 	}
-}
-
-static bool
-same(const RefText *a, const RefText *b)
-{
-	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
 /* A field that was read: kept, unless its key is there already. */
@@ -394,6 +445,7 @@ fields(Reader *r, RefDoc *doc)
 			ws(r);
 			f.raw = r->at;
 			r->wild = false;
+			r->differs = false;
 			r->text = &f.val;
 			good = value(r, &f.kind);
 		}
@@ -406,6 +458,7 @@ fields(Reader *r, RefDoc *doc)
 		}
 		f.rawlen = r->at - f.raw;
 		f.wild = r->wild;
+		f.differs = r->differs;
 		if (f.kind != JSON_STRING)
 			for (size_t i = 0; i < f.rawlen; i++)
 				put(&f.val, r->in[f.raw + i]);

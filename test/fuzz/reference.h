@@ -26,6 +26,8 @@ typedef struct RefField
 	size_t		raw;			/* offset of the value as written */
 	size_t		rawlen;
 	bool		wild;
+	bool		differs;		/* an object in it has one key twice with
+								 * different values */
 } RefField;
 
 typedef struct RefDoc

@@ -18,7 +18,7 @@ build_target() {
 	# -Wmissing-prototypes has nothing to say of a test's entry points.
 	"$CLANG" -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DUSE_ASSERT_CHECKING \
 		"${COMPILE_FLAGS[@]}" -I"$TOP/test/fuzz" "$TOP"/test/fuzz/{stubs,reference,documents,scanner_fuzz}.c \
-		"$TOP"/src/base/{json,jsontext}.c -o "$WORK/scanner_fuzz"
+		"$TOP"/src/base/json*.c -o "$WORK/scanner_fuzz"
 }
 
 fuzz_scanner() {

@@ -1,6 +1,6 @@
 /*
  * scanner_fuzz.c
- *	  libFuzzer's target for the JSON scanner (src/base/json.c, jsontext.c).
+ *	  libFuzzer's target for the JSON scanner (src/base/json*.c).
  *
  * What must hold for every document, in every server encoding that we try:
  * the verdict and all fields are those of an independent reading
@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "base/json.h"
+#include "base/jsonkeys.h"
 #include "common/hashfn.h"
 #include "documents.h"
 #include "mb/pg_wchar.h"
@@ -73,6 +73,25 @@ check_field(const JsonField *f, const RefField *ref, const char *bytes,
 		CHECK(f->val == f->raw + 1 && f->len == f->rawlen - 2, "a string without escapes is not copied");
 }
 
+/* Is an object with one key twice and two values found out, and no other? */
+static void
+check_keys(const JsonField *f, const RefField *ref, int encoding)
+{
+	static JsonText text;
+	static MemoryContext cxt = NULL;
+
+	if (f->kind != JSON_OBJECT && f->kind != JSON_ARRAY)
+		return;
+	if (cxt == NULL)
+		cxt = stub_context();
+	if (text.cxt == NULL || text.encoding != encoding)
+		jsontext_init(&text, cxt);
+	if (!f->unsure)
+		CHECK(!ref->differs, "keys that are sure to be distinct are");
+	CHECK(jsonkeys_differ(&text, f->raw, f->rawlen) == ref->differs,
+		  "one key twice with two values");
+}
+
 /* A field's raw value as a document of its own gives the same field. */
 static void
 check_again(const JsonField *f, JsonScanner *again, int encoding)
@@ -115,6 +134,7 @@ check_document(JsonScanner *used, JsonScanner *again, const char *bytes,
 		for (int i = 0; i < doc->nfields; i++)
 		{
 			check_field(&doc->fields[i], &ref->fields[i], bytes, len, encoding);
+			check_keys(&doc->fields[i], &ref->fields[i], encoding);
 			/* all of the first few and some of the others: it is quadratic */
 			if (i < 8 || i % 16 == 0)
 				check_again(&doc->fields[i], again, encoding);
@@ -151,7 +171,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* bytes of exactly this size: a read beyond them is seen */
 	if (size > 0)
 		memcpy(bytes, data, size);
+	/* a process has one encoding: what it knows of keys holds in that one */
 	stub_encoding = encodings[which];
+	keyprint_seed = UINT64CONST(0x9E3779B97F4A7C15) + stub_encoding;
 	if (used[which] == NULL)
 	{
 		used[which] = json_scanner(NULL);

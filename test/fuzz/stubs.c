@@ -93,6 +93,23 @@ MemoryContextAllocZero(MemoryContext context, Size size)
 	return MemoryContextAllocExtended(context, size, MCXT_ALLOC_ZERO);
 }
 
+/* One context for what is not given one; it is never deleted. */
+void *
+palloc(Size size)
+{
+	static MemoryContext current = NULL;
+
+	if (current == NULL)
+		current = stub_context();
+	return MemoryContextAlloc(current, size);
+}
+
+void *
+repalloc(void *pointer, Size size)
+{
+	return repalloc_huge(pointer, size);
+}
+
 void *
 repalloc_huge(void *pointer, Size size)
 {
@@ -136,6 +153,14 @@ uint64
 pg_prng_uint64(pg_prng_state *state)
 {
 	return UINT64CONST(0x9E3779B97F4A7C15);
+}
+
+#undef qsort
+void
+pg_qsort(void *base, size_t nel, size_t elsize,
+		 int (*cmp) (const void *, const void *))
+{
+	qsort(base, nel, elsize, cmp);
 }
 
 int

@@ -188,6 +188,8 @@ sub same_value
 	return "CASE WHEN json_typeof($raw) IS DISTINCT FROM 'array' THEN $value\::$type IS NOT DISTINCT FROM $column
 			WHEN array_ndims($column) = 1 THEN ARRAY(SELECT json_array_elements_text($raw))::$type = $column
 			ELSE translate(to_jsonb($column)::text, '\"', '') = translate($raw\::jsonb::text, '\"', '') END" if $type =~ /\[\]$/;
+	return "CASE json_typeof($raw) WHEN 'object' THEN json_populate_record(NULL::pair, $raw) ELSE $value\::pair END
+			IS NOT DISTINCT FROM $column" if $type eq 'pair';
 	return "$value\::$type IS NOT DISTINCT FROM $column";
 }
 

@@ -184,9 +184,10 @@ sub same_value
 	return "$value\::timestamp IS NOT DISTINCT FROM $column" if $type eq 'timestamp(3)';
 	return "(CASE WHEN json_typeof($raw) <> 'null' THEN $raw\::text END) IS NOT DISTINCT FROM $column\::text" if $type eq 'json';
 	return "(CASE WHEN json_typeof($raw) <> 'null' THEN $raw\::jsonb END) IS NOT DISTINCT FROM $column" if $type eq 'jsonb';
-	# of arrays in arrays, what stands between the quotes
+	# 1e3 is an integer; of arrays in arrays, what stands between the quotes
+	my $compare = $type eq 'int[]' ? 'numeric[]' : $type;
 	return "CASE WHEN json_typeof($raw) IS DISTINCT FROM 'array' THEN $value\::$type IS NOT DISTINCT FROM $column
-			WHEN array_ndims($column) = 1 THEN ARRAY(SELECT json_array_elements_text($raw))::$type = $column
+			WHEN array_ndims($column) = 1 THEN ARRAY(SELECT json_array_elements_text($raw))::$compare = $column\::$compare
 			ELSE translate(to_jsonb($column)::text, '\"', '') = translate($raw\::jsonb::text, '\"', '') END" if $type =~ /\[\]$/;
 	return "CASE json_typeof($raw) WHEN 'object' THEN json_populate_record(NULL::pair, $raw) ELSE $value\::pair END
 			IS NOT DISTINCT FROM $column" if $type eq 'pair';

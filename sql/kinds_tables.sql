@@ -77,10 +77,12 @@ SELECT columns('sales'), columns('sales_26_eu');
 SELECT * FROM tell('sales');
 SELECT tableoid::regclass, count(*) FROM sales GROUP BY 1 ORDER BY tableoid::regclass::text COLLATE "C";
 -- the partitions that are missing; a default one that is partitioned itself
+BEGIN;
 CREATE TABLE sales_26_us PARTITION OF sales_26 FOR VALUES IN ('us');
 CREATE TABLE sales_rest PARTITION OF sales DEFAULT PARTITION BY HASH (id);
 CREATE TABLE sales_rest_0 PARTITION OF sales_rest FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 SELECT retry('sales');
+COMMIT;
 :idle
 SELECT * FROM tell('sales') WHERE what <> 'stored';
 SELECT tableoid::regclass, id, region, day, v, n FROM sales WHERE id >= 11 ORDER BY id;
@@ -108,8 +110,10 @@ INSERT INTO keyed_intake VALUES ('{"k": "a"}'), ('{"k": "b", "v": "abcd"}'), ('{
 :idle
 SELECT k, v, id > 0 AS id FROM keyed ORDER BY k, v;
 SELECT * FROM tell('keyed') WHERE what <> 'stored';
+BEGIN;
 CREATE TABLE keyed_c PARTITION OF keyed FOR VALUES IN ('c');
 SELECT amend('keyed', '"id": 1', '{"k": "a", "id": 1000}');
+COMMIT;
 :idle
 SELECT retry('keyed');
 :idle
@@ -149,9 +153,11 @@ INSERT INTO capital_intake VALUES ('{"id": 1, "state": "de"}'), ('{"id": 2, "sta
 :idle
 SELECT columns('city'), columns('capital');
 SELECT * FROM tell('capital');
+BEGIN;
 ALTER TABLE city ALTER name TYPE text;
 ALTER TABLE capital ALTER state TYPE text, ADD zip int;
 SELECT retry('capital');
+COMMIT;
 :idle
 SELECT * FROM tell('capital');
 

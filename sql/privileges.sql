@@ -150,10 +150,13 @@ SELECT count(*) AS stored FROM privs.open WHERE id = 9;
 GRANT INSERT ON privs.open TO regress_loader;
 -- the owner of a watched table needs no right of ours for DDL on it
 SET ROLE regress_owner;
+BEGIN;
 ALTER TABLE privs.open RENAME TO opened;
 ALTER TABLE privs.opened ADD COLUMN note text;
 ALTER TABLE privs.opened RENAME TO open;
+COMMIT;
 RESET ROLE;
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT relid, intake FROM selfheal.watched WHERE table_name = 'open';
 
 --

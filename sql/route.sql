@@ -43,9 +43,11 @@ BEGIN;
 SET LOCAL allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass NOT NULL, partmethod "char");
 INSERT INTO pg_dist_partition VALUES ('t', 'h');
--- a table of that name alone is nobody's word
+-- a table of that name alone is nobody's word, whether or not Citus is here
 SELECT * FROM load(2);
 CALL pretend('citus');
+ALTER TABLE t SET (fillfactor = 95);
+SELECT * FROM load(20);
 ALTER EXTENSION citus ADD TABLE pg_catalog.pg_dist_partition;
 ALTER TABLE t SET (fillfactor = 90);
 SELECT * FROM load(3);

@@ -30,6 +30,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "observe/route.h"
 #include "optimizer/plancat.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
@@ -392,11 +393,17 @@ allow_nulls(Clone *clone)
 void
 clone_fill(Clone *clone)
 {
+	/*
+	 * rows of another server are not fetched for a trial: no step of ours
+	 * changes a foreign table
+	 */
+	bool		sample = clone->columns != NIL && !OidIsValid(route_foreign(clone->relid, true));
+
 	/* a superuser needs no grant, and pg_namespace one update less */
 	if (!superuser_arg(clone->owner))
 		spi_exec(psprintf("GRANT USAGE, CREATE ON SCHEMA " CLONE_SCHEMA " TO %s",
 						  quote_identifier(GetUserNameFromId(clone->owner, false))), NULL);
-	if (clone->columns != NIL)
+	if (sample)
 		sample_history(clone);
 	clone_as_owner(clone,
 				   psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL EXCLUDING STATISTICS)",
@@ -406,7 +413,7 @@ clone_fill(Clone *clone)
 	if (!OidIsValid(clone->oid))
 		elog(ERROR, "clone of table %u was not made", clone->relid);
 	detach_sequences(clone);
-	if (clone->columns != NIL)
+	if (sample)
 		load_history(clone);
 	allow_nulls(clone);
 }

@@ -25,6 +25,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/route.h"
 #include "observe/watch.h"
 #include "parser/parse_coerce.h"
 #include "portability/instr_time.h"
@@ -80,6 +81,7 @@ list_not_covered(Trial *t)
 
 	spi_args(&args);
 	spi_arg_relid(&args, t->plan->relid);
+	spi_arg_bool(&args, OidIsValid(route_foreign(t->plan->relid, true)));
 	spi_exec("SELECT coalesce(jsonb_agg(what), '[]') FROM ("
 			 " SELECT 'triggers' AS what WHERE EXISTS (SELECT FROM pg_trigger"
 			 "   WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D')"
@@ -92,6 +94,7 @@ list_not_covered(Trial *t)
 			 " UNION ALL SELECT 'partition routing' FROM pg_class WHERE oid = $1 AND relkind = 'p'"
 			 " UNION ALL SELECT 'inheriting tables' FROM pg_class WHERE oid = $1 AND relkind <> 'p'"
 			 "   AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = $1)"
+			 " UNION ALL SELECT 'foreign tables: their rows, and what their servers refuse' WHERE $2"
 			 " UNION ALL SELECT 'row security' FROM pg_class WHERE oid = $1 AND relrowsecurity"
 			 " UNION ALL SELECT 'lasting effects of default functions' WHERE EXISTS (SELECT FROM pg_attrdef d"
 			 "   JOIN pg_depend x ON x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid"

@@ -239,6 +239,18 @@ compat_input(FmgrInfo *in, char *text, Oid ioparam, int32 typmod,
 #include <locale.h>
 extern struct lconv *PGLC_localeconv(void);
 
+/* Up to 15 a command that goes on to children has a subtype of its own. Needs
+ * nodes/parsenodes.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_adds_constraint(subtype) ((subtype) == AT_AddConstraint)
+#define compat_drops_column(subtype) ((subtype) == AT_DropColumn)
+#else
+#define compat_adds_constraint(subtype) \
+	((subtype) == AT_AddConstraint || (subtype) == AT_AddConstraintRecurse)
+#define compat_drops_column(subtype) \
+	((subtype) == AT_DropColumn || (subtype) == AT_DropColumnRecurse)
+#endif
+
 /* ADD COLUMN knows STORAGE from 16 on. Needs nodes/parsenodes.h. */
 #if PG_VERSION_NUM >= 160000
 #define compat_column_storage(def) ((def)->storage_name != NULL)

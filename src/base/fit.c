@@ -461,6 +461,19 @@ is_empty_range(const ErrorData *edata)
 }
 
 /*
+ * The loading role has no user mapping for a foreign table's server, or one
+ * with which postgres_fdw will not connect for him: a right that he lacks.
+ * 42704 is about anything that is not there; the text tells.
+ */
+static bool
+is_about_mapping(const ErrorData *edata)
+{
+	return edata->sqlerrcode == ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED ||
+		(edata->sqlerrcode == ERRCODE_UNDEFINED_OBJECT && edata->message_id != NULL &&
+		 strstr(edata->message_id, "user mapping not found") != NULL);
+}
+
+/*
  * The class of an error by its SQLSTATE. 23514 that names a table and no
  * constraint is a row that no partition takes (raised by a trigger it names
  * neither); the data exceptions that are left (22xxx) are values that the
@@ -484,6 +497,11 @@ class_of_error(const ErrorData *edata)
 			return FIT_NULL_VALUE;
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
 			return FIT_PERMISSION;
+		case ERRCODE_UNDEFINED_OBJECT:
+		case ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED:
+			if (is_about_mapping(edata))
+				return FIT_PERMISSION;
+			break;
 		case ERRCODE_STRING_DATA_RIGHT_TRUNCATION:
 			return FIT_TOO_LONG;
 		case ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE:

@@ -371,7 +371,8 @@ spi_get_jsonb(uint64 row, int col, MemoryContext cxt)
 
 /*
  * Errors that are not about the step that was tried: somebody wants us to
- * stop, or the server is unwell. They are never swallowed.
+ * stop, the server is unwell, or another one that holds a foreign table is not
+ * to be reached. They are never swallowed.
  */
 static bool
 must_rethrow(int sqlerrcode)
@@ -380,6 +381,7 @@ must_rethrow(int sqlerrcode)
 
 	return category == ERRCODE_OPERATOR_INTERVENTION ||
 		category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		category == ERRCODE_CONNECTION_EXCEPTION ||
 		sqlerrcode == ERRCODE_DATA_CORRUPTED ||
 		sqlerrcode == ERRCODE_INDEX_CORRUPTED;
 }

@@ -110,8 +110,8 @@ extern void spi_use(const SpiRows *rows);
 /*
  * Run body(arg) in an internal subtransaction. On ERROR it is rolled back and
  * a copy of the error is returned in the caller's context; NULL on success.
- * Query cancel, admin shutdown and what says the server is unwell (57xxx,
- * XX001, XX002, 53xxx) are re-thrown. Memory context and resource owner are
+ * Query cancel, admin shutdown and what says that a server is unwell or out of
+ * reach (57xxx, XX001, XX002, 53xxx, 08xxx) are re-thrown. Memory context and resource owner are
  * the caller's again afterwards.
  */
 typedef void (*SpiBody) (void *arg);

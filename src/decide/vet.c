@@ -34,6 +34,8 @@
 #include "decide/lattice.h"
 #include "decide/statement.h"
 #include "decide/vet.h"
+#include "foreign/foreign.h"
+#include "observe/route.h"
 #include "optimizer/optimizer.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -52,6 +54,7 @@ static bool check_changeable(Relation rel, char **reason);
 static bool check_tree(const List *tree, Oid owner, char **reason);
 static bool check_pairs(const List *steps, char **reason);
 static bool check_room(const List *tree, const List *steps, char **reason);
+static bool check_foreign(const HealPlan *plan, char **reason);
 static bool check_step(Relation rel, const List *tree, const PlanStep *step,
 					   bool *true_already, char **reason);
 
@@ -118,7 +121,8 @@ vet_plan(const HealPlan *plan)
 	}
 	relation_close(rel, AccessShareLock);
 
-	if (good && check_room(tree, vetted->plan.steps, &result.reason))
+	if (good && check_room(tree, vetted->plan.steps, &result.reason) &&
+		check_foreign(&vetted->plan, &result.reason))
 		result.plan = vetted;
 	return result;
 }
@@ -159,9 +163,9 @@ check_table(Relation rel, char **reason)
 		IsSystemRelation(rel))
 		return plan_refuse(reason, "%s belongs to PostgreSQL itself", name);
 	if (rel->rd_rel->relkind != RELKIND_RELATION &&
-		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return plan_refuse(reason, "%s is not an ordinary or partitioned table",
-						   name);
+		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
+		rel->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
+		return plan_refuse(reason, "%s is not a table", name);
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		return plan_refuse(reason, "%s is temporary: it ends with its session",
 						   name);
@@ -206,9 +210,6 @@ check_tree(const List *tree, Oid owner, char **reason)
 		/* dropped since the tree was read: the schema hash is not about it */
 		if (name == NULL)
 			continue;
-		if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
-			return plan_refuse(reason, "%s is a foreign table: the change would "
-							   "not reach the other side", name);
 		if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 			return plan_refuse(reason, "%s is temporary and inherits from the "
 							   "table", name);
@@ -288,6 +289,33 @@ check_room(const List *tree, const List *steps, char **reason)
 							   MaxHeapAttributeNumber);
 	}
 	return true;
+}
+
+/*
+ * ALTER changes no more of a foreign table than what is said of it here. Run
+ * before its server knows the change, it would make reads of a new column
+ * fail, and the server would refuse the wider value; no dry run here can tell
+ * whether it does know. So a person goes first, there and then here. A plan
+ * without steps changes nothing: rows may be put in again.
+ */
+static bool
+check_foreign(const HealPlan *plan, char **reason)
+{
+	Oid			member = InvalidOid;
+	char	   *name;
+
+	if (plan->steps != NIL)
+		member = route_foreign(plan->relid, false);
+	if (!OidIsValid(member))
+		return true;
+	name = plan_relation_name(member);
+	if (name == NULL)
+		return true;			/* dropped a moment ago */
+	return plan_refuse(reason, "%s is a foreign table: make the change on server "
+					   "%s first, then run here: %s; rows that wait for it are "
+					   "stored then", name,
+					   quote_identifier(GetForeignServer(GetForeignTable(member)->serverid)->servername),
+					   plan_sql(plan, plan->relid));
 }
 
 /* A new, empty, nullable column. */

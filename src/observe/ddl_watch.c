@@ -15,16 +15,20 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
 #include "commands/event_trigger.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
+#include "observe/route.h"
 #include "observe/watch.h"
+#include "postmaster/bgworker.h"
 #include "record/audit.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "tcop/deparse_utility.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -215,27 +219,127 @@ follow_swaps(void)
 		Watch		watch;
 
 		if (now == left->relid ||
-			(kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
+			(kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
+			 kind != RELKIND_FOREIGN_TABLE) ||
 			watch_get(now, &watch))
 			continue;
 		move_watch(left, now);
 	}
 }
 
-/* Keep the command with the watched tables it changed. */
+/* Is this process a worker of ours, whose ALTER is a heal? */
+static bool
+is_healer(void)
+{
+	return MyBgworkerEntry != NULL &&
+		strcmp(MyBgworkerEntry->bgw_library_name, "selfheal") == 0;
+}
+
+/*
+ * May rows be stored now that were refused before? Not for an ALTER TABLE that
+ * only asks for more, or is about other things: a restore ends with such ones.
+ * Nor for a column that goes: rows that wait here would have it made anew, but
+ * where a foreign table lacks it on its own side.
+ */
+static bool
+may_help(const CollectedCommand *command)
+{
+	ListCell   *lc;
+
+	if (command->type != SCT_AlterTable)
+		return true;
+	foreach(lc, command->d.alterTable.subcmds)
+	{
+		const Node *node = ((const CollectedATSubcmd *) lfirst(lc))->parsetree;
+		AlterTableType subtype;
+
+		if (!IsA(node, AlterTableCmd))
+			return true;
+		subtype = ((const AlterTableCmd *) node)->subtype;
+		if (compat_adds_constraint(subtype) ||
+			(compat_drops_column(subtype) &&
+			 !OidIsValid(route_foreign(command->d.alterTable.objectId, false))))
+			continue;
+		switch (subtype)
+		{
+			case AT_AddIndex:
+			case AT_AddIndexConstraint:
+			case AT_ValidateConstraint:
+			case AT_SetNotNull:
+			case AT_EnableRowSecurity:
+			case AT_ForceRowSecurity:
+			case AT_EnableTrig:
+			case AT_EnableAlwaysTrig:
+			case AT_EnableReplicaTrig:
+			case AT_ReplicaIdentity:
+			case AT_ClusterOn:
+			case AT_SetStatistics:
+			case AT_SetStorage:
+			case AT_ChangeOwner:
+				continue;
+			default:
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The relations that this command changed so that it may help. */
+static int64 *
+helped_relations(int *n)
+{
+	uint64		commands = spi_exec("SELECT objid, command FROM pg_event_trigger_ddl_commands()"
+									" WHERE classid = 'pg_class'::regclass", NULL);
+	int64	   *relids = palloc(sizeof(int64) * Max(commands, 1));
+
+	*n = 0;
+	for (uint64 i = 0; i < commands; i++)
+	{
+		bool		isnull;
+		Datum		command = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+											2, &isnull);
+
+		if (!isnull && may_help((const CollectedCommand *) DatumGetPointer(command)))
+			relids[(*n)++] = spi_get_oid(i, 1, NULL);
+	}
+	return relids;
+}
+
+/*
+ * Keep the command with the watched tables it changed; a partition stands for
+ * its root. A person's command may be what incidents of the table wait for:
+ * the worker is to look at them again.
+ */
 static void
 remember_ddl(const char *role)
 {
 	const char *text = debug_query_string ? debug_query_string : "";
+	int			nhelped = 0;
+	int64	   *helped = helped_relations(&nhelped);
 	SpiArgs		args;
+	uint64		n;
+	bool		wake = false;
 
 	spi_args(&args);
 	spi_arg_text(&args, role);
 	spi_arg_textn(&args, text, pg_mbcliplen(text, strlen(text), 2000));
-	spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement)"
-			 " SELECT DISTINCT w.relid, w.schema_name, w.table_name, $1, $2"
-			 " FROM pg_event_trigger_ddl_commands() d JOIN selfheal.watched w ON w.relid = d.objid"
-			 " WHERE d.classid = 'pg_class'::regclass", &args);
+	spi_arg_int8_array(&args, helped, is_healer() ? 0 : nhelped);
+	n = spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered)"
+				 " SELECT w.relid, w.schema_name, w.table_name, $1, $2,"
+				 "  CASE WHEN bool_or(d.objid::int8 = ANY ($3)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
+				 "   WHERE i.relid = w.relid AND i.state IN ('needs_human', 'failed', 'awaiting_approval')) END"
+				 " FROM pg_event_trigger_ddl_commands() d"
+				 " JOIN selfheal.watched w ON w.relid IN (d.objid, pg_partition_root(d.objid))"
+				 " WHERE d.classid = 'pg_class'::regclass"
+				 " GROUP BY w.relid, w.schema_name, w.table_name RETURNING answered", &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		wake |= !spi_get_bool(i, 1, &isnull) && !isnull;
+	}
+	if (wake)
+		shmem_wake_at_commit();
 }
 
 /*

@@ -8,9 +8,11 @@ CREATE TABLE selfheal.ddl (
 	schema_name text NOT NULL,
 	table_name text NOT NULL,
 	role text NOT NULL,
-	statement text
+	statement text,
+	answered boolean
 );
 CREATE INDEX ddl_recent ON selfheal.ddl (relid, at);
+CREATE INDEX ddl_unanswered ON selfheal.ddl (id) WHERE NOT answered;
 COMMENT ON TABLE selfheal.ddl IS 'DDL on watched tables, by the healer and by people: part of an incident''s packet';
 COMMENT ON COLUMN selfheal.ddl.id IS 'number of the command';
 COMMENT ON COLUMN selfheal.ddl.at IS 'when it ran';
@@ -19,6 +21,7 @@ COMMENT ON COLUMN selfheal.ddl.schema_name IS 'its schema then';
 COMMENT ON COLUMN selfheal.ddl.table_name IS 'its name then';
 COMMENT ON COLUMN selfheal.ddl.role IS 'who ran it';
 COMMENT ON COLUMN selfheal.ddl.statement IS 'the command as the server saw it, clipped to 2,000 bytes';
+COMMENT ON COLUMN selfheal.ddl.answered IS 'a person''s change that may let waiting rows in: false until the healer has looked at them again; null: no such change';
 COMMENT ON SEQUENCE selfheal.ddl_id_seq IS 'ids of DDL rows';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.ddl', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.ddl_id_seq', '');
@@ -34,7 +37,8 @@ COMMENT ON FUNCTION selfheal.ddl_drop() IS 'forgets watched tables that were dro
 REVOKE ALL ON FUNCTION selfheal.ddl_drop() FROM PUBLIC;
 
 CREATE EVENT TRIGGER selfheal_ddl_end ON ddl_command_end
-	WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER VIEW', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+	WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER VIEW', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO',
+		'ALTER FOREIGN TABLE', 'CREATE FOREIGN TABLE', 'IMPORT FOREIGN SCHEMA')
 	EXECUTE FUNCTION selfheal.ddl_end();
 COMMENT ON EVENT TRIGGER selfheal_ddl_end IS 'selfheal: follows watched tables through RENAME and SET SCHEMA';
 

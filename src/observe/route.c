@@ -227,3 +227,19 @@ route_by_sql(Relation rel)
 	}
 	return by_sql;
 }
+
+/* See the header. No lock is taken: a member that goes meanwhile is none. */
+Oid
+route_foreign(Oid relid, bool inserts)
+{
+	ListCell   *lc;
+
+	if (inserts && get_rel_relkind(relid) == RELKIND_RELATION)
+		return InvalidOid;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
+}

@@ -28,4 +28,11 @@
  */
 extern bool route_by_sql(Relation rel);
 
+/*
+ * The table itself, or the first below it, that is foreign; InvalidOid when
+ * none is. An ALTER TABLE goes on to partitions and to what inherits alike, an
+ * INSERT only to partitions: with inserts, only those count.
+ */
+extern Oid	route_foreign(Oid relid, bool inserts);
+
 #endif							/* SELFHEAL_ROUTE_H */

@@ -28,6 +28,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/append.h"
+#include "observe/remote.h"
 #include "observe/watch.h"
 #include "parser/parsetree.h"
 #include "record/audit.h"
@@ -119,6 +120,7 @@ check_kind(Oid relid, bool known_will_do)
 				 errhint("selfheal looks after tables of users only.")));
 	if (form->relkind != RELKIND_RELATION &&
 		form->relkind != RELKIND_PARTITIONED_TABLE &&
+		form->relkind != RELKIND_FOREIGN_TABLE &&
 		!(known_will_do && known(relid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -571,6 +573,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 
 		(void) take_options(fcinfo, &watch);
 		(void) check_kind(relid, false);
+		remote_check(relid);
 		/* the view is made by us, but beside his table and at his wish */
 		if (compat_namespace_aclcheck(get_rel_namespace(relid), GetUserId(), ACL_CREATE) != ACLCHECK_OK)
 			ereport(ERROR,

@@ -51,6 +51,7 @@ collect(void)
 	spi_xact_begin();
 	ddl_watch_catch_up();
 	watch_relink();
+	round_after_ddl();
 	touched = incident_collect();
 	round_rethink();
 	round_retire();
@@ -251,6 +252,7 @@ record_failure(const Round *round, const ErrorData *edata, bool approved)
 {
 	bool		busy = (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 						edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
+	bool		out_of_reach = ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION;
 	ListCell   *lc;
 	AuditEntry	entry;
 
@@ -291,10 +293,11 @@ record_failure(const Round *round, const ErrorData *edata, bool approved)
 			note.uncharge = true;
 			incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
 		}
-		else if (inc->attempts >= guc_max_attempts)
+		else if (inc->attempts >= guc_max_attempts && !out_of_reach)
 			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
 		else
 		{
+			/* a server of foreign tables is waited for until it is back */
 			note.next_try = carry_pause(1000, inc->attempts, 3600000);
 			incident_move(inc->id, INCIDENT_FAILED, &note);
 		}

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "observe/hint.h"
+#include "observe/route.h"
 #include "orient/diagnose.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
@@ -180,11 +181,30 @@ sort_step(Round *round, const Remedy *remedy)
 	refuse_step(round, step, vetting.plan ? pstrdup(ruling.reason) : vetting.reason);
 }
 
+/* Did a person change the table, so that it may help, after the newest row of
+ * this incident was refused? */
+static bool
+changed_since(const Incident *inc)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		changed;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, inc->id);
+	changed = spi_exec("SELECT FROM selfheal.incident i JOIN selfheal.ddl d ON d.relid = i.relid"
+					   " AND d.at > i.last_seen AND d.answered IS NOT NULL WHERE i.id = $1 LIMIT 1", &args) > 0;
+	spi_close(&saved);
+	return changed;
+}
+
 /* Why no step of ours will help these rows, or NULL when one may. */
 static const char *
 hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 {
 	const PlanStep *step = remedy ? remedy->settled_by : NULL;
+	FitClass	class = fit_class_from_name(inc->class);
 	ListCell   *lc;
 
 	if (list_member_ptr(round->partly, inc))
@@ -200,14 +220,20 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 
 	/*
 	 * No finding: the rows fit the table's columns. What the insert itself
-	 * refused is tried again only when somebody asked for it, or when it is
-	 * of the kind that passes. A duplicate may equal the stored row: then it
-	 * is there already.
+	 * refused is tried again only when somebody asked for it, or changed the
+	 * table meanwhile, or when it is of the kind that passes. A duplicate may
+	 * equal the stored row: then it is there already. What looks like drift
+	 * may come from a trigger, and is tried; but where the server of a
+	 * foreign table says it, the table there is too narrow.
 	 */
-	if (inc->attempts <= 1 && !fit_is_drift(fit_class_from_name(inc->class)) &&
-		fit_class_from_name(inc->class) > FIT_UNIQUE &&
-		fit_class_from_name(inc->class) != FIT_RETRY)
+	if (inc->attempts > 1 || changed_since(inc))
+		return NULL;
+	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY)
 		return psprintf("%s: no playbook changes a table for this; selfheal.retry(" INT64_FORMAT ") when the cause is gone",
+						inc->class, inc->id);
+	if (fit_is_drift(class) && OidIsValid(route_foreign(round->relid, true)))
+		return psprintf("%s: the server of the foreign table refused the rows: change the table there, "
+						"then here with ALTER FOREIGN TABLE, or selfheal.retry(" INT64_FORMAT ")",
 						inc->class, inc->id);
 	return NULL;
 }
@@ -461,6 +487,43 @@ round_rethink(void)
 
 	foreach(lc, hint_changed())
 		reopen(lfirst_oid(lc), true, "the team has said what keys of this table mean");
+}
+
+/* See the header. It is charged as an attempt: what no playbook knows, a
+ * constraint's error say, is tried once more. */
+void
+round_after_ddl(void)
+{
+	SpiUser		saved;
+	SpiRows		rows;
+	uint64		n;
+
+	spi_open(&saved);
+	n = spi_exec("WITH seen AS (UPDATE selfheal.ddl d SET answered = true FROM"
+				 "  (SELECT id FROM selfheal.ddl WHERE NOT answered ORDER BY id FOR UPDATE SKIP LOCKED) u"
+				 "  WHERE d.id = u.id RETURNING d.id, d.relid, d.role)"
+				 " SELECT i.id, i.relid::oid, s.role FROM selfheal.incident i"
+				 " JOIN (SELECT DISTINCT ON (relid) relid, role FROM seen ORDER BY relid, id DESC) s USING (relid)"
+				 " JOIN pg_class c ON c.oid = i.relid"
+				 " WHERE i.state IN ('needs_human', 'failed', 'awaiting_approval')"
+				 " ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", NULL);
+	rows = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		IncidentNote note = {0};
+		AuditEntry	entry;
+
+		spi_use(&rows);
+		audit_entry(&entry, "retried");
+		entry.incident = spi_get_int8(i, 1, NULL);
+		entry.relid = spi_get_oid(i, 2, NULL);
+		note.reason = psprintf("the table was changed by %s",
+							   spi_get_text(i, 3, CurrentMemoryContext));
+		entry.result = note.reason;
+		incident_move(entry.incident, INCIDENT_OPEN, &note);
+		audit_write(&entry);
+	}
+	spi_close(&saved);
 }
 
 /* See the header. An incident that is open or at work may yet want its plan:

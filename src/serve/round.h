@@ -86,6 +86,14 @@ extern void round_reopen(Oid relid, bool all, const char *reason);
  * of those tables. In the current transaction, between two rounds. */
 extern void round_rethink(void);
 
+/*
+ * A person changed tables that incidents wait for a person at: open those
+ * again, so that their rows are tried on the table as it is now. In the
+ * current transaction, between two rounds; skips what a person's open one
+ * holds. Audit: retried.
+ */
+extern void round_after_ddl(void);
+
 /* Supersede plans that will not run: of ours, if they await approval though no
  * incident of theirs waits for it (their rows were stored, amended or given up
  * meanwhile); anybody's, if the table is gone; and what a worker that died had

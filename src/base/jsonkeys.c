@@ -3,8 +3,9 @@
  *	  One key twice in a nested object: does a value get lost?
  *
  * The text is walked once more, this time with all pairs of the objects that
- * are open on a stack. When an object closes, its pairs are sorted by key and
- * neighbours compared.
+ * are open on a stack. When an object closes, its pairs are compared: the few
+ * of most objects with each other, many after sorting them by key. Where keys
+ * are data (a map by id) this is done for each row, so it has to be quick.
  */
 #include "postgres.h"
 
@@ -30,14 +31,17 @@ typedef struct Level
 	KeyPrint	print;
 } Level;
 
+#define PAIRS_FEW 12
+
 typedef struct Walk
 {
 	JsonText   *t;
 	Pair	   *pairs;
 	int			npairs;
 	int			maxpairs;
-	Level		levels[JSON_MAX_DEPTH];
 	int			depth;
+	Level		levels[JSON_MAX_DEPTH];
+	Pair		own[64];		/* as long as they are enough */
 } Walk;
 
 static int
@@ -74,33 +78,60 @@ same_value(JsonText *t, const Pair *a, const Pair *b)
 	return same;
 }
 
+/* Is a key among these pairs there twice? 2: with different values. */
+static int
+twice(JsonText *t, Pair *pairs, int n)
+{
+	int			found = 0;
+
+	if (n > PAIRS_FEW)
+		qsort(pairs, n, sizeof(Pair), compare_pairs);
+	for (int i = 1; i < n; i++)
+	{
+		for (int j = i - 1; j >= (n > PAIRS_FEW ? i - 1 : 0); j--)
+		{
+			if (pairs[i].keylen != pairs[j].keylen ||
+				memcmp(pairs[i].key, pairs[j].key, pairs[i].keylen) != 0)
+				continue;
+			if (!same_value(t, &pairs[i], &pairs[j]))
+				return 2;
+			found = 1;
+		}
+	}
+	return found;
+}
+
 /* The innermost object closes. Has it one key with two values? */
 static bool
 close_object(Walk *w)
 {
 	Level	   *level = &w->levels[w->depth - 1];
-	Pair	   *pairs = w->pairs + level->first;
-	int			n = w->npairs - level->first;
-	bool		distinct = true;
+	int			found = twice(w->t, w->pairs + level->first,
+							  w->npairs - level->first);
 
-	qsort(pairs, n, sizeof(Pair), compare_pairs);
-	for (int i = 1; i < n; i++)
-	{
-		if (compare_pairs(&pairs[i - 1], &pairs[i]) != 0)
-			continue;
-		if (!same_value(w->t, &pairs[i - 1], &pairs[i]))
-			return true;
-		distinct = false;
-	}
 	w->npairs = level->first;
-	if (distinct && !keyprint_known(&level->print))
+	if (found == 0 && !keyprint_known(&level->print))
 	{
 		uint64	   *row = keyprints_known[level->print.hash % KEYPRINT_ROWS];
 
 		memmove(row + 1, row, sizeof(uint64) * (KEYPRINT_WAYS - 1));
 		row[0] = level->print.hash;
 	}
-	return false;
+	return found == 2;
+}
+
+/* Room for more pairs than a walk has of its own. */
+static void
+more_pairs(Walk *w)
+{
+	w->maxpairs *= 2;
+	if (w->pairs == w->own)
+	{
+		w->pairs = palloc(sizeof(Pair) * w->maxpairs);
+		memcpy(w->pairs, w->own, sizeof(w->own));
+	}
+	else
+		w->pairs = repalloc_huge(w->pairs, sizeof(Pair) * w->maxpairs);
 }
 
 /* A key of the innermost object; p stands behind its opening quote. */
@@ -111,10 +142,7 @@ add_key(Walk *w, const char *p)
 	Pair	   *pair;
 
 	if (w->npairs == w->maxpairs)
-	{
-		w->maxpairs *= 2;
-		w->pairs = repalloc_huge(w->pairs, sizeof(Pair) * w->maxpairs);
-	}
+		more_pairs(w);
 	pair = &w->pairs[w->npairs++];
 	p = jsontext_string(w->t, p, &pair->key, &pair->keylen);
 	keyprint_add(&w->levels[w->depth - 1].print, start, p - 1 - start);
@@ -187,7 +215,8 @@ walk(Walk *w, const char *p, const char *end)
 				p++;
 				continue;
 			default:
-				while (p < end && strchr(",]} \t\r\n", *p) == NULL)
+				while (p < end && *p != ',' && *p != ']' && *p != '}' &&
+					   (unsigned char) *p > ' ')
 					p++;
 				break;
 		}
@@ -202,17 +231,17 @@ walk(Walk *w, const char *p, const char *end)
 bool
 jsonkeys_differ(JsonText *t, const char *raw, int rawlen)
 {
-	Walk	   *w = palloc(sizeof(Walk));
+	Walk		w;
 	bool		differ;
 
 	jsontext_start(t, raw, rawlen);
-	w->t = t;
-	w->maxpairs = 64;
-	w->npairs = 0;
-	w->pairs = palloc(sizeof(Pair) * w->maxpairs);
-	w->depth = 0;
-	differ = walk(w, raw, raw + rawlen);
-	pfree(w->pairs);
-	pfree(w);
+	w.t = t;
+	w.pairs = w.own;
+	w.npairs = 0;
+	w.maxpairs = lengthof(w.own);
+	w.depth = 0;
+	differ = walk(&w, raw, raw + rawlen);
+	if (w.pairs != w.own)
+		pfree(w.pairs);
 	return differ;
 }

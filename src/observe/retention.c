@@ -38,7 +38,7 @@ lock_loads(const int64 *ids, int n)
 	spi_arg_int8_array(&args, ids, n);
 	got = (int) spi_exec("SELECT id FROM selfheal.load WHERE id = ANY ($1) ORDER BY id"
 						 " FOR UPDATE SKIP LOCKED", &args);
-	while (i < got && spi_get_int8(i, 1, NULL) == ids[i])
+	while (i < got && i < n && spi_get_int8(i, 1, NULL) == ids[i])
 		i++;
 	return i;
 }

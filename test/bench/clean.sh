@@ -28,7 +28,7 @@ INSERT INTO $t SELECT r.* FROM stage_text, jsonb_populate_record(NULL::$t, paylo
 	limit=$(best "$t.limit_a" "$t.limit_b")
 	compare "$t" stage "stage and \`INSERT ... SELECT\`" 2.5
 	compare "$t" trigger "a plpgsql trigger with EXCEPTION" 5
-	measure "$t: intake against typed \`COPY\`, the limit (${limit#*.})" "$(ratio "$t.intake" "$limit")" '<=' 2 ' × its time'
+	compared "$t: intake against typed \`COPY\`, the limit (${limit#*.})" "$t.intake" "$limit" '<=' 2 ' × its time'
 	detail "$t, $n rows" "$n" "$t.intake" "$t".{intake,stage_a,stage_b,trigger_a,trigger_b,limit_a,limit_b}
 }
 
@@ -37,8 +37,8 @@ INSERT INTO $t SELECT r.* FROM stage_text, jsonb_populate_record(NULL::$t, paylo
 compare() {
 	local key
 	key=$(best "$1.$2_a" "$1.$2_b")
-	measure "$1: intake against $3 (${key#*.}; the limit itself is $(ratio "$key" "$limit" |
-		awk '{ printf "%.1f", $1 }') × as fast)" "$(ratio "$key" "$1.intake")" '>=' "$4" ' × as fast'
+	compared "$1: intake against $3 (${key#*.}; the limit itself is $(ratio "$key" "$limit" |
+		awk '{ printf "%.1f", $1 }') × as fast)" "$key" "$1.intake" '>=' "$4" ' × as fast'
 }
 
 # rows_files NAME QUERY: the same rows as NDJSON, CSV and COPY's text format.

@@ -46,6 +46,7 @@ count_scanner() {
 
 # Instructions of a backend that runs one statement.
 count_backend() {
+	# shellcheck disable=SC2016
 	as_user timeout -k 5 300 sh -c 'echo "$1" | valgrind --tool=callgrind --callgrind-out-file=/dev/null "$2" --single -D "$3" -j "$4"' \
 		- "$1" "$PG_BIN/postgres" "$WORK/data" "$DATABASE" >"$WORK/counted.log" 2>&1 || return 1
 	! grep -E 'ERROR|FATAL|PANIC' "$WORK/counted.log" >&2 || return 1

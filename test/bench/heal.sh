@@ -150,7 +150,7 @@ measure_storm() {
 	local n=$1 met='**no**' counts
 	counts=$(sort -u "$WORK/samples/storm.counts")
 	[ "$counts" != "$n|0|1|1" ] || met=yes
-	printf '| %s | %s | %s | %s |\n' "$n identical failures" \
+	printf '| %s | %s | – | %s | %s |\n' "$n identical failures" \
 		"$(awk -F'|' '{ printf "%s%s stored, %s held, %s incident, %s plan", sep, $1, $2, $3, $4; sep = "; " }' <<<"$counts")" \
 		"all stored, 1 incident, 1 plan" "$met" >>"$WORK/measures.md"
 	measure "their replay's rate against the intake's of the same rows" "$(ratio storm.clean storm.replay)" '>=' 0.8 ' ×'

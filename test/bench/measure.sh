@@ -119,6 +119,9 @@ median() { spread <"$WORK/samples/$1" | cut -d' ' -f1; }
 rounds() { wc -l <"$WORK/samples/$1"; }
 measured() { [ -s "$WORK/samples/$1" ]; }
 
+# compared TEXT KEY BASE OPERATOR TARGET UNIT: KEY / BASE as a measure.
+compared() { measure "$1" "$(ratio "$2" "$3")" "$4" "$5" "$6" "$(ratio "$2" "$3" 2)"; }
+
 # The better of two variants, by their medians; the one that was dropped after
 # a round has only that.
 best() {
@@ -135,21 +138,24 @@ ratio() {
 
 # ---- what is reported ----
 
-# measure TEXT "MEDIAN MIN MAX" OPERATOR TARGET UNIT: a line of the first
-# table; a target that is missed is marked so that it is seen.
+# measure TEXT "MEDIAN MIN MAX" OPERATOR TARGET UNIT ["MEDIAN MIN MAX"]: a line
+# of the first table; a target that is missed is marked so that it is seen. The
+# last is the same of the processor's time, for the reader: the target is for
+# the clock's.
 measure() {
 	local met
-	awk -v v="${2%% *}" -v op="$3" -v t="$4" 'BEGIN { exit !(op == ">=" ? v >= t : v <= t) }' &&
+	awk -v v="${2%% *}" -v op="$3" -v t="$4" 'BEGIN { exit !((op == ">=") ? v >= t : v <= t) }' &&
 		met=yes || met='**no**'
-	awk -v what="$1" -v three="$2" -v op="$3" -v t="$4" -v unit="$5" -v met="$met" 'BEGIN {
+	awk -v what="$1" -v three="$2" -v op="$3" -v t="$4" -v unit="$5" -v cpu="${6:-}" -v met="$met" 'BEGIN {
 		split(three, v, " ")
-		f = v[1] < 0.1 ? "%.3f" : v[1] < 10 ? "%.2f" : "%.1f"
-		printf "| %s | " f "%s (" f " to " f ") | %s %s%s | %s |\n", what, v[1], unit, v[2], v[3],
-			op == ">=" ? "≥" : "≤", t, unit, met }' >>"$WORK/measures.md"
+		split(cpu, c, " ")
+		f = (v[1] < 0.1) ? "%.3f" : (v[1] < 10) ? "%.2f" : "%.1f"
+		printf "| %s | " f "%s (" f " to " f ") | %s | %s %s%s | %s |\n", what, v[1], unit, v[2], v[3],
+			(c[1] > 0) ? sprintf("%.2f ×", c[1]) : "–", (op == ">=") ? "≥" : "≤", t, unit, met }' >>"$WORK/measures.md"
 }
 
 # unmeasured TEXT TARGET WHY
-unmeasured() { printf '| %s | not measured: %s | %s | – |\n' "$1" "$3" "$2" >>"$WORK/measures.md"; }
+unmeasured() { printf '| %s | not measured: %s | – | %s | – |\n' "$1" "$3" "$2" >>"$WORK/measures.md"; }
 
 # detail TITLE ROWS BASE KEY...: the ways with their times, and against BASE.
 detail() {

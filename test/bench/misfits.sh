@@ -18,9 +18,9 @@ bench_toolong() {
 			"COPY narrow_intake FROM '$WORK/long$permille.ndjson' (FORMAT ndjson);"
 	done
 	alternate 90 toolong.{0,10,100,1000}
-	measure "1 % of rows too long, against clean" "$(ratio toolong.10 toolong.0)" '<=' 1.1 ' ×'
-	measure "10 % of rows too long, against clean" "$(ratio toolong.100 toolong.0)" '<=' 1.3 ' ×'
-	measure "100 % of rows too long, against clean" "$(ratio toolong.1000 toolong.0)" '<=' 2.5 ' ×'
+	compared "1 % of rows too long, against clean" toolong.10 toolong.0 '<=' 1.1 ' ×'
+	compared "10 % of rows too long, against clean" toolong.100 toolong.0 '<=' 1.3 ' ×'
+	compared "100 % of rows too long, against clean" toolong.1000 toolong.0 '<=' 2.5 ' ×'
 	detail "too long, in thousandths of the rows" "$ROWS" toolong.0 toolong.{0,10,100,1000}
 	rm -f "$WORK"/long{0,100,1000}.ndjson
 }
@@ -39,9 +39,9 @@ bench_refused() {
 	way child.bad child $((ROWS - bad)) "$bad" "COPY child_intake FROM '$WORK/orphans.ndjson' (FORMAT ndjson);"
 	way audited.bad audited $((ROWS - bad)) "$bad" "COPY audited_intake FROM '$WORK/negative.ndjson' (FORMAT ndjson);"
 	alternate 150 {checked,child,audited}.{clean,bad}
-	measure "1 % of rows fail a check, against clean" "$(ratio checked.bad checked.clean)" '<=' 1.5 ' ×'
-	measure "1 % of rows fail a foreign key, against clean" "$(ratio child.bad child.clean)" '<=' 1.5 ' ×'
-	measure "1 % of rows fail in an AFTER trigger, against clean" "$(ratio audited.bad audited.clean)" '<=' 2 ' ×'
+	compared "1 % of rows fail a check, against clean" checked.bad checked.clean '<=' 1.5 ' ×'
+	compared "1 % of rows fail a foreign key, against clean" child.bad child.clean '<=' 1.5 ' ×'
+	compared "1 % of rows fail in an AFTER trigger, against clean" audited.bad audited.clean '<=' 2 ' ×'
 	for t in checked child audited; do
 		detail "$t, $ROWS rows, 1 % bad" "$ROWS" "$t.clean" "$t".{clean,bad}
 	done
@@ -97,7 +97,7 @@ bench_pgloader() {
 	way pgloader.intake narrow $((ROWS - bad)) "$bad" "COPY narrow_intake FROM '$WORK/long10.ndjson' (FORMAT ndjson);"
 	way "pgloader.pgloader_$key" narrow $((ROWS - bad)) 0 "pgloader --quiet --root-dir $WORK/s/pgloader $WORK/pgloader_$key.load"
 	alternate 130 pgloader.intake "pgloader.pgloader_$key"
-	measure "$what (${key#*.})" "$(ratio "pgloader.pgloader_$key" pgloader.intake)" '>=' 20 ' × as fast'
+	compared "$what (${key#*.})" "pgloader.pgloader_$key" pgloader.intake '>=' 20 ' × as fast'
 	detail "1 % too long, $ROWS rows (choice: $((ROWS / 10)))" "$ROWS" pgloader.intake pgloader.intake "pgloader.pgloader_$key"
 	{
 		printf '\npgloader %s, with a tenth of the rows: %s s in batches of 25,000, its default (a), %s s in batches of 1,000 (b). The better:\n\n' \

@@ -31,8 +31,8 @@ report() {
 		PostgreSQL $(head -n 1 "$WORK/version"), $(nproc) cores, ${SETTINGS[0]}, fsync on; median of $RUNS rounds
 		(smallest to largest), $ROWS rows where nothing else is said. Ratios are taken round by round.
 
-		| measure | result | target | met |
-		|---|---|---|---|
+		| measure | result | CPU | target | met |
+		|---|---|---|---|---|
 	TEXT
 	cat "$WORK/measures.md"
 	echo

@@ -156,8 +156,8 @@ is_lock_error(const ErrorData *edata)
 
 /*
  * Who holds what we wanted, oldest transaction first. At the gate those are
- * the loads that hold it (an advisory lock outside the two spaces that SQL
- * functions use: objsubid 1 and 2; the relation's oid is one of its keys); at
+ * the loads that hold it (an advisory lock in a space of its own: objsubid 3;
+ * the relation's oid is one of its keys); at
  * the table whoever holds any lock on it, its partitions or, once the ALTER
  * ran, the other side of its foreign keys. They may be gone by now: an empty
  * list is an answer. A prepared transaction has no process and no query: its
@@ -198,7 +198,7 @@ collect_blockers(const ApplyState *st)
 			 "   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
 			 "     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 			 "     AND (l.locktype = 'relation' AND l.relation::int8 IN (SELECT oid FROM wanted)"
-			 "       OR $2 AND l.locktype = 'advisory' AND l.objsubid NOT IN (1, 2)"
+			 "       OR $2 AND l.locktype = 'advisory' AND l.objsubid = 3"
 			 "          AND $4 IN (l.classid::int8, l.objid::int8))"
 			 "   ORDER BY l.pid, l.virtualtransaction,"
 			 "         array_position(ARRAY['AccessShareLock','RowShareLock','RowExclusiveLock',"

@@ -2,12 +2,16 @@
  * replay.c
  *	  Held rows back into their table, exactly once.
  *
- * A chunk is fetched under row locks and taken apart in runs of one role and
- * one set of settings (loader.c). Each run is one subtransaction in which the
- * rows are stored, leave the quarantine, or are held again with their new
- * reason: all of it, or, when the run as a whole is refused, none of it and
- * the reason alone. A row that only a restricted operation refused keeps the
- * reason it has: the refusal is said once, of the table.
+ * A chunk is fetched in the table's turn (held.h) and taken apart in runs of
+ * one role and one set of settings (loader.c). Each run is one subtransaction
+ * in which the rows are stored, leave the quarantine, or are held again with
+ * their new reason: all of it, or, when the run as a whole is refused, none
+ * of it and the reason alone. A row that only a restricted operation refused
+ * keeps the reason it has: the refusal is said once, of the table.
+ *
+ * Row locks would cost as much as the delete does. So a run goes without; if
+ * a person amended or discarded one of its rows meanwhile, which the delete
+ * finds out, it is rolled back and done again under locks.
  *
  * Whose code runs, and as whom, is the point of this room. A table's triggers
  * belong to its owner and run as whoever stores a row: so the worker, a
@@ -23,14 +27,15 @@
  */
 #include "postgres.h"
 
-#include "act/loader.h"
+#include "access/xact.h"
 #include "act/replay.h"
-#include "base/guc.h"
 #include "base/spi.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "observe/held.h"
+#include "observe/heldref.h"
+#include "observe/loader.h"
 #include "observe/watch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -45,10 +50,15 @@ typedef struct ReplayRun
 	bool		as_caller;
 	const LoaderRun *loader;
 	HeldRow    *rows;			/* the run's, within the chunk */
-	HeldRow    *stored;			/* room for n: those that got in */
-	HeldRow    *again;			/* room for n: held again, for a new reason */
+	int			n;				/* fewer than fetched when locking */
+	bool		locking;		/* lock the rows first */
+	bool		changed;		/* a row was changed before it was deleted */
+	HeldRow    *stored;			/* those that got in */
 	int			nstored;
+	HeldRow    *again;			/* room for n: held again */
 	int			nagain;
+	int64		moved;			/* of them for a new reason */
+	char	   *hash;			/* over the stored */
 	char	   *restricted;		/* what a restricted operation refused first */
 } ReplayRun;
 
@@ -76,13 +86,29 @@ static void
 become_caller(SpiUser *saved, const LoaderRun *loader)
 {
 	spi_become(saved, GetUserId(), 0, false);
-	if (loader->known)
+	if (loader->settings)
 	{
-		LoadSettings settings = loader->settings;
+		LoadSettings settings = *loader->settings;
 
 		settings.search_path = pstrdup(GetConfigOption("search_path", false, false));
 		load_apply_settings(&settings);
 	}
+}
+
+/* The rows that are stored: the array itself when all are. */
+static HeldRow *
+stored_rows(HeldRow *rows, int n, int nstored)
+{
+	HeldRow    *stored;
+	int			kept = 0;
+
+	if (nstored == n)
+		return rows;
+	stored = palloc(sizeof(HeldRow) * Max(nstored, 1));
+	for (int i = 0; i < n; i++)
+		if (rows[i].row.stored)
+			stored[kept++] = rows[i];
+	return stored;
 }
 
 /*
@@ -93,20 +119,22 @@ become_caller(SpiUser *saved, const LoaderRun *loader)
 static void
 sort_rows(ReplayRun *run, const StoreRow *tried)
 {
-	run->nstored = run->nagain = 0;
-	run->restricted = NULL;
-	for (int i = 0; i < run->loader->n; i++)
+	for (int i = 0; i < run->n; i++)
 	{
-		HeldRow		row = run->rows[i];
+		HeldRow    *row = &run->rows[i];
 
-		row.row = tried[i];
+		row->row.stored = tried[i].stored;
 		if (tried[i].stored)
-			run->stored[run->nstored++] = row;
+			run->nstored++;
 		else if (!loader_restricted(tried[i].edata))
-			run->again[run->nagain++] = row;
+		{
+			run->again[run->nagain] = *row;
+			run->again[run->nagain++].row = tried[i];
+		}
 		else if (run->restricted == NULL)
 			run->restricted = pstrdup(tried[i].edata->message);
 	}
+	run->stored = stored_rows(run->rows, run->n, run->nstored);
 }
 
 /*
@@ -117,13 +145,16 @@ static void
 replay_run(void *arg)
 {
 	ReplayRun  *run = arg;
-	int			n = run->loader->n;
-	StoreRow   *tried = palloc(sizeof(StoreRow) * n);
+	StoreRow   *tried = palloc(sizeof(StoreRow) * run->n);
 	Store	   *store;
 	SpiUser		saved;
 	const char *role;
 
-	for (int i = 0; i < n; i++)
+	run->nstored = run->nagain = run->moved = 0;
+	run->restricted = NULL;
+	if (run->locking)
+		run->n = held_lock(run->rows, run->n);
+	for (int i = 0; i < run->n; i++)
 		tried[i] = run->rows[i].row;
 
 	if (run->as_caller)
@@ -134,10 +165,10 @@ replay_run(void *arg)
 	else
 	{
 		loader_become(&saved, run->loader);
-		role = run->loader->settings.role;
+		role = run->loader->settings->role;
 	}
 	store = store_open(run->relid, watch_replay_conflict(run->relid));
-	store_rows(store, tried, n);
+	store_rows(store, tried, run->n);
 	spi_resume(&saved);
 
 	if (!run->as_caller && AfterTriggerPendingOnRel(run->relid))
@@ -148,10 +179,18 @@ replay_run(void *arg)
 				 errhint("It would run as the healer. Run selfheal.replay() in a session of your own.")));
 
 	sort_rows(run, tried);
+	if (!held_delete(run->stored, run->nstored))
+	{
+		run->changed = true;
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("a held row was changed while it was replayed")));
+	}
 	if (run->nstored > 0)
-		held_replayed(run->relid, run->stored, run->nstored, run->plan, role);
+		run->hash = heldref_replayed(run->relid, run->stored, run->nstored,
+									 run->plan, role);
 	if (run->nagain > 0)
-		(void) held_rehold(run->relid, run->again, run->nagain);
+		run->moved = held_rehold(run->relid, run->again, run->nagain);
 	store_close(store);
 }
 
@@ -165,7 +204,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 {
 	Misfit	   *misfit;
 
-	run->nstored = 0;
+	run->nstored = run->moved = 0;
 	run->restricted = loader_restricted(edata) ? pstrdup(edata->message) : NULL;
 	if (run->restricted)
 		return;
@@ -177,16 +216,15 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 	else if (edata->sqlerrcode == ERRCODE_UNDEFINED_OBJECT)
 		misfit->class = FIT_PERMISSION; /* loader_require: no such role */
 
-	run->nagain = run->loader->n;
+	run->nagain = run->n;
 	for (int i = 0; i < run->nagain; i++)
 	{
 		run->again[i] = run->rows[i];
-		run->again[i].row.stored = false;
 		run->again[i].row.nmisfits = 1;
 		run->again[i].row.misfits = misfit;
 		run->again[i].row.edata = unconstify(ErrorData *, edata);
 	}
-	(void) held_rehold(run->relid, run->again, run->nagain);
+	run->moved = held_rehold(run->relid, run->again, run->nagain);
 }
 
 /* The sentence that sends an incident to a person. */
@@ -202,27 +240,29 @@ refusal(Oid relid, const char *message)
 }
 
 /*
- * Are there held rows after this id? The size of a chunk does not tell: it may
- * have been cut at its limit in bytes, and be full with the last row. This
- * does not look at incidents: one chunk that turns out to be empty costs less
- * than the join.
+ * One run, whatever becomes of it. What says that this transaction's snapshot
+ * is too old for the rows is no reason of theirs: the caller must begin again.
  */
-static bool
-rows_after(Oid relid, int64 id)
+static void
+carry_run(ReplayRun *run)
 {
-	SpiUser		saved;
-	SpiArgs		args;
-	bool		found;
+	ErrorData  *edata;
 
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	spi_arg_int8(&args, id);
-	spi_exec("SELECT EXISTS (SELECT FROM selfheal.quarantine"
-			 " WHERE relid = $1 AND state = 'held' AND id > $2)", &args);
-	found = spi_get_bool(0, 1, NULL);
-	spi_close(&saved);
-	return found;
+	run->changed = run->locking = false;
+	edata = spi_try(replay_run, run);
+	if (edata && run->changed && !IsolationUsesXactSnapshot())
+	{
+		run->locking = true;
+		edata = spi_try(replay_run, run);
+	}
+	if (edata && edata->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE &&
+		IsolationUsesXactSnapshot())
+		ReThrowError(edata);
+	/* those of a rolled-back attempt are not; nor what held_lock took out */
+	for (int i = edata ? 0 : run->n; i < run->loader->n; i++)
+		run->rows[i].row.stored = false;
+	if (edata)
+		hold_run(run, edata);
 }
 
 /*
@@ -231,56 +271,66 @@ rows_after(Oid relid, int64 id)
  */
 ReplayResult *
 replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
-			 int64 plan, bool as_caller)
+			 int limit, int64 plan, bool as_caller)
 {
 	ReplayResult *result = palloc0(sizeof(ReplayResult));
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext cxt = AllocSetContextCreate(caller, "selfheal replay chunk",
-											  ALLOCSET_DEFAULT_SIZES);
-	HeldRow    *rows;
-	HeldRow    *stored;
-	LoaderRun	loader = {0};
+	MemoryContext cxt;
+	HeldBatch	batch;
+	Loader	   *loader;
+	LoaderRun	loader_run;
 	ReplayRun	run = {0};
-	int			n;
+	int			runs = 0;
 
-	MemoryContextSwitchTo(cxt);
+	PreventCommandIfReadOnly("a replay");
 	result->last_id = after;
+	if (!held_turn(relid))
+	{
+		result->busy = -1;
+		return result;
+	}
+	cxt = AllocSetContextCreate(caller, "selfheal replay chunk",
+								ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(cxt);
 	if (!as_caller)
 		constraints_immediate();
-	rows = held_fetch(relid, incidents, nincidents, after,
-					  guc_replay_chunk, true, &n);
-	stored = palloc(sizeof(HeldRow) * Max(n, 1));
+	held_fetch(relid, incidents, nincidents, after, limit, true, &batch);
+	result->last_id = batch.last;
+	result->more = batch.more;
+	result->busy = batch.busy;
 
 	run.relid = relid;
 	run.plan = plan;
 	run.as_caller = as_caller;
-	run.loader = &loader;
-	run.again = palloc(sizeof(HeldRow) * Max(n, 1));
-	while (loader_next(rows, n, &loader))
+	run.loader = &loader_run;
+	run.again = palloc(sizeof(HeldRow) * Max(batch.n, 1));
+	loader = loader_open(batch.rows, batch.n);
+	while (loader_next(loader, &loader_run))
 	{
-		ErrorData  *edata;
-
 		CHECK_FOR_INTERRUPTS();
-		run.rows = rows + loader.first;
-		run.stored = stored + result->replayed;
-		edata = spi_try(replay_run, &run);
-		if (edata)
-			hold_run(&run, edata);
+		run.rows = batch.rows + loader_run.first;
+		run.n = loader_run.n;
+		carry_run(&run);
+		runs++;
 		result->replayed += run.nstored;
-		result->left += loader.n - run.nstored;
+		result->left += run.n - run.nstored;
+		result->moved += run.moved;
+		result->busy += loader_run.n - run.n;
 		if (run.restricted && result->refusal == NULL)
 			result->refusal = MemoryContextStrdup(caller,
 												  refusal(relid, run.restricted));
 	}
+	held_turn_end(relid);
 
-	if (n > 0)
+	if (result->replayed > 0)
 	{
-		result->last_id = rows[n - 1].id;
-		result->more = rows_after(relid, result->last_id);
+		HeldRow    *stored = stored_rows(batch.rows, batch.n, (int) result->replayed);
+
+		MemoryContextSwitchTo(caller);
+		result->payload_ref = heldref_json(stored, (int) result->replayed,
+										   runs == 1 ? run.hash : NULL);
 	}
 	MemoryContextSwitchTo(caller);
-	if (result->replayed > 0)
-		result->payload_ref = held_ref(stored, (int) result->replayed);
 	MemoryContextDelete(cxt);
 	return result;
 }

@@ -19,6 +19,10 @@ typedef struct ReplayResult
 	int64		last_id;		/* continue after this one */
 	int64		replayed;
 	int64		left;			/* tried and still held */
+	int64		moved;			/* of them for another reason than before */
+	int64		busy;			/* rows passed over, since somebody has them
+								 * in hand; -1: he stores rows of the table
+								 * just now, nothing was tried */
 	bool		more;			/* rows after last_id may be left: call again */
 	char	   *refusal;		/* a restricted operation refused what the
 								 * table's triggers need: needs_human */
@@ -27,11 +31,12 @@ typedef struct ReplayResult
 
 /*
  * One chunk of the table's held rows (of these incidents when nincidents > 0)
- * after the id given. as_caller: in the session's own name and under its own
+ * after the id given: up to limit rows or 8 MB of payload. as_caller: in the session's own name and under its own
  * search_path, unrestricted (selfheal.replay by a DBA). Else nothing deferred
  * is pending on the table afterwards.
  */
 extern ReplayResult *replay_chunk(Oid relid, const int64 *incidents, int nincidents,
-								  int64 after, int64 plan, bool as_caller);
+								  int64 after, int limit, int64 plan,
+								  bool as_caller);
 
 #endif							/* SELFHEAL_REPLAY_H */

@@ -17,7 +17,6 @@
 
 #include "access/htup_details.h"
 #include "act/clone.h"
-#include "act/loader.h"
 #include "act/sandbox.h"
 #include "base/guc.h"
 #include "base/spi.h"
@@ -25,6 +24,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/loader.h"
 #include "observe/route.h"
 #include "observe/watch.h"
 #include "parser/parse_coerce.h"
@@ -252,22 +252,21 @@ try_held(Trial *t)
 	MemoryContext own = CurrentMemoryContext;
 	MemoryContext chunk = AllocSetContextCreate(own, "selfheal dry run chunk",
 												ALLOCSET_DEFAULT_SIZES);
-	int64		last = 0;
+	HeldBatch	batch = {.more = true};
 
-	while (t->result->held_tried < guc_dry_run_rows)
+	while (batch.more && t->result->held_tried < guc_dry_run_rows)
 	{
-		LoaderRun	loader = {0};
-		TrialRun	run = {t, &loader, NULL, 0};
-		int			n;
+		LoaderRun	run_of = {0};
+		TrialRun	run = {t, &run_of, NULL, 0};
+		Loader	   *loader;
 
 		MemoryContextReset(chunk);
 		MemoryContextSwitchTo(chunk);
-		run.rows = held_fetch(t->plan->relid, t->incidents, t->nincidents, last,
-							  (int) (guc_dry_run_rows - t->result->held_tried),
-							  false, &n);
-		if (n == 0)
-			break;
-		while (loader_next(run.rows, n, &loader))
+		held_fetch(t->plan->relid, t->incidents, t->nincidents, batch.last,
+				   (int) (guc_dry_run_rows - t->result->held_tried), false, &batch);
+		run.rows = batch.rows;
+		loader = loader_open(batch.rows, batch.n);
+		while (loader_next(loader, &run_of))
 		{
 			ErrorData  *edata;
 
@@ -277,14 +276,13 @@ try_held(Trial *t)
 			{
 				t->result->held_stored += run.stored;
 				MemoryContextSwitchTo(own);
-				t->granted = list_append_unique_oid(t->granted, loader.role);
+				t->granted = list_append_unique_oid(t->granted, run_of.role);
 				MemoryContextSwitchTo(chunk);
 			}
 			else if (t->first_miss == NULL)
 				t->first_miss = MemoryContextStrdup(t->cxt, edata->message);
 		}
-		t->result->held_tried += n;
-		last = run.rows[n - 1].id;
+		t->result->held_tried += batch.n;
 	}
 	MemoryContextSwitchTo(own);
 	MemoryContextDelete(chunk);

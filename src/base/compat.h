@@ -258,4 +258,14 @@ extern struct lconv *PGLC_localeconv(void);
 #define compat_column_storage(def) false
 #endif
 
+/* A scan of an index that is read without the executor (18 counts for
+ * EXPLAIN, if asked). */
+#if PG_VERSION_NUM >= 180000
+#define compat_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define compat_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
+#endif
+
 #endif							/* SELFHEAL_COMPAT_H */

@@ -2,330 +2,643 @@
  * held.c
  *	  Held rows on their way back.
  *
- * This is the worker's side of the quarantine, plain SQL in its transaction.
- * A row that is stored leaves the table: a DELETE costs a tenth of an UPDATE,
- * and what was stored stands in selfheal.replayed as id ranges and a hash.
+ * The quarantine is read and emptied here as COPY writes it: tuple by tuple,
+ * without SQL, since a row on its way back should cost little more than the
+ * storing of it. Reading takes no row locks, which would write every tuple
+ * once more; that a row is stored once rests on three things:
+ *	  1. one at a time stores the held rows of a table (held_turn);
+ *	  2. what he stored he deletes by the version that he read, and a version
+ *		 that is gone, changed or locked makes him roll back (held_delete);
+ *	  3. a row that another transaction has deleted, changed or locked is
+ *		 seen by its xmax and passed over (held_fetch).
+ *
+ * What is rare (a row that needs another reason, counting) is plain SQL.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
+#include "base/compat.h"
 #include "base/spi.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "miscadmin.h"
+#include "observe/append.h"
 #include "observe/held.h"
 #include "observe/reasons.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #define FETCH_BYTES (8 * 1024 * 1024)
-#define FETCH_AT_ONCE 200
-#define REF_RANGES 100
+#define FETCH_BLOCK (1024 * 1024)
 
-/* The query of held_fetch. */
-static const char *
-fetch_sql(bool of_incidents, bool lock)
+/* Rows of other incidents that one fetch looks at: a replay may hold the
+ * table's lock meanwhile. */
+#define FETCH_LOOKS 100000
+
+/* ---- reading ---- */
+
+/* An index scan of one of our tables. */
+typedef struct Reader
 {
-	if (of_incidents)
-		return lock ?
-			"SELECT q.id, q.load, q.error, q.payload, q.payload_raw"
-			" FROM selfheal.quarantine q"
-			" WHERE q.relid = $1 AND q.state = 'held' AND q.id > $2"
-			" AND EXISTS (SELECT 1 FROM selfheal.error e"
-			" WHERE e.id = q.error AND e.incident = ANY ($4))"
-			" ORDER BY q.id LIMIT $3 FOR UPDATE OF q SKIP LOCKED" :
-			"SELECT q.id, q.load, q.error, q.payload, q.payload_raw"
-			" FROM selfheal.quarantine q"
-			" WHERE q.relid = $1 AND q.state = 'held' AND q.id > $2"
-			" AND EXISTS (SELECT 1 FROM selfheal.error e"
-			" WHERE e.id = q.error AND e.incident = ANY ($4))"
-			" ORDER BY q.id LIMIT $3";
-	return lock ?
-		"SELECT q.id, q.load, q.error, q.payload, q.payload_raw"
-		" FROM selfheal.quarantine q"
-		" WHERE q.relid = $1 AND q.state = 'held' AND q.id > $2"
-		" ORDER BY q.id LIMIT $3 FOR UPDATE OF q SKIP LOCKED" :
-		"SELECT q.id, q.load, q.error, q.payload, q.payload_raw"
-		" FROM selfheal.quarantine q"
-		" WHERE q.relid = $1 AND q.state = 'held' AND q.id > $2"
-		" ORDER BY q.id LIMIT $3";
+	Relation	rel;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+} Reader;
+
+/* Which incident an error belongs to, as far as it was asked. */
+typedef struct ErrorEntry
+{
+	int64		error;			/* key */
+	bool		wanted;
+} ErrorEntry;
+
+typedef struct Fetch
+{
+	MemoryContext cxt;			/* of the result */
+	MemoryContext row_cxt;		/* reset for each row */
+	Snapshot	snapshot;
+	Reader		held;
+	AttrNumber	id;
+	AttrNumber	payload;
+	AttrNumber	payload_raw;
+	AttrNumber	load;
+	AttrNumber	error;
+
+	/* which incidents' rows are wanted; all when there are none */
+	const int64 *incidents;
+	int			nincidents;
+	Reader		errors;
+	AttrNumber	incident;
+	HTAB	   *known;			/* of ErrorEntry */
+	ErrorEntry *last;
+
+	char	   *block;			/* bytes are laid down here */
+	Size		room;
+} Fetch;
+
+static void
+reader_open(Reader *r, const char *table, const char *index, LOCKMODE lock,
+			Snapshot snapshot, int nkeys)
+{
+	r->rel = table_open(append_relation(table), lock);
+	r->index = index_open(append_relation(index), AccessShareLock);
+	r->scan = compat_index_beginscan(r->rel, r->index, snapshot, nkeys);
+	r->slot = table_slot_create(r->rel, NULL);
 }
 
-/* One row of the fetch, its bytes copied to cxt. */
 static void
-read_held(HeldRow *out, uint64 row, MemoryContext cxt)
+reader_close(Reader *r)
+{
+	ExecDropSingleTupleTableSlot(r->slot);
+	index_endscan(r->scan);
+	index_close(r->index, AccessShareLock);
+	table_close(r->rel, NoLock);
+}
+
+/* A column of our own table, wherever it stands. */
+static AttrNumber
+column(const Reader *r, const char *name)
+{
+	AttrNumber	attnum = get_attnum(RelationGetRelid(r->rel), name);
+
+	if (attnum == InvalidAttrNumber)
+		elog(ERROR, "column %s of selfheal.%s is missing", name,
+			 RelationGetRelationName(r->rel));
+	return attnum;
+}
+
+/* A number of the row at hand; 0 when it is null. */
+static int64
+number(const Reader *r, AttrNumber attnum)
 {
 	bool		isnull;
-	Datum		payload;
-	struct varlena *bytes;
+	Datum		value = slot_getattr(r->slot, attnum, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+static void
+fetch_open(Fetch *f, Oid relid, int64 after, LOCKMODE lock)
+{
+	ScanKeyData keys[2];
+	HASHCTL		ctl = {0};
+
+	f->cxt = CurrentMemoryContext;
+	f->row_cxt = AllocSetContextCreate(f->cxt, "selfheal held row",
+									   ALLOCSET_DEFAULT_SIZES);
+	f->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	reader_open(&f->held, "quarantine", "quarantine_held", lock, f->snapshot, 2);
+	f->id = column(&f->held, "id");
+	f->payload = column(&f->held, "payload");
+	f->payload_raw = column(&f->held, "payload_raw");
+	f->load = column(&f->held, "load");
+	f->error = column(&f->held, "error");
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
+	index_rescan(f->held.scan, keys, 2, NULL, 0);
+	if (f->nincidents == 0)
+		return;
+
+	reader_open(&f->errors, "error", "error_pkey", AccessShareLock, f->snapshot, 1);
+	f->incident = column(&f->errors, "incident");
+	ctl.keysize = sizeof(int64);
+	ctl.entrysize = sizeof(ErrorEntry);
+	ctl.hcxt = f->cxt;
+	f->known = hash_create("selfheal errors", 64, &ctl,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+fetch_close(Fetch *f)
+{
+	if (f->nincidents > 0)
+	{
+		hash_destroy(f->known);
+		reader_close(&f->errors);
+	}
+	reader_close(&f->held);
+	UnregisterSnapshot(f->snapshot);
+	MemoryContextDelete(f->row_cxt);
+}
+
+/* Does this error belong to a wanted incident? Rows of one load share theirs,
+ * so that few are looked up. */
+static bool
+wanted(Fetch *f, int64 error)
+{
+	ScanKeyData key;
+	bool		found;
+
+	if (f->nincidents == 0)
+		return true;
+	if (f->last != NULL && f->last->error == error)
+		return f->last->wanted;
+	f->last = hash_search(f->known, &error, HASH_ENTER, &found);
+	if (found)
+		return f->last->wanted;
+
+	f->last->wanted = false;
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(error));
+	index_rescan(f->errors.scan, &key, 1, NULL, 0);
+	if (index_getnext_slot(f->errors.scan, ForwardScanDirection, f->errors.slot))
+	{
+		int64		incident = number(&f->errors, f->incident);
+
+		for (int i = 0; i < f->nincidents; i++)
+			f->last->wanted |= f->incidents[i] == incident;
+	}
+	return f->last->wanted;
+}
+
+/* Lay bytes down where the last ones end. */
+static char *
+lay_down(Fetch *f, const char *bytes, Size len)
+{
 	char	   *copy;
 
-	memset(out, 0, sizeof(HeldRow));
-	out->id = spi_get_int8(row, 1, NULL);
-	out->load = spi_get_int8(row, 2, NULL);
-	out->error = spi_get_int8(row, 3, NULL);
-	payload = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 4, &isnull);
-	if (isnull)
+	if (f->block == NULL || f->room < len + 1)
 	{
-		payload = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 5, &isnull);
-		out->row.bad_encoding = true;
+		f->room = Max(len + 1, FETCH_BLOCK);
+		f->block = MemoryContextAllocHuge(f->cxt, f->room);
 	}
-	if (isnull)
+	copy = f->block;
+	memcpy(copy, bytes, len);
+	copy[len] = '\n';
+	f->block += len + 1;
+	f->room -= len + 1;
+	return copy;
+}
+
+/* Keep the payload of a row, or else the raw one. */
+static void
+keep_payload(Fetch *f, HeldRow *out, Datum payload, bool isnull, Datum raw, bool raw_isnull)
+{
+	struct varlena *bytes;
+
+	if (isnull && raw_isnull)
 		elog(ERROR, "held row " INT64_FORMAT " has no payload", out->id);
+	out->row.bad_encoding = isnull;
+	if (isnull)
+		payload = raw;
 	bytes = PG_DETOAST_DATUM_PACKED(payload);
 	out->row.len = VARSIZE_ANY_EXHDR(bytes);
-	copy = MemoryContextAlloc(cxt, out->row.len + 1);
-	memcpy(copy, VARDATA_ANY(bytes), out->row.len);
-	copy[out->row.len] = '\0';
-	out->row.bytes = copy;
+	out->row.bytes = lay_down(f, VARDATA_ANY(bytes), out->row.len);
 	if ((Pointer) bytes != DatumGetPointer(payload))
 		pfree(bytes);
 }
 
-/*
- * See the header. Rows come through a cursor, and large payloads are read from
- * their TOAST table one at a time, so that the limit of bytes holds whatever
- * the limit of rows is.
- */
-HeldRow *
-held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
-		   int limit, bool lock, int *n)
+/* The rest of a held row, from the row at hand. */
+static void
+read_held(Fetch *f, HeldRow *out)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	SpiUser		saved;
-	SpiArgs		args;
-	Portal		portal;
-	HeldRow    *rows = NULL;
+	MemoryContext old = MemoryContextSwitchTo(f->row_cxt);
+	bool		isnull;
+	bool		raw_isnull;
+	Datum		payload = slot_getattr(f->held.slot, f->payload, &isnull);
+	Datum		raw = slot_getattr(f->held.slot, f->payload_raw, &raw_isnull);
+
+	out->load = number(&f->held, f->load);
+	keep_payload(f, out, payload, isnull, raw, raw_isnull);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(f->row_cxt);
+}
+
+/* Does no transaction of another seem to be at the row? One that ended is at
+ * none, but only a lock tells. */
+static bool
+untouched(Reader *r)
+{
+	bool		isnull;
+	Datum		xmax = slot_getsysattr(r->slot, MaxTransactionIdAttributeNumber, &isnull);
+
+	return !isnull && !TransactionIdIsValid(DatumGetTransactionId(xmax));
+}
+
+/*
+ * See the header. Rows come one by one, and large payloads are read from
+ * their TOAST table then, so that the limit of bytes holds whatever the limit
+ * of rows is.
+ */
+void
+held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
+		   int limit, bool to_store, HeldBatch *batch)
+{
+	Fetch		f = {.incidents = incidents,.nincidents = nincidents};
 	int			max = 0;
+	int			looks = 0;
 	Size		bytes = 0;
 
-	*n = 0;
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	spi_arg_int8(&args, after);
-	spi_arg_int8(&args, limit);
-	if (nincidents > 0)
-		spi_arg_int8_array(&args, incidents, nincidents);
-	portal = SPI_cursor_open_with_args(NULL, fetch_sql(nincidents > 0, lock),
-									   args.n, args.types, args.values, args.nulls,
-									   false, 0);
-	for (;;)
+	memset(batch, 0, sizeof(HeldBatch));
+	batch->last = after;
+	fetch_open(&f, relid, after, to_store ? RowExclusiveLock : AccessShareLock);
+	while (index_getnext_slot(f.held.scan, ForwardScanDirection, f.held.slot))
 	{
-		SPI_cursor_fetch(portal, true, FETCH_AT_ONCE);
-		if (SPI_processed == 0)
-			break;
-		for (uint64 i = 0; i < SPI_processed && bytes < FETCH_BYTES; i++)
+		HeldRow    *row;
+		int64		error;
+
+		CHECK_FOR_INTERRUPTS();
+		if (batch->n >= limit || bytes >= FETCH_BYTES || looks >= FETCH_LOOKS)
 		{
-			if (*n == max)
-			{
-				max = Max(FETCH_AT_ONCE, max * 2);
-				if (rows)
-					rows = repalloc_huge(rows, sizeof(HeldRow) * max);
-				else
-					rows = MemoryContextAllocHuge(cxt, sizeof(HeldRow) * max);
-			}
-			read_held(&rows[*n], i, cxt);
-			bytes += rows[*n].row.len;
-			(*n)++;
-		}
-		SPI_freetuptable(SPI_tuptable);
-		if (bytes >= FETCH_BYTES)
+			batch->more = true;
 			break;
+		}
+		batch->last = number(&f.held, f.id);
+		error = number(&f.held, f.error);
+		if (!wanted(&f, error))
+		{
+			looks++;
+			continue;
+		}
+		if (batch->n == max)
+		{
+			max = Max(256, max * 2);
+			batch->rows = max == 256 ?
+				MemoryContextAlloc(f.cxt, sizeof(HeldRow) * max) :
+				repalloc_huge(batch->rows, sizeof(HeldRow) * max);
+		}
+		row = &batch->rows[batch->n];
+		memset(row, 0, sizeof(HeldRow));
+		row->id = batch->last;
+		row->error = error;
+		row->tid = f.held.slot->tts_tid;
+		if (to_store && !untouched(&f.held) && held_lock(row, 1) == 0)
+		{
+			batch->busy++;
+			continue;
+		}
+		read_held(&f, row);
+		bytes += row->row.len;
+		batch->n++;
 	}
-	SPI_cursor_close(portal);
-	spi_close(&saved);
-	if (rows == NULL)
-		rows = MemoryContextAlloc(cxt, sizeof(HeldRow));
-	return rows;
+	fetch_close(&f);
+	if (batch->rows == NULL)
+		batch->rows = palloc(sizeof(HeldRow));
 }
 
-static int
-by_id(const void *a, const void *b)
+/* ---- taking ---- */
+
+/* A lock space that neither SQL functions nor the intake's gate use. */
+static LOCKTAG
+turn_tag(Oid relid)
 {
-	const HeldRow *x = *(HeldRow *const *) a;
-	const HeldRow *y = *(HeldRow *const *) b;
+	LOCKTAG		tag;
 
-	return x->id < y->id ? -1 : x->id > y->id ? 1 : 0;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0x5348 /* SH */ , 4);
+	return tag;
 }
 
-/* Pointers to the rows, in order of id. */
-static const HeldRow **
-sorted(const HeldRow *rows, int n)
+/* See the header. */
+bool
+held_turn(Oid relid)
 {
-	const HeldRow **order = palloc(sizeof(HeldRow *) * Max(n, 1));
+	LOCKTAG		tag = turn_tag(relid);
 
-	for (int i = 0; i < n; i++)
-		order[i] = &rows[i];
-	qsort(order, n, sizeof(HeldRow *), by_id);
-	return order;
+	switch (LockAcquire(&tag, ExclusiveLock, false, true))
+	{
+		case LOCKACQUIRE_NOT_AVAIL:
+			return false;
+		case LOCKACQUIRE_OK:
+			return true;
+		default:
+			/* a trigger of the table that we are at replays it, too */
+			LockRelease(&tag, ExclusiveLock, false);
+			return false;
+	}
 }
 
-static int64 *
-ids_of(const HeldRow *rows, int n)
-{
-	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
-
-	for (int i = 0; i < n; i++)
-		ids[i] = rows[i].id;
-	return ids;
-}
-
-/* sha256 in hex over the payloads in order, each followed by a line feed. */
-static char *
-payload_hash(const HeldRow **order, int n)
-{
-	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	char	   *hex = palloc(PG_SHA256_DIGEST_LENGTH * 2 + 1);
-	bool		ok = ctx != NULL && pg_cryptohash_init(ctx) >= 0;
-
-	for (int i = 0; ok && i < n; i++)
-		ok = pg_cryptohash_update(ctx, (const uint8 *) order[i]->row.bytes,
-								  order[i]->row.len) >= 0 &&
-			pg_cryptohash_update(ctx, (const uint8 *) "\n", 1) >= 0;
-	if (!ok || pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
-		elog(ERROR, "could not compute sha256");
-	pg_cryptohash_free(ctx);
-	hex_encode((const char *) digest, sizeof(digest), hex);
-	hex[PG_SHA256_DIGEST_LENGTH * 2] = '\0';
-	return hex;
-}
-
-/* See the header. That every row was there is checked: exactly once means
- * that a row somebody else has taken may not be stored by us as well. */
 void
-held_replayed(Oid relid, const HeldRow *rows, int n, int64 plan,
-			  const char *role)
+held_turn_end(Oid relid)
 {
-	SpiUser		saved;
-	SpiArgs		args;
-	int64	   *ids = ids_of(rows, n);
-	int64		first = PG_INT64_MAX;
-	int64		last = PG_INT64_MIN;
+	LOCKTAG		tag = turn_tag(relid);
 
-	if (n == 0)
-		return;
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_int8_array(&args, ids, n);
+	LockRelease(&tag, ExclusiveLock, false);
+}
+
+/* A change that this transaction's snapshot cannot see. */
+static void
+check_serialization(TM_Result result)
+{
+	if (IsolationUsesXactSnapshot() &&
+		(result == TM_Updated || result == TM_Deleted))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errdetail("A held row was replayed, amended or discarded by somebody else."),
+				 errhint("Try the transaction again.")));
+}
+
+/* See the header. */
+int
+held_lock(HeldRow *rows, int n)
+{
+	Relation	rel = table_open(append_relation("quarantine"), RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	CommandId	cid = GetCurrentCommandId(true);
+	int			kept = 0;
+
 	for (int i = 0; i < n; i++)
 	{
-		first = Min(first, ids[i]);
-		last = Max(last, ids[i]);
+		TM_Result	result = TM_Ok;
+		TM_FailureData failure;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!rows[i].locked)
+			result = table_tuple_lock(rel, &rows[i].tid, GetActiveSnapshot(), slot, cid,
+									  LockTupleExclusive, LockWaitSkip, 0, &failure);
+		check_serialization(result);
+		if (result != TM_Ok)
+			continue;
+		rows[i].locked = true;
+		if (kept != i)
+			rows[kept] = rows[i];
+		kept++;
 	}
-	spi_arg_int8(&args, first);
-	spi_arg_int8(&args, last);
-
-	/* the range gives the planner an index to go by, analyzed or not */
-	spi_arg_relid(&args, relid);
-	if (spi_exec("DELETE FROM selfheal.quarantine WHERE relid = $4"
-				 " AND id BETWEEN $2 AND $3 AND id = ANY ($1) AND state = 'held'",
-				 &args) != (uint64) n)
-		elog(ERROR, "held rows vanished while they were replayed");
-
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	spi_arg_text(&args, get_namespace_name(get_rel_namespace(relid)));
-	spi_arg_text(&args, get_rel_name(relid));
-	if (plan)
-		spi_arg_int8(&args, plan);
-	else
-		spi_arg_null(&args, INT8OID);
-	spi_arg_text(&args, role);
-	spi_arg_int8(&args, n);
-	spi_arg_int8_array(&args, ids, n);
-	spi_arg_text(&args, payload_hash(sorted(rows, n), n));
-	spi_exec("INSERT INTO selfheal.replayed"
-			 " (relid, schema_name, table_name, plan, role, rows, ids, sha256)"
-			 " SELECT $1, $2, $3, $4, $5, $6, range_agg(int8range(i, i, '[]')), $8"
-			 " FROM unnest($7) AS i", &args);
-	spi_close(&saved);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return kept;
 }
 
-/* Class and column of the errors that rows point at, by row. */
-typedef struct OldReason
+/*
+ * See the header. The indexes are left to vacuum, as by any DELETE. A row
+ * lock of our own looks like anybody's at first sight, and is told apart only
+ * by a delete that may wait, which with the lock it will not.
+ */
+bool
+held_delete(HeldRow *rows, int n)
 {
+	Relation	rel = table_open(append_relation("quarantine"), RowExclusiveLock);
+	CommandId	cid = GetCurrentCommandId(true);
+	bool		all = true;
+
+	for (int i = 0; i < n && all; i++)
+	{
+		TM_FailureData failure;
+		TM_Result	result;
+
+		CHECK_FOR_INTERRUPTS();
+		result = table_tuple_delete(rel, &rows[i].tid, cid, GetActiveSnapshot(),
+									InvalidSnapshot, rows[i].locked, &failure, false);
+		check_serialization(result);
+		all = result == TM_Ok;
+	}
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+	return all;
+}
+
+/* ---- by error ---- */
+
+/* Until spi_close: row by row through the primary key, however little is known
+ * of a table's size. */
+static void
+by_primary_key(void)
+{
+	spi_set_local("enable_seqscan", "off");
+	spi_set_local("enable_bitmapscan", "off");
+	spi_set_local("enable_hashjoin", "off");
+	spi_set_local("enable_mergejoin", "off");
+}
+
+/* What is known of an error that rows point at. */
+typedef struct HeldError
+{
+	int64		error;
+	int64		rows;			/* of them */
 	FitClass	class;
 	char	   *column;
-	bool		known;
-} OldReason;
+	bool		known;			/* the class is */
+} HeldError;
 
-static OldReason *
-old_reasons(const HeldRow *rows, int n)
+typedef struct HeldErrors
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	OldReason  *old = palloc0(sizeof(OldReason) * n);
-	int64	   *errors = palloc(sizeof(int64) * n);
-	SpiArgs		args;
+	HeldError  *errors;			/* each once, in order */
+	int			n;
+	int			last;			/* that was asked for last */
+} HeldErrors;
+
+static int
+by_error(const void *a, const void *b)
+{
+	int64		x = ((const HeldError *) a)->error;
+	int64		y = ((const HeldError *) b)->error;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* The errors of these rows, with how many rows each has; ids has room for n. */
+static void
+collect_errors(HeldErrors *all, const HeldRow *rows, int n, int64 *ids)
+{
+	HeldError  *e = palloc0(sizeof(HeldError) * Max(n, 1));
+	int			kept = 0;
 
 	for (int i = 0; i < n; i++)
-		errors[i] = rows[i].error;
+	{
+		if (kept == 0 || e[kept - 1].error != rows[i].error)
+			e[kept++].error = rows[i].error;
+		e[kept - 1].rows++;
+	}
+	qsort(e, kept, sizeof(HeldError), by_error);
+	all->errors = e;
+	all->n = all->last = 0;
+	for (int i = 0; i < kept; i++)
+	{
+		if (all->n > 0 && e[all->n - 1].error == e[i].error)
+		{
+			e[all->n - 1].rows += e[i].rows;
+			continue;
+		}
+		e[all->n] = e[i];
+		ids[all->n++] = e[i].error;
+	}
+}
+
+/* See the header. */
+HeldTally *
+held_tally(const HeldRow *rows, int n, int *ntallies)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
+	int64	   *counts = palloc(sizeof(int64) * Max(n, 1));
+	HeldErrors	all;
+	HeldTally  *tallies;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	collect_errors(&all, rows, n, ids);
+	for (int i = 0; i < all.n; i++)
+		counts[i] = all.errors[i].rows;
+	spi_open(&saved);
+	by_primary_key();
 	spi_args(&args);
-	spi_arg_int8_array(&args, errors, n);
+	spi_arg_int8_array(&args, ids, all.n);
+	spi_arg_int8_array(&args, counts, all.n);
+	*ntallies = (int) spi_exec("SELECT e.incident, sum(w.rows)::bigint FROM unnest($1, $2) AS w(id, rows)"
+							   " JOIN selfheal.error e ON e.id = w.id GROUP BY 1", &args);
+	tallies = MemoryContextAlloc(cxt, sizeof(HeldTally) * Max(*ntallies, 1));
+	for (int i = 0; i < *ntallies; i++)
+	{
+		tallies[i].incident = spi_get_int8(i, 1, NULL);
+		tallies[i].rows = spi_get_int8(i, 2, NULL);
+	}
+	spi_close(&saved);
+	return tallies;
+}
+
+/* The same with class and column. SPI is open. */
+static void
+read_errors(HeldErrors *all, const HeldRow *rows, int n, MemoryContext cxt)
+{
+	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
+	SpiArgs		args;
+
+	collect_errors(all, rows, n, ids);
+	spi_args(&args);
+	spi_arg_int8_array(&args, ids, all->n);
 	spi_exec("SELECT w.n, e.class, e.column_name"
 			 " FROM unnest($1) WITH ORDINALITY AS w(id, n)"
 			 " JOIN selfheal.error e ON e.id = w.id", &args);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		OldReason  *o = &old[spi_get_int8(i, 1, NULL) - 1];
+		HeldError  *e = &all->errors[spi_get_int8(i, 1, NULL) - 1];
 		char	   *class = spi_get_text(i, 2, cxt);
 
-		o->known = class != NULL;
-		o->class = class ? fit_class_from_name(class) : FIT_OTHER;
-		o->column = spi_get_text(i, 3, cxt);
+		e->known = class != NULL;
+		e->class = class ? fit_class_from_name(class) : FIT_OTHER;
+		e->column = spi_get_text(i, 3, cxt);
 	}
-	return old;
 }
 
-/* See the header. Error rows are made anew: an incident that was healed does
- * not get more rows behind its back. */
-int64
-held_rehold(Oid relid, HeldRow *rows, int n)
+/* The error that a row points at. */
+static const HeldError *
+error_of(HeldErrors *all, const HeldRow *row)
 {
+	HeldError	key = {.error = row->error};
+
+	if (all->errors[all->last].error != row->error)
+		all->last = (HeldError *) bsearch(&key, all->errors, all->n,
+										  sizeof(HeldError), by_error) - all->errors;
+	return &all->errors[all->last];
+}
+
+/* Does the row stand under what is its first misfit now? */
+static bool
+same_reason(const HeldRow *row, const HeldError *e)
+{
+	const Misfit *now = row->row.misfits;
+
+	return e->known && e->class == now->class &&
+		(e->column == now->column ||
+		 (e->column && now->column && strcmp(e->column, now->column) == 0));
+}
+
+/*
+ * See the header. Error rows are made anew: an incident that was healed does
+ * not get more rows behind its back. Rows are locked before they are counted.
+ */
+int64
+held_rehold(Oid relid, const HeldRow *rows, int n)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	MemoryContext spi;
 	SpiUser		saved;
 	SpiArgs		args;
-	OldReason  *old;
+	HeldErrors	old;
 	Reasons    *reasons;
-	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
-	int64	   *errors = palloc(sizeof(int64) * Max(n, 1));
-	int64		load = n > 0 ? rows[0].load : 0;
+	HeldRow    *change;
+	int64	   *ids;
+	int64	   *errors;
+	int64		load;
 	int			changed = 0;
 
 	if (n == 0)
 		return 0;
-	for (int i = 1; i < n; i++)
-		if (rows[i].load != load)
-			load = 0;
-	reasons = reasons_begin(relid, load, "replay");
-
 	spi_open(&saved);
-	old = old_reasons(rows, n);
+	read_errors(&old, rows, n, CurrentMemoryContext);
+	change = palloc(sizeof(HeldRow) * n);
 	for (int i = 0; i < n; i++)
+		if (!rows[i].row.stored && rows[i].row.nmisfits > 0 &&
+			!same_reason(&rows[i], error_of(&old, &rows[i])))
+			change[changed++] = rows[i];
+	changed = held_lock(change, changed);
+	if (changed == 0)
 	{
-		const Misfit *now = rows[i].row.misfits;
+		spi_close(&saved);
+		return 0;
+	}
 
-		if (rows[i].row.stored || rows[i].row.nmisfits == 0 ||
-			(old[i].known && old[i].class == now->class &&
-			 (old[i].column == now->column ||
-			  (old[i].column && now->column &&
-			   strcmp(old[i].column, now->column) == 0))))
-			continue;
-		ids[changed] = rows[i].id;
-		rows[i].error = errors[changed] = reasons_note(reasons, &rows[i].row, 0);
-		changed++;
-	}
-	if (changed > 0)
+	load = change[0].load;
+	for (int i = 1; i < changed; i++)
+		if (change[i].load != load)
+			load = 0;
+	spi = MemoryContextSwitchTo(cxt);	/* they are written when SPI is closed */
+	reasons = reasons_begin(relid, load, "replay");
+	MemoryContextSwitchTo(spi);
+	ids = palloc(sizeof(int64) * changed);
+	errors = palloc(sizeof(int64) * changed);
+	for (int i = 0; i < changed; i++)
 	{
-		spi_args(&args);
-		spi_arg_int8_array(&args, ids, changed);
-		spi_arg_int8_array(&args, errors, changed);
-		spi_arg_relid(&args, relid);
-		spi_exec("UPDATE selfheal.quarantine q SET error = c.error, bulk = false"
-				 " FROM unnest($1, $2) AS c(id, error)"
-				 " WHERE q.relid = $3 AND q.id = c.id AND q.state = 'held'", &args);
+		ids[i] = change[i].id;
+		errors[i] = reasons_note(reasons, &change[i].row, 0);
 	}
+	by_primary_key();
+	spi_args(&args);
+	spi_arg_int8_array(&args, ids, changed);
+	spi_arg_int8_array(&args, errors, changed);
+	spi_arg_relid(&args, relid);
+	if (spi_exec("UPDATE selfheal.quarantine q SET error = c.error, bulk = false"
+				 " FROM unnest($1, $2) AS c(id, error)"
+				 " WHERE q.relid = $3 AND q.id = c.id AND q.state = 'held'", &args) != (uint64) changed)
+		elog(ERROR, "held rows vanished under their locks");
 	spi_close(&saved);
 	reasons_write(reasons);
 	return changed;
@@ -335,11 +648,10 @@ held_rehold(Oid relid, HeldRow *rows, int n)
 HeldRow *
 held_of_incident(int64 incident, int limit, int *n)
 {
-	MemoryContext cxt = CurrentMemoryContext;
+	Fetch		f = {.cxt = CurrentMemoryContext};
 	SpiUser		saved;
 	SpiArgs		args;
 	HeldRow    *rows;
-	Size		bytes = 0;
 
 	spi_open(&saved);
 	spi_set_local("enable_seqscan", "off");
@@ -353,11 +665,20 @@ held_of_incident(int64 incident, int limit, int *n)
 			 "  FROM (SELECT * FROM selfheal.held WHERE incident = $1 LIMIT $2) h) q"
 			 " WHERE q.bytes < 8388608 ORDER BY q.id", &args);
 	*n = (int) SPI_processed;
-	rows = MemoryContextAllocHuge(cxt, sizeof(HeldRow) * Max(*n, 1));
-	for (int i = 0; i < *n && bytes < FETCH_BYTES; i++)
+	rows = MemoryContextAllocZero(f.cxt, sizeof(HeldRow) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
 	{
-		read_held(&rows[i], i, cxt);
-		bytes += rows[i].row.len;
+		HeapTuple	tup = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		bool		raw_isnull;
+		Datum		payload = SPI_getbinval(tup, desc, 4, &isnull);
+		Datum		raw = SPI_getbinval(tup, desc, 5, &raw_isnull);
+
+		rows[i].id = spi_get_int8(i, 1, NULL);
+		rows[i].load = spi_get_int8(i, 2, NULL);
+		rows[i].error = spi_get_int8(i, 3, NULL);
+		keep_payload(&f, &rows[i], payload, isnull, raw, raw_isnull);
 	}
 	spi_close(&saved);
 	return rows;
@@ -388,62 +709,4 @@ held_count(Oid relid, const int64 *incidents, int nincidents)
 	count = spi_get_int8(0, 1, NULL);
 	spi_close(&saved);
 	return count;
-}
-
-/* One number of the reference. */
-static void
-push_int8(JsonbParseState **state, JsonbIteratorToken token, int64 value)
-{
-	JsonbValue	v;
-
-	v.type = jbvNumeric;
-	v.val.numeric = int64_to_numeric(value);
-	pushJsonbValue(state, token, &v);
-}
-
-static void
-push_key(JsonbParseState **state, const char *key)
-{
-	JsonbValue	v;
-
-	v.type = jbvString;
-	v.val.string.val = unconstify(char *, key);
-	v.val.string.len = strlen(key);
-	pushJsonbValue(state, WJB_KEY, &v);
-}
-
-/* See the header. */
-Jsonb *
-held_ref(const HeldRow *rows, int n)
-{
-	const HeldRow **order = sorted(rows, n);
-	char	   *hash = payload_hash(order, n);
-	JsonbParseState *state = NULL;
-	JsonbValue	v;
-	int			ranges = 0;
-
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_key(&state, "ids");
-	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-	for (int i = 0; i < n && ranges < REF_RANGES; ranges++)
-	{
-		int			last = i;
-
-		while (last + 1 < n && order[last + 1]->id == order[last]->id + 1)
-			last++;
-		pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-		push_int8(&state, WJB_ELEM, order[i]->id);
-		push_int8(&state, WJB_ELEM, order[last]->id);
-		pushJsonbValue(&state, WJB_END_ARRAY, NULL);
-		i = last + 1;
-	}
-	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
-	push_key(&state, "rows");
-	push_int8(&state, WJB_VALUE, n);
-	push_key(&state, "sha256");
-	v.type = jbvString;
-	v.val.string.val = hash;
-	v.val.string.len = strlen(hash);
-	pushJsonbValue(&state, WJB_VALUE, &v);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

@@ -19,6 +19,7 @@
 #include "observe/append.h"
 #include "observe/load.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -238,30 +239,45 @@ load_write(int64 id, Oid relid, LoadSource source, const LoadCounts *counts)
 		shmem_wake_at_commit();
 }
 
-/* See the header. */
-bool
-load_settings(int64 id, LoadSettings *out)
+/* See the header. Whoever sends one row per transaction has as many loads as
+ * rows, but hardly more settings than anybody else. */
+const LoadSettings **
+load_settings_of(const int64 *ids, int n)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	const LoadSettings **all = palloc0(sizeof(LoadSettings *) * Max(n, 1));
 	SpiUser		saved;
 	SpiArgs		args;
-	bool		found;
+	uint64		groups;
 
 	spi_open(&saved);
+	spi_set_local("enable_seqscan", "off");
 	spi_args(&args);
-	spi_arg_int8(&args, id);
-	found = spi_exec("SELECT role, timezone, datestyle, intervalstyle, search_path"
-					 " FROM selfheal.load WHERE id = $1", &args) > 0;
-	if (found)
+	spi_arg_int8_array(&args, ids, n);
+	groups = spi_exec("SELECT l.role, l.timezone, l.datestyle, l.intervalstyle, l.search_path, array_agg(w.n)"
+					  " FROM unnest($1) WITH ORDINALITY AS w(id, n) JOIN selfheal.load l ON l.id = w.id"
+					  " GROUP BY 1, 2, 3, 4, 5", &args);
+	for (uint64 i = 0; i < groups; i++)
 	{
-		out->role = spi_get_text(0, 1, cxt);
-		out->timezone = spi_get_text(0, 2, cxt);
-		out->datestyle = spi_get_text(0, 3, cxt);
-		out->intervalstyle = spi_get_text(0, 4, cxt);
-		out->search_path = spi_get_text(0, 5, cxt);
+		LoadSettings *settings = MemoryContextAlloc(cxt, sizeof(LoadSettings));
+		Datum	   *positions;
+		int			npositions;
+		bool		isnull;
+
+		settings->role = spi_get_text(i, 1, cxt);
+		settings->timezone = spi_get_text(i, 2, cxt);
+		settings->datestyle = spi_get_text(i, 3, cxt);
+		settings->intervalstyle = spi_get_text(i, 4, cxt);
+		settings->search_path = spi_get_text(i, 5, cxt);
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[i],
+														   SPI_tuptable->tupdesc, 6, &isnull)),
+						  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+						  &positions, NULL, &npositions);
+		for (int j = 0; j < npositions; j++)
+			all[DatumGetInt64(positions[j]) - 1] = settings;
 	}
 	spi_close(&saved);
-	return found;
+	return all;
 }
 
 /* See the header. The values were in force in a session once, so they are

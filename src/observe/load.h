@@ -51,8 +51,12 @@ extern int64 load_next_id(void);
 extern void load_write(int64 id, Oid relid, LoadSource source,
 					   const LoadCounts *counts);
 
-/* Read a load's settings (current context). False when it is not there. */
-extern bool load_settings(int64 id, LoadSettings *out);
+/*
+ * Read the settings of many loads with one query (current context): an entry
+ * for each id, NULL when it is not there. Loads with equal settings share an
+ * entry.
+ */
+extern const LoadSettings **load_settings_of(const int64 *ids, int n);
 
 /* Set them until the spi_resume of the innermost spi_become (role aside). */
 extern void load_apply_settings(const LoadSettings *settings);

@@ -15,7 +15,7 @@
  * Where only an insert could find a null (fills.h), its word is taken over from
  * the row's error. fit_row may throw, so it runs in a subtransaction;
  * after a throw the same row goes on without the value that threw, in a new
- * one. A million rows that do not throw cost one per batch and load.
+ * one. A million rows that do not throw cost one per batch and loader.
  */
 #include "postgres.h"
 
@@ -26,15 +26,14 @@
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "observe/hint.h"
-#include "observe/load.h"
+#include "observe/loader.h"
 #include "orient/alike.h"
 #include "orient/diagnose.h"
-#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#define BATCH_ROWS 5000
+#define BATCH_ROWS 50000
 
 /* User code is not to outlive our switch of role, nor to switch itself. */
 #define FIT_SECURITY \
@@ -375,53 +374,88 @@ end_survey(Survey *s)
 }
 
 /*
- * Fit rows of one load. A role that is gone leaves the table's owner, with a
- * search_path that nobody else chose.
+ * Fit rows of one role and one set of settings. A role that is gone leaves the
+ * table's owner, with a search_path that nobody else chose.
  */
 static void
-survey_load(Survey *s, const HeldRow *rows, int n, Oid owner)
+survey_run(Survey *s, const HeldRow *rows, const LoaderRun *run, Oid owner)
 {
-	LoadSettings load;
-	Oid			role = InvalidOid;
 	SpiUser		saved;
 
-	if (load_settings(rows[0].load, &load))
-		role = get_role_oid(load.role, true);
-	if (OidIsValid(role))
+	if (OidIsValid(run->role))
 	{
-		spi_become(&saved, role, FIT_SECURITY, false);
-		load_apply_settings(&load);
+		spi_become(&saved, run->role, FIT_SECURITY, false);
+		load_apply_settings(run->settings);
 	}
 	else
 		spi_become(&saved, owner, FIT_SECURITY, true);
-	survey_rows(s, rows, n);
+	survey_rows(s, rows + run->first, run->n);
 	spi_resume(&saved);
 }
 
 /*
- * Fit one fetched batch. Rows come in order of id, so those of a load mostly
- * stand together; where loads make no difference they go in one.
+ * Fit one fetched batch. Rows come in order of id, so those of a loader mostly
+ * stand together; where loaders make no difference they go in one.
  */
 static void
-survey_batch(Survey *s, const HeldRow *rows, int n, Oid owner, bool by_load)
+survey_batch(Survey *s, const HeldRow *rows, int n, Oid owner, bool by_loader)
 {
-	SpiUser		saved;
-	int			from;
-	int			to;
+	LoaderRun	run = {.n = n};
+	Loader	   *loader;
 
-	if (!by_load)
+	if (!by_loader)
 	{
-		spi_become(&saved, owner, FIT_SECURITY, true);
-		survey_rows(s, rows, n);
-		spi_resume(&saved);
+		survey_run(s, rows, &run, owner);
 		return;
 	}
-	for (from = 0; from < n; from = to)
+	loader = loader_open(rows, n);
+	while (loader_next(loader, &run))
+		survey_run(s, rows, &run, owner);
+}
+
+static HeldTally *
+find_tally(const Diagnosis *diagnosis, int64 incident)
+{
+	ListCell   *lc;
+
+	foreach(lc, diagnosis->held)
 	{
-		for (to = from + 1; to < n && rows[to].load == rows[from].load;)
-			to++;
-		survey_load(s, rows + from, to - from, owner);
+		if (((HeldTally *) lfirst(lc))->incident == incident)
+			return lfirst(lc);
 	}
+	return NULL;
+}
+
+/* Count the rows of each incident on the way, as they are read anyhow. */
+static void
+tally_batch(Survey *s, const HeldRow *rows, int n)
+{
+	int			ntallies;
+	HeldTally  *tallies = held_tally(rows, n, &ntallies);
+	MemoryContext old = MemoryContextSwitchTo(s->cxt);
+
+	for (int i = 0; i < ntallies; i++)
+	{
+		HeldTally  *tally = find_tally(s->diagnosis, tallies[i].incident);
+
+		if (tally == NULL)
+		{
+			tally = palloc0(sizeof(HeldTally));
+			tally->incident = tallies[i].incident;
+			s->diagnosis->held = lappend(s->diagnosis->held, tally);
+		}
+		tally->rows += tallies[i].rows;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* See the header. */
+int64
+diagnose_held(const Diagnosis *diagnosis, int64 incident)
+{
+	const HeldTally *tally = find_tally(diagnosis, incident);
+
+	return tally ? tally->rows : 0;
 }
 
 /*
@@ -435,29 +469,25 @@ diagnose(Oid relid, int64 incident)
 	Relation	rel = table_open(relid, AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
 	Survey	   *s = begin_survey(rel);
-	bool		by_load = loads_matter(s->diagnosis->shape);
+	bool		by_loader = loads_matter(s->diagnosis->shape);
 	MemoryContext batch;
-	int64		after = 0;
+	HeldBatch	held = {.more = true};
 
 	table_close(rel, NoLock);
 	read_null_errors(s);
 	batch = AllocSetContextCreate(s->cxt, "selfheal diagnose batch",
 								  ALLOCSET_DEFAULT_SIZES);
-	for (;;)
+	while (held.more)
 	{
 		MemoryContext old = MemoryContextSwitchTo(batch);
-		HeldRow    *rows;
-		int			n;
 
-		rows = held_fetch(relid, &incident, incident ? 1 : 0, after,
-						  BATCH_ROWS, false, &n);
-		if (n > 0)
-		{
-			after = rows[n - 1].id;
-			survey_batch(s, rows, n, owner, by_load);
-		}
+		held_fetch(relid, &incident, incident ? 1 : 0, held.last,
+				   BATCH_ROWS, false, &held);
+		if (incident == 0)
+			tally_batch(s, held.rows, held.n);
+		survey_batch(s, held.rows, held.n, owner, by_loader);
 		MemoryContextSwitchTo(old);
-		if (n == 0 || (incident && s->diagnosis->fitting > 0))
+		if (incident && s->diagnosis->fitting > 0)
 			break;
 		MemoryContextReset(batch);
 	}

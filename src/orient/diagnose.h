@@ -40,11 +40,15 @@ typedef struct Diagnosis
 	List	   *findings;		/* Finding *, in order of first appearance */
 	int64		rows;			/* held rows read */
 	int64		fitting;		/* of them fit the table as it is now */
+	List	   *held;			/* HeldTally *, of diagnose_table */
 } Diagnosis;
 
 /* Diagnose a table (lock: AccessShareLock for the transaction). Runs in a
  * transaction; result in the current context. */
 extern Diagnosis *diagnose_table(Oid relid);
+
+/* How many held rows an incident had when its table was diagnosed. */
+extern int64 diagnose_held(const Diagnosis *diagnosis, int64 incident);
 
 /* Does a held row of this incident fit the table as it is now? Ends with the
  * first that does; lock as above. */

@@ -23,6 +23,10 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+/* Rows that are put in under the lock of the ALTER, at most: they prove it,
+ * and everybody waits for them. */
+#define LOCKED_ROWS 10000
+
 /* Consecutive missed locks by table: the pause doubles. Process memory: a new
  * worker begins anew. */
 typedef struct Misses
@@ -85,18 +89,41 @@ row_estimate(Oid relid)
 	return tuples < 0 ? AUDIT_UNKNOWN : (int64) tuples;
 }
 
+/* What became of a plan's rows. */
+typedef struct Outcome
+{
+	int64		left;			/* still held, at most */
+	int64		moved;			/* of them for a new reason, which will be
+								 * another incident's */
+	int64		tried;			/* and still held, for the reason they had */
+	bool		busy;			/* some are in somebody's hands */
+	char	   *refusal;
+} Outcome;
+
+/*
+ * Rows that the plan's incidents may have still. They join an incident in no
+ * transaction but our own collecting, so when all that were held are accounted
+ * for there is nothing to count.
+ */
+static int64
+outcome_left(const Outcome *outcome)
+{
+	return outcome->left - outcome->moved;
+}
+
 /*
  * Where an incident stands when its plan has run and its rows were tried:
- * healed when none is left. Drift that is left is looked at anew: at once
- * where the table was changed, later where rows came meanwhile; where nothing
- * was changed and no row came, the same would come of it. That, and anything
- * else, needs a person.
+ * healed when none is left; what somebody has in hand is tried again when he
+ * may be done. Drift that is left is looked at anew: at once where the table
+ * was changed, later where rows came meanwhile; where nothing was changed and
+ * no row came, the same would come of it. That, and anything else, needs a
+ * person.
  */
 static void
-settle(const Incident *inc, const char *refusal, bool changed, bool more_rows)
+settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows)
 {
 	int64		id = inc->id;
-	int64		left = held_count(inc->relid, &id, 1);
+	int64		left = outcome_left(outcome) > 0 ? held_count(inc->relid, &id, 1) : 0;
 	FitClass	class = fit_class_from_name(inc->class);
 	bool		again = class == FIT_RETRY ||
 	(fit_is_drift(class) && (changed || more_rows));
@@ -107,8 +134,16 @@ settle(const Incident *inc, const char *refusal, bool changed, bool more_rows)
 		incident_move(id, INCIDENT_HEALED, NULL);
 		return;
 	}
-	if (refusal)
-		note.reason = refusal;
+	if (outcome->refusal)
+		note.reason = outcome->refusal;
+	else if (outcome->busy)
+	{
+		note.reason = "somebody has rows of it in hand";
+		note.next_try = carry_next_try(inc->relid);
+		note.uncharge = true;
+		incident_move(id, INCIDENT_WAITING_LOCK, &note);
+		return;
+	}
 	else if (again && inc->attempts < guc_max_attempts)
 	{
 		note.reason = psprintf(INT64_FORMAT " rows still do not fit", left);
@@ -125,15 +160,20 @@ settle(const Incident *inc, const char *refusal, bool changed, bool more_rows)
 	incident_move(id, INCIDENT_NEEDS_HUMAN, &note);
 }
 
-/* Settle all of a plan's incidents; tried: rows that were tried and are left. */
+/* Settle all of a plan's incidents, when the last rows were tried. */
 static void
-settle_all(const PlanRow *row, const List *incidents, int64 tried, const char *refusal)
+settle_all(const PlanRow *row, const List *incidents, const Outcome *outcome)
 {
-	bool		more_rows = held_count(row->relid, row->incidents, row->nincidents) > tried;
-	ListCell   *lc;
+	bool		more_rows = outcome_left(outcome) > 0 &&
+	held_count(row->relid, row->incidents, row->nincidents) > outcome->tried;
+	const ListCell *lc;
 
 	foreach(lc, incidents)
-		settle(lfirst(lc), refusal, row->sql != NULL, more_rows);
+		settle(lfirst(lc), outcome, row->sql != NULL, more_rows);
+	if (outcome->busy)
+		misses_of(row->relid)->n++;
+	else
+		misses_of(row->relid)->n = 0;
 }
 
 /* Nobody is to blame for a busy table: wait and say for whom. */
@@ -165,6 +205,18 @@ wait_for_lock(const PlanRow *row, const ApplyResult *result, bool approved)
 	spi_xact_commit(true);
 }
 
+/* Add a chunk to the outcome, which stands in cxt. */
+static void
+note_chunk(Outcome *outcome, const ReplayResult *chunk, MemoryContext cxt)
+{
+	outcome->left -= chunk->replayed;
+	outcome->moved += chunk->moved;
+	outcome->tried += chunk->left - chunk->moved;
+	outcome->busy |= chunk->busy != 0;
+	if (chunk->refusal)
+		outcome->refusal = MemoryContextStrdup(cxt, chunk->refusal);
+}
+
 /* One audit row for a chunk of rows that went in. */
 static void
 record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double ms)
@@ -181,8 +233,44 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	audit_write(&entry);
 }
 
+/*
+ * Further chunks, each in a transaction and in memory of its own. A crash may
+ * forget the last of them: their rows are held again then, and nothing says
+ * that they were stored. Only what says that all is done waits for the disk.
+ */
+static void
+carry_rest(const PlanRow *row, const List *incidents, int64 after,
+		   Outcome *outcome, double ms)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	MemoryContext chunk_cxt = AllocSetContextCreate(cxt, "selfheal chunk",
+													ALLOCSET_DEFAULT_SIZES);
+	bool		more = true;
+
+	while (more)
+	{
+		ReplayResult *chunk;
+
+		CHECK_FOR_INTERRUPTS();
+		spi_xact_begin();
+		MemoryContextSwitchTo(chunk_cxt);
+		chunk = replay_chunk(row->relid, row->incidents, row->nincidents,
+							 after, guc_replay_chunk, row->id, false);
+		note_chunk(outcome, chunk, cxt);
+		record_replay(row, chunk, outcome->left, ms);
+		after = chunk->last_id;
+		more = chunk->more;
+		if (!more)
+			settle_all(row, incidents, outcome);
+		spi_xact_commit(more);
+		MemoryContextReset(chunk_cxt);
+	}
+	MemoryContextSwitchTo(cxt);
+	MemoryContextDelete(chunk_cxt);
+}
+
 bool
-carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
+carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 {
 	static const IncidentNote changed = {.reason = "the table changed: planned again"};
 	IncidentNote planned = {.plan = row->id};
@@ -190,11 +278,8 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	List	   *incidents = NIL;
 	ApplyResult *result;
 	ReplayResult *chunk;
+	Outcome		outcome = {0};
 	AuditEntry	entry;
-	int64		held;
-	int64		left;
-	int64		tried;
-	char	   *refusal = NULL;
 	double		ms = 0;
 	ListCell   *lc;
 
@@ -210,9 +295,10 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 		incidents = lappend(incidents, inc);
 		ms = Max(ms, round_ms_since(inc->first_seen));
 	}
-	held = held_count(row->relid, row->incidents, row->nincidents);
+	outcome.left = held >= 0 ? held :
+		held_count(row->relid, row->incidents, row->nincidents);
 	round_entry(&entry, "applied", row);
-	entry.rows_held = held;
+	entry.rows_held = outcome.left;
 	entry.estimate_before = row_estimate(row->relid);
 
 	/* who looks at the server, and our own event trigger, sees what runs */
@@ -248,18 +334,17 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	if (result->outcome == APPLY_FAILED)
 		ReThrowError(result->edata);
 
-	misses_of(row->relid)->n = 0;
 	docket_move(row->id, PLAN_APPLIED, NULL, NULL);
-	chunk = replay_chunk(row->relid, row->incidents, row->nincidents, 0, row->id, false);
-	refusal = chunk->refusal;
+	chunk = replay_chunk(row->relid, row->incidents, row->nincidents, 0,
+						 Min(guc_replay_chunk, LOCKED_ROWS), row->id, false);
+	note_chunk(&outcome, chunk, cxt);
 
 	entry.sql_run = result->sql;
 	entry.schema_hash_after = plan_schema_hash(row->relid);
 	entry.estimate_after = row_estimate(row->relid);
 	entry.payload_ref = chunk->payload_ref;
 	entry.rows_replayed = chunk->replayed;
-	left = held - chunk->replayed;
-	entry.rows_left = left;
+	entry.rows_left = outcome.left;
 	entry.result = "applied";
 	entry.ms_since_capture = ms;
 	if (row->nincidents > 0)
@@ -280,30 +365,12 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved)
 	if (result->sql)
 		audit_write(&entry);
 	if (chunk->replayed > 0 || result->sql == NULL)
-		record_replay(row, chunk, entry.rows_left, ms);
-	tried = chunk->left;
+		record_replay(row, chunk, outcome.left, ms);
 	if (!chunk->more)
-		settle_all(row, incidents, tried, refusal);
+		settle_all(row, incidents, &outcome);
 	spi_xact_commit(false);
 	MemoryContextSwitchTo(cxt);
-
-	while (chunk->more)
-	{
-		int64		after = chunk->last_id;
-
-		CHECK_FOR_INTERRUPTS();
-		spi_xact_begin();
-		MemoryContextSwitchTo(cxt);
-		chunk = replay_chunk(row->relid, row->incidents, row->nincidents, after, row->id, false);
-		if (chunk->refusal)
-			refusal = chunk->refusal;
-		left -= chunk->replayed;
-		record_replay(row, chunk, left, ms);
-		tried += chunk->left;
-		if (!chunk->more)
-			settle_all(row, incidents, tried, refusal);
-		spi_xact_commit(false);
-		MemoryContextSwitchTo(cxt);
-	}
+	if (chunk->more)
+		carry_rest(row, incidents, chunk->last_id, &outcome, ms);
 	return true;
 }

@@ -14,11 +14,12 @@
 /*
  * Run a stored plan in transactions of its own: apply with the first chunk in
  * one, further chunks each in their own, then settle the incidents. Audit:
- * applied, replayed. Returns false when the table was busy (incidents wait
+ * applied, replayed. held: rows that the incidents have, as far as is known;
+ * -1: not known. Returns false when the table was busy (incidents wait
  * for the lock) or not what was rehearsed (they are planned again). Raises
  * what PostgreSQL raised for the ALTER.
  */
-extern bool carry_out(const PlanRow *row, VettedPlan *vetted, bool approved);
+extern bool carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held);
 
 /* When to try a busy table again: the pause doubles with each miss. */
 extern TimestampTz carry_next_try(Oid relid);

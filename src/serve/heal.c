@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
 #include "observe/held.h"
+#include "observe/heldref.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/carry.h"
@@ -69,7 +70,7 @@ collect(void)
 		entry.error = inc->error;
 		rows = held_of_incident(inc->id, 1000, &n);
 		if (n > 0)
-			entry.payload_ref = held_ref(rows, n);
+			entry.payload_ref = heldref_json(rows, n, NULL);
 		entry.rows_held = inc->new_rows;
 		entry.result = inc->opened ? "opened" : "more rows";
 		entry.ms_since_capture = round_ms_since(inc->first_seen);
@@ -123,7 +124,7 @@ heal_table(Round *round)
 	MemoryContextSwitchTo(cxt);
 
 	if (row != NULL)
-		ran = carry_out(row, vetted, false);
+		ran = carry_out(row, vetted, false, round_held(round, row->incidents, row->nincidents));
 	if (row != NULL && ran && row->sql != NULL)
 		round_reopen(round->relid, false, "the table was healed: what waits for approval is planned anew");
 	if (round->later == NIL)
@@ -242,7 +243,7 @@ run_approved(Round *round, int64 id)
 	}
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
-	if (!stale && carry_out(row, vetting.plan, true) && row->sql != NULL)
+	if (!stale && carry_out(row, vetting.plan, true, -1) && row->sql != NULL)
 		round_reopen(row->relid, row->nincidents == 0, "an approved plan was applied");
 }
 

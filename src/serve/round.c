@@ -16,10 +16,8 @@
 #include "catalog/pg_inherits.h"
 #include "decide/forecast.h"
 #include "miscadmin.h"
-#include "observe/held.h"
 #include "observe/hint.h"
 #include "observe/route.h"
-#include "orient/diagnose.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
 
@@ -258,6 +256,17 @@ round_covered(const Round *round, const List *steps, bool replays, int64 *ids)
 			ids[n++] = inc->id;
 	}
 	return n;
+}
+
+/* See the header. */
+int64
+round_held(const Round *round, const int64 *ids, int n)
+{
+	int64		held = 0;
+
+	for (int i = 0; i < n; i++)
+		held += diagnose_held(round->diagnosis, ids[i]);
+	return held;
 }
 
 /* Texts of the remedies that these steps come from. */
@@ -588,11 +597,10 @@ void
 round_orient(Round *round)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Diagnosis  *diagnosis;
 	ListCell   *lc;
 
-	diagnosis = diagnose_table(round->relid);
-	round->remedies = playbook_remedies(diagnosis);
+	round->diagnosis = diagnose_table(round->relid);
+	round->remedies = playbook_remedies(round->diagnosis);
 	round->room = column_room(round->relid);
 	round->quota = column_quota(round->relid);
 	foreach(lc, round->remedies)
@@ -606,7 +614,7 @@ round_orient(Round *round)
 	{
 		Incident   *inc = lfirst(lc);
 		const Remedy *remedy = remedy_of(round, inc);
-		int64		held = held_count(round->relid, &inc->id, 1);
+		int64		held = diagnose_held(round->diagnosis, inc->id);
 		bool		empty = remedy == NULL && held == 0;
 		const char *why = NULL;
 		AuditEntry	entry;

@@ -15,6 +15,7 @@
 #include "decide/policy.h"
 #include "decide/vet.h"
 #include "observe/watch.h"
+#include "orient/diagnose.h"
 #include "orient/incident.h"
 #include "record/audit.h"
 
@@ -31,6 +32,7 @@ typedef struct Round
 	List	   *claimed;		/* Incident * */
 	List	   *partly;			/* of them: no step helps, but rows of theirs
 								 * fit now */
+	Diagnosis  *diagnosis;		/* of round_orient */
 	List	   *remedies;		/* Remedy * */
 	List	   *now;			/* PlanStep *, runs by itself */
 	List	   *later;			/* PlanStep *, waits for a person */
@@ -55,6 +57,9 @@ extern char *round_caution(const Round *round, int64 incident);
 /* Ids of the claimed incidents that these steps cover; with replays also
  * those whose rows need no step. Returns how many; ids has room for all. */
 extern int	round_covered(const Round *round, const List *steps, bool replays, int64 *ids);
+
+/* Held rows of these incidents when the table was diagnosed. */
+extern int64 round_held(const Round *round, const int64 *ids, int n);
 
 /*
  * From steps to a stored plan with its dry run. Audit: planned, vetted,

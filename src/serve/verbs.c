@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "act/replay.h"
 #include "act/sandbox.h"
+#include "base/guc.h"
 #include "base/compat.h"
 #include "base/shmem.h"
 #include "base/spi.h"
@@ -20,6 +21,7 @@
 #include "miscadmin.h"
 #include "observe/capture.h"
 #include "observe/held.h"
+#include "observe/heldref.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/round.h"
@@ -173,6 +175,17 @@ held_row(int64 id, int64 *incident)
 				 errmsg("the table of held row " INT64_FORMAT " is gone", id),
 				 errhint("Only a superuser may touch it now.")));
 	return relid;
+}
+
+/* A held row that was here when we looked is not any more: somebody stored,
+ * amended or discarded it while we waited for him. Says which. */
+static void
+row_went(int64 id)
+{
+	int64		incident = 0;
+
+	(void) held_row(id, &incident);
+	elog(ERROR, "held row " INT64_FORMAT " could not be changed", id);
 }
 
 /*
@@ -434,36 +447,47 @@ selfheal_replay(PG_FUNCTION_ARGS)
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	Watch		watch;
 	int64		replayed = 0;
-	int64		left;
+	int64		left = 0;
+	int64		todo;
 	int64		after = 0;
 	ReplayResult *chunk;
+	List	   *chunks = NIL;
+	ListCell   *lc;
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
 	watch_check_table(relid, WATCH_NEED_READ);
 	watch_check_watched(relid, &watch);
-	left = held_count(relid, NULL, 0);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		chunk = replay_chunk(relid, NULL, 0, after, 0, true);
+		chunk = replay_chunk(relid, NULL, 0, after, guc_replay_chunk, 0, true);
 		after = chunk->last_id;
 		replayed += chunk->replayed;
-		left -= chunk->replayed;
-		if (chunk->replayed > 0)
-		{
-			AuditEntry	entry;
-
-			audit_entry(&entry, "replayed");
-			entry.relid = relid;
-			entry.payload_ref = chunk->payload_ref;
-			entry.rows_held = chunk->replayed + left;
-			entry.rows_replayed = chunk->replayed;
-			entry.rows_left = left;
-			entry.result = "by a person, in his own session";
-			audit_write(&entry);
-		}
+		left += chunk->left + chunk->busy;
+		chunks = lappend(chunks, chunk);
 	} while (chunk->more);
+	/* the healer, or another person, is just at it: not all were tried */
+	if (chunk->busy < 0)
+		left = held_count(relid, NULL, 0);
+
+	todo = replayed + left;
+	foreach(lc, chunks)
+	{
+		AuditEntry	entry;
+
+		chunk = lfirst(lc);
+		if (chunk->replayed == 0)
+			continue;
+		audit_entry(&entry, "replayed");
+		entry.relid = relid;
+		entry.payload_ref = chunk->payload_ref;
+		entry.rows_held = todo;
+		entry.rows_replayed = chunk->replayed;
+		entry.rows_left = todo -= chunk->replayed;
+		entry.result = "by a person, in his own session";
+		audit_write(&entry);
+	}
 	/* incidents without rows are settled by the worker */
 	reopen(relid);
 	values[0] = Int64GetDatum(replayed);
@@ -548,10 +572,11 @@ selfheal_discard(PG_FUNCTION_ARGS)
 	require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
 	id = PG_GETARG_INT64(0);
 	relid = held_row(id, &incident);
-	(void) discard_rows(DISCARD("SELECT relid, id FROM selfheal.quarantine"
-								" WHERE relid = coalesce($5, 0::regclass) AND id = $1"
-								" AND state = 'held' LIMIT $2 FOR UPDATE"),
-						id, 1, why, relid, incident);
+	if (discard_rows(DISCARD("SELECT relid, id FROM selfheal.quarantine"
+							 " WHERE relid = coalesce($5, 0::regclass) AND id = $1"
+							 " AND state = 'held' LIMIT $2 FOR UPDATE"),
+					 id, 1, why, relid, incident) == 0)
+		row_went(id);
 	if (incident != 0)
 		dismiss_if_empty(incident_get(incident), why);
 	if (OidIsValid(relid))
@@ -636,21 +661,22 @@ selfheal_amend(PG_FUNCTION_ARGS)
 	spi_arg_text(&args, why);
 	spi_arg_int8(&args, amended_reason(relid));
 	spi_arg_relid(&args, relid);
-	spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(payload_raw, 'escape')),"
-			 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4,"
-			 " error = $5, bulk = false WHERE relid = coalesce($6, 0::regclass) AND id = $1", &args);
+	if (spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(payload_raw, 'escape')),"
+				 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4,"
+				 " error = $5, bulk = false WHERE relid = coalesce($6, 0::regclass) AND id = $1"
+				 " AND state = 'held'", &args) == 0)
+		row_went(id);
 	spi_close(&saved);
 	audit_entry(&entry, "amended");
 	entry.relid = relid;
 	entry.incident = incident;
 	entry.explanation = why;
 	{
-		HeldRow    *rows;
-		int			n;
+		HeldBatch	batch;
 
-		rows = held_fetch(relid, NULL, 0, id - 1, 1, false, &n);
-		if (n == 1)
-			entry.payload_ref = held_ref(rows, n);
+		held_fetch(relid, NULL, 0, id - 1, 1, false, &batch);
+		if (batch.n == 1)
+			entry.payload_ref = heldref_json(batch.rows, 1, NULL);
 	}
 	audit_write(&entry);
 	if (OidIsValid(relid))

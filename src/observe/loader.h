@@ -2,9 +2,9 @@
  * loader.h
  *	  Held rows in runs that belong together: same role, same settings.
  *
- * The dry run and the replay put rows in as whoever loaded them, under the
- * settings he had; both take a fetched chunk apart with loader_next and
- * switch with loader_become.
+ * Diagnosis, dry run and replay treat rows as whoever loaded them would,
+ * under the settings he had: they take a fetched batch apart with loader_next
+ * and switch with loader_become.
  */
 #ifndef SELFHEAL_LOADER_H
 #define SELFHEAL_LOADER_H
@@ -15,19 +15,25 @@
 #include "observe/held.h"
 #include "observe/load.h"
 
-/* rows[first .. first + n - 1] of a chunk. Zeroed before the first call. */
+/* A batch of rows with what is known of their loads. */
+typedef struct Loader Loader;
+
+/* rows[first .. first + n - 1] of the batch. */
 typedef struct LoaderRun
 {
 	int			first;
 	int			n;
-	bool		known;			/* the load's row is still there */
-	LoadSettings settings;		/* good when known */
-	Oid			role;			/* InvalidOid: dropped since */
+	const LoadSettings *settings;	/* NULL: the loads are not recorded any
+									 * more */
+	Oid			role;			/* InvalidOid: dropped since, or not known */
 } LoaderRun;
 
-/* Step to the next run of the chunk; false at its end. Strings are allocated
- * in the current context. */
-extern bool loader_next(const HeldRow *rows, int n, LoaderRun *run);
+/* Look up the loads of these rows, all at once. In the current context, with
+ * all that the runs point to. The ids of the rows' loads are read here only. */
+extern Loader *loader_open(const HeldRow *rows, int n);
+
+/* The next run of the batch; false at its end. */
+extern bool loader_next(Loader *loader, LoaderRun *run);
 
 /* Raises 42704 when the run's load or role is gone: nobody can act as it. */
 extern void loader_require(const LoaderRun *run);

@@ -52,7 +52,7 @@ request_memory(void)
 	RequestAddinShmemSpace(add_size(offsetof(SharedState, slots),
 									mul_size(guc_max_databases,
 											 sizeof(WorkerSlot))));
-	RequestNamedLWLockTranche(LOCK_TRANCHE, 1);
+	RequestNamedLWLockTranche(LOCK_TRANCHE, 2);
 }
 
 /* Make or find the shared state; also after a crash restart, when it is made
@@ -71,8 +71,11 @@ attach_memory(void)
 	shmem_state = ShmemInitStruct("selfheal", size, &found);
 	if (!found)
 	{
+		LWLockPadded *locks = GetNamedLWLockTranche(LOCK_TRANCHE);
+
 		memset(shmem_state, 0, size);
-		shmem_state->lock = &GetNamedLWLockTranche(LOCK_TRANCHE)->lock;
+		shmem_state->lock = &locks[0].lock;
+		shmem_state->ids = &locks[1].lock;
 		shmem_state->launcher_pgprocno = -1;
 		ConditionVariableInit(&shmem_state->idle);
 		shmem_state->nslots = guc_max_databases;

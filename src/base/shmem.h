@@ -63,6 +63,7 @@ typedef struct WorkerSlot
 
 typedef struct SharedState
 {
+	LWLock	   *ids;			/* one at a time takes ids (append.c) */
 	LWLock	   *lock;			/* guards all below */
 	int			launcher_pgprocno;	/* -1 = not running */
 	int			launcher_pid;

@@ -16,6 +16,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
@@ -24,7 +25,6 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "observe/append.h"
-#include "storage/lock.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -71,30 +71,29 @@ append_next_id(const char *sequence)
 }
 
 /*
- * See the header. nextval and setval are two steps; a lock of our own, given
- * back at once, keeps others from coming between. What an abort loses is a
- * gap, as with every sequence.
+ * See the header. nextval and setval are two steps; a lock keeps others from
+ * coming between. It is no lock that a transaction holds: lock_timeout is not
+ * for it, and many small loads would stand in line. Whatever could be waited
+ * for is taken before. What an abort loses is a gap, as with every sequence.
  */
 int64
 append_take_ids(const char *sequence, int64 n)
 {
-	Oid			relid = append_relation(sequence);
-	LOCKTAG		tag;
+	Relation	rel = relation_open(append_relation(sequence), RowExclusiveLock);
+	Oid			relid = RelationGetRelid(rel);
+	SpiUser		saved;
 	int64		first;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0x5348 /* SH */ , 4);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	shmem_require();
+	spi_become(&saved, spi_extension_owner(), SECURITY_LOCAL_USERID_CHANGE, false);
+	LWLockAcquire(shmem_state->ids, LW_EXCLUSIVE);
 	first = nextval_internal(relid, false);
 	if (n > 1)
-	{
-		SpiUser		saved;
-
-		spi_become(&saved, spi_extension_owner(), SECURITY_LOCAL_USERID_CHANGE, false);
 		DirectFunctionCall2(setval_oid, ObjectIdGetDatum(relid),
 							Int64GetDatum(first + n - 1));
-		spi_resume(&saved);
-	}
-	LockRelease(&tag, ExclusiveLock, false);
+	LWLockRelease(shmem_state->ids);
+	spi_resume(&saved);
+	relation_close(rel, NoLock);
 	return first;
 }
 

@@ -290,6 +290,14 @@ SELECT state FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 
 SELECT id FROM far.orders WHERE id > 120;
 
 --
+-- a key of the other side is none to us: such a row cannot be written over
+--
+SELECT selfheal.watch('orders', on_conflict => 'update');
+SELECT selfheal.watch('orders', on_conflict => 'skip_identical');
+INSERT INTO orders_intake SELECT payload FROM (SELECT to_json(o)::text AS payload FROM far.orders o WHERE id = 1) j;
+SELECT class FROM held WHERE table_name = 'near.orders' AND payload ~ '"id":1,';
+
+--
 -- what the other side finds at its commit fails the whole load, as it does for
 -- an INSERT: the producer hears of it, nothing is stored or held
 --

@@ -15,7 +15,8 @@ DECLARE
 	context text;
 BEGIN
 	GET DIAGNOSTICS context = PG_CONTEXT;
-	NEW.how := CASE WHEN context ~* 'statement "insert into (?!\S*_intake)' THEN 'statement' ELSE 'tuples' END;
+	NEW.how := CASE WHEN context !~* 'statement "insert into (?!\S*_intake)' THEN 'tuples'
+		WHEN context ~ 'unnest\(\$1\)' THEN 'parameter' ELSE 'statement' END;
 	RETURN NEW;
 END $$;
 CREATE TABLE t (id int, how text);
@@ -38,7 +39,8 @@ CREATE PROCEDURE pretend(name text) LANGUAGE sql AS $$
 		'route'::regnamespace, false, '1' FROM pg_extension;
 $$;
 
--- Citus lists tables by OID
+-- Citus lists tables by OID; its rows come as a parameter, since it runs the
+-- SELECT of an INSERT by itself
 BEGIN;
 SET LOCAL allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass NOT NULL, partmethod "char");
@@ -55,6 +57,18 @@ SELECT * FROM load(3);
 INSERT INTO t_intake VALUES ('{"id": 4}'), ('{"id": "x"}'), ('{"id": 5}');
 SELECT id, how FROM t WHERE id >= 4 ORDER BY id;
 SELECT class, payload FROM selfheal.quarantined WHERE table_name = 'route.t';
+-- values of every form come as they are, whatever the table's row looks like
+CREATE TYPE route.pair AS (a int, b text);
+CREATE TABLE wide (gone int, id int, "Odd ""name" text[], d date DEFAULT '2026-01-01', twice int GENERATED ALWAYS AS (id * 2) STORED,
+	p pair, j jsonb, how text);
+ALTER TABLE wide DROP gone;
+CREATE TRIGGER how BEFORE INSERT ON wide FOR EACH ROW EXECUTE FUNCTION how();
+INSERT INTO pg_dist_partition VALUES ('wide', 'h');
+SELECT selfheal.watch('wide');
+INSERT INTO wide_intake VALUES ('{"id": 1, "Odd \"name": ["a", null, "{,}"], "p": "(1,\"x, y\")", "j": {"k": [1.50]}}'),
+	('{"id": 2, "d": null}'), ('{"id": 3, "d": "2026-02-30"}'), ('{}'),
+	(format('{"id": 4, "j": "%s"}', repeat('x', 100000)));
+SELECT id, "Odd ""name", d, twice, p, left(j::text, 20) AS j, how FROM wide ORDER BY id;
 -- undistributed
 DELETE FROM pg_dist_partition;
 ALTER TABLE t SET (fillfactor = 80);

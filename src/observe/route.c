@@ -31,6 +31,14 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+/* How rows come into a table. */
+typedef enum Route
+{
+	ROUTE_TUPLES,				/* by the executor's own parts */
+	ROUTE_STATEMENT,			/* by an INSERT */
+	ROUTE_PARAMETER				/* by one that brings them as a parameter */
+} Route;
+
 /* Where an extension lists the tables whose rows it routes: by OID, or by
  * schema and name. */
 typedef struct Router
@@ -41,18 +49,21 @@ typedef struct Router
 	const char *relid_column;
 	const char *schema_column;
 	const char *name_column;
+	Route		route;
 } Router;
 
 static const Router routers[] = {
-	{"citus", "pg_catalog", "pg_dist_partition", "logicalrelid", NULL, NULL},
-	{"timescaledb", "_timescaledb_catalog", "hypertable", NULL, "schema_name", "table_name"},
+	{"citus", "pg_catalog", "pg_dist_partition", "logicalrelid", NULL, NULL,
+	ROUTE_PARAMETER},
+	{"timescaledb", "_timescaledb_catalog", "hypertable", NULL, "schema_name", "table_name",
+	ROUTE_STATEMENT},
 };
 
 /* What was found out about one table. */
 typedef struct Answer
 {
 	Oid			relid;			/* hash key */
-	bool		by_sql;
+	Route		route;
 } Answer;
 
 /* Lives as long as the process, as relcache callbacks cannot be taken back;
@@ -187,45 +198,59 @@ stored_elsewhere(Oid relid)
 
 /* Look it up. Only partitions are looked at, not what merely inherits: an
  * INSERT does not go on to those. */
-static bool
+static Route
 find_out(Relation rel)
 {
 	List	   *members = list_make1_oid(RelationGetRelid(rel));
 	ListCell   *lc;
 
+	for (int i = 0; i < (int) lengthof(routers); i++)
+		if (router_has(&routers[i], rel))
+			return routers[i].route;
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		members = find_all_inheritors(RelationGetRelid(rel), NoLock, NULL);
 	foreach(lc, members)
 	{
 		if (stored_elsewhere(lfirst_oid(lc)))
-			return true;
+			return ROUTE_STATEMENT;
 	}
-	for (int i = 0; i < (int) lengthof(routers); i++)
-		if (router_has(&routers[i], rel))
-			return true;
-	return false;
+	return ROUTE_TUPLES;
 }
 
-/* See the header. An answer is kept only when nothing has changed while it
+/* The answer for a table. It is kept only when nothing has changed while it
  * was looked up. */
-bool
-route_by_sql(Relation rel)
+static Route
+route_of(Relation rel)
 {
 	Oid			relid = RelationGetRelid(rel);
 	Answer	   *answer = hash_search(remembered(), &relid, HASH_FIND, NULL);
 	uint64		before;
-	bool		by_sql;
+	Route		route;
 
 	if (answer)
-		return answer->by_sql;
+		return answer->route;
 	before = changes;
-	by_sql = find_out(rel);
+	route = find_out(rel);
 	if (before == changes)
 	{
 		answer = hash_search(remembered(), &relid, HASH_ENTER, NULL);
-		answer->by_sql = by_sql;
+		answer->route = route;
 	}
-	return by_sql;
+	return route;
+}
+
+/* See the header. */
+bool
+route_by_sql(Relation rel)
+{
+	return route_of(rel) != ROUTE_TUPLES;
+}
+
+/* See the header. */
+bool
+route_by_parameter(Relation rel)
+{
+	return route_of(rel) == ROUTE_PARAMETER;
 }
 
 /* See the header. No lock is taken: a member that goes meanwhile is none. */

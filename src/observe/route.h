@@ -29,6 +29,13 @@
 extern bool route_by_sql(Relation rel);
 
 /*
+ * Of a table that goes by SQL: must the rows come as a parameter of the
+ * statement? Citus runs the SELECT of an INSERT ... SELECT by itself, in a
+ * portal that knows no relation but those of the catalog. As above.
+ */
+extern bool route_by_parameter(Relation rel);
+
+/*
  * The table itself, or the first below it, that is foreign; InvalidOid when
  * none is. An ALTER TABLE goes on to partitions and to what inherits alike, an
  * INSERT only to partitions: with inserts, only those count.

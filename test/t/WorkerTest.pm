@@ -22,7 +22,8 @@ sub new_server
 	my ($name, %params) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(allows_streaming => $params{streaming} ? 1 : 0);
+	# whatever the locale of who runs the tests
+	$node->init(allows_streaming => $params{streaming} ? 1 : 0, extra => [ '--encoding=UTF8', '--locale=C' ]);
 	$node->append_conf('postgresql.conf', <<'CONF');
 shared_preload_libraries = 'selfheal'
 max_prepared_transactions = 5

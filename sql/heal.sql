@@ -135,10 +135,12 @@ FROM selfheal.incident WHERE relid = 'heal.wide'::regclass;
 DO $$ BEGIN
 	EXECUTE (SELECT format('CREATE TABLE broad (%s)', string_agg(format('c%s varchar(4)', i), ', ')) FROM generate_series(1, 150) i);
 END $$;
+COMMENT ON COLUMN broad.c140 IS 'a note';
 SELECT selfheal.watch('broad');
 INSERT INTO broad_intake VALUES ('{"c1": "a", "c140": "longer"}');
 SELECT selfheal.wait_idle('60s') ->> 'idle' AS idle;
 SELECT jsonb_array_length(packet -> 'table' -> 'columns') AS columns, packet -> 'table' -> 'columns' -> 100 ->> 'name' AS last,
+	packet -> 'table' -> 'columns' -> 100 ->> 'comment' AS comment,
 	packet -> 'table' -> 'columns_in_all' AS in_all FROM selfheal.incident WHERE relid = 'broad'::regclass;
 SELECT ok FROM selfheal.verify_audit();
 SELECT selfheal.unwatch_all() > 5 AS unwatched;

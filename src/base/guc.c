@@ -30,7 +30,7 @@ int			guc_max_new_columns = 1000;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
-int			guc_replay_chunk = 100000;
+int			guc_replay_chunk = 10000;
 int			guc_quarantine_max = 10485760;
 int			guc_load_retention = 43200;
 char	   *guc_load_id = NULL;
@@ -154,7 +154,7 @@ guc_init(void)
 	DefineCustomIntVariable("selfheal.replay_chunk",
 							"Rows that are replayed in one transaction, at most.",
 							"The payloads of one come to about 8 MB at most.",
-							&guc_replay_chunk, 100000, 1, 1000000,
+							&guc_replay_chunk, 10000, 1, 1000000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.quarantine_max",
 							"Most bytes that are held for one table.",

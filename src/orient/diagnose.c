@@ -33,7 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#define BATCH_ROWS 50000
+#define BATCH_ROWS 10000
 
 /* User code is not to outlive our switch of role, nor to switch itself. */
 #define FIT_SECURITY \

@@ -270,6 +270,23 @@ for (rows("SELECT n, encode(convert_to(said, 'UTF8'), 'hex')
 	push @changed, "$what ($type '$sent' is " . pack('H*', $_->[1]) . ", stored: $got)";
 }
 
+# Many columns in one row: what was stored alone is stored so as well.
+my %alone;
+push @{ $alone{ $sent[$_]{column}{name} } }, $_ for grep { defined $text{$_} } 0 .. $#sent;
+my $depth = 20;
+my $wide = $node->basedir . '/wide.ndjson';
+open $out, '>:raw', $wide or die $!;
+for my $row (0 .. $depth - 1)
+{
+	print $out join(',', "{\"id\":$row", map { "\"$sent[$_]{column}{name}\":$sent[$_]{json}" } grep { defined } map { $alone{ $_->{name} }[$row] } @columns), "}\n";
+}
+close $out;
+sql('TRUNCATE p.u');
+sql("COPY p.u_intake FROM '$wide' (FORMAT ndjson)");
+is(sql('SELECT count(*) FROM p.u'), $depth, 'many values that fit are one row that fits');
+is(sql(join "\nUNION ALL ", map { my $row = $_; map { my $n = $alone{ $_->{name} }[$row]; defined $n ? "SELECT '$_->{name} of $n' FROM p.t, p.u WHERE t.id = $n AND u.id = $row AND t.$_->{name}::text <> u.$_->{name}::text" : () } @columns } 0 .. $depth - 1),
+	'', 'each of them as when it was alone');
+
 sub none
 {
 	my ($list, $name) = @_;

@@ -187,9 +187,10 @@ sub keys_of
 sub gen_json
 {
 	my ($node) = @_;
-	my $twice = pick('{"a":1,"a":2}', '{"x":{"a":"1","a":1}}', '[{"k":[1]},{"k":1,"b":2,"k":3}]', '{"a":1,"\\u0061":2}', '{"a":{},"b":1,"a":[]}');
+	my $many = '{' . join(',', map { "\"k$_\":$_" } 1 .. 10 + int rand 20);
+	my $twice = pick("$many,\"k3\":0}", '{"a":1,"a":2}', '{"x":{"a":"1","a":1}}', '[{"k":[1]},{"k":1,"b":2,"k":3}]', '{"a":1,"\\u0061":2}', '{"a":{},"b":1,"a":[]}');
 	return pick([ document(3), 'fits' ], [ document(4), 'fits' ], [ document(2), 'fits' ],
-		[ '{"a":{"b":1,"b":1}}', 'fits' ], [ '{"a":"x","\\u0061":"\\u0078"}', 'fits' ],
+		[ '{"a":{"b":1,"b":1}}', 'fits' ], [ "$many,\"k5\":5}", 'fits' ], [ '{"a":"x","\\u0061":"\\u0078"}', 'fits' ],
 		[ $twice, $node->{kind} eq 'json' ? 'fits' : 'holds' ],
 		[ '{"n":1e400}', 'fits' ], [ '[1e999999]', $node->{kind} eq 'json' ? 'fits' : 'holds' ],
 		[ '{"a":"\\u0000"}', 'holds' ], [ '["\\ud83d"]', 'holds' ]);
@@ -336,8 +337,24 @@ sub gen_input
 
 sub worst { return (grep { $_ eq 'holds' } @_) ? 'holds' : (grep { $_ eq 'any' } @_) ? 'any' : 'fits' }
 
-# A part's text in a literal, in quotes.
-sub in_quotes { my ($s) = @_; $s =~ s/(["\\])/\\$1/g; return "\"$s\"" }
+# A part's text in a literal of a composite or a range: in quotes, or without
+# where it needs none; quotes within are doubled or escaped.
+sub in_literal
+{
+	my ($s) = @_;
+	return $s if $s ne '' && $s !~ /[\[\](){},"\\]/ && chance(0.5);
+	return '"' . $s =~ s/(["\\])/$1$1/gr . '"' if chance(0.3);
+	return in_array($s, 1);
+}
+
+# The same in an array, where blanks around a text and some words need quotes.
+sub in_array
+{
+	my ($s, $quote) = @_;
+	return $s if !$quote && $s =~ /^[\w.:+-]+(?: [\w.:+-]+)*$/ && $s !~ /^null$/i && chance(0.5);
+	$s =~ s/(["\\])/\\$1/g;
+	return "\"$s\"";
+}
 
 sub part_text
 {
@@ -378,7 +395,7 @@ sub gen_array
 	{
 		my @v = map { part_literal($part) } 1 .. 1 + int rand 3;
 		my $expect = worst(map { $_->[1] } @v);
-		my $text = '{' . join($node->{delimiter}, map { in_quotes($_->[0]) } @v) . '}';
+		my $text = '{' . join($node->{delimiter}, map { pick('', '', ' ') . in_array($_->[0]) . pick('', ' ') } @v) . '}';
 		$text = '[0:' . $#v . ']=' . $text if chance(0.2);
 		return [ quote_json($text), $expect eq 'fits' && $part->{kind} !~ /^(text|uuid|date)$/ ? 'any' : $expect ];
 	}
@@ -409,7 +426,7 @@ sub gen_record
 	{
 		my @v = map { part_literal($_, scalar @names) } @{ $node->{parts} };
 		my $expect = worst(map { $_->[1] } @v);
-		return [ quote_json('(' . join(',', map { in_quotes($_->[0]) } @v) . ')'), $expect eq 'fits' ? 'any' : $expect ];
+		return [ quote_json('(' . join(',', map { in_literal($_->[0]) } @v) . ')'), $expect eq 'fits' ? 'any' : $expect ];
 	}
 	my (@pairs, @expect);
 	for my $i (0 .. $#names)
@@ -437,11 +454,11 @@ sub gen_range
 	if (chance(0.4))
 	{
 		my @v = (part_literal($part), part_literal($part));
-		return [ quote_json(pick('[', '(') . join(',', map { in_quotes($_->[0]) } @v) . pick(']', ')')), worst(map { $_->[1] } @v) eq 'holds' ? 'holds' : 'any' ];
+		return [ quote_json(pick('[', '(') . join(',', map { in_literal($_->[0]) } @v) . pick(']', ')')), worst(map { $_->[1] } @v) eq 'holds' ? 'holds' : 'any' ];
 	}
 	# in order, so that it is stored
 	my ($a, $b) = $part->{kind} =~ /^date|^timestamp/ ? ('"2024-01-01"', '"2024-02-01"') : $part->{kind} eq 'time' ? ('"01:00"', '"02:00"') : $part->{kind} =~ /text/ ? ('"a \\\\ b"', '"b\\"c"') : (int rand 100, 200 + int rand 100);
-	return chance(0.5) ? [ "[$a,$b]", 'fits' ] : [ quote_json(pick('[', '(') . in_quotes(part_text($a)) . ',' . pick(in_quotes(part_text($b)), '') . pick(']', ')')), 'fits' ];
+	return chance(0.5) ? [ "[$a,$b]", 'fits' ] : [ quote_json(pick('[', '(') . in_literal(part_text($a)) . ',' . pick(in_literal(part_text($b)), '') . pick(']', ')')), 'fits' ];
 }
 
 sub gen_multirange

@@ -112,10 +112,11 @@ sub json_read
 
 # ---- PostgreSQL's literals ----
 
-# A part up to a byte of the class $stop outside quotes: (text, was quoted).
+# A field or bound up to a byte of the class $stop outside quotes: (text, was
+# quoted).
 sub read_part
 {
-	my ($text, $stop, $doubled) = @_;
+	my ($text, $stop) = @_;
 	my ($out, $quoted) = ('', 0);
 	while (1)
 	{
@@ -127,7 +128,7 @@ sub read_part
 			{
 				if ($$text =~ /\G([^"\\]+)/gc) { $out .= $1 }
 				elsif ($$text =~ /\G\\(.)/gcs) { $out .= $1 }
-				elsif ($doubled && $$text =~ /\G""/gc) { $out .= '"' }
+				elsif ($$text =~ /\G""/gc) { $out .= '"' }
 				elsif ($$text =~ /\G"/gc) { last }
 				else { return }
 			}
@@ -159,10 +160,12 @@ sub array_read
 		elsif ($text =~ /\G\Q$delimiter\E/gc) { next }
 		else
 		{
-			my ($part, $quoted) = read_part(\$text, "{}\Q$delimiter\E", 0);
+			my $quoted = $text =~ /\G"((?:[^"\\]++|\\.)*+)"/gcs;
+			my $part = $1;
+			($part) = $text =~ /\G([^{}"\Q$delimiter\E]+)/gc unless $quoted;
 			return unless defined $part;
-			$part =~ s/\s+$// unless $quoted;
-			return if $part eq '' && !$quoted;
+			if ($quoted) { $part =~ s/\\(.)/$1/gs }
+			else { $part =~ s/\s+$// }
 			push @{ $stack[-1] }, !$quoted && uc $part eq 'NULL' ? undef : \"$part";
 		}
 	}
@@ -177,7 +180,7 @@ sub record_read
 	$text =~ /\G\s*\(/gc or return;
 	while (1)
 	{
-		my ($part, $quoted) = read_part(\$text, ',)', 1);
+		my ($part, $quoted) = read_part(\$text, ',)');
 		return unless defined $part;
 		push @fields, $part eq '' && !$quoted ? undef : $part;
 		next if $text =~ /\G,/gc;
@@ -194,7 +197,7 @@ sub range_read
 	my %r = (low_in => $1 eq '[');
 	for my $bound (qw(low high))
 	{
-		my ($part, $quoted) = read_part(\$text, ',)\]', 1);
+		my ($part, $quoted) = read_part(\$text, ',)\]');
 		return unless defined $part;
 		$r{$bound} = $part eq '' && !$quoted ? undef : $part;
 		last if $bound eq 'high';

@@ -129,6 +129,7 @@ RESET kinds.tenant;
 SELECT * FROM tenants ORDER BY id;
 SELECT count(*) AS held FROM selfheal.quarantine WHERE relid = 'tenants'::regclass AND state = 'held';
 ALTER TABLE tenants ALTER v TYPE varchar(10);
+:idle
 SET kinds.tenant = 'blue';
 CREATE ROLE regress_replay;
 GRANT INSERT, SELECT ON tenants TO regress_replay;

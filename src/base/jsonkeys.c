@@ -18,8 +18,8 @@ uint64		keyprints_known[KEYPRINT_ROWS][KEYPRINT_WAYS];
 typedef struct Pair
 {
 	const char *key;			/* unescaped */
-	int			keylen;
 	const char *val;			/* as it is written */
+	int			keylen;
 	int			len;
 } Pair;
 
@@ -40,9 +40,12 @@ typedef struct Walk
 	int			npairs;
 	int			maxpairs;
 	int			depth;
-	Level		levels[JSON_MAX_DEPTH];
-	Pair		own[64];		/* as long as they are enough */
+	Level	   *levels;			/* JSON_MAX_DEPTH of them */
+	Pair	   *own;			/* OWN_PAIRS of them, as long as they are
+								 * enough */
 } Walk;
+
+#define OWN_PAIRS 64
 
 static int
 compare_pairs(const void *a, const void *b)
@@ -128,7 +131,7 @@ more_pairs(Walk *w)
 	if (w->pairs == w->own)
 	{
 		w->pairs = palloc(sizeof(Pair) * w->maxpairs);
-		memcpy(w->pairs, w->own, sizeof(w->own));
+		memcpy(w->pairs, w->own, sizeof(Pair) * OWN_PAIRS);
 	}
 	else
 		w->pairs = repalloc_huge(w->pairs, sizeof(Pair) * w->maxpairs);
@@ -144,6 +147,8 @@ add_key(Walk *w, const char *p)
 	if (w->npairs == w->maxpairs)
 		more_pairs(w);
 	pair = &w->pairs[w->npairs++];
+	pair->val = NULL;
+	pair->len = 0;
 	p = jsontext_string(w->t, p, &pair->key, &pair->keylen);
 	keyprint_add(&w->levels[w->depth - 1].print, start, p - 1 - start);
 	return p;
@@ -205,7 +210,7 @@ walk(Walk *w, const char *p, const char *end)
 				p = jsontext_string(w->t, p + 1, NULL, NULL);
 				break;
 			case ',':
-				want_key = level->object;
+				want_key = level != NULL && level->object;
 				p++;
 				continue;
 			case ' ':
@@ -231,15 +236,16 @@ walk(Walk *w, const char *p, const char *end)
 bool
 jsonkeys_differ(JsonText *t, const char *raw, int rawlen)
 {
-	Walk		w;
+	Level		levels[JSON_MAX_DEPTH];
+	Pair		own[OWN_PAIRS];
+	Walk		w = {0};
 	bool		differ;
 
 	jsontext_start(t, raw, rawlen);
 	w.t = t;
-	w.pairs = w.own;
-	w.npairs = 0;
-	w.maxpairs = lengthof(w.own);
-	w.depth = 0;
+	w.levels = levels;
+	w.own = w.pairs = own;
+	w.maxpairs = OWN_PAIRS;
 	differ = walk(&w, raw, raw + rawlen);
 	if (w.pairs != w.own)
 		pfree(w.pairs);

@@ -151,13 +151,13 @@ check_money(const Shape *shape, int col, const JsonField *field, FitCell *cell,
 			Misfit *out)
 {
 	struct lconv *locale = PGLC_localeconv();
-	int			keeps = locale->frac_digits;
+	int			keeps = (unsigned char) locale->frac_digits;
 	char		point = *locale->mon_decimal_point;
 	const char *p;
 	int			ndigits = 0;
 	int			count = 0;
 
-	if (keeps < 0 || keeps > 10)
+	if (keeps > 10)
 		keeps = 2;
 	if (point == '\0' || locale->mon_decimal_point[1] != '\0')
 		point = '.';

@@ -119,10 +119,10 @@ wider(char *old, const char *new)
 	static const char *const ladder[] = {
 		"smallint", "integer", "bigint", "numeric", "text"
 	};
-	int			a1,
-				b1,
-				a2,
-				b2;
+	int			a1 = 0;
+	int			b1 = 0;
+	int			a2 = 0;
+	int			b2 = 0;
 	int			n1;
 	int			n2;
 

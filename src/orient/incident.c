@@ -321,6 +321,14 @@ incident_move(int64 id, IncidentState to, const IncidentNote *note)
 	if (spi_exec("SELECT state FROM selfheal.incident WHERE id = $1 FOR UPDATE", &args) == 0)
 		elog(ERROR, "incident " INT64_FORMAT " vanished", id);
 	from = state_from_name(spi_get_text(0, 1, CurrentMemoryContext));
+	if (!(may_follow[to] & FROM(from)) &&
+		(from == INCIDENT_OPEN || from == INCIDENT_DISMISSED) &&
+		to != INCIDENT_OPEN && to != INCIDENT_DISMISSED)
+	{
+		/* a person was quicker: it is looked at again, or given up */
+		spi_close(&saved);
+		return;
+	}
 	if (!(may_follow[to] & FROM(from)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -13,6 +13,9 @@
  *	  planning, applying -> planning (the worker that had it died)
  *	  healed, dismissed: final; the next failure opens a new incident.
  *
+ * What the healer concludes of an incident that a person has meanwhile opened
+ * again (retry, a change of the table) or dismissed is void: it stays so.
+ *
  * incident_move is the only writer of the state of a live incident (claim is
  * its bulk form); it refuses (elog) a transition that the diagram lacks. A
  * CHECK in incident.sql has the same words.

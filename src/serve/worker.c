@@ -28,6 +28,7 @@
 #include "access/xlog.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/memory.h"
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "commands/extension.h"
@@ -353,6 +354,7 @@ work(void)
 		if (run && now >= not_before)
 		{
 			SpiExtension state = SPI_EXTENSION_BUSY;
+			TimestampTz began = now;
 			bool		ok = run_pass(seen, &state, &due);
 
 			now = GetCurrentTimestamp();
@@ -398,6 +400,9 @@ work(void)
 				failed = busy = 0;
 				done = seen;
 				note_done(done, due);
+				/* much to do has taken much memory */
+				if (now - began > USECS_PER_SEC)
+					memory_give_back();
 			}
 			last_work = now;
 			continue;
@@ -462,6 +467,7 @@ worker_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	memory_keep();
 
 	if (!attach_slot(&extra))
 		proc_exit(0);

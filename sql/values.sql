@@ -45,7 +45,9 @@ INSERT INTO rec_intake VALUES
 	('{"n": 15, "p": "(x,\"(s,12345 ,,)\",,)"}'),
 	('{"n": 16, "p": "(x,,\"{\"\"a\"\":1,\"\"a\"\":2}\",)"}'),
 	('{"n": 17, "a": [{"price": 99.99}, {"price": 100}]}'),
-	('{"n": 18, "a": "{\"(a,,1.25,)\",\"(b,,1.255,)\"}"}');
+	('{"n": 18, "a": "{\"(a,,1.25,)\",\"(b,,1.255,)\"}"}'),
+	('{"n": 19, "p": "(x,\"(s,\"\"123\"\"\"\" \"\",,)\",,)"}'),
+	('{"n": 20, "p": "(x,\"(s,\"\"1234\"\"\"\" \"\",,)\",,)"}');
 SELECT * FROM tell('rec');
 SELECT message FROM selfheal.error WHERE relid = 'rec'::regclass AND class IN ('scale', 'too_long') ORDER BY id;
 

@@ -81,3 +81,4 @@ main() {
 }
 
 main "$@"
+exit

@@ -109,9 +109,10 @@ static bool
 close_object(Walk *w)
 {
 	Level	   *level = &w->levels[w->depth - 1];
-	int			found = twice(w->t, w->pairs + level->first,
-							  w->npairs - level->first);
+	int			found;
 
+	Assert(w->depth > 0);
+	found = twice(w->t, w->pairs + level->first, w->npairs - level->first);
 	w->npairs = level->first;
 	if (found == 0 && !keyprint_known(&level->print))
 	{
@@ -163,6 +164,7 @@ end_value(Walk *w, const char *p)
 {
 	Pair	   *pair = &w->pairs[w->npairs - 1];
 
+	Assert(w->npairs > 0 && pair->val != NULL);
 	pair->len = (int) (p - pair->val);
 }
 

@@ -169,9 +169,9 @@ end_value(Walk *w, const char *p)
 }
 
 /*
- * Walk over one value after the other. The text is known to be right, so a
- * string behind a colon is a value, and one behind a brace or a comma in an
- * object a key.
+ * Walk over the one object or array. The text is known to be right, so a string
+ * behind a colon is a value, and one behind a brace or a comma in an object a
+ * key; the walk ends with the bracket that it began with.
  */
 static bool
 walk(Walk *w, const char *p, const char *end)
@@ -180,7 +180,7 @@ walk(Walk *w, const char *p, const char *end)
 
 	while (p < end)
 	{
-		Level	   *level = w->depth > 0 ? &w->levels[w->depth - 1] : NULL;
+		Level	   *level;
 
 		switch (*p)
 		{
@@ -196,7 +196,8 @@ walk(Walk *w, const char *p, const char *end)
 					return true;
 				/* FALLTHROUGH */
 			case ']':
-				w->depth--;
+				if (--w->depth < 1)
+					return false;
 				p++;
 				break;
 			case '"':
@@ -212,7 +213,7 @@ walk(Walk *w, const char *p, const char *end)
 				p = jsontext_string(w->t, p + 1, NULL, NULL);
 				break;
 			case ',':
-				want_key = level != NULL && level->object;
+				want_key = w->levels[w->depth - 1].object;
 				p++;
 				continue;
 			case ' ':
@@ -228,7 +229,7 @@ walk(Walk *w, const char *p, const char *end)
 				break;
 		}
 		/* a value ends here */
-		if (w->depth > 0 && w->levels[w->depth - 1].object)
+		if (w->levels[w->depth - 1].object)
 			end_value(w, p);
 	}
 	return false;

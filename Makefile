@@ -31,7 +31,7 @@ SQL_ORDER = \
 	orient/incident orient/diagnose \
 	decide/plan decide/vet \
 	act/sandbox act/replay \
-	serve/worker serve/verbs serve/hinting serve/views serve/grants
+	serve/worker serve/verbs serve/byhand serve/hinting serve/views serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
 SQL_FORGOTTEN := $(filter-out $(SQL_PARTS),$(wildcard $(TOP)src/*/*.sql))
 INSTALL_SQL = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -35,6 +35,7 @@
 #include "nodes/makefuncs.h"
 #include "observe/held.h"
 #include "observe/heldref.h"
+#include "observe/heldwhy.h"
 #include "observe/loader.h"
 #include "observe/watch.h"
 #include "utils/builtins.h"
@@ -190,7 +191,7 @@ replay_run(void *arg)
 		run->hash = heldref_replayed(run->relid, run->stored, run->nstored,
 									 run->plan, role);
 	if (run->nagain > 0)
-		run->moved = held_rehold(run->relid, run->again, run->nagain);
+		run->moved = heldwhy_renew(run->relid, run->again, run->nagain);
 	store_close(store);
 }
 
@@ -224,7 +225,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 		run->again[i].row.misfits = misfit;
 		run->again[i].row.edata = unconstify(ErrorData *, edata);
 	}
-	run->moved = held_rehold(run->relid, run->again, run->nagain);
+	run->moved = heldwhy_renew(run->relid, run->again, run->nagain);
 }
 
 /* The sentence that sends an incident to a person. */

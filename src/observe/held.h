@@ -53,14 +53,6 @@ typedef struct HeldBatch
 extern void held_fetch(Oid relid, const int64 *incidents, int nincidents,
 					   int64 after, int limit, bool to_store, HeldBatch *batch);
 
-/* How many of these rows each incident has (0: joined to none yet). */
-typedef struct HeldTally
-{
-	int64		incident;
-	int64		rows;
-} HeldTally;
-extern HeldTally *held_tally(const HeldRow *rows, int n, int *ntallies);
-
 /*
  * Take the turn at storing held rows of a table; false, at once, when somebody
  * else has it (or we ourselves, further up). It need not be kept longer than
@@ -76,14 +68,6 @@ extern int	held_lock(HeldRow *rows, int n);
 /* These versions leave the table. False when one of them could not, because
  * it is changed or in somebody's hands: the caller then rolls back. */
 extern bool held_delete(HeldRow *rows, int n);
-
-/*
- * These held rows still do not fit: point them at (new or existing) error
- * rows of door 'replay' made from their misfits, so that the incident of the
- * reason that is left takes them over. Returns how many changed reason; rows
- * in somebody's hands do not.
- */
-extern int64 held_rehold(Oid relid, const HeldRow *rows, int n);
 
 /* The first held rows of one incident, by its errors: up to limit rows or
  * 8 MB of payload. Cheap however many rows other incidents hold. */

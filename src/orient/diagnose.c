@@ -25,6 +25,7 @@
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/heldwhy.h"
 #include "observe/hint.h"
 #include "observe/loader.h"
 #include "orient/alike.h"
@@ -431,7 +432,7 @@ static void
 tally_batch(Survey *s, const HeldRow *rows, int n)
 {
 	int			ntallies;
-	HeldTally  *tallies = held_tally(rows, n, &ntallies);
+	HeldTally  *tallies = heldwhy_tally(rows, n, &ntallies);
 	MemoryContext old = MemoryContextSwitchTo(s->cxt);
 
 	for (int i = 0; i < ntallies; i++)

@@ -1,0 +1,28 @@
+/*
+ * heldwhy.h
+ *	  Why held rows are held: their incidents, and reasons that have changed.
+ */
+#ifndef SELFHEAL_HELDWHY_H
+#define SELFHEAL_HELDWHY_H
+
+#include "postgres.h"
+
+#include "observe/held.h"
+
+/* How many of these rows each incident has (0: joined to none yet). */
+typedef struct HeldTally
+{
+	int64		incident;
+	int64		rows;
+} HeldTally;
+extern HeldTally *heldwhy_tally(const HeldRow *rows, int n, int *ntallies);
+
+/*
+ * These held rows still do not fit: point them at (new or existing) error
+ * rows of door 'replay' made from their misfits, so that the incident of the
+ * reason that is left takes them over. Returns how many changed reason; rows
+ * in somebody's hands do not.
+ */
+extern int64 heldwhy_renew(Oid relid, const HeldRow *rows, int n);
+
+#endif							/* SELFHEAL_HELDWHY_H */

@@ -3,7 +3,7 @@
 # machine's mood. The JSON scanner alone (scanner.c), and whole loads in a
 # backend without a server (postgres --single).
 
-SCANNED=${SCANNED:-5000}
+SCANNED=${SCANNED:-2500}
 
 # The scanner alone, with the options that PostgreSQL was built with. Its hash
 # function stands in PostgreSQL's library for programs.
@@ -44,11 +44,15 @@ count_scanner() {
 
 # ---- whole loads ----
 
-# Instructions of a backend that runs one statement.
+# count_backend STATEMENTS [OPTION...]: instructions of a backend that runs
+# them, each ended by a semicolon and an empty line.
 count_backend() {
+	printf '%s\n\n' "$1" >"$WORK/statements.sql"
+	chmod a+r "$WORK/statements.sql"
+	shift
 	# shellcheck disable=SC2016
-	as_user timeout -k 5 300 sh -c 'echo "$1" | valgrind --tool=callgrind --callgrind-out-file=/dev/null "$2" --single -D "$3" -j "$4"' \
-		- "$1" "$PG_BIN/postgres" "$WORK/data" "$DATABASE" >"$WORK/counted.log" 2>&1 || return 1
+	as_user timeout -k 5 300 sh -c 'in=$1; shift; exec valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" <"$in"' \
+		- "$WORK/statements.sql" "$PG_BIN/postgres" --single -D "$WORK/data" -j "$@" "$DATABASE" >"$WORK/counted.log" 2>&1 || return 1
 	! grep -E 'ERROR|FATAL|PANIC' "$WORK/counted.log" >&2 || return 1
 	sed -n 's/.*I *refs: *//p' "$WORK/counted.log" | tr -d ,
 }
@@ -65,6 +69,48 @@ count_load() {
 		'BEGIN { gsub(/\\n/, " ", command); printf "| %s | %d | %.2f × | `%s` |\n", what, n, n / first, command }' >>"$WORK/details.md"
 }
 
+# Transactions of pgbench, with the library preloaded and without: what it
+# costs those who never use it, by the instruction.
+pgbench_statements() {
+	local i
+	for ((i = 1; i <= 200; i++)); do
+		case $1 in
+		select-only) printf 'SELECT abalance FROM pgbench_accounts WHERE aid = %d;\n\n' "$((i * 7919 % 100000 + 1))" ;;
+		tpcb-like)
+			printf '%s;\n\n' "BEGIN" \
+				"UPDATE pgbench_accounts SET abalance = abalance + $i WHERE aid = $((i * 7919 % 100000 + 1))" \
+				"SELECT abalance FROM pgbench_accounts WHERE aid = $((i * 7919 % 100000 + 1))" \
+				"UPDATE pgbench_tellers SET tbalance = tbalance + $i WHERE tid = $((i % 10 + 1))" \
+				"UPDATE pgbench_branches SET bbalance = bbalance + $i WHERE bid = 1" \
+				"INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES ($((i % 10 + 1)), 1, $i, $i, CURRENT_TIMESTAMP)" \
+				"END"
+			;;
+		esac
+	done
+}
+
+# One after the other they leave dead rows to each other: with, without,
+# without, with is fair to both.
+count_pgbench() {
+	local script statements start n which with without
+	printf '\n| pgbench, 200 transactions | instructions each, preloaded | not | ratio |\n|---|---|---|---|\n' >>"$WORK/details.md"
+	start=$(count_backend "SELECT 1;" -c shared_preload_libraries=) || die "could not count: $(tail -n 3 "$WORK/counted.log")"
+	for script in tpcb-like select-only; do
+		statements=$(pgbench_statements "$script")
+		with=0
+		without=0
+		for which in with without without with; do
+			if [ "$which" = with ]; then
+				n=$(count_backend "$statements") && with=$((with + n - COUNTED_START))
+			else
+				n=$(count_backend "$statements" -c shared_preload_libraries=) && without=$((without + n - start))
+			fi || die "could not count: $(tail -n 3 "$WORK/counted.log")"
+		done
+		awk -v what="$script" -v w="$((with / 400))" -v o="$((without / 400))" \
+			'BEGIN { printf "| %s | %d | %d | %.3f × |\n", what, w, o, w / o }' >>"$WORK/details.md"
+	done
+}
+
 count_loads() {
 	local t n permille
 	n=$((4 * SCANNED))
@@ -73,6 +119,7 @@ count_loads() {
 	rows_files wide "$(value "SELECT wide_query($SCANNED)")"
 	for permille in 10 100 1000; do ndjson_file "long$permille" "SELECT * FROM narrow_rows($n, $permille)"; done
 	clear_table "narrow, wide, keyed"
+	as_user pgbench -h "$WORK/s" -U postgres -i -q -s 1 "$DATABASE" >/dev/null 2>&1
 	as_user pg_ctl stop -s -w -m fast -D "$WORK/data"
 	COUNTED_START=$(count_backend "SELECT 1;") || die "could not count: $(tail -n 3 "$WORK/counted.log")"
 	printf '\n| whole loads, %d rows (wide: %d) | instructions a row | of the first | command |\n|---|---|---|---|\n' \
@@ -88,6 +135,7 @@ count_loads() {
 	for permille in 10 100 1000; do
 		count_load "narrow, intake, $permille ‰ too long" "$n" "TRUNCATE narrow; COPY narrow_intake FROM '$WORK/long$permille.ndjson' (FORMAT ndjson);"
 	done
+	count_pgbench
 	bounded_user 60 "$PG_BIN/pg_ctl" start -s -w -t 50 -D "$WORK/data" -l "$WORK/data/server.log"
 	rm -f "$WORK"/{narrow,wide,keyed}.{ndjson,csv,txt} "$WORK"/long*.ndjson
 }

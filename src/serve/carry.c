@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "access/table.h"
 #include "act/apply.h"
 #include "act/replay.h"
 #include "base/guc.h"
@@ -14,6 +15,7 @@
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/route.h"
 #include "orient/incident.h"
 #include "pgstat.h"
 #include "serve/carry.h"
@@ -233,10 +235,23 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	audit_write(&entry);
 }
 
+/* Do rows of the table go to another server, which commits them before us? */
+static bool
+stored_elsewhere(Oid relid)
+{
+	Relation	rel = try_table_open(relid, AccessShareLock);
+	bool		elsewhere = rel && route_by_sql(rel);
+
+	if (rel)
+		table_close(rel, NoLock);
+	return elsewhere;
+}
+
 /*
  * Further chunks, each in a transaction and in memory of its own. A crash may
  * forget the last of them: their rows are held again then, and nothing says
- * that they were stored. Only what says that all is done waits for the disk.
+ * that they were stored. What says that all is done waits for the disk; so
+ * does each chunk whose rows another server may have committed with it.
  */
 static void
 carry_rest(const PlanRow *row, const List *incidents, int64 after,
@@ -262,7 +277,7 @@ carry_rest(const PlanRow *row, const List *incidents, int64 after,
 		more = chunk->more;
 		if (!more)
 			settle_all(row, incidents, outcome);
-		spi_xact_commit(more);
+		spi_xact_commit(more && !stored_elsewhere(row->relid));
 		MemoryContextReset(chunk_cxt);
 	}
 	MemoryContextSwitchTo(cxt);

@@ -21,6 +21,7 @@
 #include "access/htup_details.h"
 #include "act/apply.h"
 #include "base/guc.h"
+#include "base/locks.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -156,9 +157,7 @@ is_lock_error(const ErrorData *edata)
 
 /*
  * Who holds what we wanted, oldest transaction first. At the gate those are
- * the loads that hold it (an advisory lock in a space of its own: objsubid 3;
- * the relation's oid is one of its keys); at
- * the table whoever holds any lock on it, its partitions or, once the ALTER
+ * the loads that hold it; at the table whoever holds any lock on it, its partitions or, once the ALTER
  * ran, the other side of its foreign keys. They may be gone by now: an empty
  * list is an answer. A prepared transaction has no process and no query: its
  * name stands in their place.
@@ -186,6 +185,7 @@ collect_blockers(const ApplyState *st)
 	spi_arg_bool(&args, st->phase == PHASE_GATE);
 	spi_arg_bool(&args, st->phase == PHASE_ALTER);
 	spi_arg_int8(&args, (int64) st->relid);
+	spi_arg_int8(&args, LOCKS_GATE);
 	spi_exec("WITH wanted AS ("
 			 "  SELECT unnest($1) AS oid WHERE NOT $2"
 			 "  UNION SELECT confrelid::int8 FROM pg_constraint"
@@ -198,8 +198,8 @@ collect_blockers(const ApplyState *st)
 			 "   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
 			 "     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 			 "     AND (l.locktype = 'relation' AND l.relation::int8 IN (SELECT oid FROM wanted)"
-			 "       OR $2 AND l.locktype = 'advisory' AND l.objsubid = 3"
-			 "          AND $4 IN (l.classid::int8, l.objid::int8))"
+			 "       OR $2 AND l.locktype = 'advisory' AND l.objsubid = $5"
+			 "          AND l.classid::int8 = $4)"
 			 "   ORDER BY l.pid, l.virtualtransaction,"
 			 "         array_position(ARRAY['AccessShareLock','RowShareLock','RowExclusiveLock',"
 			 "           'ShareUpdateExclusiveLock','ShareLock','ShareRowExclusiveLock',"

@@ -20,13 +20,13 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "base/guc.h"
+#include "base/locks.h"
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
 #include "miscadmin.h"
 #include "observe/append.h"
 #include "observe/dedupe.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -240,16 +240,14 @@ xact_callback(XactEvent event, void *arg)
 /* ---- a load ---- */
 
 /* One load of a name into a table at a time, to the end of the transaction.
- * The class of the tag is out of reach of SQL; two names that hash alike only
- * wait for each other. */
+ * Two names that hash alike only wait for each other. */
 static void
 exclude_others(Oid relid)
 {
 	uint32		hash = hash_bytes((const unsigned char *) guc_load_id,
 								  strlen(guc_load_id));
-	LOCKTAG		tag;
+	LOCKTAG		tag = locks_tag(LOCKS_LOAD_ID, relid, hash);
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, hash, 4);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 

@@ -22,11 +22,11 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/locks.h"
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "observe/append.h"
 #include "observe/held.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -325,21 +325,11 @@ held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
 
 /* ---- taking ---- */
 
-/* A lock space that neither SQL functions nor the intake's gate use. */
-static LOCKTAG
-turn_tag(Oid relid)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0x5348 /* SH */ , 4);
-	return tag;
-}
-
 /* See the header. */
 bool
 held_turn(Oid relid)
 {
-	LOCKTAG		tag = turn_tag(relid);
+	LOCKTAG		tag = locks_tag(LOCKS_TURN, relid, 0);
 
 	switch (LockAcquire(&tag, ExclusiveLock, false, true))
 	{
@@ -357,7 +347,7 @@ held_turn(Oid relid)
 void
 held_turn_end(Oid relid)
 {
-	LOCKTAG		tag = turn_tag(relid);
+	LOCKTAG		tag = locks_tag(LOCKS_TURN, relid, 0);
 
 	LockRelease(&tag, ExclusiveLock, false);
 }

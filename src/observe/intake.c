@@ -22,6 +22,7 @@
 #include "access/xact.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/locks.h"
 #include "base/shmem.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -35,7 +36,6 @@
 #include "observe/store.h"
 #include "observe/watch.h"
 #include "parser/parsetree.h"
-#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -110,10 +110,7 @@ table_locked(Oid relid)
 }
 
 /*
- * See the header. The class field of the tag keeps it apart from every lock
- * that pg_advisory_lock can name (its classes are 1 and 2).
- *
- * A load whose transaction holds the table already does not wait: behind the
+ * See the header. A load whose transaction holds the table already does not wait: behind the
  * gate stands a healer that waits for just that lock, and neither would get
  * on. It goes in, and the healer waits for it as for any reader.
  */
@@ -121,9 +118,8 @@ void
 intake_gate(Oid relid, bool exclusive)
 {
 	bool		go_on = !exclusive && table_locked(relid);
-	LOCKTAG		tag;
+	LOCKTAG		tag = locks_tag(LOCKS_GATE, relid, 0);
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0x5348 /* SH */ , 3);
 	(void) LockAcquire(&tag, exclusive ? ExclusiveLock : ShareLock, false, go_on);
 }
 

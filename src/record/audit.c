@@ -20,6 +20,7 @@
 #include "access/htup_details.h"
 #include "access/xlog.h"
 #include "base/compat.h"
+#include "base/locks.h"
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
@@ -31,7 +32,6 @@
 #include "record/audit.h"
 #include "record/chain.h"
 #include "replication/message.h"
-#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -45,9 +45,6 @@ PG_FUNCTION_INFO_V1(selfheal_audit_guard);
 /* Rows that one UPDATE seals; bounds what is in memory at once. */
 #define SEAL_ROWS 500
 
-/* Our advisory lock: class 3, which SQL's functions (1 and 2) cannot name. */
-#define SEAL_LOCK_KEY 0x5341
-#define SEAL_LOCK_CLASS 3
 
 /* True while the sealing UPDATE of this process runs; read by the guard. */
 static bool sealing = false;
@@ -213,9 +210,8 @@ audit_write(const AuditEntry *entry)
 static void
 lock_chain(void)
 {
-	LOCKTAG		tag;
+	LOCKTAG		tag = locks_tag(LOCKS_CHAIN, InvalidOid, 0);
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, SEAL_LOCK_KEY, SEAL_LOCK_CLASS);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 

@@ -1,0 +1,36 @@
+/*
+ * locks.h
+ *	  The locks of ours that are no relation's: one list of them.
+ *
+ * Each is an advisory lock whose class (the last field of its tag) is out of
+ * reach of SQL, where pg_advisory_lock knows 1 and 2, and of Citus, which
+ * counts from 4. In pg_locks the class stands as objsubid, the table as
+ * classid or objid.
+ */
+#ifndef SELFHEAL_LOCKS_H
+#define SELFHEAL_LOCKS_H
+
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+typedef enum LockSpace
+{
+	LOCKS_GATE = 0x5341,		/* loads share it, a heal excludes them */
+	LOCKS_CHAIN,				/* who seals the audit */
+	LOCKS_TURN,					/* who puts a table's held rows in */
+	LOCKS_LOAD_ID				/* key: hash of the load's id */
+} LockSpace;
+
+/* Tag of the lock of this database, table (or InvalidOid) and key. */
+static inline LOCKTAG
+locks_tag(LockSpace space, Oid relid, uint32 key)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, key, space);
+	return tag;
+}
+
+#endif							/* SELFHEAL_LOCKS_H */

@@ -213,7 +213,7 @@ walk(Walk *w, const char *p, const char *end)
 				p = jsontext_string(w->t, p + 1, NULL, NULL);
 				break;
 			case ',':
-				want_key = w->levels[w->depth - 1].object;
+				want_key = w->depth > 0 && w->levels[w->depth - 1].object;
 				p++;
 				continue;
 			case ' ':
@@ -229,7 +229,7 @@ walk(Walk *w, const char *p, const char *end)
 				break;
 		}
 		/* a value ends here */
-		if (w->levels[w->depth - 1].object)
+		if (w->depth > 0 && w->levels[w->depth - 1].object)
 			end_value(w, p);
 	}
 	return false;

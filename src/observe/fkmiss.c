@@ -111,36 +111,15 @@ run(void *arg)
 {
 	FkQuery    *q = arg;
 	const ForeignKeyCacheInfo *fk = q->fk;
-	SpiUser		saved;
-	HeapTuple	tup;
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(fk->confrelid));
 	Oid			owner;
-	char	   *sql = miss_sql(q);
 
-	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(fk->confrelid));
 	if (!HeapTupleIsValid(tup))
 		elog(ERROR, "cache lookup failed for relation %u", fk->confrelid);
 	owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
 	ReleaseSysCache(tup);
-
-	spi_become(&saved, owner,
-			   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
-			   SECURITY_NOFORCE_RLS, true);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	tuples_register(q->rows, q->n, q->desc, q->shape, q->cols, fk->nkeys);
-	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for missing keys");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-
-		q->missing[DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i],
-											   SPI_tuptable->tupdesc, 1,
-											   &isnull))] = true;
-		q->found++;
-	}
-	SPI_finish();
-	spi_resume(&saved);
+	q->found = tuples_mark(miss_sql(q), owner, q->rows, q->n, q->desc, q->shape,
+						   q->cols, fk->nkeys, q->missing);
 }
 
 /* "Key (a, b)=(x, y) ..." of one row, as PostgreSQL words it. */

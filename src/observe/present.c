@@ -147,51 +147,27 @@ question_sql(const Question *q, const bool *present)
 	return sql.data;
 }
 
-/* Ask about rows from .. to - 1, which have the same present keys. */
-static void
-ask_some(Question *q, int from, int to)
-{
-	char	   *sql = question_sql(q, q->rows[from].present);
-
-	if (sql == NULL)
-		return;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	tuples_register(q->rows + from, to - from, q->desc, q->shape, q->columns,
-					q->ncolumns);
-	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for rows that are stored");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		int			at = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i],
-													 SPI_tuptable->tupdesc, 1,
-													 &isnull));
-
-		q->there[from + at] = true;
-		q->found++;
-	}
-	SPI_finish();
-}
-
-/* Body of the subtransaction. */
+/* Body of the subtransaction: one question for each run of rows that have the
+ * same present keys. */
 static void
 ask(void *arg)
 {
 	Question   *q = arg;
-	SpiUser		saved;
 	int			from = 0;
 
-	spi_become(&saved, q->rel->rd_rel->relowner,
-			   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
-			   SECURITY_NOFORCE_RLS, true);
 	for (int to = 1; to <= q->n; to++)
-		if (to == q->n || q->rows[to].present != q->rows[from].present)
-		{
-			ask_some(q, from, to);
-			from = to;
-		}
-	spi_resume(&saved);
+	{
+		char	   *sql;
+
+		if (to < q->n && q->rows[to].present == q->rows[from].present)
+			continue;
+		sql = question_sql(q, q->rows[from].present);
+		if (sql)
+			q->found += tuples_mark(sql, q->rel->rd_rel->relowner,
+									q->rows + from, to - from, q->desc, q->shape,
+									q->columns, q->ncolumns, q->there + from);
+		from = to;
+	}
 }
 
 /* See the header. */

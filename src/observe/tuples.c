@@ -10,8 +10,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "base/spi.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "observe/tuples.h"
 #include "utils/lsyscache.h"
@@ -128,6 +128,37 @@ tuples_register(const FormedRow *rows, int n, TupleDesc desc,
 	enr->reldata = store;
 	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "could not register the rows of a flush");
+}
+
+/* See the header. */
+int
+tuples_mark(const char *sql, Oid role, const FormedRow *rows, int n,
+			TupleDesc desc, const Shape *shape, const int *columns,
+			int ncolumns, bool *mark)
+{
+	SpiUser		saved;
+	int			marked;
+
+	spi_become(&saved, role,
+			   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
+			   SECURITY_NOFORCE_RLS, true);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	tuples_register(rows, n, desc, shape, columns, ncolumns);
+	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look through the rows of a flush");
+	marked = (int) SPI_processed;
+	for (int i = 0; i < marked; i++)
+	{
+		bool		isnull;
+		Datum		at = SPI_getbinval(SPI_tuptable->vals[i],
+									   SPI_tuptable->tupdesc, 1, &isnull);
+
+		mark[DatumGetInt32(at)] = true;
+	}
+	SPI_finish();
+	spi_resume(&saved);
+	return marked;
 }
 
 void

@@ -58,6 +58,16 @@ extern void tuples_register(const FormedRow *rows, int n, TupleDesc desc,
 							const Shape *shape, const int *columns,
 							int ncolumns);
 
+/*
+ * Run a SELECT of one column, n, over the rows as tuples_register makes them
+ * known, as this role under restriction, and set mark[n] of each row that it
+ * gives. Returns how many those are. Raises what the query raises: for a
+ * subtransaction.
+ */
+extern int	tuples_mark(const char *sql, Oid role, const FormedRow *rows, int n,
+						TupleDesc desc, const Shape *shape, const int *columns,
+						int ncolumns, bool *mark);
+
 /* Append "c1, c2, ..., n": the columns' names there. */
 extern void tuples_columns(StringInfo sql, int ncolumns);
 

@@ -248,7 +248,7 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 	ErrorData  *edata;
 
 	result->outcome = APPLY_DONE;
-	if (p->steps == NIL)
+	if (plan_sql(p, p->relid) == NULL)
 		return result;
 
 	st.relid = p->relid;

@@ -22,6 +22,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
+#include "decide/labels.h"
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "observe/loader.h"
@@ -82,6 +83,7 @@ list_not_covered(Trial *t)
 	spi_args(&args);
 	spi_arg_relid(&args, t->plan->relid);
 	spi_arg_bool(&args, OidIsValid(route_foreign(t->plan->relid, true)));
+	spi_arg_bool(&args, labels_sql(t->plan) != NIL);
 	spi_exec("SELECT coalesce(jsonb_agg(what), '[]') FROM ("
 			 " SELECT 'triggers' AS what WHERE EXISTS (SELECT FROM pg_trigger"
 			 "   WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D')"
@@ -95,6 +97,7 @@ list_not_covered(Trial *t)
 			 " UNION ALL SELECT 'inheriting tables' FROM pg_class WHERE oid = $1 AND relkind <> 'p'"
 			 "   AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = $1)"
 			 " UNION ALL SELECT 'foreign tables: their rows, and what their servers refuse' WHERE $2"
+			 " UNION ALL SELECT 'new enum labels: one that is there stood in their place' WHERE $3"
 			 " UNION ALL SELECT 'row security' FROM pg_class WHERE oid = $1 AND relrowsecurity"
 			 " UNION ALL SELECT 'lasting effects of default functions' WHERE EXISTS (SELECT FROM pg_attrdef d"
 			 "   JOIN pg_depend x ON x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid"
@@ -214,6 +217,26 @@ admit_loader(const Trial *t, Oid role)
 						  (char *) lfirst(lc), quote_identifier(name)), NULL);
 }
 
+/* A label that the plan adds can be used only once that is committed: in the
+ * trial one that is there already stands in its place. */
+static void
+let_stand_in(const Trial *t, Store *store)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, t->plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		char	   *existing = step->labels ? labels_stand_in(t->plan->relid, step) : NULL;
+
+		if (existing == NULL)
+			continue;
+		foreach(lc2, step->labels)
+			fit_stand_in(store_shape(store), step->column, lfirst(lc2), existing);
+	}
+}
+
 /* Body of a run's subtransaction: the same steps as a replay's. */
 static void
 try_run(void *arg)
@@ -232,6 +255,7 @@ try_run(void *arg)
 	store = store_open(run->t->clone->oid,
 					   watch_replay_conflict(run->t->plan->relid));
 	store_stands_for(store, run->t->plan->relid);
+	let_stand_in(run->t, store);
 	run->stored = store_rows(store, tried, n);
 	spi_resume(&saved);
 

@@ -34,9 +34,13 @@
 #if PG_VERSION_NUM >= 160000
 #define compat_class_ownercheck(relid, roleid) \
 	object_ownercheck(RelationRelationId, (relid), (roleid))
+#define compat_type_ownercheck(typid, roleid) \
+	object_ownercheck(TypeRelationId, (typid), (roleid))
 #else
 #define compat_class_ownercheck(relid, roleid) \
 	pg_class_ownercheck((relid), (roleid))
+#define compat_type_ownercheck(typid, roleid) \
+	pg_type_ownercheck((typid), (roleid))
 #endif
 
 #if PG_VERSION_NUM >= 160000

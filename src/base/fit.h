@@ -228,6 +228,14 @@ extern bool fit_is_drift(FitClass class);
 /* Index into shape->cols of the column with this name, or -1. */
 extern int	fit_column(const Shape *shape, const char *name, int len);
 
+/*
+ * Take a label that the column's enum lacks for one that it has, from now on:
+ * a trial of rows whose label is yet to be added. Both are copied. Nothing
+ * happens when there is no such column, or when it is no enum.
+ */
+extern void fit_stand_in(Shape *shape, const char *column, const char *label,
+						 const char *existing);
+
 /* Parse a number as written: digits before and after the point that count
  * (no leading, no trailing zeros, exponent applied). False: no number. */
 typedef struct NumberShape

@@ -359,6 +359,23 @@ fit_column(const Shape *shape, const char *name, int len)
 	return -1;
 }
 
+void
+fit_stand_in(Shape *shape, const char *column, const char *label,
+			 const char *existing)
+{
+	int			col = fit_column(shape, column, (int) strlen(column));
+	MemoryContext old;
+	ShapeColumn *more;
+
+	if (col < 0 || shape->cols[col].tclass != TYPE_ENUM)
+		return;
+	more = &shape->work->cols[col];
+	old = MemoryContextSwitchTo(shape->cxt);
+	more->stand_ins = lappend(more->stand_ins, pstrdup(label));
+	more->stand_ins = lappend(more->stand_ins, pstrdup(existing));
+	MemoryContextSwitchTo(old);
+}
+
 const char *
 shape_type_name(const Shape *shape, int col)
 {

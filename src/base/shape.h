@@ -13,6 +13,7 @@
 #include "base/fit.h"
 #include "base/jsontext.h"
 #include "base/literal.h"
+#include "nodes/pg_list.h"
 
 /* How a type of TYPE_OTHER could change a value without saying so. */
 typedef enum OtherKind
@@ -68,6 +69,8 @@ typedef struct ShapeColumn
 	/* labels of an enum that were seen so far */
 	int			nlabels;
 	NameData   *labels;
+	List	   *stand_ins;		/* char *: a label that is not there, and the
+								 * one in its place, in turn */
 } ShapeColumn;
 
 typedef struct FitWork

@@ -427,6 +427,18 @@ is_uuid(const char *s, int len)
 	return ndigits == 32;
 }
 
+/* The label that stands in for one that is not there, or NULL. */
+static const char *
+stand_in(const ShapeColumn *more, const char *label)
+{
+	for (int i = 0; i < list_length(more->stand_ins); i += 2)
+	{
+		if (strcmp(list_nth(more->stand_ins, i), label) == 0)
+			return list_nth(more->stand_ins, i + 1);
+	}
+	return NULL;
+}
+
 /*
  * Labels that were seen are remembered. An unknown one is looked up each
  * time: no lock of ours keeps ALTER TYPE from adding it.
@@ -436,6 +448,7 @@ check_enum(const Shape *shape, int col, const JsonField *field,
 		   FitCell *cell, Misfit *out)
 {
 	ShapeColumn *more = &shape->work->cols[col];
+	const char *existing;
 	NameData	label;
 	int			i;
 
@@ -458,7 +471,12 @@ check_enum(const Shape *shape, int col, const JsonField *field,
 				more->labels[more->nlabels++] = label;
 			return value_take(cell, field->val, field->len);
 		}
+		existing = stand_in(more, NameStr(label));
+		if (existing != NULL)
+			return value_take(cell, existing, (int) strlen(existing));
 	}
+	if (field->kind != JSON_STRING)
+		return value_wrong_type(shape, col, field, out);
 	if (field->len == 0 || field->len >= NAMEDATALEN)
 		return value_misfit(out, FIT_BAD_VALUE,
 							ERRCODE_INVALID_TEXT_REPRESENTATION, NULL,

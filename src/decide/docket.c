@@ -10,6 +10,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "decide/docket.h"
+#include "decide/labels.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -63,7 +64,7 @@ docket_draft(const VettedPlan *plan, const Forecast *cost, const Ruling *ruling)
 	row->relid = steps->relid;
 	row->state = PLAN_PLANNED;
 	row->plan = unconstify(HealPlan *, steps);
-	row->sql = plan_sql(steps, steps->relid);
+	row->sql = labels_plan_text(steps);
 	row->inverse = plan_inverse(steps);
 	row->verdict = pstrdup(policy_verdict_name(ruling->verdict));
 	row->reason = ruling->reason ? pstrdup(ruling->reason) : NULL;

@@ -26,12 +26,20 @@ static const char *const step_names[] = {
 	[STEP_ADD_COLUMN] = "add_column",
 	[STEP_WIDEN_TYPE] = "widen_type",
 	[STEP_DROP_NOT_NULL] = "drop_not_null",
+	[STEP_ADD_ENUM_LABEL] = "add_enum_label",
 };
 
 pg_noreturn static void bad_plan(const char *path, const char *what);
 static HealPlan *plan_of_container(Oid relid, JsonbContainer *root,
 								   bool check_name);
 static PlanStep *step_of_container(JsonbContainer *object, const char *path);
+
+/* Does a step of this kind name a type? */
+static bool
+names_type(StepKind kind)
+{
+	return kind == STEP_ADD_COLUMN || kind == STEP_WIDEN_TYPE;
+}
 
 /* A step in the current context; column is copied. */
 PlanStep *
@@ -41,9 +49,21 @@ plan_step(StepKind kind, const char *column, Oid type, int32 typmod)
 
 	step->kind = kind;
 	step->column = pstrdup(column);
-	step->type = (kind == STEP_DROP_NOT_NULL) ? InvalidOid : type;
-	step->typmod = (kind == STEP_DROP_NOT_NULL) ? -1 : typmod;
+	step->type = names_type(kind) ? type : InvalidOid;
+	step->typmod = names_type(kind) ? typmod : -1;
 	return step;
+}
+
+/* A copy of a step in the current context. */
+PlanStep *
+plan_step_copy(const PlanStep *step)
+{
+	PlanStep   *copy = plan_step(step->kind, step->column, step->type, step->typmod);
+	ListCell   *lc;
+
+	foreach(lc, step->labels)
+		copy->labels = lappend(copy->labels, pstrdup(lfirst(lc)));
+	return copy;
 }
 
 /* The word of a kind, as in the JSON. */
@@ -116,18 +136,17 @@ append_type(StringInfo buf, Oid target, const char *column, Oid type,
 }
 
 /*
- * One ALTER TABLE with all steps on target, in the current context; NULL
- * without steps. Raises 42P01 when target is gone.
+ * One ALTER TABLE with all steps about the table on target, in the current
+ * context; NULL without such a step. Raises 42P01 when target is gone.
  */
 char *
 plan_sql(const HealPlan *plan, Oid target)
 {
 	StringInfoData buf;
 	char	   *name;
+	const char *sep = " ";
 	ListCell   *lc;
 
-	if (plan->steps == NIL)
-		return NULL;
 	name = plan_relation_name(target);
 	if (name == NULL)
 		ereport(ERROR,
@@ -141,7 +160,10 @@ plan_sql(const HealPlan *plan, Oid target)
 		const PlanStep *step = lfirst(lc);
 		const char *column = quote_identifier(step->column);
 
-		appendStringInfoString(&buf, lc == list_head(plan->steps) ? " " : ", ");
+		if (step->kind == STEP_ADD_ENUM_LABEL)
+			continue;
+		appendStringInfoString(&buf, sep);
+		sep = ", ";
 		switch (step->kind)
 		{
 			case STEP_ADD_COLUMN:
@@ -157,9 +179,11 @@ plan_sql(const HealPlan *plan, Oid target)
 				appendStringInfo(&buf, "ALTER COLUMN %s DROP NOT NULL",
 								 column);
 				break;
+			case STEP_ADD_ENUM_LABEL:
+				break;
 		}
 	}
-	return buf.data;
+	return sep[0] == ' ' ? NULL : buf.data;
 }
 
 /* What going back to the old type would do to values stored since. */
@@ -207,6 +231,12 @@ plan_inverse(const HealPlan *plan)
 		const char *shown = (strpbrk(step->column, "\r\n") != NULL) ?
 		"the column" : column;
 
+		if (step->kind == STEP_ADD_ENUM_LABEL)
+		{
+			appendStringInfo(&notes, "-- %s: a label cannot be taken away from its type again\n",
+							 shown);
+			continue;
+		}
 		if (body.len > 0)
 			appendStringInfoString(&body, ", ");
 		switch (step->kind)
@@ -237,9 +267,29 @@ plan_inverse(const HealPlan *plan)
 				appendStringInfo(&body, "ALTER COLUMN %s SET NOT NULL",
 								 column);
 				break;
+			case STEP_ADD_ENUM_LABEL:
+				break;
 		}
 	}
+	if (body.len == 0)
+		return notes.data;
 	return psprintf("%sALTER TABLE %s %s", notes.data, name, body.data);
+}
+
+/* , "labels": ["a", "b"] */
+static void
+append_labels(StringInfo buf, const List *labels)
+{
+	ListCell   *lc;
+
+	appendStringInfoString(buf, ", \"labels\": [");
+	foreach(lc, labels)
+	{
+		if (lc != list_head(labels))
+			appendStringInfoString(buf, ", ");
+		escape_json(buf, lfirst(lc));
+	}
+	appendStringInfoChar(buf, ']');
 }
 
 /* The documented JSON of a plan, in the current context. */
@@ -268,11 +318,13 @@ plan_to_jsonb(const HealPlan *plan)
 		appendStringInfo(&buf, "{\"kind\": \"%s\", \"column\": ",
 						 plan_step_name(step->kind));
 		escape_json(&buf, step->column);
-		if (step->kind != STEP_DROP_NOT_NULL)
+		if (names_type(step->kind))
 		{
 			appendStringInfoString(&buf, ", \"type\": ");
 			escape_json(&buf, lattice_name(step->type, step->typmod));
 		}
+		if (step->kind == STEP_ADD_ENUM_LABEL)
+			append_labels(&buf, step->labels);
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoString(&buf, "]}");
@@ -413,6 +465,27 @@ plan_of_container(Oid relid, JsonbContainer *root, bool check_name)
 	return plan;
 }
 
+/* The labels of a step: an array of strings. */
+static List *
+json_labels(const JsonbValue *v, const char *path)
+{
+	List	   *labels = NIL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	label;
+
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		bad_plan(path, "must be an array");
+	it = JsonbIteratorInit(v->val.binary.data);
+	(void) JsonbIteratorNext(&it, &label, false);
+	while ((token = JsonbIteratorNext(&it, &label, true)) != WJB_DONE)
+	{
+		if (token == WJB_ELEM)
+			labels = lappend(labels, json_string(&label, path));
+	}
+	return labels;
+}
+
 /* Resolving a type's text, for the guard below. */
 static void
 parse_type(const char *text, const char *path, Oid *type, int32 *typmod)
@@ -457,8 +530,11 @@ step_of_container(JsonbContainer *object, const char *path)
 	char	   *kind = NULL;
 	char	   *column = NULL;
 	char	   *type = NULL;
+	List	   *labels = NIL;
+	bool		has_labels = false;
 	Oid			typid = InvalidOid;
 	int32		typmod = -1;
+	PlanStep   *step;
 	int			i;
 
 	(void) JsonbIteratorNext(&it, &v, false);
@@ -477,6 +553,11 @@ step_of_container(JsonbContainer *object, const char *path)
 			column = json_string(&v, at);
 		else if (strcmp(key, "type") == 0)
 			type = json_string(&v, at);
+		else if (strcmp(key, "labels") == 0)
+		{
+			labels = json_labels(&v, at);
+			has_labels = true;
+		}
 		else
 			bad_plan(at, "unknown key");
 	}
@@ -491,16 +572,18 @@ step_of_container(JsonbContainer *object, const char *path)
 	if (i == (int) lengthof(step_names))
 		bad_plan(psprintf("%s.kind", path),
 				 psprintf("\"%s\" is not a kind of step", kind));
-	if (i == STEP_DROP_NOT_NULL)
-	{
-		if (type != NULL)
-			bad_plan(psprintf("%s.type", path), "unknown key");
-	}
-	else
+	if (names_type(i))
 	{
 		if (type == NULL)
 			bad_plan(path, "\"type\" is missing");
 		parse_type(type, psprintf("%s.type", path), &typid, &typmod);
 	}
-	return plan_step((StepKind) i, column, typid, typmod);
+	else if (type != NULL)
+		bad_plan(psprintf("%s.type", path), "unknown key");
+	if (has_labels != (i == STEP_ADD_ENUM_LABEL))
+		bad_plan(has_labels ? psprintf("%s.labels", path) : path,
+				 has_labels ? "unknown key" : "\"labels\" is missing");
+	step = plan_step((StepKind) i, column, typid, typmod);
+	step->labels = labels;
+	return step;
 }

@@ -8,7 +8,8 @@
  * JSON: {"relation": "schema.table", "steps": [
  *   {"kind": "add_column",    "column": "x", "type": "text"},
  *   {"kind": "widen_type",    "column": "x", "type": "character varying(64)"},
- *   {"kind": "drop_not_null", "column": "x"}]}
+ *   {"kind": "drop_not_null", "column": "x"},
+ *   {"kind": "add_enum_label", "column": "x", "labels": ["a", "b"]}]}
  */
 #ifndef SELFHEAL_PLAN_H
 #define SELFHEAL_PLAN_H
@@ -22,7 +23,8 @@ typedef enum StepKind
 {
 	STEP_ADD_COLUMN,
 	STEP_WIDEN_TYPE,
-	STEP_DROP_NOT_NULL
+	STEP_DROP_NOT_NULL,
+	STEP_ADD_ENUM_LABEL			/* of the column's type, at the end */
 } StepKind;
 
 typedef struct PlanStep
@@ -31,6 +33,7 @@ typedef struct PlanStep
 	char	   *column;
 	Oid			type;			/* add_column, widen_type */
 	int32		typmod;
+	List	   *labels;			/* add_enum_label: char * */
 } PlanStep;
 
 typedef struct HealPlan
@@ -40,6 +43,7 @@ typedef struct HealPlan
 } HealPlan;
 
 extern PlanStep *plan_step(StepKind kind, const char *column, Oid type, int32 typmod);
+extern PlanStep *plan_step_copy(const PlanStep *step);
 extern const char *plan_step_name(StepKind kind);
 
 /* "schema.table" with both names quoted where they need it; NULL when the
@@ -50,8 +54,9 @@ extern char *plan_relation_name(Oid relid);
 extern char *plan_type_sql(Oid type, int32 typmod);
 extern char *plan_collation_sql(Oid collation);
 
-/* One ALTER TABLE with all steps, on relid (the plan's own, or a clone).
- * NULL when there are no steps. Every name quoted and qualified. */
+/* One ALTER TABLE with all steps that are about the table itself, on target
+ * (the plan's own, or a clone). NULL when there are none. Every name quoted
+ * and qualified. New labels are labels_sql's (labels.h). */
 extern char *plan_sql(const HealPlan *plan, Oid target);
 
 /* What would undo it, as text for the record; a comment line where it cannot

@@ -8,30 +8,23 @@
  * ways is changed once, to the type that ends both.
  *
  * A step is the smallest that makes every value fit; "smallest" counts what
- * the next value would cost as well, hence the ladder for varchar and bigint
- * for a new key. What a builder did not choose it says, with the reason: a
+ * the next value would cost as well, hence bigint for a new key. What a builder did not choose it says, with the reason: a
  * person who reads the audit should not have to guess.
  */
 #include "postgres.h"
 
-#include "base/guc.h"
 #include "catalog/heap.h"
 #include "catalog/pg_type.h"
+#include "decide/labels.h"
 #include "decide/lattice.h"
 #include "decide/playbook.h"
+#include "decide/widen.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/json.h"
-#include "utils/numeric.h"
-
-/* Digits that a double precision always gives back as they were written. */
-#define FLOAT8_SAFE_DIGITS 15
 
 /* A builder: fills step, explanation and options, or leaves the step NULL. */
 typedef void (*Builder) (Remedy *r, const Evidence *e);
 
 static void add_column(Remedy *r, const Evidence *e);
-static void widen_type(Remedy *r, const Evidence *e);
 static void drop_not_null(Remedy *r, const Evidence *e);
 
 /*
@@ -56,8 +49,7 @@ static const struct
 	{FIT_INEXACT, "widen_type", widen_type, NULL},
 	{FIT_NULL_VALUE, "drop_not_null", drop_not_null, NULL},
 	{FIT_MISSING_KEY, "drop_not_null", drop_not_null, NULL},
-	{FIT_ENUM_LABEL, NULL, NULL,
-	"a label cannot be taken away from an enum again, so none is added here"},
+	{FIT_ENUM_LABEL, "add_enum_label", labels_add, NULL},
 	{FIT_WRONG_TYPE, NULL, NULL,
 	"a bad value changes no table: it is of another type than its column"},
 	{FIT_BAD_VALUE, NULL, NULL,
@@ -108,29 +100,6 @@ static const struct
 	{FIT_OTHER, NULL, NULL,
 	"no playbook knows this: the row is held and the table stays as it is"},
 };
-
-/* Sizes of varchar that we give; above the last there is text. */
-static const int ladder[] = {32, 64, 128, 256, 512, 1024, 2048, 4096};
-
-/* Note one option; texts are kept, so they live as long as the remedy. */
-static void
-option(Remedy *r, bool taken, const char *what, const char *why)
-{
-	PlaybookOption *o = palloc(sizeof(PlaybookOption));
-
-	o->option = psprintf("%s: %s", r->finding->column, what);
-	o->taken = taken;
-	o->why = pstrdup(why);
-	r->options = lappend(r->options, o);
-}
-
-/* "1 row brings" or "12 rows bring" */
-static char *
-rows_bring(const Finding *f)
-{
-	return f->rows == 1 ? pstrdup("1 row brings") :
-		psprintf(INT64_FORMAT " rows bring", f->rows);
-}
 
 /* A misfit of the column's type? These share one step. */
 static bool
@@ -190,17 +159,6 @@ merged_evidence(const Diagnosis *d, const Finding *f)
 }
 
 /*
- * Numbers that came as strings are not counted digit by digit. Where all of
- * them did, only a type without limits is known to hold them.
- */
-static bool
-digits_known(const Evidence *e)
-{
-	return e->kinds[JSON_STRING] == 0 ||
-		e->max_int_digits > 0 || e->max_frac_digits > 0;
-}
-
-/*
  * A new key of which the team has said something: the type of its column, or
  * a column that is not there any more.
  */
@@ -224,11 +182,11 @@ add_hinted(Remedy *r)
 	lattice_parse(r->hint->type, &type, &typmod);
 	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, typmod);
 	r->explanation = psprintf("%s the new key %s, whose column is of type %s by a hint.",
-							  rows_bring(f), quote_identifier(f->column), r->hint->type);
-	option(r, true, psprintf("new column of type %s", r->hint->type),
-		   "the team has said so");
-	option(r, false, "the type that its values prove",
-		   "the team's word comes before what is inferred");
+							  remedy_rows_bring(f), quote_identifier(f->column), r->hint->type);
+	remedy_option(r, true, psprintf("new column of type %s", r->hint->type),
+				  "the team has said so");
+	remedy_option(r, false, "the type that its values prove",
+				  "the team's word comes before what is inferred");
 }
 
 /*
@@ -259,40 +217,40 @@ add_column(Remedy *r, const Evidence *e)
 		r->explanation = psprintf("The new key %s was always null, which tells "
 								  "no type and needs no column.",
 								  quote_identifier(f->column));
-		option(r, true, "no column", "only nulls were seen");
+		remedy_option(r, true, "no column", "only nulls were seen");
 		return;
 	}
 
 	name = lattice_name(type, -1);
 	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, -1);
 	r->explanation = psprintf("%s the new key %s, and %s %s.",
-							  rows_bring(f), quote_identifier(f->column),
+							  remedy_rows_bring(f), quote_identifier(f->column),
 							  e->values == 1 ? "its value fits" :
 							  psprintf("all " INT64_FORMAT " values seen fit",
 									   e->values), name);
-	option(r, true, psprintf("new column of type %s", name),
-		   "the smallest type that every value seen proves and the next one "
-		   "will not outgrow");
+	remedy_option(r, true, psprintf("new column of type %s", name),
+				  "the smallest type that every value seen proves and the next one "
+				  "will not outgrow");
 	switch (type)
 	{
 		case TEXTOID:
-			option(r, false, "varchar(n)",
-				   "a guessed limit is the next failure");
+			remedy_option(r, false, "varchar(n)",
+						  "a guessed limit is the next failure");
 			break;
 		case INT8OID:
-			option(r, false, "integer",
-				   "it may be outgrown, and to widen it rewrites the table");
+			remedy_option(r, false, "integer",
+						  "it may be outgrown, and to widen it rewrites the table");
 			break;
 		case NUMERICOID:
-			option(r, false, "double precision",
-				   "it does not keep every digit");
+			remedy_option(r, false, "double precision",
+						  "it does not keep every digit");
 			break;
 		case JSONBOID:
-			option(r, false, "a table of its own",
-				   "what the parts mean is for a person to say");
+			remedy_option(r, false, "a table of its own",
+						  "what the parts mean is for a person to say");
 			break;
 		default:
-			option(r, false, "text", "every value proves more than that");
+			remedy_option(r, false, "text", "every value proves more than that");
 			break;
 	}
 	r->alike = f->alike;
@@ -302,246 +260,12 @@ add_column(Remedy *r, const Evidence *e)
 								  "payload brings it together: hint() says where it goes, "
 								  "approval makes it a column of its own.",
 								  r->explanation, quote_identifier(r->alike));
-		option(r, false, psprintf("the same as %s", r->alike),
-			   "whether it is, only the team can say: hint()");
+		remedy_option(r, false, psprintf("the same as %s", r->alike),
+					  "whether it is, only the team can say: hint()");
 	}
-	option(r, false, "leave the key out", "its values would be lost");
-	option(r, false, "NOT NULL or a default",
-		   "rows that are stored already never had a value");
-}
-
-/* The step of a column whose values are too big for its type. */
-static void
-take_type(Remedy *r, Oid type, int32 typmod, const char *why)
-{
-	const Finding *f = r->finding;
-
-	r->step = plan_step(STEP_WIDEN_TYPE, f->column, type, typmod);
-	r->explanation = psprintf("%s values that column %s, %s, cannot hold (%s); "
-							  "it becomes %s, %s.",
-							  rows_bring(f), quote_identifier(f->column),
-							  lattice_name(f->target->type, f->target->typmod),
-							  fit_class_name(f->class),
-							  lattice_name(type, typmod), why);
-	option(r, true, lattice_name(type, typmod), why);
-}
-
-/* No step; a person is needed. */
-static void
-no_step(Remedy *r, const char *why)
-{
-	r->explanation = psprintf("%s values that column %s, %s, cannot hold (%s), "
-							  "and no playbook widens it: %s.",
-							  rows_bring(r->finding),
-							  quote_identifier(r->finding->column),
-							  lattice_name(r->finding->target->type,
-										   r->finding->target->typmod),
-							  fit_class_name(r->finding->class), why);
-}
-
-/* A column whose type the team has said: that one or none. */
-static void
-widen_hinted(Remedy *r)
-{
-	const FitColumn *col = r->finding->target;
-	Oid			type;
-	int32		typmod;
-
-	lattice_parse(r->hint->type, &type, &typmod);
-	if (type == col->type && typmod == col->typmod)
-	{
-		no_step(r, "that is its type by a hint");
-		return;
-	}
-	take_type(r, type, typmod, "since the team has said so");
-	option(r, false, "the type that the values need",
-		   "the team's word comes before what is inferred");
-}
-
-/* varchar(n): the next rung of the ladder that holds the longest value. */
-static void
-widen_varchar(Remedy *r, const Evidence *e)
-{
-	int			n = r->finding->target->typmod - (int) VARHDRSZ;
-	int			need = e->max_chars;
-	int			i;
-
-	if (need <= n)
-	{
-		no_step(r, "its length was not seen");
-		return;
-	}
-	if (need > guc_max_width)
-	{
-		no_step(r, psprintf("%d characters are more than selfheal.max_width",
-							need));
-		return;
-	}
-	for (i = 0; i < (int) lengthof(ladder); i++)
-		if (ladder[i] >= need)
-			break;
-	if (i < (int) lengthof(ladder))
-	{
-		take_type(r, VARCHAROID, ladder[i] + VARHDRSZ,
-				  psprintf("the first rung of the ladder with room for %d "
-						   "characters", need));
-		if (ladder[i] != need)
-			option(r, false, psprintf("varchar(%d)", need),
-				   "too tight: the next value may be a little longer");
-		option(r, false, "text", "the team's limit would be gone altogether");
-	}
-	else
-	{
-		take_type(r, TEXTOID, -1,
-				  psprintf("since %d characters are beyond the ladder", need));
-		option(r, false, psprintf("varchar(%d)", need),
-			   "a limit of this size protects nothing");
-	}
-	option(r, false, "cut the value", "never: what was sent would be lost");
-}
-
-/* An integer type: the next one up that holds what was seen. */
-static void
-widen_integer(Remedy *r, const Evidence *e)
-{
-	const FitColumn *col = r->finding->target;
-
-	if (e->fractions > 0 || !digits_known(e))
-	{
-		take_type(r, NUMERICOID, -1, e->fractions > 0 ?
-				  "since values have a fraction" :
-				  "since numbers came as strings, of any size");
-		option(r, false, "numeric(p,s)",
-			   "the digits of the next fraction are not known");
-		option(r, false, "double precision", "it does not keep every digit");
-		option(r, false, "round", "never: what was sent would be lost");
-	}
-	else if (e->beyond_bigint > 0)
-	{
-		take_type(r, NUMERICOID, -1, "since values are beyond bigint");
-		option(r, false, "double precision", "it does not keep every digit");
-	}
-	else if (col->tclass == TYPE_INT2 && e->fits_int4)
-	{
-		take_type(r, INT4OID, -1, "the next type up, which holds them all");
-		option(r, false, "bigint", "nothing seen needs it");
-	}
-	else if (col->tclass != TYPE_INT8)
-	{
-		take_type(r, INT8OID, -1, "the next type up that holds them all");
-		option(r, false, "numeric", "nothing seen needs it");
-	}
-	else
-	{
-		/* a value that bigint holds did not fit bigint: written 1e3 or so */
-		take_type(r, NUMERICOID, -1, "which takes them as they were written");
-	}
-}
-
-/* numeric(p,s): as many digits more as were seen, on neither side fewer. */
-static void
-widen_numeric(Remedy *r, const Evidence *e)
-{
-	const FitColumn *col = r->finding->target;
-	int			precision;
-	int			scale;
-	int			digits;
-	int			fraction;
-
-	if (!lattice_numeric(col->typmod, &precision, &scale))
-	{
-		no_step(r, "numeric has no limit that could be raised");
-		return;
-	}
-	if (!digits_known(e))
-	{
-		take_type(r, NUMERICOID, -1,
-				  "since numbers came as strings, of any size");
-		return;
-	}
-	digits = Max(precision - scale, e->max_int_digits);
-	fraction = Max(scale, e->max_frac_digits);
-	if (digits + fraction > NUMERIC_MAX_PRECISION)
-	{
-		take_type(r, NUMERICOID, -1,
-				  "since more digits are needed than a limit can say");
-		return;
-	}
-	if (digits == precision - scale && fraction == scale)
-	{
-		no_step(r, "no number of digits would hold them (infinity?)");
-		return;
-	}
-	take_type(r, NUMERICOID, lattice_numeric_typmod(digits + fraction, fraction),
-			  psprintf("with %d digits before and %d after the point", digits,
-					   fraction));
-	option(r, false, "numeric", "the team's limits would be gone altogether");
-	if (fraction > scale)
-		option(r, false, "round", "never: what was sent would be lost");
-}
-
-/* real: double precision, if that surely gives back what was written. */
-static void
-widen_real(Remedy *r, const Evidence *e)
-{
-	if (!digits_known(e) ||
-		e->max_int_digits + e->max_frac_digits > FLOAT8_SAFE_DIGITS)
-	{
-		no_step(r, "double precision would change them as well, and what is "
-				"stored as real would be rounded on its way to numeric");
-		return;
-	}
-	take_type(r, FLOAT8OID, -1, "which gives all digits seen back");
-	option(r, false, "numeric",
-		   "what is stored as real would be rounded on its way there");
-	option(r, false, "round", "never: what was sent would be lost");
-}
-
-/* A value that its column's type is too small for. */
-static void
-widen_type(Remedy *r, const Evidence *e)
-{
-	const FitColumn *col = r->finding->target;
-
-	if (col == NULL)
-	{
-		r->explanation = pstrdup("The column is not there any more.");
-		return;
-	}
-	if (r->hint != NULL)
-	{
-		widen_hinted(r);
-		return;
-	}
-	if (col->is_domain)
-	{
-		no_step(r, "it is of a domain, which other columns may share");
-		return;
-	}
-	switch (col->tclass)
-	{
-		case TYPE_VARCHAR:
-			widen_varchar(r, e);
-			break;
-		case TYPE_INT2:
-		case TYPE_INT4:
-		case TYPE_INT8:
-			widen_integer(r, e);
-			break;
-		case TYPE_NUMERIC:
-			widen_numeric(r, e);
-			break;
-		case TYPE_FLOAT4:
-			widen_real(r, e);
-			break;
-		case TYPE_BPCHAR:
-			no_step(r, "character(n) is padded with blanks, and a change of "
-					"it rewrites the table and changes comparisons");
-			break;
-		default:
-			no_step(r, "nothing wider holds its values unchanged");
-			break;
-	}
+	remedy_option(r, false, "leave the key out", "its values would be lost");
+	remedy_option(r, false, "NOT NULL or a default",
+				  "rows that are stored already never had a value");
 }
 
 /* A null, or no value at all, where one must be. */
@@ -565,15 +289,15 @@ drop_not_null(Remedy *r, const Evidence *e)
 	r->step = plan_step(STEP_DROP_NOT_NULL, f->column, InvalidOid, -1);
 	r->explanation = psprintf("%s no value for column %s, which is NOT NULL with "
 							  "%s: without NOT NULL they could be stored.",
-							  rows_bring(f), quote_identifier(f->column),
+							  remedy_rows_bring(f), quote_identifier(f->column),
 							  f->target->has_default ?
 							  "a default that an explicit null does not use" :
 							  "no default");
-	option(r, true, "DROP NOT NULL",
-		   "the only step that stores the rows as they were sent");
-	option(r, false, "SET DEFAULT", "a value that nobody sent");
-	option(r, false, "hold the rows",
-		   "that is what happens until somebody approves");
+	remedy_option(r, true, "DROP NOT NULL",
+				  "the only step that stores the rows as they were sent");
+	remedy_option(r, false, "SET DEFAULT", "a value that nobody sent");
+	remedy_option(r, false, "hold the rows",
+				  "that is what happens until somebody approves");
 }
 
 /* The sentence of a class that has no playbook. */
@@ -664,37 +388,4 @@ playbook_remedies(const Diagnosis *d)
 	foreach(lc, d->findings)
 		result = lappend(result, remedy_of(d, lfirst(lc), result));
 	return result;
-}
-
-/* [{"option","taken","why"}] of several remedies, in the current context. */
-Jsonb *
-playbook_options(const List *remedies)
-{
-	StringInfoData buf;
-	ListCell   *lc;
-	ListCell   *lc2;
-
-	initStringInfo(&buf);
-	appendStringInfoChar(&buf, '[');
-	foreach(lc, remedies)
-	{
-		const Remedy *r = lfirst(lc);
-
-		foreach(lc2, r->options)
-		{
-			const PlaybookOption *o = lfirst(lc2);
-
-			if (buf.len > 1)
-				appendStringInfoString(&buf, ", ");
-			appendStringInfoString(&buf, "{\"option\": ");
-			escape_json(&buf, o->option);
-			appendStringInfo(&buf, ", \"taken\": %s, \"why\": ",
-							 o->taken ? "true" : "false");
-			escape_json(&buf, o->why);
-			appendStringInfoChar(&buf, '}');
-		}
-	}
-	appendStringInfoChar(&buf, ']');
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-											  CStringGetDatum(buf.data)));
 }

@@ -155,6 +155,25 @@ not_null_reason(const Case *c)
 					some_of(nullable_columns(c->plan)));
 }
 
+static bool
+adds_label(const Case *c)
+{
+	ListCell   *lc;
+
+	foreach(lc, c->plan->steps)
+	{
+		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_ENUM_LABEL)
+			return true;
+	}
+	return false;
+}
+
+static char *
+label_reason(const Case *c)
+{
+	return "a label cannot be taken away from an enum again, and every column of the type gets it";
+}
+
 /* Is this column one that the plan adds? */
 static bool
 adds(const HealPlan *plan, const char *column)
@@ -379,6 +398,7 @@ static const Rule rules[] = {
 	{"suspected-rename", VERDICT_REVIEW, has_suspects, suspects_reason},
 	{"max-new-columns", VERDICT_REVIEW, is_beyond_limit, beyond_limit_reason},
 	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},
+	{"enum-label", VERDICT_REVIEW, adds_label, label_reason},
 	{"published", VERDICT_REVIEW, is_published, published_reason},
 	{"foreign-key", VERDICT_REVIEW, has_foreign_keys, foreign_keys_reason},
 	{"reads-otherwise", VERDICT_REVIEW, reads_otherwise, otherwise_reason},

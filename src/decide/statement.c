@@ -17,6 +17,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
 #include "commands/dbcommands.h"
+#include "decide/labels.h"
 #include "decide/lattice.h"
 #include "decide/statement.h"
 #include "mb/pg_wchar.h"
@@ -124,6 +125,17 @@ read_statement(void *arg)
 		return;
 	}
 	stmt = linitial_node(RawStmt, trees)->stmt;
+	if (IsA(stmt, AlterEnumStmt))
+	{
+		PlanStep   *step = labels_read(r->relid, castNode(AlterEnumStmt, stmt), &r->reason);
+
+		if (step == NULL)
+			return;
+		r->plan = palloc0(sizeof(HealPlan));
+		r->plan->relid = r->relid;
+		r->plan->steps = list_make1(step);
+		return;
+	}
 	if (!IsA(stmt, AlterTableStmt))
 	{
 		plan_refuse(&r->reason, "only ALTER TABLE with closed steps is accepted, "

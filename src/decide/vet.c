@@ -31,6 +31,7 @@
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "decide/labels.h"
 #include "decide/lattice.h"
 #include "decide/statement.h"
 #include "decide/vet.h"
@@ -115,9 +116,7 @@ vet_plan(const HealPlan *plan)
 			break;
 		good = check_step(rel, tree, step, &true_already, &result.reason);
 		if (good && !true_already)
-			vetted->plan.steps = lappend(vetted->plan.steps,
-										 plan_step(step->kind, step->column,
-												   step->type, step->typmod));
+			vetted->plan.steps = lappend(vetted->plan.steps, plan_step_copy(step));
 	}
 	relation_close(rel, AccessShareLock);
 
@@ -315,7 +314,7 @@ check_foreign(const HealPlan *plan, char **reason)
 					   "%s first, then run here: %s; rows that wait for it are "
 					   "stored then", name,
 					   quote_identifier(GetForeignServer(GetForeignTable(member)->serverid)->servername),
-					   plan_sql(plan, plan->relid));
+					   labels_plan_text(plan));
 }
 
 /* A new, empty, nullable column. */
@@ -578,6 +577,8 @@ check_step(Relation rel, const List *tree, const PlanStep *step,
 			return check_widen(tree, step, att, true_already, reason);
 		case STEP_DROP_NOT_NULL:
 			return check_drop_not_null(tree, step, att, true_already, reason);
+		case STEP_ADD_ENUM_LABEL:
+			return labels_check(step, att, rel->rd_rel->relowner, true_already, reason);
 		case STEP_ADD_COLUMN:
 			break;
 	}

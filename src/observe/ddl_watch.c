@@ -284,12 +284,15 @@ may_help(const CollectedCommand *command)
 	return false;
 }
 
-/* The relations that this command changed so that it may help. */
+/* The relations that this command changed, so that it may help: those with a
+ * column of a type that was changed (a new label) among them. */
 static int64 *
 helped_relations(int *n)
 {
-	uint64		commands = spi_exec("SELECT objid, command FROM pg_event_trigger_ddl_commands()"
-									" WHERE classid = 'pg_class'::regclass", NULL);
+	uint64		commands = spi_exec("SELECT coalesce(a.attrelid, d.objid), d.command, d.classid = 'pg_type'::regclass"
+									" FROM pg_event_trigger_ddl_commands() d LEFT JOIN pg_attribute a"
+									"  ON d.classid = 'pg_type'::regclass AND a.atttypid = d.objid"
+									" WHERE d.classid = 'pg_class'::regclass OR a.attrelid IS NOT NULL", NULL);
 	int64	   *relids = palloc(sizeof(int64) * Max(commands, 1));
 
 	*n = 0;
@@ -299,7 +302,8 @@ helped_relations(int *n)
 		Datum		command = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
 											2, &isnull);
 
-		if (!isnull && may_help((const CollectedCommand *) DatumGetPointer(command)))
+		if (!isnull && (spi_get_bool(i, 3, NULL) ||
+						may_help((const CollectedCommand *) DatumGetPointer(command))))
 			relids[(*n)++] = spi_get_oid(i, 1, NULL);
 	}
 	return relids;
@@ -326,11 +330,13 @@ remember_ddl(const char *role)
 	spi_arg_int8_array(&args, helped, is_healer() ? 0 : nhelped);
 	n = spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered)"
 				 " SELECT w.relid, w.schema_name, w.table_name, $1, $2,"
-				 "  CASE WHEN bool_or(d.objid::int8 = ANY ($3)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
+				 "  CASE WHEN bool_or(d.relid::int8 = ANY ($3)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
 				 "   WHERE i.relid = w.relid AND i.state IN ('needs_human', 'failed', 'awaiting_approval')) END"
-				 " FROM pg_event_trigger_ddl_commands() d"
-				 " JOIN selfheal.watched w ON w.relid IN (d.objid, pg_partition_root(d.objid))"
-				 " WHERE d.classid = 'pg_class'::regclass"
+				 " FROM (SELECT objid AS relid FROM pg_event_trigger_ddl_commands()"
+				 "   WHERE classid = 'pg_class'::regclass"
+				 "  UNION SELECT a.attrelid FROM pg_event_trigger_ddl_commands() c"
+				 "   JOIN pg_attribute a ON a.atttypid = c.objid WHERE c.classid = 'pg_type'::regclass) d"
+				 " JOIN selfheal.watched w ON w.relid IN (d.relid, pg_partition_root(d.relid))"
 				 " GROUP BY w.relid, w.schema_name, w.table_name RETURNING answered", &args);
 	for (uint64 i = 0; i < n; i++)
 	{

@@ -121,6 +121,28 @@ find_finding(Survey *s, FitClass class, const char *column)
 	return finding;
 }
 
+/* Keep the word that an enum lacks, once. */
+static void
+note_label(Survey *s, Finding *finding, const char *label)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	foreach(lc, finding->labels)
+	{
+		if (strcmp(lfirst(lc), label) == 0)
+			return;
+	}
+	if (list_length(finding->labels) == FINDING_LABELS)
+	{
+		finding->many_labels = true;
+		return;
+	}
+	old = MemoryContextSwitchTo(s->cxt);
+	finding->labels = lappend(finding->labels, pstrdup(label));
+	MemoryContextSwitchTo(old);
+}
+
 /* Count one misfit of the row at hand, and learn from the value behind it. */
 static Finding *
 note_misfit(Survey *s, const Misfit *misfit)
@@ -141,6 +163,8 @@ note_misfit(Survey *s, const Misfit *misfit)
 
 		infer_value(&finding->evidence, field->kind, field->val, field->len);
 	}
+	if (misfit->class == FIT_ENUM_LABEL && misfit->need != NULL)
+		note_label(s, finding, misfit->need);
 	return finding;
 }
 

@@ -14,6 +14,9 @@
 #include "nodes/pg_list.h"
 #include "orient/infer.h"
 
+/* Words that are kept of one enum column; more are no labels. */
+#define FINDING_LABELS 32
+
 /* What one column (or new key, or the row) needs. */
 typedef struct Finding
 {
@@ -29,6 +32,9 @@ typedef struct Finding
 	const char *alike;			/* unknown_key: column, or new key that came
 								 * before, that it may be another spelling of;
 								 * NULL = none */
+	List	   *labels;			/* enum_label: the different words (char *),
+								 * in order of appearance */
+	bool		many_labels;	/* there were more */
 } Finding;
 
 typedef struct Diagnosis

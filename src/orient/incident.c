@@ -129,7 +129,9 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
  * Set-based, since a load may bring thousands of new keys: groups of new
  * errors find their live incident or open one, and are pointed at it. New
  * rows wake what waits for a person's approval, since the plan may not cover
- * them; what needs a person anyhow only counts them.
+ * them; what needs a person anyhow only counts them. New words of an enum are
+ * looked at all the same, unless a person has said no to one: they need not be
+ * of the kind that he is to decide about.
  *
  * An incident that an open transaction of a person holds (retry) is not
  * waited for: its errors are joined when that commit wakes us.
@@ -172,7 +174,9 @@ incident_collect(void)
 				 " joined AS ("
 				 "  UPDATE selfheal.incident i SET rows = i.rows + g.fresh_rows, last_seen = greatest(i.last_seen, g.last_seen),"
 				 "   first_seen = least(i.first_seen, g.first_seen),"
-				 "   state = CASE WHEN i.state = 'awaiting_approval' THEN 'open' ELSE i.state END"
+				 "   state = CASE WHEN i.state = 'awaiting_approval' OR i.state = 'needs_human' AND i.class = 'enum_label'"
+				 "     AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents) AND p.relid = i.relid"
+				 "      AND p.state = 'rejected') THEN 'open' ELSE i.state END"
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"
 				 "  RETURNING " COLUMNS ", false AS opened, g.rows AS new_rows, g.oldest, g.newest, g.col),"
 				 " opened AS ("

@@ -8,6 +8,7 @@
 #include "base/compat.h"
 #include "base/spi.h"
 #include "decide/forecast.h"
+#include "decide/labels.h"
 #include "decide/playbook.h"
 #include "decide/policy.h"
 #include "decide/vet.h"
@@ -80,7 +81,7 @@ selfheal_vet(PG_FUNCTION_ARGS)
 		put_text(values, nulls, 1, ruling.reason);
 		values[2] = JsonbPGetDatum(plan_to_jsonb(plan));
 		nulls[2] = false;
-		put_text(values, nulls, 3, plan_sql(plan, relid));
+		put_text(values, nulls, 3, labels_plan_text(plan));
 		values[4] = JsonbPGetDatum(cost->json);
 		nulls[4] = false;
 	}
@@ -135,7 +136,7 @@ selfheal_preview(PG_FUNCTION_ARGS)
 				Ruling		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), mode,
 												 list_make1(&caution));
 
-				put_text(values, nulls, 4, plan_sql(&single, relid));
+				put_text(values, nulls, 4, labels_plan_text(&single));
 				put_text(values, nulls, 5, policy_verdict_name(ruling.verdict));
 			}
 		}

@@ -8,6 +8,7 @@
 
 #include "access/table.h"
 #include "act/apply.h"
+#include "act/newlabels.h"
 #include "act/replay.h"
 #include "base/guc.h"
 #include "base/spi.h"
@@ -284,10 +285,65 @@ carry_rest(const PlanRow *row, const List *incidents, int64 after,
 	MemoryContextDelete(chunk_cxt);
 }
 
+/* Somebody changed the table meanwhile: what was rehearsed is void. Called
+ * after the abort, in the context of the round. */
+static void
+plan_again(const PlanRow *row)
+{
+	static const IncidentNote changed = {.reason = "the table changed: planned again"};
+
+	spi_xact_begin();
+	docket_move(row->id, PLAN_SUPERSEDED, NULL, "the table changed after the dry run");
+	for (int i = 0; i < row->nincidents; i++)
+	{
+		Incident   *inc = incident_get(row->incidents[i]);
+
+		if (inc->state != INCIDENT_OPEN && inc->state != INCIDENT_HEALED &&
+			inc->state != INCIDENT_DISMISSED)
+			incident_move(inc->id, INCIDENT_OPEN, &changed);
+	}
+	spi_xact_commit(true);
+}
+
+/* New labels come first, in a transaction of their own. False when the plan
+ * cannot go on now. */
+static bool
+carry_labels(const PlanRow *row, VettedPlan *vetted, bool approved)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ApplyResult *result;
+	AuditEntry	entry;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	result = newlabels_apply(vetted, row->schema_hash);
+	if (result->outcome == APPLY_DONE)
+	{
+		if (result->sql)
+		{
+			round_entry(&entry, "applied", row);
+			entry.sql_run = result->sql;
+			entry.result = "labels added";
+			audit_write(&entry);
+		}
+		spi_xact_commit(result->sql == NULL);
+		MemoryContextSwitchTo(cxt);
+		return true;
+	}
+	if (result->outcome == APPLY_FAILED)
+		ReThrowError(result->edata);
+	spi_xact_abort();
+	MemoryContextSwitchTo(cxt);
+	if (result->outcome == APPLY_NO_LOCK)
+		wait_for_lock(row, result, approved);
+	else
+		plan_again(row);
+	return false;
+}
+
 bool
 carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 {
-	static const IncidentNote changed = {.reason = "the table changed: planned again"};
 	IncidentNote planned = {.plan = row->id};
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *incidents = NIL;
@@ -296,8 +352,9 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	Outcome		outcome = {0};
 	AuditEntry	entry;
 	double		ms = 0;
-	ListCell   *lc;
 
+	if (!carry_labels(row, vetted, approved))
+		return false;
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	for (int i = 0; i < row->nincidents; i++)
@@ -331,19 +388,9 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	}
 	if (result->outcome == APPLY_STALE)
 	{
-		/* somebody changed the table meanwhile: what was rehearsed is void */
 		spi_xact_abort();
 		MemoryContextSwitchTo(cxt);
-		spi_xact_begin();
-		docket_move(row->id, PLAN_SUPERSEDED, NULL, "the table changed after the dry run");
-		foreach(lc, incidents)
-		{
-			Incident   *inc = lfirst(lc);
-
-			if (incident_get(inc->id)->state != INCIDENT_OPEN)
-				incident_move(inc->id, INCIDENT_OPEN, &changed);
-		}
-		spi_xact_commit(true);
+		plan_again(row);
 		return false;
 	}
 	if (result->outcome == APPLY_FAILED)

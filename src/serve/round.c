@@ -291,7 +291,7 @@ describe(const Round *round, const List *steps, PlanRow *row)
 		if (r->playbook && strstr(books.data, r->playbook) == NULL)
 			appendStringInfo(&books, "%s%s", books.len ? ", " : "", r->playbook);
 	}
-	row->options = playbook_options(used);
+	row->options = remedy_options(used);
 	row->explanation = used ? why.data : "The table fits these rows now: they are put in without a change.";
 	row->playbook = books.len ? books.data : "replay";
 }

@@ -1,0 +1,314 @@
+/*
+ * labels.c
+ *	  New labels of an enum: the playbook, and what may be one.
+ *
+ * New labels go to the end of the order: where else they belong is meaning,
+ * and only the team knows it. Labels are read with a plain scan of the
+ * catalog: no code of anybody runs.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "base/compat.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "decide/labels.h"
+#include "decide/lattice.h"
+#include "nodes/makefuncs.h"
+#include "orient/alike.h"
+#include "parser/parse_type.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+/* The labels of an enum (char *), in the order of their names. */
+static List *
+labels_of(Oid type)
+{
+	Relation	pg_enum = table_open(EnumRelationId, AccessShareLock);
+	List	   *labels = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	ScanKeyInit(&key, Anum_pg_enum_enumtypid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(pg_enum, EnumTypIdLabelIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+		labels = lappend(labels, pstrdup(NameStr(((Form_pg_enum) GETSTRUCT(tup))->enumlabel)));
+	systable_endscan(scan);
+	table_close(pg_enum, AccessShareLock);
+	return labels;
+}
+
+static bool
+has_label(const List *labels, const char *label)
+{
+	ListCell   *lc;
+
+	foreach(lc, labels)
+	{
+		if (strcmp(lfirst(lc), label) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Another name of the list that is alike, or NULL. */
+static const char *
+spelling_of(const List *labels, const char *label)
+{
+	ListCell   *lc;
+
+	foreach(lc, labels)
+	{
+		const char *other = lfirst(lc);
+
+		if (strcmp(other, label) != 0 && alike_names(other, label))
+			return other;
+	}
+	return NULL;
+}
+
+/* 'a', 'b' and 'c' */
+static char *
+quoted(const List *labels)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, labels)
+	{
+		if (lc != list_head(labels))
+			appendStringInfoString(&buf, lnext(labels, lc) ? ", " : " and ");
+		appendStringInfo(&buf, "\"%s\"", (const char *) lfirst(lc));
+	}
+	return buf.data;
+}
+
+/* See the header. */
+void
+labels_add(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	List	   *present;
+	List	   *fresh = NIL;
+	ListCell   *lc;
+	const char *spelling = NULL;
+	const char *spelled = NULL;
+	char	   *type;
+
+	if (f->target == NULL)
+	{
+		r->explanation = pstrdup("The column is not there any more.");
+		return;
+	}
+	type = lattice_name(f->target->type, f->target->typmod);
+	if (f->target->tclass != TYPE_ENUM || f->target->is_domain)
+	{
+		r->explanation = psprintf("Column %s is of type %s, which is not the enum itself: a person "
+								  "adds the label.", quote_identifier(f->column), type);
+		return;
+	}
+	if (f->many_labels)
+	{
+		r->explanation = psprintf("%s more than %d different words that type %s of column %s lacks: "
+								  "that is no list of labels.",
+								  remedy_rows_bring(f), FINDING_LABELS, type,
+								  quote_identifier(f->column));
+		return;
+	}
+	present = labels_of(f->target->basetype);
+	foreach(lc, f->labels)
+	{
+		const char *label = lfirst(lc);
+		const char *other = spelling_of(present, label);
+
+		if (other == NULL)
+			other = spelling_of(f->labels, label);
+		if (other == NULL)
+			fresh = lappend(fresh, unconstify(char *, label));
+		else
+		{
+			spelling = label;
+			spelled = other;
+			remedy_option(r, false, psprintf("label \"%s\"", label),
+						  psprintf("it may be another spelling of \"%s\"", other));
+		}
+	}
+	if (fresh == NIL)
+	{
+		r->explanation = spelling ?
+			psprintf("\"%s\" may be another spelling of the label \"%s\" of type %s, and a label "
+					 "cannot be taken away again: amend() the rows, or ALTER TYPE where it is one "
+					 "of its own.", spelling, spelled, type) :
+			psprintf("The labels that column %s needed are there now.",
+					 quote_identifier(f->column));
+		return;
+	}
+	r->step = plan_step(STEP_ADD_ENUM_LABEL, f->column, InvalidOid, -1);
+	r->step->labels = fresh;
+	r->explanation = psprintf("%s %s for column %s, which type %s lacks: added at the end of its "
+							  "order, for every table that uses it.",
+							  remedy_rows_bring(f), quoted(fresh),
+							  quote_identifier(f->column), type);
+	remedy_option(r, true, psprintf("ADD VALUE %s", quoted(fresh)),
+				  "the only step that stores the rows as they were sent");
+	remedy_option(r, false, "text instead of the enum", "readers may rely on its order and its list");
+	remedy_option(r, false, "BEFORE or AFTER another label", "the order is the team's to say");
+}
+
+/* See the header. */
+PlanStep *
+labels_read(Oid relid, const AlterEnumStmt *stmt, char **reason)
+{
+	Oid			type;
+	PlanStep   *step = NULL;
+
+	if (stmt->oldVal != NULL)
+	{
+		plan_refuse(reason, "RENAME VALUE changes what stored rows say");
+		return NULL;
+	}
+	if (stmt->newValNeighbor != NULL)
+	{
+		plan_refuse(reason, "a new label goes to the end: BEFORE and AFTER are not a step");
+		return NULL;
+	}
+	type = typenameTypeId(NULL, makeTypeNameFromNameList(stmt->typeName));
+	for (AttrNumber attnum = 1; step == NULL; attnum++)
+	{
+		HeapTuple	tup = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+										  Int16GetDatum(attnum));
+		Form_pg_attribute att;
+
+		if (!HeapTupleIsValid(tup))
+			break;
+		att = (Form_pg_attribute) GETSTRUCT(tup);
+		if (!att->attisdropped && att->atttypid == type)
+			step = plan_step(STEP_ADD_ENUM_LABEL, NameStr(att->attname), InvalidOid, -1);
+		ReleaseSysCache(tup);
+	}
+	if (step == NULL)
+		plan_refuse(reason, "the table has no column of type %s", format_type_be(type));
+	else
+		step->labels = list_make1(pstrdup(stmt->newVal));
+	return step;
+}
+
+/* See the header. */
+bool
+labels_check(const PlanStep *step, Form_pg_attribute att, Oid owner,
+			 bool *true_already, char **reason)
+{
+	Oid			extension;
+	List	   *present;
+	ListCell   *lc;
+	char	   *type = lattice_name(att->atttypid, att->atttypmod);
+
+	if (get_typtype(att->atttypid) != TYPTYPE_ENUM)
+		return plan_refuse(reason, "column \"%s\" is of type %s, which is no enum",
+						   step->column, type);
+	extension = getExtensionOfObject(TypeRelationId, att->atttypid);
+	if (OidIsValid(extension))
+		return plan_refuse(reason, "type %s belongs to the extension %s, and a dump would "
+						   "lose the label", type,
+						   quote_identifier(get_extension_name(extension)));
+	if (!compat_type_ownercheck(att->atttypid, owner))
+		return plan_refuse(reason, "type %s belongs to another role, as which the owner of "
+						   "the table may not act", type);
+	if (step->labels == NIL)
+		return plan_refuse(reason, "column \"%s\": a label is missing", step->column);
+	if (list_length(step->labels) > FINDING_LABELS)
+		return plan_refuse(reason, "column \"%s\": more than %d labels", step->column,
+						   FINDING_LABELS);
+	present = labels_of(att->atttypid);
+	*true_already = true;
+	foreach(lc, step->labels)
+	{
+		const char *label = lfirst(lc);
+		const char *other;
+
+		if (label[0] == '\0' || strlen(label) >= NAMEDATALEN)
+			return plan_refuse(reason, "column \"%s\": a label has from 1 to %d bytes",
+							   step->column, NAMEDATALEN - 1);
+		if (has_label(present, label))
+			continue;
+		other = spelling_of(present, label);
+		if (other == NULL)
+			other = spelling_of(step->labels, label);
+		if (other != NULL)
+			return plan_refuse(reason, "\"%s\" may be another spelling of \"%s\", and a label "
+							   "cannot be taken away again", label, other);
+		*true_already = false;
+	}
+	return true;
+}
+
+/* The type of the step's column, or InvalidOid. */
+static Oid
+type_of(Oid relid, const PlanStep *step)
+{
+	AttrNumber	attnum = get_attnum(relid, step->column);
+
+	return attnum > 0 ? get_atttype(relid, attnum) : InvalidOid;
+}
+
+/* See the header. */
+List *
+labels_sql(const HealPlan *plan)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		Oid			type;
+
+		if (step->kind != STEP_ADD_ENUM_LABEL)
+			continue;
+		type = type_of(plan->relid, step);
+		if (!OidIsValid(type))
+			elog(ERROR, "column \"%s\" of relation %u is gone", step->column, plan->relid);
+		foreach(lc2, step->labels)
+			result = lappend(result,
+							 psprintf("ALTER TYPE %s ADD VALUE IF NOT EXISTS %s",
+									  plan_type_sql(type, -1),
+									  quote_literal_cstr(lfirst(lc2))));
+	}
+	return result;
+}
+
+/* See the header. */
+char *
+labels_plan_text(const HealPlan *plan)
+{
+	StringInfoData buf;
+	char	   *alter = plan_sql(plan, plan->relid);
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, labels_sql(plan))
+		appendStringInfo(&buf, "%s%s", buf.len ? "; " : "", (char *) lfirst(lc));
+	if (alter != NULL)
+		appendStringInfo(&buf, "%s%s", buf.len ? "; " : "", alter);
+	return buf.len ? buf.data : NULL;
+}
+
+/* See the header. */
+char *
+labels_stand_in(Oid relid, const PlanStep *step)
+{
+	List	   *present = labels_of(type_of(relid, step));
+
+	return present ? linitial(present) : NULL;
+}

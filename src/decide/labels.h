@@ -1,0 +1,51 @@
+/*
+ * labels.h
+ *	  New labels of an enum: the playbook, and what may be one.
+ *
+ * A label cannot be taken away again, and every table with a column of the
+ * type gets it. So a spelling of a label that is there already is none, and a
+ * column that brings more than a few new ones is not about labels.
+ */
+#ifndef SELFHEAL_LABELS_H
+#define SELFHEAL_LABELS_H
+
+#include "postgres.h"
+
+#include "catalog/pg_attribute.h"
+#include "decide/remedy.h"
+#include "nodes/parsenodes.h"
+
+/*
+ * The builder: one step with all new labels of the finding's column that are
+ * no other spelling of one another or of one that is there; or why there is
+ * none. Reads pg_enum.
+ */
+extern void labels_add(Remedy *r, const Evidence *e);
+
+/*
+ * ALTER TYPE ... ADD VALUE as a step of a column of relid that has the type;
+ * NULL with a reason when it is anything else. May raise what a look-up of
+ * the type's name raises.
+ */
+extern PlanStep *labels_read(Oid relid, const AlterEnumStmt *stmt, char **reason);
+
+/*
+ * May the step's labels be added to the type of this column? owner: of the
+ * table, who must own the type as well. *true_already when all are there.
+ */
+extern bool labels_check(const PlanStep *step, Form_pg_attribute att, Oid owner,
+						 bool *true_already, char **reason);
+
+/* ALTER TYPE statements of the plan's label steps (char *), in order. The
+ * names are quoted and qualified; a label that is there is passed over. */
+extern List *labels_sql(const HealPlan *plan);
+
+/* All that a plan runs, for people: the labels' statements, then the ALTER
+ * TABLE, each ended but the last. NULL without steps. */
+extern char *labels_plan_text(const HealPlan *plan);
+
+/* A label that stands in for a new one in a trial, or NULL: the type has
+ * none. */
+extern char *labels_stand_in(Oid relid, const PlanStep *step);
+
+#endif							/* SELFHEAL_LABELS_H */

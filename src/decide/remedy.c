@@ -1,0 +1,61 @@
+/*
+ * remedy.c
+ *	  What a playbook has to say of one finding: a step, or why there is none.
+ */
+#include "postgres.h"
+
+#include "decide/remedy.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+
+void
+remedy_option(Remedy *r, bool taken, const char *what, const char *why)
+{
+	RemedyOption *o = palloc(sizeof(RemedyOption));
+
+	o->option = psprintf("%s: %s", r->finding->column, what);
+	o->taken = taken;
+	o->why = pstrdup(why);
+	r->options = lappend(r->options, o);
+}
+
+char *
+remedy_rows_bring(const Finding *f)
+{
+	return f->rows == 1 ? pstrdup("1 row brings") :
+		psprintf(INT64_FORMAT " rows bring", f->rows);
+}
+
+/* See the header. In the current context. */
+Jsonb *
+remedy_options(const List *remedies)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '[');
+	foreach(lc, remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		foreach(lc2, r->options)
+		{
+			const RemedyOption *o = lfirst(lc2);
+
+			if (buf.len > 1)
+				appendStringInfoString(&buf, ", ");
+			appendStringInfoString(&buf, "{\"option\": ");
+			escape_json(&buf, o->option);
+			appendStringInfo(&buf, ", \"taken\": %s, \"why\": ",
+							 o->taken ? "true" : "false");
+			escape_json(&buf, o->why);
+			appendStringInfoChar(&buf, '}');
+		}
+	}
+	appendStringInfoChar(&buf, ']');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(buf.data)));
+}

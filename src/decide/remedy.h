@@ -1,0 +1,49 @@
+/*
+ * remedy.h
+ *	  What a playbook has to say of one finding: a step, or why there is none.
+ */
+#ifndef SELFHEAL_REMEDY_H
+#define SELFHEAL_REMEDY_H
+
+#include "postgres.h"
+
+#include "decide/plan.h"
+#include "observe/hint.h"
+#include "orient/diagnose.h"
+
+typedef struct Remedy
+{
+	const Finding *finding;
+	const char *playbook;		/* name, or NULL when none knows the class */
+	PlanStep   *step;			/* NULL: nothing to change */
+	const PlanStep *settled_by; /* the step that makes these values fit: its
+								 * own, or that of an earlier remedy for the
+								 * same column; NULL = none */
+	bool		replay_only;	/* the rows fit once other steps are done, or
+								 * already (a key with nulls only) */
+	const Hint *hint;			/* the step is what the team said, or NULL */
+	const char *alike;			/* the new column may be another spelling of
+								 * this column or new key, and the team has
+								 * not said otherwise; or NULL */
+	char	   *explanation;	/* one or two sentences for people */
+	List	   *options;		/* RemedyOption * */
+} Remedy;
+
+typedef struct RemedyOption
+{
+	char	   *option;
+	bool		taken;
+	char	   *why;
+} RemedyOption;
+
+/* Note one option that was considered for the finding's column. The texts are
+ * copied. */
+extern void remedy_option(Remedy *r, bool taken, const char *what, const char *why);
+
+/* "1 row brings" or "12 rows bring" */
+extern char *remedy_rows_bring(const Finding *f);
+
+/* [{"option","taken","why"}] of several remedies. */
+extern Jsonb *remedy_options(const List *remedies);
+
+#endif							/* SELFHEAL_REMEDY_H */

@@ -1,0 +1,266 @@
+/*
+ * widen.c
+ *	  The playbook of a column that is too small for its values.
+ *
+ * "Smallest" counts what the next value would cost as well, hence the ladder
+ * for varchar.
+ */
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "catalog/pg_type.h"
+#include "decide/lattice.h"
+#include "decide/widen.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+/* Digits that a double precision always gives back as they were written. */
+#define FLOAT8_SAFE_DIGITS 15
+
+/* Sizes of varchar that we give; above the last there is text. */
+static const int ladder[] = {32, 64, 128, 256, 512, 1024, 2048, 4096};
+
+/*
+ * Numbers that came as strings are not counted digit by digit. Where all of
+ * them did, only a type without limits is known to hold them.
+ */
+static bool
+digits_known(const Evidence *e)
+{
+	return e->kinds[JSON_STRING] == 0 ||
+		e->max_int_digits > 0 || e->max_frac_digits > 0;
+}
+
+/* The step of a column whose values are too big for its type. */
+static void
+take_type(Remedy *r, Oid type, int32 typmod, const char *why)
+{
+	const Finding *f = r->finding;
+
+	r->step = plan_step(STEP_WIDEN_TYPE, f->column, type, typmod);
+	r->explanation = psprintf("%s values that column %s, %s, cannot hold (%s); "
+							  "it becomes %s, %s.",
+							  remedy_rows_bring(f), quote_identifier(f->column),
+							  lattice_name(f->target->type, f->target->typmod),
+							  fit_class_name(f->class),
+							  lattice_name(type, typmod), why);
+	remedy_option(r, true, lattice_name(type, typmod), why);
+}
+
+/* No step; a person is needed. */
+static void
+no_step(Remedy *r, const char *why)
+{
+	r->explanation = psprintf("%s values that column %s, %s, cannot hold (%s), "
+							  "and no playbook widens it: %s.",
+							  remedy_rows_bring(r->finding),
+							  quote_identifier(r->finding->column),
+							  lattice_name(r->finding->target->type,
+										   r->finding->target->typmod),
+							  fit_class_name(r->finding->class), why);
+}
+
+/* A column whose type the team has said: that one or none. */
+static void
+widen_hinted(Remedy *r)
+{
+	const FitColumn *col = r->finding->target;
+	Oid			type;
+	int32		typmod;
+
+	lattice_parse(r->hint->type, &type, &typmod);
+	if (type == col->type && typmod == col->typmod)
+	{
+		no_step(r, "that is its type by a hint");
+		return;
+	}
+	take_type(r, type, typmod, "since the team has said so");
+	remedy_option(r, false, "the type that the values need",
+				  "the team's word comes before what is inferred");
+}
+
+/* varchar(n): the next rung of the ladder that holds the longest value. */
+static void
+widen_varchar(Remedy *r, const Evidence *e)
+{
+	int			n = r->finding->target->typmod - (int) VARHDRSZ;
+	int			need = e->max_chars;
+	int			i;
+
+	if (need <= n)
+	{
+		no_step(r, "its length was not seen");
+		return;
+	}
+	if (need > guc_max_width)
+	{
+		no_step(r, psprintf("%d characters are more than selfheal.max_width",
+							need));
+		return;
+	}
+	for (i = 0; i < (int) lengthof(ladder); i++)
+		if (ladder[i] >= need)
+			break;
+	if (i < (int) lengthof(ladder))
+	{
+		take_type(r, VARCHAROID, ladder[i] + VARHDRSZ,
+				  psprintf("the first rung of the ladder with room for %d "
+						   "characters", need));
+		if (ladder[i] != need)
+			remedy_option(r, false, psprintf("varchar(%d)", need),
+						  "too tight: the next value may be a little longer");
+		remedy_option(r, false, "text", "the team's limit would be gone altogether");
+	}
+	else
+	{
+		take_type(r, TEXTOID, -1,
+				  psprintf("since %d characters are beyond the ladder", need));
+		remedy_option(r, false, psprintf("varchar(%d)", need),
+					  "a limit of this size protects nothing");
+	}
+	remedy_option(r, false, "cut the value", "never: what was sent would be lost");
+}
+
+/* An integer type: the next one up that holds what was seen. */
+static void
+widen_integer(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+
+	if (e->fractions > 0 || !digits_known(e))
+	{
+		take_type(r, NUMERICOID, -1, e->fractions > 0 ?
+				  "since values have a fraction" :
+				  "since numbers came as strings, of any size");
+		remedy_option(r, false, "numeric(p,s)",
+					  "the digits of the next fraction are not known");
+		remedy_option(r, false, "double precision", "it does not keep every digit");
+		remedy_option(r, false, "round", "never: what was sent would be lost");
+	}
+	else if (e->beyond_bigint > 0)
+	{
+		take_type(r, NUMERICOID, -1, "since values are beyond bigint");
+		remedy_option(r, false, "double precision", "it does not keep every digit");
+	}
+	else if (col->tclass == TYPE_INT2 && e->fits_int4)
+	{
+		take_type(r, INT4OID, -1, "the next type up, which holds them all");
+		remedy_option(r, false, "bigint", "nothing seen needs it");
+	}
+	else if (col->tclass != TYPE_INT8)
+	{
+		take_type(r, INT8OID, -1, "the next type up that holds them all");
+		remedy_option(r, false, "numeric", "nothing seen needs it");
+	}
+	else
+	{
+		/* a value that bigint holds did not fit bigint: written 1e3 or so */
+		take_type(r, NUMERICOID, -1, "which takes them as they were written");
+	}
+}
+
+/* numeric(p,s): as many digits more as were seen, on neither side fewer. */
+static void
+widen_numeric(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+	int			precision;
+	int			scale;
+	int			digits;
+	int			fraction;
+
+	if (!lattice_numeric(col->typmod, &precision, &scale))
+	{
+		no_step(r, "numeric has no limit that could be raised");
+		return;
+	}
+	if (!digits_known(e))
+	{
+		take_type(r, NUMERICOID, -1,
+				  "since numbers came as strings, of any size");
+		return;
+	}
+	digits = Max(precision - scale, e->max_int_digits);
+	fraction = Max(scale, e->max_frac_digits);
+	if (digits + fraction > NUMERIC_MAX_PRECISION)
+	{
+		take_type(r, NUMERICOID, -1,
+				  "since more digits are needed than a limit can say");
+		return;
+	}
+	if (digits == precision - scale && fraction == scale)
+	{
+		no_step(r, "no number of digits would hold them (infinity?)");
+		return;
+	}
+	take_type(r, NUMERICOID, lattice_numeric_typmod(digits + fraction, fraction),
+			  psprintf("with %d digits before and %d after the point", digits,
+					   fraction));
+	remedy_option(r, false, "numeric", "the team's limits would be gone altogether");
+	if (fraction > scale)
+		remedy_option(r, false, "round", "never: what was sent would be lost");
+}
+
+/* real: double precision, if that surely gives back what was written. */
+static void
+widen_real(Remedy *r, const Evidence *e)
+{
+	if (!digits_known(e) ||
+		e->max_int_digits + e->max_frac_digits > FLOAT8_SAFE_DIGITS)
+	{
+		no_step(r, "double precision would change them as well, and what is "
+				"stored as real would be rounded on its way to numeric");
+		return;
+	}
+	take_type(r, FLOAT8OID, -1, "which gives all digits seen back");
+	remedy_option(r, false, "numeric",
+				  "what is stored as real would be rounded on its way there");
+	remedy_option(r, false, "round", "never: what was sent would be lost");
+}
+
+/* See the header. */
+void
+widen_type(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+
+	if (col == NULL)
+	{
+		r->explanation = pstrdup("The column is not there any more.");
+		return;
+	}
+	if (r->hint != NULL)
+	{
+		widen_hinted(r);
+		return;
+	}
+	if (col->is_domain)
+	{
+		no_step(r, "it is of a domain, which other columns may share");
+		return;
+	}
+	switch (col->tclass)
+	{
+		case TYPE_VARCHAR:
+			widen_varchar(r, e);
+			break;
+		case TYPE_INT2:
+		case TYPE_INT4:
+		case TYPE_INT8:
+			widen_integer(r, e);
+			break;
+		case TYPE_NUMERIC:
+			widen_numeric(r, e);
+			break;
+		case TYPE_FLOAT4:
+			widen_real(r, e);
+			break;
+		case TYPE_BPCHAR:
+			no_step(r, "character(n) is padded with blanks, and a change of "
+					"it rewrites the table and changes comparisons");
+			break;
+		default:
+			no_step(r, "nothing wider holds its values unchanged");
+			break;
+	}
+}

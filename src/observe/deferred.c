@@ -17,13 +17,16 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "base/spi.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "observe/deferred.h"
+#include "partitioning/partdesc.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 struct Deferred
 {
@@ -104,6 +107,44 @@ has_deferrable_trigger(Relation rel)
 	return false;
 }
 
+/*
+ * The table and its partitions. With a thousand of them to search pg_inherits
+ * is most of what a small load costs, and the relcache has them at hand.
+ */
+static List *
+members(Relation rel)
+{
+	List	   *result = list_make1_oid(RelationGetRelid(rel));
+	PartitionDesc parts;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return result;
+	parts = RelationGetPartitionDesc(rel, true);
+	for (int i = 0; i < parts->nparts; i++)
+	{
+		if (parts->is_leaf[i])
+			result = lappend_oid(result, parts->oids[i]);
+		else
+			result = list_concat(result, find_all_inheritors(parts->oids[i], NoLock, NULL));
+	}
+	return result;
+}
+
+/* A deferrable constraint has triggers, and pg_class says whether there are. */
+static bool
+may_have_triggers(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		has = false;
+
+	if (HeapTupleIsValid(tup))
+	{
+		has = ((Form_pg_class) GETSTRUCT(tup))->relhastriggers;
+		ReleaseSysCache(tup);
+	}
+	return has;
+}
+
 /* See the header. Most tables are done after a look at their triggers. */
 Deferred *
 deferred_open(Relation rel)
@@ -117,13 +158,13 @@ deferred_open(Relation rel)
 		return NULL;
 
 	d = palloc0(sizeof(Deferred));
-	if (parent)
-		d->relids = find_all_inheritors(RelationGetRelid(rel), NoLock, NULL);
-	else
-		d->relids = list_make1_oid(RelationGetRelid(rel));
+	d->relids = members(rel);
 	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
 	foreach(lc, d->relids)
-		collect(d, pg_constraint, lfirst_oid(lc));
+	{
+		if (may_have_triggers(lfirst_oid(lc)))
+			collect(d, pg_constraint, lfirst_oid(lc));
+	}
 	table_close(pg_constraint, AccessShareLock);
 	if (d->initially == NIL && d->others == NIL)
 		return NULL;

@@ -29,9 +29,9 @@ SQL_ORDER = \
 	observe/watch observe/hint observe/capture observe/quarantine observe/load observe/dedupe observe/retention \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
-	decide/plan decide/vet \
+	decide/plan decide/policy decide/vet \
 	act/sandbox act/replay \
-	serve/worker serve/verbs serve/byhand serve/hinting serve/views serve/grants
+	serve/worker serve/verbs serve/byhand serve/hinting serve/governance serve/views serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
 SQL_FORGOTTEN := $(filter-out $(SQL_PARTS),$(wildcard $(TOP)src/*/*.sql))
 INSTALL_SQL = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 bool		guc_enabled = true;
 int			guc_max_databases = 64;
@@ -25,6 +26,8 @@ int			guc_gate_timeout = 5000;
 int			guc_statement_timeout = 600000;
 int			guc_max_attempts = 8;
 int			guc_auto_rewrite_limit = 65536;
+char	   *guc_allowed_schemas = NULL;
+bool		guc_four_eyes = false;
 int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
 int			guc_max_payload = 131072;
@@ -78,6 +81,63 @@ assign_load_id(const char *newval, void *extra)
 	guc_load_id_set = extra;
 }
 
+/* Does the setting say "every schema"? */
+static bool
+is_every_schema(const char *value)
+{
+	while (*value == ' ' || *value == '\t' || *value == '\n' || *value == '\r')
+		value++;
+	return *value == '*' && strspn(value + 1, " \t\n\r") == strlen(value + 1);
+}
+
+/*
+ * The names of a list of schemas, in the current context; false when it is no
+ * list of names. A "*" among others would be read as a name, and is none.
+ */
+static bool
+read_schemas(const char *value, List **names)
+{
+	ListCell   *lc;
+
+	if (!SplitIdentifierString(pstrdup(value), ',', names))
+		return false;
+	foreach(lc, *names)
+	{
+		if (strcmp(lfirst(lc), "*") == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+check_schemas(char **newval, void **extra, GucSource source)
+{
+	List	   *names = NIL;
+
+	if (is_every_schema(*newval) || read_schemas(*newval, &names))
+		return true;
+	GUC_check_errdetail("It is a list of schemas as in search_path, or * alone for every schema.");
+	return false;
+}
+
+bool
+guc_schema_allowed(const char *schema)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	if (is_every_schema(guc_allowed_schemas))
+		return true;
+	if (!read_schemas(guc_allowed_schemas, &names))
+		return false;
+	foreach(lc, names)
+	{
+		if (strcmp(lfirst(lc), schema) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Define every setting. Runs in the postmaster when preloaded, else in the
  * first backend that loads the library (then PGC_POSTMASTER ones would be
@@ -126,6 +186,16 @@ guc_init(void)
 							NULL,
 							&guc_auto_rewrite_limit, 65536, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomStringVariable("selfheal.allowed_schemas",
+							   "Schemas whose watched tables a heal may change.",
+							   "A list as in search_path; * means every schema. Rows of other watched tables are held, and nothing is changed.",
+							   &guc_allowed_schemas, "*", PGC_SUSET, GUC_LIST_INPUT,
+							   check_schemas, NULL, NULL);
+	DefineCustomBoolVariable("selfheal.four_eyes",
+							 "A person's plan is approved by somebody else.",
+							 "Who has proposed it cannot approve it, superusers neither, whatever role he takes.",
+							 &guc_four_eyes, false, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_width",
 							"Longest text that widens a column, in characters.",
 							"A longer value in a column with a limit is a bad value.",

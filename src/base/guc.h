@@ -17,6 +17,8 @@ extern int	guc_statement_timeout;	/* selfheal.statement_timeout of one heal
 									 * step, ms */
 extern int	guc_max_attempts;	/* selfheal.max_attempts of one incident */
 extern int	guc_auto_rewrite_limit; /* selfheal.auto_rewrite_limit, kB */
+extern char *guc_allowed_schemas;	/* selfheal.allowed_schemas: see below */
+extern bool guc_four_eyes;		/* selfheal.four_eyes */
 extern int	guc_max_width;		/* selfheal.max_width, characters */
 extern int	guc_max_new_columns;	/* selfheal.max_new_columns a table and
 									 * day */
@@ -32,6 +34,10 @@ extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
 extern char *guc_load_id;		/* selfheal.load_id: '' = none; the only one
 								 * that is the producer's */
+
+/* May tables of this schema be changed? By selfheal.allowed_schemas as this
+ * process has it. Allocates a little in the current context. */
+extern bool guc_schema_allowed(const char *schema);
 
 /*
  * One SET of selfheal.load_id. A value that comes back, after SET LOCAL or

@@ -70,7 +70,7 @@ docket_draft(const VettedPlan *plan, const Forecast *cost, const Ruling *ruling)
 	row->reason = ruling->reason ? pstrdup(ruling->reason) : NULL;
 	row->policy = pstrdup(ruling->policy);
 	row->schema_hash = plan_schema_hash(steps->relid);
-	row->hash = plan_hash(steps, row->schema_hash, row->policy);
+	row->hash = plan_hash(steps, row->schema_hash, ruling->state);
 	row->forecast = cost->json;
 	row->proposed_by = "selfheal";
 	return row;
@@ -89,7 +89,7 @@ docket_add(PlanRow *row, bool supersede)
 	spi_arg_int8_array(&args, row->incidents, row->nincidents);
 	if (row->state == PLAN_AWAITING_APPROVAL &&
 		spi_exec("UPDATE selfheal.plan SET incidents ="
-				 "  (SELECT array_agg(DISTINCT i ORDER BY i) FROM unnest(incidents || $3) i)"
+				 "  (SELECT coalesce(array_agg(DISTINCT i ORDER BY i), '{}') FROM unnest(incidents || $3) i)"
 				 " WHERE id = (SELECT id FROM selfheal.plan WHERE relid = $1 AND hash = $2"
 				 "  AND state = 'awaiting_approval' LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id", &args) > 0)
 		row->id = spi_get_int8(0, 1, NULL);

@@ -180,7 +180,13 @@ forecast_plan(const VettedPlan *plan)
 	foreach(lc, costs)
 	{
 		const StepCost *cost = lfirst(lc);
+		StepForecast *step = palloc0(sizeof(StepForecast));
 
+		step->kind = cost->step->kind;
+		step->rewrite = cost->rewrite;
+		step->scan = cost->scan;
+		step->index = cost->indexes != NIL;
+		f->steps = lappend(f->steps, step);
 		f->rewrite |= cost->rewrite;
 		f->scan |= cost->scan;
 		foreach(lc2, cost->indexes)

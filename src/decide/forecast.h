@@ -17,8 +17,18 @@
 
 #include "decide/vet.h"
 
+/* What one step of the plan costs by itself. */
+typedef struct StepForecast
+{
+	StepKind	kind;
+	bool		rewrite;
+	bool		scan;
+	bool		index;
+} StepForecast;
+
 typedef struct Forecast
 {
+	List	   *steps;			/* StepForecast *, in the plan's order */
 	bool		rewrite;
 	bool		scan;
 	List	   *indexes;		/* char *, rebuilt */

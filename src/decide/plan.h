@@ -27,6 +27,8 @@ typedef enum StepKind
 	STEP_ADD_ENUM_LABEL			/* of the column's type, at the end */
 } StepKind;
 
+#define PLAN_STEP_KINDS (STEP_ADD_ENUM_LABEL + 1)
+
 typedef struct PlanStep
 {
 	StepKind	kind;
@@ -84,7 +86,8 @@ extern bool plan_refuse(char **reason, const char *fmt,...)
  * index definitions: changes when anything does that a plan rests on. */
 extern char *plan_schema_hash(Oid relid);
 
-/* sha256 (hex) over steps, schema hash and policy: what an approval binds. */
+/* sha256 (hex) over steps, schema hash and all of the policy they are judged
+ * by (rules_state): what an approval binds. */
 extern char *plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy);
 
 #endif							/* SELFHEAL_PLAN_H */

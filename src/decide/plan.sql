@@ -31,7 +31,9 @@ CREATE TABLE selfheal.plan (
 	decided_by text,
 	decided_at timestamptz,
 	applied_at timestamptz,
-	next_try timestamptz
+	next_try timestamptz,
+	proposed_login text,
+	decided_login text
 );
 ALTER SEQUENCE selfheal.plan_id_seq OWNED BY selfheal.plan.id;
 CREATE INDEX plan_waiting ON selfheal.plan (relid)
@@ -57,7 +59,7 @@ COMMENT ON COLUMN selfheal.plan.state IS
 COMMENT ON COLUMN selfheal.plan.verdict IS 'auto: runs by itself. review: waits for approve(). refuse: never runs.';
 COMMENT ON COLUMN selfheal.plan.reason IS 'Why that verdict, or why the plan ended as it did.';
 COMMENT ON COLUMN selfheal.plan.policy IS 'Name of the rule that gave the verdict; docs/SAFETY.md lists them.';
-COMMENT ON COLUMN selfheal.plan.hash IS 'sha256 over steps, schema hash and policy: what an approval binds.';
+COMMENT ON COLUMN selfheal.plan.hash IS 'sha256 over steps, schema hash and the policy that counts for the table: what an approval binds.';
 COMMENT ON COLUMN selfheal.plan.schema_hash IS 'sha256 over the table''s definition when it was planned; another definition, another plan.';
 COMMENT ON COLUMN selfheal.plan.options IS 'What was considered: [{"option", "taken", "why"}].';
 COMMENT ON COLUMN selfheal.plan.playbook IS 'Playbooks that gave the steps; null for a proposal.';
@@ -66,6 +68,8 @@ COMMENT ON COLUMN selfheal.plan.dry_run IS 'Result of the trial on a clone.';
 COMMENT ON COLUMN selfheal.plan.proposed_by IS 'selfheal, or the role that called propose().';
 COMMENT ON COLUMN selfheal.plan.why IS 'The proposer''s words.';
 COMMENT ON COLUMN selfheal.plan.decided_by IS 'Role that approved or rejected.';
+COMMENT ON COLUMN selfheal.plan.proposed_login IS 'Role that the proposer had logged in as; null when selfheal planned it.';
+COMMENT ON COLUMN selfheal.plan.decided_login IS 'Role that whoever decided had logged in as.';
 COMMENT ON COLUMN selfheal.plan.next_try IS 'An approved plan that missed its lock is not tried before this time.';
 CREATE INDEX plan_applied ON selfheal.plan (relid, applied_at)
 	WHERE state = 'applied';

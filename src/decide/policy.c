@@ -1,11 +1,17 @@
 /*
  * policy.c
- *	  Verdict = kind of step x cost on this table x the table's mode.
+ *	  Verdict = kind of step x cost on this table x the table's mode x what
+ *	  people have said of both.
  *
  * The rules stand in one list, gravest first; the first that applies gives
- * the verdict and its name, which approvals and the audit keep. Who is asked
- * to approve reads the reasons of all rules that ask for it. No rule can make a plan run that vet.c refused, and none looks at who
- * proposed it.
+ * the verdict and its name, which plans and the audit keep. Who is asked to
+ * approve reads the reasons of all rules that ask for it. No rule can make a
+ * plan run that vet.c refused, and none looks at who proposed it.
+ *
+ * What people have said (rules.c) of a kind of step and its cost takes the
+ * place of what is built in for the two, and of nothing else: a rule of the
+ * list that is built in for a step and cost looks whether it is unsaid; the
+ * others apply in any case, the limit of size among them.
  *
  * What runs by itself is what an owner of the table would not want to be
  * woken for: it changes no stored value, keeps every promise that readers of
@@ -16,6 +22,7 @@
 
 #include "base/guc.h"
 #include "decide/policy.h"
+#include "decide/rules.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -27,6 +34,7 @@ typedef struct Case
 	WatchMode	mode;
 	const List *cautions;		/* Caution * */
 	bool		large;			/* bytes above the limit */
+	Said		said;			/* what people have said of its costs */
 } Case;
 
 typedef struct Rule
@@ -72,6 +80,54 @@ static char *
 limit(void)
 {
 	return pretty((int64) guc_auto_rewrite_limit * 1024);
+}
+
+static bool
+is_outside(const Case *c)
+{
+	return c->plan->steps != NIL && rules_outside(c->plan->relid) != NULL;
+}
+
+static char *
+outside_reason(const Case *c)
+{
+	return rules_outside(c->plan->relid);
+}
+
+static bool
+is_denied(const Case *c)
+{
+	return rules_saying(&c->said, RULE_DENY) != NIL;
+}
+
+static char *
+denied_reason(const Case *c)
+{
+	return psprintf("denied by %s", some_of(rules_saying(&c->said, RULE_DENY)));
+}
+
+static bool
+is_reviewed(const Case *c)
+{
+	return rules_saying(&c->said, RULE_REVIEW) != NIL;
+}
+
+static char *
+reviewed_reason(const Case *c)
+{
+	return psprintf("approval is asked for by %s", some_of(rules_saying(&c->said, RULE_REVIEW)));
+}
+
+static bool
+is_allowed(const Case *c)
+{
+	return rules_saying(&c->said, RULE_AUTO) != NIL;
+}
+
+static char *
+allowed_reason(const Case *c)
+{
+	return psprintf("allowed by %s", some_of(rules_saying(&c->said, RULE_AUTO)));
 }
 
 /* Columns that lose their NOT NULL. */
@@ -144,7 +200,7 @@ propose_reason(const Case *c)
 static bool
 drops_not_null(const Case *c)
 {
-	return c->cost->drops_not_null;
+	return rules_unsaid(&c->said, STEP_DROP_NOT_NULL, COST_METADATA);
 }
 
 static char *
@@ -158,14 +214,7 @@ not_null_reason(const Case *c)
 static bool
 adds_label(const Case *c)
 {
-	ListCell   *lc;
-
-	foreach(lc, c->plan->steps)
-	{
-		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_ENUM_LABEL)
-			return true;
-	}
-	return false;
+	return rules_unsaid(&c->said, STEP_ADD_ENUM_LABEL, COST_METADATA);
 }
 
 static char *
@@ -252,7 +301,7 @@ beyond_limit_reason(const Case *c)
 static bool
 is_published(const Case *c)
 {
-	return c->cost->publications != NIL;
+	return rules_unsaid(&c->said, RULE_ANY, COST_PUBLISHED);
 }
 
 static char *
@@ -392,9 +441,12 @@ metadata_reason(const Case *c)
 
 static const Rule rules[] = {
 	{"dependents", VERDICT_REFUSE, has_dependents, dependents_reason},
+	{"allowed-schemas", VERDICT_REFUSE, is_outside, outside_reason},
+	{"policy-deny", VERDICT_REFUSE, is_denied, denied_reason},
 	{"mode-observe", VERDICT_REVIEW, is_observe, observe_reason},
 	{"replay-only", VERDICT_AUTO, has_no_steps, no_steps_reason},
 	{"mode-propose", VERDICT_REVIEW, is_propose, propose_reason},
+	{"policy-review", VERDICT_REVIEW, is_reviewed, reviewed_reason},
 	{"suspected-rename", VERDICT_REVIEW, has_suspects, suspects_reason},
 	{"max-new-columns", VERDICT_REVIEW, is_beyond_limit, beyond_limit_reason},
 	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},
@@ -405,6 +457,7 @@ static const Rule rules[] = {
 	{"large-rewrite", VERDICT_REVIEW, rewrites_much, large_rewrite_reason},
 	{"large-scan", VERDICT_REVIEW, scans_much, large_scan_reason},
 	{"large-index-rebuild", VERDICT_REVIEW, indexes_much, large_index_reason},
+	{"policy-auto", VERDICT_AUTO, is_allowed, allowed_reason},
 	{"small-rewrite", VERDICT_AUTO, rewrites, small_rewrite_reason},
 	{"small-scan", VERDICT_AUTO, scans, small_scan_reason},
 	{"small-index-rebuild", VERDICT_AUTO, indexes, small_index_reason},
@@ -438,16 +491,15 @@ policy_caution(Oid relid, const Caution *caution)
 					"column" : "the new key", caution->alike);
 }
 
-/*
- * What the default policy says of a vetted plan with this cost. The reason is
- * in the current context; the rule's name is static.
- */
+/* See the header. The reason is in the current context; the rule's name is
+ * static. */
 Ruling
 policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 			const List *cautions)
 {
-	Case		c;
-	Ruling		ruling = {VERDICT_REFUSE, NULL, NULL};
+	Case		c = {0};
+	Ruling		ruling = {VERDICT_REFUSE, NULL, NULL, NULL};
+	List	   *spoken;
 	int			i;
 
 	c.plan = vetted_plan(plan);
@@ -455,6 +507,10 @@ policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 	c.mode = mode;
 	c.cautions = cautions;
 	c.large = cost->bytes > (int64) guc_auto_rewrite_limit * 1024;
+	spoken = rules_read(c.plan->relid);
+	c.said = rules_said(c.plan->relid, spoken, cost);
+	ruling.state = rules_state(spoken, mode);
+
 	for (i = 0; i < (int) lengthof(rules); i++)
 	{
 		if (!rules[i].applies(&c))
@@ -472,4 +528,19 @@ policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 									 rules[i].reason(&c));
 	}
 	return ruling;
+}
+
+bool
+policy_subscribers_heal(Oid relid)
+{
+	const List *spoken = rules_read(relid);
+
+	for (int step = 0; step < RULE_STEPS; step++)
+	{
+		const PolicyRule *rule = rules_find(spoken, step, COST_PUBLISHED);
+
+		if (rule == NULL || rule->verdict != RULE_AUTO)
+			return false;
+	}
+	return true;
 }

@@ -1,6 +1,7 @@
 /*
  * policy.h
- *	  Verdict = kind of step x cost on this table x the table's mode.
+ *	  Verdict = kind of step x cost on this table x the table's mode x what
+ *	  people have said of both (rules.h).
  */
 #ifndef SELFHEAL_POLICY_H
 #define SELFHEAL_POLICY_H
@@ -22,6 +23,8 @@ typedef struct Ruling
 	Verdict		verdict;
 	const char *reason;			/* for people */
 	const char *policy;			/* the rule that gave it, a stable name */
+	const char *state;			/* all of the policy it rests on
+								 * (rules_state): what an approval binds */
 } Ruling;
 
 /*
@@ -37,7 +40,7 @@ typedef struct Caution
 } Caution;
 
 /*
- * What the default policy says of a vetted plan with this cost; cautions
+ * What the policy says of a vetted plan with this cost; cautions
  * (Caution *) are what is known of its new columns. What runs by itself is
  * split from what waits by asking it of single-step plans.
  */
@@ -48,5 +51,9 @@ extern Ruling policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMod
 extern char *policy_caution(Oid relid, const Caution *caution);
 
 extern const char *policy_verdict_name(Verdict verdict);
+
+/* Has somebody said of this table, or of all, that its subscribers change
+ * theirs by themselves, so that nobody is asked because it is published? */
+extern bool policy_subscribers_heal(Oid relid);
 
 #endif							/* SELFHEAL_POLICY_H */

@@ -387,6 +387,8 @@ forget(Oid relid, const char *schema, const char *table, bool table_gone)
 
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
+	/* first: the record of them has the table's name from the watch */
+	spi_exec("DELETE FROM selfheal.policy WHERE relid = $1", &args);
 	if (spi_exec("DELETE FROM selfheal.watched WHERE relid = $1", &args) == 0)
 		return;					/* table and view in one command: once */
 	if (table_gone)

@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/catalog.h"
@@ -408,6 +409,16 @@ warn_all_tables(void)
 				 errhint("Publish named tables or schemas instead: a subscriber that lacks these tables stops at their first row.")));
 }
 
+/* A table that will be watched but never changed. */
+static void
+warn_schema(const char *schema)
+{
+	if (!guc_schema_allowed(schema))
+		ereport(WARNING,
+				(errmsg("schema %s is not in selfheal.allowed_schemas", quote_identifier(schema)),
+				 errdetail("Rows of the table that do not fit are held, and nothing is changed.")));
+}
+
 /* Create the view with its triggers; runs inside spi_open. */
 static Oid
 create_intake(Oid relid, const char *schema, const char *table, const char *intake)
@@ -559,8 +570,9 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		{
 			spi_open(&saved);
 			option_args(&args, &watch);
-			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4"
-					 " WHERE relid = $5", &args);
+			/* what waits under one mode may not have to wait under another */
+			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4,"
+					 " rethink = rethink OR mode <> $1 WHERE relid = $5", &args);
 			spi_close(&saved);
 			audit_watch("policy_changed", relid, changes);
 		}
@@ -594,6 +606,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 				 " ON CONFLICT (relid) DO UPDATE SET mode = $1, owner = $2, on_conflict = $3,"
 				 " reject_limit = $4, intake = $8", &args);
 		warn_all_tables();
+		warn_schema(schema);
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));
 		spi_close(&saved);
 		audit_watch("watched", relid, options_mode_name(watch.mode));
@@ -611,6 +624,8 @@ forget(Oid relid, Oid viewid)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
+	/* first: the record of them has the table's name from the watch */
+	spi_exec("DELETE FROM selfheal.policy WHERE relid = $1", &args);
 	spi_exec("DELETE FROM selfheal.watched WHERE relid = $1", &args);
 	if (OidIsValid(viewid) && get_rel_relkind(viewid) == RELKIND_VIEW)
 		spi_exec(psprintf("DROP VIEW %s",

@@ -285,15 +285,20 @@ carry_rest(const PlanRow *row, const List *incidents, int64 after,
 	MemoryContextDelete(chunk_cxt);
 }
 
-/* Somebody changed the table meanwhile: what was rehearsed is void. Called
- * after the abort, in the context of the round. */
+/* What was rehearsed is void, and why. Called after the abort, in the context
+ * of the round. */
 static void
-plan_again(const PlanRow *row)
+plan_again(const PlanRow *row, const char *why)
 {
-	static const IncidentNote changed = {.reason = "the table changed: planned again"};
+	IncidentNote changed = {.reason = psprintf("%s: planned again", why)};
+	AuditEntry	entry;
 
 	spi_xact_begin();
-	docket_move(row->id, PLAN_SUPERSEDED, NULL, "the table changed after the dry run");
+	docket_move(row->id, PLAN_SUPERSEDED, NULL, why);
+	round_entry(&entry, "refused", row);
+	entry.verdict = "refuse";
+	entry.result = why;
+	audit_write(&entry);
 	for (int i = 0; i < row->nincidents; i++)
 	{
 		Incident   *inc = incident_get(row->incidents[i]);
@@ -305,6 +310,16 @@ plan_again(const PlanRow *row)
 	spi_xact_commit(true);
 }
 
+/* Why what has just run must not be committed, or NULL: what was said while it
+ * waited for a lock counts as well. */
+static const char *
+last_look(const PlanRow *row, const ApplyResult *result)
+{
+	if (result->outcome == APPLY_STALE)
+		return "the table changed after the dry run";
+	return result->outcome == APPLY_DONE ? round_void(row) : NULL;
+}
+
 /* New labels come first, in a transaction of their own. False when the plan
  * cannot go on now. */
 static bool
@@ -312,12 +327,14 @@ carry_labels(const PlanRow *row, VettedPlan *vetted, bool approved)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ApplyResult *result;
+	const char *void_by;
 	AuditEntry	entry;
 
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	result = newlabels_apply(vetted, row->schema_hash);
-	if (result->outcome == APPLY_DONE)
+	void_by = result->sql || result->outcome != APPLY_DONE ? last_look(row, result) : NULL;
+	if (result->outcome == APPLY_DONE && void_by == NULL)
 	{
 		if (result->sql)
 		{
@@ -337,13 +354,14 @@ carry_labels(const PlanRow *row, VettedPlan *vetted, bool approved)
 	if (result->outcome == APPLY_NO_LOCK)
 		wait_for_lock(row, result, approved);
 	else
-		plan_again(row);
+		plan_again(row, void_by);
 	return false;
 }
 
 bool
 carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 {
+	const char *void_by;
 	IncidentNote planned = {.plan = row->id};
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *incidents = NIL;
@@ -386,11 +404,12 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 		wait_for_lock(row, result, approved);
 		return false;
 	}
-	if (result->outcome == APPLY_STALE)
+	void_by = last_look(row, result);
+	if (void_by)
 	{
 		spi_xact_abort();
 		MemoryContextSwitchTo(cxt);
-		plan_again(row);
+		plan_again(row, void_by);
 		return false;
 	}
 	if (result->outcome == APPLY_FAILED)

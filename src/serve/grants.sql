@@ -7,13 +7,14 @@ AS $$
 DECLARE
 	producer constant text[] := ARRAY['ingest(regclass,text[])', 'last_load()'];
 	viewer constant text[] := ARRAY['may_see(regclass)', 'worker_state()', 'vet(regclass,text)', 'preview(regclass,text)',
-		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)'];
+		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)', 'policy_effective(regclass)'];
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',
 		'hint(regclass,text,text,boolean,text)', 'unhint(regclass,text)'];
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text)', 'watch(regclass,bigint,text,text,text)',
-		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)'];
+		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)',
+		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints'];
 	auditor constant text[] := ARRAY['audit', 'audit_export'];
 	functions text[];

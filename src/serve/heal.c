@@ -207,8 +207,10 @@ run_approved(Round *round, int64 id)
 		vetting = vet_plan(row->plan);
 		if (vetting.plan == NULL)
 			stale = psprintf("the table changed: %s", vetting.reason);
-		else if (strcmp(plan_hash(row->plan, plan_schema_hash(row->relid), row->policy), row->hash) != 0)
+		else if (strcmp(plan_schema_hash(row->relid), row->schema_hash) != 0)
 			stale = "the table changed after the plan was made";
+		else
+			stale = round_void(row);
 	}
 	if (!stale)
 	{

@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "decide/forecast.h"
+#include "decide/rules.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
 #include "observe/route.h"
@@ -414,6 +415,16 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 	return row;
 }
 
+const char *
+round_void(const PlanRow *row)
+{
+	if (row->sql == NULL)
+		return NULL;
+	if (strcmp(plan_hash(row->plan, row->schema_hash, rules_state_now(row->relid)), row->hash) != 0)
+		return "the policy of the table changed after the plan was made";
+	return rules_outside(row->relid);
+}
+
 /* A plan that came to nothing is a decision too. */
 void
 round_refuse(Round *round, const int64 *ids, int n, const char *reason)
@@ -495,7 +506,7 @@ round_rethink(void)
 	ListCell   *lc;
 
 	foreach(lc, hint_changed())
-		reopen(lfirst_oid(lc), true, "the team has said what keys of this table mean");
+		reopen(lfirst_oid(lc), true, "the team has said something new of this table");
 }
 
 /* See the header. It is charged as an attempt: what no playbook knows, a

@@ -87,7 +87,7 @@ extern bool round_is_free(int64 incident);
  */
 extern void round_reopen(Oid relid, bool all, const char *reason);
 
-/* The team has said what keys mean: look again at what waits, or had given up,
+/* The team has said what keys mean or what may run: look again at what waits, or had given up,
  * of those tables. In the current transaction, between two rounds. */
 extern void round_rethink(void);
 
@@ -104,6 +104,10 @@ extern void round_after_ddl(void);
  * meanwhile); anybody's, if the table is gone; and what a worker that died had
  * planned. In the current transaction, between two rounds. Audit: refused. */
 extern void round_retire(void);
+
+/* Why a plan, of a table that is what it was, is not what policy lets run any
+ * more; or NULL. A plan without steps is never void. */
+extern const char *round_void(const PlanRow *row);
 
 /* An audit entry about a plan: its SQL, verdict, forecast and the rest. */
 extern void round_entry(AuditEntry *entry, const char *event, const PlanRow *row);

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
+#include "serve/foureyes.h"
 #include "serve/round.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -83,7 +84,8 @@ require_awaiting(const PlanRow *row)
 				 errhint("Plans that do stand in the view selfheal.pending.")));
 }
 
-/* {"by": role, "hash": plan hash}: what the person saw is what he approved. */
+/* {"by": role, "login": role that logged in, "at", "hash": plan hash}: what the
+ * person saw is what he approved. */
 static Jsonb *
 approval_json(const PlanRow *row, const char *by)
 {
@@ -96,7 +98,8 @@ approval_json(const PlanRow *row, const char *by)
 	spi_args(&args);
 	spi_arg_text(&args, by);
 	spi_arg_text(&args, row->hash);
-	spi_exec("SELECT jsonb_build_object('by', $1, 'at', clock_timestamp(), 'hash', $2)", &args);
+	spi_arg_text(&args, foureyes_login());
+	spi_exec("SELECT jsonb_build_object('by', $1, 'login', $3, 'at', clock_timestamp(), 'hash', $2)", &args);
 	json = spi_get_jsonb(0, 1, cxt);
 	spi_close(&saved);
 	return json;
@@ -198,7 +201,9 @@ selfheal_propose(PG_FUNCTION_ARGS)
 	row->why = why;
 	row->explanation = why;
 	docket_add(row, false);
+	foureyes_proposed(row->id);
 	round_entry(&entry, "proposed", row);
+	entry.approval = approval_json(row, by);
 	entry.result = row->reason;
 	audit_write(&entry);
 
@@ -244,7 +249,9 @@ selfheal_approve(PG_FUNCTION_ARGS)
 	shmem_require();
 	require_awaiting(row);
 	watch_check_watched(row->relid, &watch);
+	foureyes_check(row);
 	docket_move(row->id, PLAN_APPROVED, verbs_caller(), NULL);
+	foureyes_decided(row->id);
 	round_entry(&entry, "approved", row);
 	entry.approval = approval_json(row, verbs_caller());
 	audit_write(&entry);
@@ -278,6 +285,7 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	verbs_require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
 	require_awaiting(row);
 	docket_move(row->id, PLAN_REJECTED, verbs_caller(), why);
+	foureyes_decided(row->id);
 	for (int i = 0; i < row->nincidents; i++)
 	{
 		Incident   *inc;

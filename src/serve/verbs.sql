@@ -36,7 +36,7 @@ REVOKE ALL ON FUNCTION selfheal.dry_run(bigint) FROM PUBLIC;
 CREATE FUNCTION selfheal.approve(plan_id bigint) RETURNS void
 AS 'MODULE_PATHNAME', 'selfheal_approve' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.approve(bigint) IS
-'let a pending plan run, as it is now; a table that changes before it runs voids the approval';
+'let a pending plan run, as it is now; a table or a policy that changes before it runs voids the approval; under selfheal.four_eyes who has proposed it cannot';
 REVOKE ALL ON FUNCTION selfheal.approve(bigint) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.reject(plan_id bigint, why text) RETURNS void

@@ -26,6 +26,8 @@ $node->safe_psql(
 	SELECT selfheal.hint('"odd Name"."a Table"', 'Identity', rename_to => 'id');
 	SELECT selfheal.hint('plain', 'not "this"', ignore => true);
 	SELECT selfheal.hint('plain', 'sum', type => 'numeric(12,2)');
+	SELECT selfheal.set_policy('"odd Name"."a Table"', 'widen_type', 'rewrite', 'deny');
+	SELECT selfheal.set_policy(cost => 'scan', verdict => 'review');
 	GRANT INSERT ON "odd Name"."a Table_intake" TO loader;
 	GRANT INSERT ON "odd Name"."a Table" TO loader;
 	INSERT INTO plain_intake VALUES ('{"d": "2026-02-31", "x": "a\"quote\" and \\\\ backslash"}'), ('{"d": "2026-01-01", "y": 1.5}');
@@ -57,7 +59,7 @@ is($node->safe_psql($db, 'SELECT bulk, count(*) FROM selfheal.quarantine GROUP B
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
 	1, 'one plan waits');
 
-my @tables = qw(watched hint load load_line load_kept error quarantine replayed incident plan audit);
+my @tables = qw(watched hint policy load load_line load_kept error quarantine replayed incident plan audit);
 my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
 my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
 
@@ -109,6 +111,13 @@ is( $node->safe_psql(
 		$db, q{SELECT state, count(*) FROM selfheal.quarantined WHERE table_name = 'public.storm' GROUP BY 1 ORDER BY 1}),
 	"discarded|2\nheld|1498",
 	'and by their number');
+
+# and so are rules
+is( $node->safe_psql(
+		$db, q{SELECT step, cost, verdict, source FROM selfheal.policy_effective('"odd Name"."a Table"')
+			WHERE source <> 'built-in'}),
+	"widen_type|scan|review|default\nwiden_type|rewrite|deny|table",
+	'rules stand on the restored table');
 
 # loads and heals go on
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-03-01", "z": true}')});

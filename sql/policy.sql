@@ -66,6 +66,12 @@ SELECT * FROM effective('costs') WHERE verdict <> 'review';
 SELECT * FROM verdicts('costs', :ddl);
 -- two steps of one plan: the gravest
 SELECT * FROM verdicts('costs', 'ALTER must DROP NOT NULL, ALTER indexed TYPE text', 'ALTER must DROP NOT NULL, ADD x int', 'ALTER must DROP NOT NULL');
+-- each step by what it costs itself, not by what the plan does
+SELECT selfheal.set_policy('costs', 'widen_type', 'metadata', 'deny');
+SELECT selfheal.set_policy('costs', 'widen_type', 'index', 'auto');
+SELECT ddl, verdict FROM verdicts('costs', 'ALTER plain TYPE text, ALTER indexed TYPE text', 'ALTER indexed TYPE text', 'ALTER plain TYPE text');
+SELECT selfheal.drop_policy('costs', 'widen_type', 'metadata');
+SELECT selfheal.drop_policy('costs', 'widen_type', 'index');
 -- another table has the default's alone; so has whoever asks of none
 CREATE TABLE other (id int);
 SELECT DISTINCT source FROM effective('other');
@@ -286,15 +292,25 @@ SELECT selfheal.watch('ruled.bound', 'propose');
 INSERT INTO bound_intake VALUES ('{"id": 1, "v": "longer"}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT plan_id AS plan FROM selfheal.pending WHERE table_name = 'ruled.bound' \gset
+-- (while the table is paused nothing runs, and the worker is done before it may)
 SELECT selfheal.pause('ruled.bound');
 SELECT selfheal.approve(:plan);
 -- a rule that would change nothing for this plan is another policy all the same
 SELECT selfheal.set_policy('bound', 'drop_not_null', 'metadata', 'deny');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT selfheal.resume('ruled.bound');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT sql, state, reason FROM plans('bound');
 SELECT state, held FROM states('bound');
 SELECT event, result FROM selfheal.audit WHERE plan = :plan AND event IN ('approved', 'applied', 'refused') ORDER BY id;
+-- the same rule with another word
+SELECT selfheal.pause('ruled.bound');
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'ruled.bound';
+SELECT selfheal.set_policy('bound', 'drop_not_null', 'metadata', 'review');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT selfheal.resume('ruled.bound');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT state FROM plans('bound');
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'ruled.bound';
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT state FROM plans('bound');
@@ -307,6 +323,7 @@ SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT selfheal.pause('ruled.moded');
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'ruled.moded';
 SELECT selfheal.watch('ruled.moded', 'auto');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT selfheal.resume('ruled.moded');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT state, policy, reason FROM plans('moded');
@@ -322,6 +339,7 @@ SELECT selfheal.set_policy(NULL, 'drop_not_null', 'metadata', 'auto');
 SELECT selfheal.drop_policy(NULL, 'drop_not_null', 'metadata');
 SELECT selfheal.set_policy('kept', 'widen_type', verdict => 'auto');
 SELECT selfheal.drop_policy('kept', 'widen_type');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT selfheal.resume('ruled.kept');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT state, policy FROM plans('kept');
@@ -333,6 +351,7 @@ SELECT plan_id AS plan FROM selfheal.propose('ruled.wished', 'ALTER TABLE ruled.
 SELECT selfheal.pause('ruled.wished');
 SELECT selfheal.approve(:plan);
 SELECT selfheal.set_policy(cost => 'metadata', verdict => 'review');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT selfheal.resume('ruled.wished');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT sql, state, reason FROM plans('wished');

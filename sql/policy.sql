@@ -247,6 +247,18 @@ INSERT INTO healed_intake VALUES ('{"id": 3, "must": null}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT class, state, held FROM states('healed') WHERE column_name = 'must';
 SELECT sql, state, policy, reason FROM plans('healed') WHERE sql LIKE '%NOT NULL';
+-- a new label of an enum: denied, then by itself
+CREATE TYPE mood AS ENUM ('bright', 'calm');
+CREATE TABLE felt (id int, m mood);
+SELECT selfheal.watch('ruled.felt');
+SELECT selfheal.set_policy('felt', 'add_enum_label', verdict => 'deny');
+INSERT INTO felt_intake VALUES ('{"id": 1, "m": "grumpy"}');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT class, state, reason FROM states('felt');
+SELECT selfheal.set_policy('felt', 'add_enum_label', verdict => 'auto');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT state, policy, reason FROM plans('felt');
+SELECT * FROM felt;
 -- what waits under one mode is looked at under the next
 SELECT selfheal.watch('ruled.healed', 'propose');
 INSERT INTO healed_intake VALUES ('{"id": 4, "later": 1}');

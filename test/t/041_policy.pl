@@ -42,6 +42,21 @@ is( sql(q{SELECT string_agg(event, ' ' ORDER BY id) FROM selfheal.audit
 		WHERE table_name = 'alone' AND event IN ('planned', 'applied', 'refused', 'policy_changed')}),
 	'planned policy_changed refused', 'the record has all of it');
 
+# a label, which is committed before the rest: never, once it is denied
+sql(q{CREATE TYPE mood AS ENUM ('calm'); CREATE TABLE felt (id int, m mood); SELECT selfheal.watch('felt');
+	SELECT selfheal.set_policy('felt', 'add_enum_label', verdict => 'auto')});
+$reader->query_safe(q{BEGIN; ALTER TYPE mood ADD VALUE 'undone'});
+sql(q{INSERT INTO felt_intake VALUES ('{"id": 1, "m": "grumpy"}')});
+ok($node->poll_query_until($db, q{SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'object'
+	AND classid = 'pg_type'::regclass AND objid = 'mood'::regtype AND NOT granted}),
+	'the heal waits for the type');
+sql(q{SELECT selfheal.set_policy('felt', 'add_enum_label', verdict => 'deny')});
+$reader->query_safe('ROLLBACK');
+sql(q{SELECT selfheal.wait_idle('60s')});
+is(sql('SELECT enum_range(NULL::mood)'), '{calm}', 'the enum is what it was');
+like(sql(q{SELECT state, reason FROM selfheal.incidents WHERE table_name = 'public.felt'}),
+	qr/^needs_human\|denied by policy of public.felt: add_enum_label, any cost: deny/, 'and the row waits for a person');
+
 # approved
 sql(q{CREATE TABLE asked (id int, v varchar(4)); SELECT selfheal.watch('asked', 'propose');
 	INSERT INTO asked_intake VALUES ('{"id": 1, "v": "longer"}');

@@ -132,6 +132,11 @@ SELECT selfheal.set_policy('costs', 'add_column', subscribers_heal => true);
 SELECT selfheal.set_policy('other', verdict => 'deny');
 SELECT selfheal.set_policy('costs_view', verdict => 'deny');
 SELECT selfheal.set_policy('pg_class', verdict => 'deny');
+CREATE FOREIGN DATA WRAPPER regress_policy;
+CREATE SERVER regress_policy FOREIGN DATA WRAPPER regress_policy;
+CREATE FOREIGN TABLE far (id int) SERVER regress_policy;
+SELECT selfheal.set_policy('far', verdict => 'auto');
+DROP FOREIGN DATA WRAPPER regress_policy CASCADE;
 SELECT selfheal.set_policy(4294967295, verdict => 'deny');
 SELECT selfheal.drop_policy('costs', 'add_column');
 SELECT selfheal.drop_policy('costs', 'nothing');
@@ -327,6 +332,8 @@ SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'ruled
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT state FROM plans('bound');
 SELECT * FROM bound;
+SELECT approval ->> 'by' = current_user AS by, approval ->> 'login' = session_user AS login FROM selfheal.audit
+WHERE table_name = 'bound' AND event = 'applied';
 -- the mode: the approval is void, and not needed any more
 CREATE TABLE moded (id int, v varchar(4));
 SELECT selfheal.watch('ruled.moded', 'propose');

@@ -438,7 +438,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 		spi_open(&saved);
 		spi_args(&args);
 		spi_arg_int8(&args, row->id);
-		spi_exec("SELECT jsonb_build_object('by', decided_by, 'at', decided_at, 'hash', hash)"
+		spi_exec("SELECT jsonb_build_object('by', decided_by, 'login', decided_login, 'at', decided_at, 'hash', hash)"
 				 " FROM selfheal.plan WHERE id = $1", &args);
 		entry.approval = spi_get_jsonb(0, 1, cxt);
 		spi_close(&saved);

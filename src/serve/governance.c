@@ -226,8 +226,8 @@ selfheal_set_policy(PG_FUNCTION_ARGS)
 		change.cost = COST_PUBLISHED;
 		change.verdict = PG_GETARG_BOOL(4) ? "auto" : NULL;
 	}
-	check_may(change.relid);
 	check_possible(change.relid, change.step, change.cost);
+	check_may(change.relid);
 	(void) change_rule(&change);
 	PG_RETURN_VOID();
 }

@@ -73,6 +73,18 @@ is(sql('SELECT count(*) FROM asked'), 0, 'nothing was stored');
 sql(q{SELECT selfheal.approve(plan_id) FROM selfheal.pending; SELECT selfheal.wait_idle('60s')});
 is(sql('SELECT v FROM asked'), 'longer', 'what is approved under the policy runs');
 
+# a person who has said something and not committed yet blocks nobody
+sql(q{CREATE TABLE open (id int, v varchar(4)); SELECT selfheal.watch('open')});
+$reader->query_safe(q{BEGIN; SELECT selfheal.set_policy('open', verdict => 'deny'), selfheal.set_policy(verdict => 'deny')});
+sql(q{SET statement_timeout = '60s'; INSERT INTO open_intake VALUES ('{"id": 1, "v": "longer"}');
+	SELECT selfheal.wait_idle('60s')});
+is(sql('SELECT v FROM open'), 'longer', 'a heal does not wait for an open set_policy()');
+$reader->query_safe('COMMIT');
+sql(q{INSERT INTO open_intake VALUES ('{"id": 2, "more": 1}'); SELECT selfheal.wait_idle('60s')});
+is(sql(q{SELECT string_agg(state, ' ' ORDER BY id) FROM selfheal.incidents WHERE table_name = 'public.open'}),
+	'healed needs_human', 'from its commit on it counts');
+sql('SELECT selfheal.drop_policy()');
+
 # the worker takes a setting that the file gets
 ok(set_conf($node, 'selfheal.allowed_schemas', q{'"A b", other'}), 'other schemas are allowed');
 sql(q{CREATE TABLE outside (id int); SELECT selfheal.watch('outside');

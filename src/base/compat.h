@@ -272,4 +272,13 @@ extern struct lconv *PGLC_localeconv(void);
 	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
 #endif
 
+/* What a GROUP BY's columns are made from: an entry of the range table of its
+ * own from 18 on. Needs nodes/parsenodes.h. */
+#if PG_VERSION_NUM >= 180000
+#define compat_group_exprs(rte) \
+	((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)
+#else
+#define compat_group_exprs(rte) NIL
+#endif
+
 #endif							/* SELFHEAL_COMPAT_H */

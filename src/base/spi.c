@@ -253,6 +253,20 @@ spi_arg_int8_array(SpiArgs *args, const int64 *values, int n)
 }
 
 void
+spi_arg_oids(SpiArgs *args, const List *oids)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * Max(list_length(oids), 1));
+	ListCell   *lc;
+
+	foreach(lc, oids)
+		elems[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
+	arg(args, OIDARRAYOID,
+		PointerGetDatum(construct_array(elems, list_length(oids), OIDOID,
+										sizeof(Oid), true, TYPALIGN_INT)),
+		false);
+}
+
+void
 spi_arg_null(SpiArgs *args, Oid type)
 {
 	arg(args, type, (Datum) 0, true);

@@ -10,6 +10,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "decide/docket.h"
+#include "decide/impact.h"
 #include "decide/labels.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -72,6 +73,7 @@ docket_draft(const VettedPlan *plan, const Forecast *cost, const Ruling *ruling)
 	row->schema_hash = plan_schema_hash(steps->relid);
 	row->hash = plan_hash(steps, row->schema_hash, ruling->state);
 	row->forecast = cost->json;
+	row->impact = effect_json(impact_of(plan, cost, true));
 	row->proposed_by = "selfheal";
 	return row;
 }
@@ -87,9 +89,10 @@ docket_add(PlanRow *row, bool supersede)
 	spi_arg_relid(&args, row->relid);
 	spi_arg_text(&args, row->hash);
 	spi_arg_int8_array(&args, row->incidents, row->nincidents);
+	spi_arg_jsonb(&args, row->impact);
 	if (row->state == PLAN_AWAITING_APPROVAL &&
 		spi_exec("UPDATE selfheal.plan SET incidents ="
-				 "  (SELECT coalesce(array_agg(DISTINCT i ORDER BY i), '{}') FROM unnest(incidents || $3) i)"
+				 "  (SELECT coalesce(array_agg(DISTINCT i ORDER BY i), '{}') FROM unnest(incidents || $3) i), impact = $4"
 				 " WHERE id = (SELECT id FROM selfheal.plan WHERE relid = $1 AND hash = $2"
 				 "  AND state = 'awaiting_approval' LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id", &args) > 0)
 		row->id = spi_get_int8(0, 1, NULL);
@@ -114,11 +117,12 @@ docket_add(PlanRow *row, bool supersede)
 		spi_arg_jsonb(&args, row->dry_run);
 		spi_arg_text(&args, row->proposed_by);
 		spi_arg_text(&args, row->why);
+		spi_arg_jsonb(&args, row->impact);
 		spi_exec("INSERT INTO selfheal.plan (relid, schema_name, table_name, incidents, steps, sql, inverse,"
 				 " state, verdict, reason, policy, hash, schema_hash, options, explanation, playbook,"
-				 " forecast, dry_run, proposed_by, why)"
+				 " forecast, dry_run, proposed_by, why, impact)"
 				 " SELECT $1, n.nspname, c.relname, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-				 " $15, $16, $17, $18 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+				 " $15, $16, $17, $18, $19 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 				 " WHERE c.oid = $1 RETURNING id", &args);
 		row->id = spi_get_int8(0, 1, NULL);
 	}
@@ -149,10 +153,10 @@ docket_get(int64 id, bool lock)
 	spi_arg_int8(&args, id);
 	if (spi_exec(lock ?
 				 "SELECT relid::oid, state, steps, sql, inverse, verdict, reason, policy, hash, schema_hash,"
-				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents"
+				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents, impact"
 				 " FROM selfheal.plan WHERE id = $1 FOR UPDATE" :
 				 "SELECT relid::oid, state, steps, sql, inverse, verdict, reason, policy, hash, schema_hash,"
-				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents"
+				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents, impact"
 				 " FROM selfheal.plan WHERE id = $1", &args) > 0)
 	{
 		bool		isnull;
@@ -179,6 +183,7 @@ docket_get(int64 id, bool lock)
 		row->proposed_by = spi_get_text(0, 16, cxt);
 		row->why = spi_get_text(0, 17, cxt);
 		row->decided_by = spi_get_text(0, 18, cxt);
+		row->impact = spi_get_jsonb(0, 20, cxt);
 		deconstruct_array(DatumGetArrayTypePCopy(SPI_getbinval(SPI_tuptable->vals[0],
 															   SPI_tuptable->tupdesc, 19, &isnull)),
 						  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,

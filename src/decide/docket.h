@@ -46,6 +46,7 @@ typedef struct PlanRow
 	char	   *explanation;
 	char	   *playbook;
 	Jsonb	   *forecast;
+	Jsonb	   *impact;			/* effect.h; NULL: nothing feels it */
 	Jsonb	   *dry_run;
 	char	   *proposed_by;
 	char	   *why;

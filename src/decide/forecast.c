@@ -45,7 +45,9 @@
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "decide/forecast.h"
+#include "decide/impact.h"
 #include "decide/lattice.h"
+#include "decide/subscribers.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -192,6 +194,12 @@ forecast_plan(const VettedPlan *plan)
 		foreach(lc2, cost->indexes)
 			add_once(&f->indexes, lfirst(lc2));
 	}
+
+	/* a column list may leave out what is changed */
+	f->published = (f->publications != NIL);
+	if (f->published)
+		f->publications = subscribers_reached(p);
+	f->impact = impact_of(plan, f, false);
 	forecast_json(f, costs, rows_known ? rows : -1);
 	return f;
 }

@@ -4,7 +4,7 @@
  *
  * JSON: {"lock": "ACCESS EXCLUSIVE", "rewrite": bool, "scan": bool,
  *        "indexes": [names rebuilt], "dependents": ["view public.v", ...],
- *        "publications": [...], "foreign_keys": ["fk on public.child", ...],
+ *        "publications": [that carry it], "foreign_keys": ["fk on public.child", ...],
  *        "also_locks": ["public.child", ...], "bytes": n,
  *        "estimated_rows": n or null, "statistics_lost": [columns],
  *        "steps": [{"kind","column","rewrite","scan","indexes","why"}]}
@@ -33,13 +33,16 @@ typedef struct Forecast
 	bool		scan;
 	List	   *indexes;		/* char *, rebuilt */
 	List	   *dependents;		/* char *, would be refused by PostgreSQL */
-	List	   *publications;	/* char * */
+	bool		published;		/* by any publication */
+	List	   *publications;	/* char *, that carry what is changed */
 	List	   *foreign_keys;	/* char *, made anew, and checked again when
 								 * the heap is rewritten */
 	List	   *also_locks;		/* char *, other tables that are locked */
 	int64		bytes;			/* of the heap that is rewritten or scanned */
 	bool		drops_not_null;
 	bool		reads_otherwise;	/* stored values print with more digits */
+	List	   *impact;			/* ImpactLine * (effect.h) that decide: no
+								 * notes */
 	Jsonb	   *json;
 } Forecast;
 

@@ -25,6 +25,7 @@ CREATE TABLE selfheal.plan (
 	explanation text,
 	playbook text,
 	forecast jsonb,
+	impact jsonb,
 	dry_run jsonb,
 	proposed_by text NOT NULL,
 	why text,
@@ -63,7 +64,9 @@ COMMENT ON COLUMN selfheal.plan.hash IS 'sha256 over steps, schema hash and the 
 COMMENT ON COLUMN selfheal.plan.schema_hash IS 'sha256 over the table''s definition when it was planned; another definition, another plan.';
 COMMENT ON COLUMN selfheal.plan.options IS 'What was considered: [{"option", "taken", "why"}].';
 COMMENT ON COLUMN selfheal.plan.playbook IS 'Playbooks that gave the steps; null for a proposal.';
-COMMENT ON COLUMN selfheal.plan.forecast IS 'Cost on this table: lock, rewrite, scan, indexes, dependents, publications, foreign keys, bytes.';
+COMMENT ON COLUMN selfheal.plan.forecast IS 'Cost on this table: lock, rewrite, scan, indexes, dependents, publications that carry it, foreign keys, bytes.';
+COMMENT ON COLUMN selfheal.plan.impact IS
+	'Who downstream feels it: [{"kind", "object", "column", "effect", "level": "note" | "review" | "refuse", "depth"}]; null when nobody does.';
 COMMENT ON COLUMN selfheal.plan.dry_run IS 'Result of the trial on a clone.';
 COMMENT ON COLUMN selfheal.plan.proposed_by IS 'selfheal, or the role that called propose().';
 COMMENT ON COLUMN selfheal.plan.why IS 'The proposer''s words.';

@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "base/guc.h"
+#include "decide/effect.h"
 #include "decide/policy.h"
 #include "decide/rules.h"
 #include "utils/builtins.h"
@@ -329,6 +330,39 @@ foreign_keys_reason(const Case *c)
 					some_of(c->cost->also_locks));
 }
 
+/* What stands on the table and would show something else: what the rules above
+ * do not speak of. */
+static List *
+felt_downstream(const Case *c)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, c->cost->impact)
+	{
+		const ImpactLine *line = lfirst(lc);
+
+		if (line->level == IMPACT_REVIEW &&
+			strcmp(line->kind, "publication") != 0 &&
+			strcmp(line->kind, "foreign key") != 0)
+			result = lappend(result, effect_text(line));
+	}
+	return result;
+}
+
+static bool
+is_felt_downstream(const Case *c)
+{
+	return felt_downstream(c) != NIL;
+}
+
+static char *
+downstream_reason(const Case *c)
+{
+	return psprintf("what stands on the table changes with it: %s",
+					some_of(felt_downstream(c)));
+}
+
 static bool
 reads_otherwise(const Case *c)
 {
@@ -453,6 +487,7 @@ static const Rule rules[] = {
 	{"enum-label", VERDICT_REVIEW, adds_label, label_reason},
 	{"published", VERDICT_REVIEW, is_published, published_reason},
 	{"foreign-key", VERDICT_REVIEW, has_foreign_keys, foreign_keys_reason},
+	{"downstream", VERDICT_REVIEW, is_felt_downstream, downstream_reason},
 	{"reads-otherwise", VERDICT_REVIEW, reads_otherwise, otherwise_reason},
 	{"large-rewrite", VERDICT_REVIEW, rewrites_much, large_rewrite_reason},
 	{"large-scan", VERDICT_REVIEW, scans_much, large_scan_reason},

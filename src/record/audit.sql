@@ -79,7 +79,7 @@ COMMENT ON COLUMN selfheal.audit.sql_run IS 'SQL of the plan as rendered from it
 COMMENT ON COLUMN selfheal.audit.inverse IS 'SQL that would undo it';
 COMMENT ON COLUMN selfheal.audit.verdict IS 'auto, review or refuse';
 COMMENT ON COLUMN selfheal.audit.policy IS 'rule that gave the verdict';
-COMMENT ON COLUMN selfheal.audit.forecast IS 'what the plan was expected to cost on this table';
+COMMENT ON COLUMN selfheal.audit.forecast IS 'what the plan was expected to cost on this table; where it was planned or proposed also who would feel it (impact)';
 COMMENT ON COLUMN selfheal.audit.dry_run IS 'result of the trial on a clone';
 COMMENT ON COLUMN selfheal.audit.approval IS 'who decided, when, on which plan hash';
 COMMENT ON COLUMN selfheal.audit.result IS 'outcome in words';

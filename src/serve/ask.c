@@ -8,6 +8,7 @@
 #include "base/compat.h"
 #include "base/spi.h"
 #include "decide/forecast.h"
+#include "decide/impact.h"
 #include "decide/labels.h"
 #include "decide/playbook.h"
 #include "decide/policy.h"
@@ -44,7 +45,8 @@ mode_of(Oid relid)
 }
 
 /*
- * vet(relation, ddl): verdict, reason, steps, SQL as it would run, forecast.
+ * vet(relation, ddl): verdict, reason, steps, SQL as it would run, forecast,
+ * who feels it.
  * A refusal is a row, not an error.
  */
 Datum
@@ -52,8 +54,8 @@ selfheal_vet(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	TupleDesc	desc;
-	Datum		values[5] = {0};
-	bool		nulls[5] = {true, true, true, true, true};
+	Datum		values[6] = {0};
+	bool		nulls[6] = {true, true, true, true, true, true};
 	Vetting		vetting;
 
 	watch_check_table(relid, WATCH_NEED_READ);
@@ -76,6 +78,7 @@ selfheal_vet(PG_FUNCTION_ARGS)
 		const HealPlan *plan = vetted_plan(vetting.plan);
 		Forecast   *cost = forecast_plan(vetting.plan);
 		Ruling		ruling = policy_rule(vetting.plan, cost, mode_of(relid), NIL);
+		Jsonb	   *impact;
 
 		put_text(values, nulls, 0, policy_verdict_name(ruling.verdict));
 		put_text(values, nulls, 1, ruling.reason);
@@ -84,6 +87,12 @@ selfheal_vet(PG_FUNCTION_ARGS)
 		put_text(values, nulls, 3, labels_plan_text(plan));
 		values[4] = JsonbPGetDatum(cost->json);
 		nulls[4] = false;
+		impact = effect_json(impact_of(vetting.plan, cost, true));
+		if (impact != NULL)
+		{
+			values[5] = JsonbPGetDatum(impact);
+			nulls[5] = false;
+		}
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
@@ -183,6 +192,11 @@ selfheal_explain(PG_FUNCTION_ARGS)
 				 " concat_ws(E'\n                         ',"
 				 "  CASE WHEN a.event IN ('planned', 'proposed', 'discarded', 'amended', 'dismissed') THEN a.explanation"
 				 "   WHEN a.event = 'diagnosed' THEN coalesce(a.explanation, a.result) END,"
+				 "  CASE WHEN a.event IN ('planned', 'proposed') THEN"
+				 "   (SELECT string_agg(concat('felt by ', l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'),"
+				 "     E'\n                         ' ORDER BY n)"
+				 "    FROM jsonb_array_elements(a.forecast -> 'impact') WITH ORDINALITY x(l, n)"
+				 "    WHERE l ->> 'level' <> 'note') END,"
 				 "  CASE WHEN a.event = 'vetted' THEN concat(a.verdict, ' by policy ', a.policy) END,"
 				 "  CASE WHEN a.event IN ('planned', 'proposed', 'applied') THEN a.sql_run END,"
 				 "  CASE WHEN a.event NOT IN ('diagnosed', 'planned', 'applied') THEN a.result END,"

@@ -14,6 +14,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/effect.h"
 #include "decide/forecast.h"
 #include "decide/rules.h"
 #include "miscadmin.h"
@@ -31,6 +32,16 @@ round_ms_since(TimestampTz then)
 	return (GetCurrentTimestamp() - then) / 1000.0;
 }
 
+/* What a plan costs and who feels it, as it is recorded when it is made. */
+static Jsonb *
+forecast_of(const PlanRow *row, const char *event)
+{
+	if (row->impact == NULL || row->forecast == NULL ||
+		(strcmp(event, "planned") != 0 && strcmp(event, "proposed") != 0))
+		return row->forecast;
+	return effect_join(row->forecast, row->impact);
+}
+
 void
 round_entry(AuditEntry *entry, const char *event, const PlanRow *row)
 {
@@ -45,7 +56,7 @@ round_entry(AuditEntry *entry, const char *event, const PlanRow *row)
 	entry->inverse = row->inverse;
 	entry->verdict = row->verdict;
 	entry->policy = row->policy;
-	entry->forecast = row->forecast;
+	entry->forecast = forecast_of(row, event);
 	entry->dry_run = row->dry_run;
 	entry->schema_hash_before = row->schema_hash;
 }

@@ -1,10 +1,10 @@
 -- What people do and ask by SQL.
 
 CREATE FUNCTION selfheal.vet(relation regclass, ddl text,
-	OUT verdict text, OUT reason text, OUT steps jsonb, OUT sql text, OUT forecast jsonb)
+	OUT verdict text, OUT reason text, OUT steps jsonb, OUT sql text, OUT forecast jsonb, OUT impact jsonb)
 AS 'MODULE_PATHNAME', 'selfheal_vet' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.vet(regclass, text) IS
-'may this statement run on this table? verdict auto, review or refuse, the reason, its steps, the SQL as it would run, and what it would cost';
+'may this statement run on this table? verdict auto, review or refuse, the reason, its steps, the SQL as it would run, what it would cost, and who downstream would feel it';
 REVOKE ALL ON FUNCTION selfheal.vet(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.preview("table" regclass, payload text)

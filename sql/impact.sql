@@ -282,7 +282,7 @@ DROP TABLE busy CASCADE;
 --
 CREATE FUNCTION asked(name regclass, change text, OUT verdict text, OUT reason text, OUT lines text)
 	LANGUAGE sql AS $$
-	SELECT v.verdict, CASE WHEN v.verdict <> 'refuse' THEN v.reason END, (SELECT string_agg(level || ' ' || line, E'\n\t' ORDER BY n) FROM felt(name, change) WITH ORDINALITY x(level, line, n)
+	SELECT v.verdict, CASE WHEN v.verdict <> 'refuse' THEN regexp_replace(v.reason, ' \(set by [^)]*\)', '') END, (SELECT string_agg(level || ' ' || line, E'\n\t' ORDER BY n) FROM felt(name, change) WITH ORDINALITY x(level, line, n)
 		WHERE line ~ '^(publication|replica)')
 	FROM selfheal.vet(name, format('ALTER TABLE %s %s', name, change)) v
 $$;
@@ -294,6 +294,18 @@ SELECT * FROM asked('s', 'ALTER a TYPE varchar(16)');
 SELECT * FROM asked('s', 'ALTER a DROP NOT NULL');
 SELECT * FROM asked('s', 'ALTER id TYPE bigint');
 SELECT * FROM asked('parent', 'ADD x int');
+-- who says that its subscribers heal as well is told, and not asked; of a kind
+-- of step alone likewise
+SELECT selfheal.watch('im.s');
+SELECT selfheal.set_policy('im.s', subscribers_heal => true);
+SELECT * FROM asked('s', 'ADD x int');
+SELECT * FROM asked('s', 'ALTER a DROP NOT NULL');
+SELECT selfheal.set_policy('im.s', step => 'widen_type', cost => 'published', verdict => 'review');
+SELECT * FROM asked('s', 'ADD x int');
+SELECT * FROM asked('s', 'ALTER a TYPE varchar(16)');
+SELECT selfheal.set_policy('im.s', subscribers_heal => false);
+SELECT * FROM asked('s', 'ADD x int');
+SELECT selfheal.unwatch('im.s');
 -- a column list leaves the rest out: nobody stops, nobody is asked
 ALTER PUBLICATION "By table" SET TABLE s (id, a);
 SELECT * FROM asked('s', 'ADD x int');

@@ -16,6 +16,7 @@
 #include "decide/lineage.h"
 #include "decide/mentions.h"
 #include "decide/named.h"
+#include "decide/rules.h"
 #include "decide/subscribers.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -28,17 +29,17 @@ typedef struct Survey
 	List	   *tree;			/* oids: the table and all below it */
 	List	   *drafts;
 	List	   *slots;			/* char *, where logical decoding is on */
-	bool		heals;			/* its subscribers are healed as well */
+	List	   *rules;			/* PolicyRule *, where it is published */
 } Survey;
 
-/*
- * Does the team say that the table's subscribers are healed as well? Then a
- * publication is no reason to wait.
+/* Has somebody said that a publication is no reason to wait with such a step?
  */
 static bool
-subscribers_heal(Oid relid)
+subscribers_heal(const Survey *s, const PlanStep *step)
 {
-	return false;
+	const PolicyRule *rule = rules_find(s->rules, step->kind, COST_PUBLISHED);
+
+	return rule != NULL && rule->verdict == RULE_AUTO;
 }
 
 /* Add a line about something that is not a level of views. */
@@ -191,7 +192,7 @@ survey_publications(Survey *s, const PlanStep *step, const List *published)
 	foreach(lc, published)
 	{
 		const PublishedBy *pub = lfirst(lc);
-		ImpactLevel level = s->heals ? IMPACT_NOTE : IMPACT_REVIEW;
+		ImpactLevel level = subscribers_heal(s, step) ? IMPACT_NOTE : IMPACT_REVIEW;
 		const char *where = !partitioned ? "" : pub->as_root ?
 		" (published as the root)" : " (published partition by partition)";
 
@@ -516,7 +517,8 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 	if (s.plan->steps == NIL)
 		return NIL;
 	s.tree = find_all_inheritors(s.plan->relid, NoLock, NULL);
-	s.heals = cost->published && subscribers_heal(s.plan->relid);
+	if (cost->published)
+		s.rules = rules_read(s.plan->relid);
 	foreach(lc, s.plan->steps)
 	{
 		const PlanStep *step = lfirst(lc);

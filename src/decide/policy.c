@@ -564,18 +564,3 @@ policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 	}
 	return ruling;
 }
-
-bool
-policy_subscribers_heal(Oid relid)
-{
-	const List *spoken = rules_read(relid);
-
-	for (int step = 0; step < RULE_STEPS; step++)
-	{
-		const PolicyRule *rule = rules_find(spoken, step, COST_PUBLISHED);
-
-		if (rule == NULL || rule->verdict != RULE_AUTO)
-			return false;
-	}
-	return true;
-}

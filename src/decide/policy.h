@@ -52,8 +52,4 @@ extern char *policy_caution(Oid relid, const Caution *caution);
 
 extern const char *policy_verdict_name(Verdict verdict);
 
-/* Has somebody said of this table, or of all, that its subscribers change
- * theirs by themselves, so that nobody is asked because it is published? */
-extern bool policy_subscribers_heal(Oid relid);
-
 #endif							/* SELFHEAL_POLICY_H */

@@ -364,6 +364,10 @@ SELECT * FROM asked('s', 'ADD x int');
 CREATE TABLE shop (id int PRIMARY KEY, name varchar(4), at date NOT NULL);
 CREATE VIEW shops AS SELECT * FROM shop;
 CREATE PUBLICATION shops FOR TABLE shop;
+CREATE VIEW "two
+lines" AS SELECT * FROM shop;
+CREATE PUBLICATION "two
+lines" FOR TABLE shop;
 SELECT selfheal.watch('im.shop');
 INSERT INTO shop_intake VALUES ('{"id": 1, "name": "ada", "at": "2026-01-01", "colour": "red"}');
 SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
@@ -375,7 +379,14 @@ SELECT p.impact @> '[{"kind": "publication", "object": "shops", "column": "colou
 	(SELECT count(*) FROM selfheal.audit a WHERE a.plan = p.id AND a.forecast ? 'impact') AS times,
 	p.forecast ? 'impact' AS twice
 FROM selfheal.plan p WHERE p.table_name = 'shop';
+-- a name cannot make a line of its own
+SELECT count(*), sum(array_length(string_to_array(array_to_string(impact, E'\n'), E'\n'), 1) - array_length(impact, 1))
+FROM selfheal.pending WHERE table_name = 'im.shop';
 SELECT (regexp_match(selfheal.explain(id), 'felt by [^\n]*'))[1] FROM selfheal.incidents WHERE table_name = 'im.shop';
+DROP VIEW "two
+lines";
+DROP PUBLICATION "two
+lines";
 -- what is noted since is noted in the plan that waits
 CREATE VIEW more_shops AS SELECT id, name, at FROM shop;
 INSERT INTO shop_intake VALUES ('{"id": 2, "name": "bo", "at": "2026-01-01", "colour": "blue"}');

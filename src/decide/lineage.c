@@ -166,7 +166,7 @@ var_mentions(const Var *var, const Search *search)
 	here.at = at;
 	rte = rt_fetch(var->varno, at->query->rtable);
 	group = compat_group_exprs(rte);
-	if (group != NIL)
+	if (group != NIL && var->varattno > 0)
 		return mentions(list_nth(group, var->varattno - 1), &here);
 	switch (rte->rtekind)
 	{

@@ -193,7 +193,7 @@ selfheal_explain(PG_FUNCTION_ARGS)
 				 "  CASE WHEN a.event IN ('planned', 'proposed', 'discarded', 'amended', 'dismissed') THEN a.explanation"
 				 "   WHEN a.event = 'diagnosed' THEN coalesce(a.explanation, a.result) END,"
 				 "  CASE WHEN a.event IN ('planned', 'proposed') THEN"
-				 "   (SELECT string_agg(concat('felt by ', l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'),"
+				 "   (SELECT string_agg(translate(concat('felt by ', l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'), E'\\n\\r', '  '),"
 				 "     E'\n                         ' ORDER BY n)"
 				 "    FROM jsonb_array_elements(a.forecast -> 'impact') WITH ORDINALITY x(l, n)"
 				 "    WHERE l ->> 'level' <> 'note') END,"

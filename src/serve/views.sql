@@ -45,7 +45,7 @@ SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_na
 	p.verdict, p.reason,
 	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents)) AS rows_waiting,
 	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at,
-	ARRAY(SELECT concat(l ->> 'kind', ' ', l ->> 'object', ' (level ' || (l ->> 'depth') || ')', ': ', l ->> 'effect')
+	ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ' (level ' || (l ->> 'depth') || ')', ': ', l ->> 'effect'), E'\n\r', '  ')
 		FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n) AS impact
 FROM selfheal.plan p
 WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)

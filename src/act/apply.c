@@ -38,6 +38,7 @@ typedef enum ApplyPhase
 {
 	PHASE_GATE,
 	PHASE_TABLE,
+	PHASE_OTHER_SIDES,			/* of foreign keys */
 	PHASE_ALTER
 } ApplyPhase;
 
@@ -45,8 +46,10 @@ typedef struct ApplyState
 {
 	Oid			relid;
 	Oid			owner;			/* of the table, read under the lock */
+	const HealPlan *plan;
 	const char *sql;
 	ApplyPhase	phase;
+	TimestampTz since;			/* readers may have to wait for us */
 	bool		gone;			/* the table was dropped while we waited */
 } ApplyState;
 
@@ -70,6 +73,72 @@ open_budget(SpiUser *saved, int lock_ms)
 }
 
 /*
+ * What is left of selfheal.lock_timeout. It is one budget for all that is
+ * waited for with readers behind us, and not one for each lock.
+ */
+static int
+budget_left(const ApplyState *st)
+{
+	long		spent = TimestampDifferenceMilliseconds(st->since, GetCurrentTimestamp());
+
+	return guc_lock_timeout - (int) Min(spent, guc_lock_timeout);
+}
+
+/*
+ * The other sides of foreign keys on columns that get another type, which
+ * ALTER makes anew and locks ACCESS EXCLUSIVE for it: one after the other,
+ * with a whole lock_timeout each, while nobody can read the table.
+ */
+static void
+lock_other_sides(ApplyState *st, const List *locked)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	int64	   *relids = palloc(sizeof(int64) * list_length(locked));
+	List	   *sides = NIL;
+	int			n = 0;
+	ListCell   *lc;
+	SpiUser		saved;
+
+	st->phase = PHASE_OTHER_SIDES;
+	foreach(lc, locked)
+		relids[n++] = (int64) lfirst_oid(lc);
+	spi_open(&saved);
+	foreach(lc, st->plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		SpiArgs		args;
+		uint64		found;
+
+		if (step->kind != STEP_WIDEN_TYPE)
+			continue;
+		spi_args(&args);
+		spi_arg_int8_array(&args, relids, n);
+		spi_arg_text(&args, step->column);
+		found = spi_exec("SELECT unnest(ARRAY[conrelid, confrelid])::oid FROM pg_constraint"
+						 " WHERE contype = 'f' AND (conrelid::int8 = ANY ($1) AND EXISTS (SELECT FROM pg_attribute"
+						 "   WHERE attrelid = conrelid AND attnum = ANY (conkey) AND attname = $2)"
+						 "  OR confrelid::int8 = ANY ($1) AND EXISTS (SELECT FROM pg_attribute"
+						 "   WHERE attrelid = confrelid AND attnum = ANY (confkey) AND attname = $2))", &args);
+		for (uint64 i = 0; i < found; i++)
+		{
+			Oid			side = spi_get_oid(i, 1, NULL);
+			MemoryContext spi = MemoryContextSwitchTo(cxt);
+
+			if (!list_member_oid(locked, side))
+				sides = list_append_unique_oid(sides, side);
+			MemoryContextSwitchTo(spi);
+		}
+	}
+	spi_close(&saved);
+	list_sort(sides, list_oid_cmp);
+	foreach(lc, sides)
+	{
+		set_ms("lock_timeout", budget_left(st));
+		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
+	}
+}
+
+/*
  * ACCESS EXCLUSIVE on the table and all that inherits from it, since ALTER
  * would take those one by one with a whole lock_timeout each: readers of the
  * first would then wait for the sum. The budget is for all together.
@@ -77,16 +146,15 @@ open_budget(SpiUser *saved, int lock_ms)
 static void
 lock_table(ApplyState *st)
 {
-	TimestampTz start = GetCurrentTimestamp();
 	List	   *queue = list_make1_oid(st->relid);
 
+	st->since = GetCurrentTimestamp();
 	/* the queue grows while it is walked, so by index */
 	for (int i = 0; i < list_length(queue); i++)
 	{
 		Oid			relid = list_nth_oid(queue, i);
-		long		spent = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
 
-		set_ms("lock_timeout", guc_lock_timeout - (int) Min(spent, guc_lock_timeout));
+		set_ms("lock_timeout", budget_left(st));
 		LockRelationOid(relid, AccessExclusiveLock);
 		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		{
@@ -97,6 +165,8 @@ lock_table(ApplyState *st)
 		}
 		queue = list_concat_unique_oid(queue, find_inheritance_children(relid, NoLock));
 	}
+	if (!st->gone)
+		lock_other_sides(st, queue);
 }
 
 /* Body of the first subtransaction: gate, then table. */
@@ -124,8 +194,8 @@ take_locks(void *arg)
 }
 
 /*
- * Body of the second: the one ALTER. The budget stays in force, for what
- * ALTER locks besides the table (the other side of a foreign key).
+ * Body of the second: the one ALTER. What is left of the budget stays in force, for
+ * what ALTER may lock besides.
  */
 static void
 run_alter(void *arg)
@@ -135,7 +205,7 @@ run_alter(void *arg)
 	SpiUser		owner;
 
 	st->phase = PHASE_ALTER;
-	open_budget(&budget, guc_lock_timeout);
+	open_budget(&budget, budget_left(st));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	spi_become(&owner, st->owner,
@@ -157,8 +227,8 @@ is_lock_error(const ErrorData *edata)
 
 /*
  * Who holds what we wanted, oldest transaction first. At the gate those are
- * the loads that hold it; at the table whoever holds any lock on it, its partitions or, once the ALTER
- * ran, the other side of its foreign keys. They may be gone by now: an empty
+ * the loads that hold it; at the table whoever holds any lock on it, its partitions or, when those are
+ * ours, the other side of its foreign keys. They may be gone by now: an empty
  * list is an answer. A prepared transaction has no process and no query: its
  * name stands in their place.
  */
@@ -183,7 +253,7 @@ collect_blockers(const ApplyState *st)
 	spi_args(&args);
 	spi_arg_int8_array(&args, relids, n);
 	spi_arg_bool(&args, st->phase == PHASE_GATE);
-	spi_arg_bool(&args, st->phase == PHASE_ALTER);
+	spi_arg_bool(&args, st->phase >= PHASE_OTHER_SIDES);
 	spi_arg_int8(&args, (int64) st->relid);
 	spi_arg_int8(&args, LOCKS_GATE);
 	spi_exec("WITH wanted AS ("
@@ -252,6 +322,7 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 		return result;
 
 	st.relid = p->relid;
+	st.plan = p;
 	edata = spi_try(take_locks, &st);
 	if (edata)
 		return stopped(result, &st, edata);

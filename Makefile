@@ -30,8 +30,8 @@ SQL_ORDER = \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
 	decide/plan decide/policy decide/vet \
-	act/sandbox act/replay \
-	serve/worker serve/verbs serve/byhand serve/hinting serve/governance serve/views serve/grants
+	act/sandbox act/assertions act/replay \
+	serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/views serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
 SQL_FORGOTTEN := $(filter-out $(SQL_PARTS),$(wildcard $(TOP)src/*/*.sql))
 INSTALL_SQL = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "act/assertions.h"
 #include "act/clone.h"
 #include "act/sandbox.h"
 #include "base/guc.h"
@@ -48,6 +49,7 @@ typedef struct Trial
 	char	   *not_covered;	/* JSON array */
 	bool		rewrote;
 	char	   *first_miss;		/* why the first held row was not stored */
+	Assertions *checks;			/* of the team */
 
 	/* these live as long as the trial */
 	Clone	   *clone;
@@ -319,6 +321,7 @@ try_held(Trial *t)
 static void
 run_trial(void *arg)
 {
+	static const char *const asking = "checks could not be asked";
 	Trial	   *t = arg;
 	SpiUser		saved;
 	char	   *sql;
@@ -334,6 +337,9 @@ run_trial(void *arg)
 	clone_fill(t->clone);
 	t->result->history_tried = t->clone->history;
 
+	t->doing = asking;
+	assertions_ask(t->checks, t->clone, ASSERTION_BEFORE);
+
 	t->doing = "the change failed on the clone";
 	sql = plan_sql(t->plan, t->clone->oid);
 	if (sql != NULL)
@@ -344,10 +350,14 @@ run_trial(void *arg)
 		t->rewrote = file_of(t->clone->oid) != file;
 		t->doing = "rows in the table could not be compared after the change";
 		compare_history(t);
+		t->doing = asking;
+		assertions_ask(t->checks, t->clone, ASSERTION_AFTER_STEP);
 	}
 
 	t->doing = "held rows could not be tried";
 	try_held(t);
+	t->doing = asking;
+	assertions_ask(t->checks, t->clone, ASSERTION_AFTER_ROWS);
 
 	SPI_finish();
 	spi_resume(&saved);
@@ -366,6 +376,8 @@ judge(const Trial *t)
 	if (r->history_broken > 0)
 		return psprintf(INT64_FORMAT " of " INT64_FORMAT " rows in the table would be changed",
 						r->history_broken, r->history_tried);
+	if (r->refused_by_check)
+		return assertions_refusal(t->checks);
 	if (t->nincidents > 0 && r->held_tried > 0 && r->held_stored == 0)
 		return psprintf("none of " INT64_FORMAT " held rows could be stored: %s",
 						r->held_tried,
@@ -386,10 +398,11 @@ result_json(const Trial *t, double ms)
 					 ", \"held_stored\": " INT64_FORMAT
 					 ", \"history_tried\": " INT64_FORMAT
 					 ", \"history_broken\": " INT64_FORMAT
-					 ", \"rewrote\": %s, \"not_covered\": %s, \"ms\": %.1f, \"reason\": ",
+					 ", \"rewrote\": %s, \"not_covered\": %s, \"checks\": %s, \"ms\": %.1f, \"reason\": ",
 					 r->ok ? "true" : "false", r->held_tried, r->held_stored,
 					 r->history_tried, r->history_broken,
-					 t->rewrote ? "true" : "false", t->not_covered, ms);
+					 t->rewrote ? "true" : "false", t->not_covered,
+					 assertions_json(t->checks), ms);
 	if (r->reason)
 		escape_json(&json, r->reason);
 	else
@@ -417,6 +430,7 @@ sandbox_try(const VettedPlan *plan, const int64 *incidents, int nincidents)
 	t.nincidents = nincidents;
 	t.not_covered = "[]";
 	t.doing = "the dry run could not begin";
+	t.checks = assertions_of(t.plan->relid);
 
 	INSTR_TIME_SET_CURRENT(start);
 	edata = spi_trial(run_trial, &t);
@@ -426,6 +440,8 @@ sandbox_try(const VettedPlan *plan, const int64 *incidents, int nincidents)
 	if (edata && (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 				  ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK))
 		ReThrowError(edata);
+	t.result->refused_by_check = edata == NULL && t.result->history_broken == 0 &&
+		assertions_refusal(t.checks) != NULL;
 	t.result->reason = edata ? psprintf("%s: %s", t.doing, edata->message) : judge(&t);
 	t.result->ok = t.result->reason == NULL;
 	t.result->json = result_json(&t, INSTR_TIME_GET_MILLISEC(end));

@@ -5,7 +5,8 @@
  *
  * JSON: {"ok": bool, "held_tried": n, "held_stored": n, "history_tried": n,
  *        "history_broken": n, "rewrote": bool, "reason": text or null,
- *        "not_covered": ["triggers", "foreign keys", ...], "ms": n}
+ *        "not_covered": ["triggers", "foreign keys", ...], "ms": n,
+ *        "checks": [...]} (assertions.h)
  */
 #ifndef SELFHEAL_SANDBOX_H
 #define SELFHEAL_SANDBOX_H
@@ -21,6 +22,7 @@ typedef struct DryRun
 	int64		held_stored;
 	int64		history_tried;
 	int64		history_broken;
+	bool		refused_by_check;	/* of the team's; reason names it */
 	char	   *reason;			/* why not ok */
 	Jsonb	   *json;
 } DryRun;

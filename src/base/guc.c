@@ -24,6 +24,7 @@ int			guc_worker_linger = 30000;
 int			guc_lock_timeout = 500;
 int			guc_gate_timeout = 5000;
 int			guc_statement_timeout = 600000;
+int			guc_check_timeout = 5000;
 int			guc_max_attempts = 8;
 int			guc_auto_rewrite_limit = 65536;
 char	   *guc_allowed_schemas = NULL;
@@ -175,6 +176,11 @@ guc_init(void)
 							"Longest time of one heal of one table.",
 							NULL,
 							&guc_statement_timeout, 600000, 0, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.check_timeout",
+							"Longest time that a check of the team may take in a dry run.",
+							"A check that takes longer refuses the plan.",
+							&guc_check_timeout, 5000, 1, INT_MAX / 2,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_attempts",
 							"Attempts before an incident is left to a person.",

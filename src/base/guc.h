@@ -15,6 +15,8 @@ extern int	guc_lock_timeout;	/* selfheal.lock_timeout, ms */
 extern int	guc_gate_timeout;	/* selfheal.gate_timeout, ms */
 extern int	guc_statement_timeout;	/* selfheal.statement_timeout of one heal
 									 * step, ms */
+extern int	guc_check_timeout;	/* selfheal.check_timeout of one check of the
+								 * team, ms */
 extern int	guc_max_attempts;	/* selfheal.max_attempts of one incident */
 extern int	guc_auto_rewrite_limit; /* selfheal.auto_rewrite_limit, kB */
 extern char *guc_allowed_schemas;	/* selfheal.allowed_schemas: see below */

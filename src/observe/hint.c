@@ -113,8 +113,8 @@ hint_apply(const List *hints, Shape *shape)
  * So its incidents are not touched here: it finds the word when it is done.
  * Inside spi_open.
  */
-static void
-leave_word(Oid relid)
+void
+hint_leave_word(Oid relid)
 {
 	SpiArgs		args;
 
@@ -172,7 +172,7 @@ hint_set(Oid relid, const Hint *hint, const char *by)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a table can have %d hints at most", MAX_HINTS),
 				 errhint("Take hints back that are not needed any more: SELECT selfheal.unhint(...).")));
-	leave_word(relid);
+	hint_leave_word(relid);
 	spi_close(&saved);
 }
 
@@ -189,7 +189,7 @@ hint_unset(Oid relid, const char *key)
 	spi_arg_text(&args, key);
 	found = spi_exec("DELETE FROM selfheal.hint WHERE relid = $1 AND key = $2", &args) > 0;
 	if (found)
-		leave_word(relid);
+		hint_leave_word(relid);
 	spi_close(&saved);
 	return found;
 }

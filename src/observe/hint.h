@@ -45,7 +45,13 @@ extern void hint_set(Oid relid, const Hint *hint, const char *by);
 /* Take it back; false when nothing was said. */
 extern bool hint_unset(Oid relid, const char *key);
 
-/* Tables (Oid) whose hints have changed since the last call. In the current
+/*
+ * Leave word for the worker that the team has said something of a watched
+ * table: hints do, and whatever else makes it look again. Inside spi_open.
+ */
+extern void hint_leave_word(Oid relid);
+
+/* Tables (Oid) of which something was said since the last call. In the current
  * transaction; tables that an open one of a person holds are left for later. */
 extern List *hint_changed(void);
 

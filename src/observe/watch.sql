@@ -28,7 +28,7 @@ COMMENT ON COLUMN selfheal.watched.on_conflict IS
 'what becomes of a row whose key is stored already; hold: it is held; skip_identical: one that equals the stored row counts as present, another is held; update: it takes the stored row''s place';
 COMMENT ON COLUMN selfheal.watched.reject_limit IS
 'a load that would hold more rows fails as a whole: a number of rows, or a share as in 10 %; null: it never does';
-COMMENT ON COLUMN selfheal.watched.rethink IS 'true: the worker is to look again at all that waits or had given up, since the team has said something of its keys, its mode or the policy';
+COMMENT ON COLUMN selfheal.watched.rethink IS 'true: the worker is to look again at all that waits or had given up, since the team has said something of it';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.watched', '');
 
 -- What is not given is null and keeps what was said before; a table that is

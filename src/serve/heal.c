@@ -175,6 +175,7 @@ run_approved(Round *round, int64 id)
 	PlanRow    *row;
 	Vetting		vetting = {NULL, NULL};
 	const char *stale = NULL;
+	bool		by_check = false;
 	IncidentNote again = {0};
 
 	spi_xact_begin();
@@ -227,6 +228,7 @@ run_approved(Round *round, int64 id)
 		audit_write(&entry);
 		if (!trial->ok)
 			stale = psprintf("the dry run failed: %s", trial->reason);
+		by_check = trial->refused_by_check;
 	}
 	if (stale)
 	{
@@ -236,6 +238,8 @@ run_approved(Round *round, int64 id)
 		docket_move(id, PLAN_SUPERSEDED, NULL, stale);
 		round_entry(&entry, "refused", row);
 		entry.verdict = "refuse";
+		if (by_check)
+			entry.policy = "check";
 		entry.result = stale;
 		audit_write(&entry);
 		again.reason = stale;

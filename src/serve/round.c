@@ -367,6 +367,8 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 	DryRun	   *trial;
 
 	*empty_handed = false;
+	round->refused_trial = NULL;
+	round->refused_by_check = false;
 	if (vetting.plan == NULL)
 	{
 		*reason = vetting.reason;
@@ -406,7 +408,9 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 	{
 		*reason = trial->reason ? trial->reason : "the dry run failed";
 		*empty_handed = trial->held_tried > 0 && trial->held_stored == 0 &&
-			trial->history_broken == 0;
+			trial->history_broken == 0 && !trial->refused_by_check;
+		round->refused_trial = trial->json;
+		round->refused_by_check = trial->refused_by_check;
 		if (!*empty_handed || !all_hinted(round, steps))
 			return NULL;
 	}
@@ -446,7 +450,8 @@ round_refuse(Round *round, const int64 *ids, int n, const char *reason)
 	entry.relid = round->relid;
 	entry.incident = n > 0 ? ids[0] : 0;
 	entry.verdict = "refuse";
-	entry.policy = "no-safe-plan";
+	entry.policy = round->refused_by_check ? "check" : "no-safe-plan";
+	entry.dry_run = round->refused_trial;
 	entry.result = reason;
 	audit_write(&entry);
 	for (int i = 0; i < n; i++)

@@ -41,6 +41,9 @@ typedef struct Round
 	int			room;			/* columns that may still be added */
 	int			quota;			/* of them today, without approval */
 	int64		plan;			/* of the step at work, for the error path */
+	Jsonb	   *refused_trial;	/* dry run that refused the last plan, if it
+								 * was one */
+	bool		refused_by_check;	/* of the team's, in it */
 } Round;
 
 /*
@@ -87,8 +90,8 @@ extern bool round_is_free(int64 incident);
  */
 extern void round_reopen(Oid relid, bool all, const char *reason);
 
-/* The team has said what keys mean or what may run: look again at what waits, or had given up,
- * of those tables. In the current transaction, between two rounds. */
+/* The team has said something of tables: look again at what waits, or had
+ * given up, of those. In the current transaction, between two rounds. */
 extern void round_rethink(void);
 
 /*

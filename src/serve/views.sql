@@ -71,6 +71,13 @@ WHERE selfheal.may_see(h.relid)
 ORDER BY w.schema_name, w.table_name, h.key;
 COMMENT ON VIEW selfheal.hints IS 'what the team has said of keys with hint(): it comes before what is inferred';
 
+CREATE VIEW selfheal.checks WITH (security_barrier) AS
+SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, a.name, a.sql, a.role, a.asked_at, a.search_path
+FROM selfheal.assertion a JOIN selfheal.watched w USING (relid)
+WHERE selfheal.may_see(a.relid)
+ORDER BY w.schema_name, w.table_name, a.name;
+COMMENT ON VIEW selfheal.checks IS 'what the team has said with check(): what must stay true of a table when a plan is tried';
+
 CREATE VIEW selfheal.history WITH (security_barrier) AS
 SELECT a.at, a.event, CASE WHEN a.schema_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END AS table_name, a.incident, a.plan,
 	a.actor_role, a.actor_client, a.explanation, a.verdict, a.policy, a.sql_run, a.inverse, a.result,

@@ -28,6 +28,7 @@ $node->safe_psql(
 	SELECT selfheal.hint('plain', 'sum', type => 'numeric(12,2)');
 	SELECT selfheal.set_policy('"odd Name"."a Table"', 'widen_type', 'rewrite', 'deny');
 	SELECT selfheal.set_policy(cost => 'scan', verdict => 'review');
+	SELECT selfheal.check('plain', 'no "old" dates', $$SELECT count(*) = 0 FROM plain WHERE d < '2000-01-01'$$);
 	GRANT INSERT ON "odd Name"."a Table_intake" TO loader;
 	GRANT INSERT ON "odd Name"."a Table" TO loader;
 	INSERT INTO plain_intake VALUES ('{"d": "2026-02-31", "x": "a\"quote\" and \\\\ backslash"}'), ('{"d": "2026-01-01", "y": 1.5}');
@@ -59,7 +60,7 @@ is($node->safe_psql($db, 'SELECT bulk, count(*) FROM selfheal.quarantine GROUP B
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
 	1, 'one plan waits');
 
-my @tables = qw(watched hint policy load load_line load_kept error quarantine replayed incident plan audit);
+my @tables = qw(watched hint assertion policy load load_line load_kept error quarantine replayed incident plan audit);
 my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
 my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
 
@@ -118,6 +119,12 @@ is( $node->safe_psql(
 			WHERE source <> 'built-in'}),
 	"widen_type|scan|review|default\nwiden_type|rewrite|deny|table",
 	'rules stand on the restored table');
+
+# what must stay true of a table is kept with it, too
+$node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "1999-04-01", "w": 1}')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+is( $node->safe_psql($db, q{SELECT state, reason FROM selfheal.incidents WHERE table_name = 'public.plain' AND column_name = 'w'}),
+	'needs_human|no safe plan: check "no "old" dates" is false after the rows', 'checks refuse plans after the restore');
 
 # loads and heals go on
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-03-01", "z": true}')});

@@ -378,7 +378,7 @@ SELECT p.impact @> '[{"kind": "publication", "object": "shops", "column": "colou
 	(SELECT bool_and(a.forecast -> 'impact' = p.impact) FROM selfheal.audit a WHERE a.plan = p.id AND a.event = 'planned') AS audit,
 	(SELECT count(*) FROM selfheal.audit a WHERE a.plan = p.id AND a.forecast ? 'impact') AS times,
 	p.forecast ? 'impact' AS twice
-FROM selfheal.plan p WHERE p.table_name = 'shop';
+FROM selfheal.plan p WHERE p.schema_name = 'im' AND p.table_name = 'shop';
 -- a name cannot make a line of its own
 SELECT count(*), sum(array_length(string_to_array(array_to_string(impact, E'\n'), E'\n'), 1) - array_length(impact, 1))
 FROM selfheal.pending WHERE table_name = 'im.shop';
@@ -398,7 +398,7 @@ SELECT selfheal.retry(id) FROM selfheal.incidents WHERE table_name = 'im.shop';
 SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
 SELECT id, colour FROM shop ORDER BY id;
 SELECT verdict, policy, state, impact @> '[{"kind": "view", "object": "im.shops", "level": "note"}]' AS noted
-FROM selfheal.plan WHERE table_name = 'shop' ORDER BY id DESC LIMIT 1;
+FROM selfheal.plan WHERE schema_name = 'im' AND table_name = 'shop' ORDER BY id DESC LIMIT 1;
 -- a proposal has them too
 SELECT verdict FROM selfheal.propose('shop', 'ALTER TABLE shop ALTER name TYPE varchar(9)', 'wider');
 DROP VIEW shops, more_shops;

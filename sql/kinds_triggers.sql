@@ -281,7 +281,7 @@ INSERT INTO ruled_intake VALUES ('{"id": 1, "v": "abc"}'), ('{"id": 2, "v": "out
 SELECT * FROM ruled ORDER BY id;
 SELECT * FROM ruled_log ORDER BY id;
 SELECT * FROM tell('ruled') WHERE what !~ '^(stored|rows)';
--- a rule that names the column keeps its type from being changed
+-- a change of the type of a column that a rule names waits for a person
 DROP RULE also ON ruled;
 DROP RULE nothing ON ruled;
 DROP RULE instead ON ruled;

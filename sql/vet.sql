@@ -255,7 +255,8 @@ SELECT selfheal.vet('pg_catalog.pg_class', 'ALTER TABLE pg_class ADD a text');
 SELECT selfheal.vet('selfheal.plan', 'ALTER TABLE selfheal.plan ADD a text');
 SELECT selfheal.vet('vt.part1', 'ALTER TABLE vt.part1 ADD a text');
 
--- dependents: PostgreSQL would refuse, so do we, and say why
+-- dependents: PostgreSQL would refuse; a person is asked where they can be made
+-- again exactly (sql/dependents.sql), else we refuse too, and say why
 CREATE TABLE vt.dep (
 	id integer PRIMARY KEY, v varchar(8), g text GENERATED ALWAYS AS (v || 'x') STORED,
 	w varchar(8), tr varchar(8), p varchar(8), f varchar(8), whole varchar(8), ok varchar(8)

@@ -14,12 +14,16 @@
  * else (proc.c): with the defaults the lock would time out before that.
  *
  * The ALTER runs as the table's owner in a restricted operation: index
- * expressions, defaults and casts are the owner's code, not ours.
+ * expressions, defaults and casts are the owner's code, not ours. What
+ * PostgreSQL would refuse it for is taken away before and made again after it
+ * (dependents.c); views are locked before the table, from above, in the order
+ * in which who reads them takes his locks.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "act/apply.h"
+#include "act/dependents.h"
 #include "base/guc.h"
 #include "base/locks.h"
 #include "base/spi.h"
@@ -38,6 +42,7 @@ typedef enum ApplyPhase
 {
 	PHASE_GATE,
 	PHASE_TABLE,
+	PHASE_CATALOG,				/* rows there about what is made again */
 	PHASE_OTHER_SIDES,			/* of foreign keys */
 	PHASE_ALTER
 } ApplyPhase;
@@ -51,6 +56,12 @@ typedef struct ApplyState
 	ApplyPhase	phase;
 	TimestampTz since;			/* readers may have to wait for us */
 	bool		gone;			/* the table was dropped while we waited */
+	Rebuild    *outline;		/* what is made again, as far as can be told
+								 * before the locks */
+	Rebuild    *rebuild;		/* what is made again, read under the locks */
+	char	   *made_again;		/* the record of it */
+	char	   *hash_after;
+	const char *doing;			/* with a dependent, for an error's message */
 } ApplyState;
 
 /* A setting in milliseconds, at the innermost level. */
@@ -139,14 +150,15 @@ lock_other_sides(ApplyState *st, const List *locked)
 }
 
 /*
- * ACCESS EXCLUSIVE on the table and all that inherits from it, since ALTER
- * would take those one by one with a whole lock_timeout each: readers of the
- * first would then wait for the sum. The budget is for all together.
+ * ACCESS EXCLUSIVE on what is made again, on the table and all that inherits
+ * from it, since ALTER would take those one by one with a whole lock_timeout
+ * each: readers of the first would then wait for the sum. The budget is for
+ * all together.
  */
 static void
 lock_table(ApplyState *st)
 {
-	List	   *queue = list_make1_oid(st->relid);
+	List	   *queue = lappend_oid(list_copy(st->outline->relations), st->relid);
 
 	st->since = GetCurrentTimestamp();
 	/* the queue grows while it is walked, so by index */
@@ -163,10 +175,15 @@ lock_table(ApplyState *st)
 			st->gone |= relid == st->relid;
 			continue;
 		}
-		queue = list_concat_unique_oid(queue, find_inheritance_children(relid, NoLock));
+		if (!list_member_oid(st->outline->relations, relid))
+			queue = list_concat_unique_oid(queue, find_inheritance_children(relid, NoLock));
 	}
-	if (!st->gone)
-		lock_other_sides(st, queue);
+	if (st->gone)
+		return;
+	st->phase = PHASE_CATALOG;
+	set_ms("lock_timeout", budget_left(st));
+	dependents_hold(st->outline);
+	lock_other_sides(st, queue);
 }
 
 /* Body of the first subtransaction: gate, then table. */
@@ -181,6 +198,7 @@ take_locks(void *arg)
 	open_budget(&saved, guc_gate_timeout);
 	intake_gate(st->relid, true);
 	st->phase = PHASE_TABLE;
+	st->outline = rebuild_outline(st->plan);
 	lock_table(st);
 	spi_resume(&saved);
 
@@ -194,8 +212,8 @@ take_locks(void *arg)
 }
 
 /*
- * Body of the second: the one ALTER. What is left of the budget stays in force, for
- * what ALTER may lock besides.
+ * Body of the second: the one ALTER, and what must be made again around it.
+ * What is left of the budget stays in force, for what either may lock besides.
  */
 static void
 run_alter(void *arg)
@@ -203,9 +221,11 @@ run_alter(void *arg)
 	ApplyState *st = arg;
 	SpiUser		budget;
 	SpiUser		owner;
+	Rebuild    *after;
 
 	st->phase = PHASE_ALTER;
 	open_budget(&budget, budget_left(st));
+	dependents_drop(st->rebuild, &st->doing);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	spi_become(&owner, st->owner,
@@ -214,6 +234,8 @@ run_alter(void *arg)
 	spi_exec(st->sql, NULL);
 	spi_resume(&owner);
 	SPI_finish();
+	st->made_again = dependents_restore(st->rebuild, st->plan, &st->doing, &after);
+	st->hash_after = rebuild_hash(st->plan, after ? after : st->rebuild);
 	spi_resume(&budget);
 }
 
@@ -227,8 +249,9 @@ is_lock_error(const ErrorData *edata)
 
 /*
  * Who holds what we wanted, oldest transaction first. At the gate those are
- * the loads that hold it; at the table whoever holds any lock on it, its partitions or, when those are
- * ours, the other side of its foreign keys. They may be gone by now: an empty
+ * the loads that hold it; at the table whoever holds any lock on it, its
+ * partitions, what must be made again or the catalog's rows about that, or,
+ * when those are ours, the other side of its foreign keys. They may be gone by now: an empty
  * list is an answer. A prepared transaction has no process and no query: its
  * name stands in their place.
  */
@@ -237,13 +260,23 @@ collect_blockers(const ApplyState *st)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *rels = find_all_inheritors(st->relid, NoLock, NULL);
-	int64	   *relids = palloc(sizeof(int64) * list_length(rels));
+	int64	   *relids;
+	int64	   *objects = NULL;
 	int			n = 0;
+	int			nobjects = 0;
 	ListCell   *lc;
 	SpiUser		saved;
 	SpiArgs		args;
 	Jsonb	   *blockers;
 
+	if (st->outline != NULL)
+	{
+		rels = list_concat_unique_oid(rels, st->outline->relations);
+		objects = palloc(sizeof(int64) * Max(list_length(st->outline->items), 1));
+		foreach(lc, st->outline->items)
+			objects[nobjects++] = (int64) ((const RebuildItem *) lfirst(lc))->objid;
+	}
+	relids = palloc(sizeof(int64) * list_length(rels));
 	foreach(lc, rels)
 		relids[n++] = (int64) lfirst_oid(lc);
 
@@ -256,6 +289,8 @@ collect_blockers(const ApplyState *st)
 	spi_arg_bool(&args, st->phase >= PHASE_OTHER_SIDES);
 	spi_arg_int8(&args, (int64) st->relid);
 	spi_arg_int8(&args, LOCKS_GATE);
+	spi_arg_bool(&args, st->phase == PHASE_CATALOG);
+	spi_arg_int8_array(&args, objects, nobjects);
 	spi_exec("WITH wanted AS ("
 			 "  SELECT unnest($1) AS oid WHERE NOT $2"
 			 "  UNION SELECT confrelid::int8 FROM pg_constraint"
@@ -266,10 +301,15 @@ collect_blockers(const ApplyState *st)
 			 "  SELECT DISTINCT ON (l.pid, l.virtualtransaction) l.pid, l.mode, l.virtualtransaction"
 			 "    FROM pg_locks l"
 			 "   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
-			 "     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-			 "     AND (l.locktype = 'relation' AND l.relation::int8 IN (SELECT oid FROM wanted)"
-			 "       OR $2 AND l.locktype = 'advisory' AND l.objsubid = $5"
-			 "          AND l.classid::int8 = $4)"
+			 "     AND (l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+			 "       AND (l.locktype = 'relation' AND l.relation::int8 IN (SELECT oid FROM wanted)"
+			 "         OR $2 AND l.locktype = 'advisory' AND l.objsubid = $5"
+			 "            AND l.classid::int8 = $4)"
+			 "       OR $6 AND l.locktype = 'transactionid' AND l.transactionid IN ("
+			 "         SELECT xmax FROM pg_class WHERE oid = ANY ($1::oid[])"
+			 "         UNION SELECT xmax FROM pg_attribute WHERE attrelid = ANY ($1::oid[])"
+			 "         UNION SELECT xmax FROM pg_statistic_ext WHERE stxrelid = ANY ($1::oid[])"
+			 "         UNION SELECT xmax FROM pg_proc WHERE oid = ANY ($7::oid[])))"
 			 "   ORDER BY l.pid, l.virtualtransaction,"
 			 "         array_position(ARRAY['AccessShareLock','RowShareLock','RowExclusiveLock',"
 			 "           'ShareUpdateExclusiveLock','ShareLock','ShareRowExclusiveLock',"
@@ -303,7 +343,11 @@ stopped(ApplyResult *result, const ApplyState *st, ErrorData *edata)
 		result->blockers = collect_blockers(st);
 	}
 	else
+	{
 		result->outcome = APPLY_FAILED;
+		if (st->doing != NULL)
+			edata->message = psprintf("%s: %s", st->doing, edata->message);
+	}
 	return result;
 }
 
@@ -327,7 +371,9 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 	if (edata)
 		return stopped(result, &st, edata);
 
-	if (st.gone || strcmp(plan_schema_hash(p->relid), expected_hash) != 0)
+	if (!st.gone)
+		st.rebuild = rebuild_find(p);
+	if (st.gone || strcmp(rebuild_hash(p, st.rebuild), expected_hash) != 0)
 	{
 		result->outcome = APPLY_STALE;
 		return result;
@@ -338,5 +384,8 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 	edata = spi_try(run_alter, &st);
 	if (edata)
 		return stopped(result, &st, edata);
+	if (st.made_again[0] != '\0')
+		result->sql = psprintf("%s%s", result->sql, st.made_again);
+	result->schema_hash = st.hash_after;
 	return result;
 }

@@ -13,6 +13,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "decide/labels.h"
+#include "decide/rebuild.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/syscache.h"
@@ -61,7 +62,7 @@ newlabels_apply(const VettedPlan *plan, const char *expected_hash)
 		return result;
 	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(p->relid));
 	if (!HeapTupleIsValid(tup) ||
-		strcmp(plan_schema_hash(p->relid), expected_hash) != 0)
+		strcmp(rebuild_schema_hash(p), expected_hash) != 0)
 	{
 		if (HeapTupleIsValid(tup))
 			ReleaseSysCache(tup);

@@ -24,6 +24,7 @@
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "decide/labels.h"
+#include "decide/rebuild.h"
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "observe/loader.h"
@@ -86,6 +87,7 @@ list_not_covered(Trial *t)
 	spi_arg_relid(&args, t->plan->relid);
 	spi_arg_bool(&args, OidIsValid(route_foreign(t->plan->relid, true)));
 	spi_arg_bool(&args, labels_sql(t->plan) != NIL);
+	spi_arg_bool(&args, rebuild_outline(t->plan)->items != NIL);
 	spi_exec("SELECT coalesce(jsonb_agg(what), '[]') FROM ("
 			 " SELECT 'triggers' AS what WHERE EXISTS (SELECT FROM pg_trigger"
 			 "   WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D')"
@@ -106,6 +108,8 @@ list_not_covered(Trial *t)
 			 "     AND x.refclassid = 'pg_proc'::regclass"
 			 "   JOIN pg_proc f ON f.oid = x.refobjid AND f.provolatile = 'v' WHERE d.adrelid = $1)"
 			 " UNION ALL SELECT 'rules' WHERE EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1)"
+			 " UNION ALL SELECT 'views and other dependents: made again in the transaction of the change, compared before commit'"
+			 "   WHERE $4"
 			 ") AS w", &args);
 	t->not_covered = spi_get_text(0, 1, t->cxt);
 }

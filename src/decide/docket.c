@@ -12,6 +12,7 @@
 #include "decide/docket.h"
 #include "decide/impact.h"
 #include "decide/labels.h"
+#include "decide/rebuild.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -70,7 +71,7 @@ docket_draft(const VettedPlan *plan, const Forecast *cost, const Ruling *ruling)
 	row->verdict = pstrdup(policy_verdict_name(ruling->verdict));
 	row->reason = ruling->reason ? pstrdup(ruling->reason) : NULL;
 	row->policy = pstrdup(ruling->policy);
-	row->schema_hash = plan_schema_hash(steps->relid);
+	row->schema_hash = rebuild_schema_hash(steps);
 	row->hash = plan_hash(steps, row->schema_hash, ruling->state);
 	row->forecast = cost->json;
 	row->impact = effect_json(impact_of(plan, cost, true));

@@ -20,7 +20,8 @@
  *	  checked again when the heap is rewritten.
  *	- Views, rules, generated columns, triggers, policies, publications'
  *	  filters, functions with a parsed body, and columns of the table's row
- *	  type make PostgreSQL refuse the change.
+ *	  type make PostgreSQL refuse the change. Most of them can be taken away
+ *	  and made again around it (rebuild.c).
  *
  * All partitions and children are looked at, since ALTER goes on to them.
  * Locks are the weakest and given back at once, as in vet.c.
@@ -47,6 +48,7 @@
 #include "decide/forecast.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
+#include "decide/rebuild.h"
 #include "decide/subscribers.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
@@ -76,6 +78,7 @@ static void cost_of_rewrite(StepCost *cost, Relation member);
 static void row_type_users(Forecast *f, Oid type);
 static void published_by(Forecast *f, Relation member);
 static int64 heap_bytes(Relation rel, bool with_toast);
+static void what_is_made_again(Forecast *f, const HealPlan *plan);
 static void forecast_json(Forecast *f, const List *costs, double rows);
 
 /* Add a text once. */
@@ -194,6 +197,7 @@ forecast_plan(const VettedPlan *plan)
 		foreach(lc2, cost->indexes)
 			add_once(&f->indexes, lfirst(lc2));
 	}
+	what_is_made_again(f, p);
 
 	/* a column list may leave out what is changed */
 	f->published = (f->publications != NIL);
@@ -202,6 +206,22 @@ forecast_plan(const VettedPlan *plan)
 	f->impact = impact_of(plan, f, false);
 	forecast_json(f, costs, rows_known ? rows : -1);
 	return f;
+}
+
+/* What PostgreSQL would refuse the change for, up to the last view above. */
+static void
+what_is_made_again(Forecast *f, const HealPlan *plan)
+{
+	Rebuild    *rebuild = rebuild_outline(plan);
+	ListCell   *lc;
+
+	foreach(lc, rebuild->items)
+		add_once(&f->rebuilt, ((const RebuildItem *) lfirst(lc))->name);
+	f->cannot_rebuild = rebuild->refusal;
+	f->refused = rebuild->refused;
+	if (f->rebuilt == NIL && f->dependents != NIL && f->cannot_rebuild == NULL)
+		f->cannot_rebuild = psprintf("%s: it is not made again", (const char *) linitial(f->dependents));
+	f->bytes += rebuild->bytes;
 }
 
 /*
@@ -539,6 +559,13 @@ forecast_json(Forecast *f, const List *costs, double rows)
 	append_list(&buf, "indexes", f->indexes);
 	appendStringInfoString(&buf, ", ");
 	append_list(&buf, "dependents", f->dependents);
+	appendStringInfoString(&buf, ", ");
+	append_list(&buf, "rebuilt", f->rebuilt);
+	appendStringInfoString(&buf, ", \"cannot_rebuild\": ");
+	if (f->cannot_rebuild)
+		escape_json(&buf, f->cannot_rebuild);
+	else
+		appendStringInfoString(&buf, "null");
 	appendStringInfoString(&buf, ", ");
 	append_list(&buf, "publications", f->publications);
 	appendStringInfoString(&buf, ", ");

@@ -50,14 +50,14 @@ add(Survey *s, const char *kind, const char *object, const PlanStep *step,
 	effect_add(&s->drafts, kind, object, step, level, 0, before, after);
 }
 
-/* Is the change refused for this? */
+/* Is the change refused for this, since it cannot be made again? */
 static bool
 is_refused(const Survey *s, const char *kind, const char *object)
 {
 	char	   *name = psprintf("%s %s", kind, object);
 	ListCell   *lc;
 
-	foreach(lc, s->cost->dependents)
+	foreach(lc, s->cost->refused)
 		if (strcmp(lfirst(lc), name) == 0)
 		return true;
 	return false;
@@ -163,13 +163,13 @@ ends_with(const char *text, const char *end)
 	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
 }
 
-/* Does PostgreSQL refuse for what this publication says of the table? */
+/* Is the change refused for what this publication says of the table? */
 static bool
 publication_refuses(const Survey *s, const PublishedBy *pub)
 {
 	ListCell   *lc;
 
-	foreach(lc, s->cost->dependents)
+	foreach(lc, s->cost->refused)
 	{
 		const char *name = lfirst(lc);
 
@@ -267,7 +267,7 @@ add_named(Survey *s, const PlanStep *step, const char *kind, const char *object)
 	}
 	else if (is_refused(s, kind, object))
 		add(s, kind, object, step, IMPACT_REFUSE, "names ",
-			": PostgreSQL refuses a new type");
+			": PostgreSQL refuses a new type, and it cannot be made again exactly");
 	else if (strcmp(kind, "check") == 0)
 		add(s, kind, object, step, IMPACT_NOTE, "names ",
 			" and is made anew");

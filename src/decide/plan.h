@@ -90,4 +90,11 @@ extern char *plan_schema_hash(Oid relid);
  * by (rules_state): what an approval binds. */
 extern char *plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy);
 
+/* sha256 of a text as lower-case hex. */
+extern char *plan_sha256(const char *text);
+
+/* Pin the settings that change how expressions and constants are written, the
+ * search_path among them; the level to end with AtEOXact_GUC. */
+extern int	plan_pin_settings(void);
+
 #endif							/* SELFHEAL_PLAN_H */

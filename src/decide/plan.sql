@@ -61,10 +61,10 @@ COMMENT ON COLUMN selfheal.plan.verdict IS 'auto: runs by itself. review: waits 
 COMMENT ON COLUMN selfheal.plan.reason IS 'Why that verdict, or why the plan ended as it did.';
 COMMENT ON COLUMN selfheal.plan.policy IS 'Name of the rule that gave the verdict; docs/SAFETY.md lists them.';
 COMMENT ON COLUMN selfheal.plan.hash IS 'sha256 over steps, schema hash and the policy that counts for the table: what an approval binds.';
-COMMENT ON COLUMN selfheal.plan.schema_hash IS 'sha256 over the table''s definition when it was planned; another definition, another plan.';
+COMMENT ON COLUMN selfheal.plan.schema_hash IS 'sha256 over the table''s definition when it was planned, and over what is made again around the change; another definition, another plan.';
 COMMENT ON COLUMN selfheal.plan.options IS 'What was considered: [{"option", "taken", "why"}].';
 COMMENT ON COLUMN selfheal.plan.playbook IS 'Playbooks that gave the steps; null for a proposal.';
-COMMENT ON COLUMN selfheal.plan.forecast IS 'Cost on this table: lock, rewrite, scan, indexes, dependents, publications that carry it, foreign keys, bytes.';
+COMMENT ON COLUMN selfheal.plan.forecast IS 'Cost on this table: lock, rewrite, scan, indexes, dependents and what is made again around the change, publications that carry it, foreign keys, bytes.';
 COMMENT ON COLUMN selfheal.plan.impact IS
 	'Who downstream feels it: [{"kind", "object", "column", "effect", "level": "note" | "review" | "refuse", "depth"}]; null when nobody does.';
 COMMENT ON COLUMN selfheal.plan.dry_run IS 'Result of the trial on a clone.';

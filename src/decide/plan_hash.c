@@ -45,9 +45,9 @@ static const char *const canonical_settings[][2] = {
 
 static List *schema_lines(Relation rel);
 
-/* sha256 of a text as lower-case hex, in the current context. */
-static char *
-sha256_hex(const char *text)
+/* See the header. */
+char *
+plan_sha256(const char *text)
 {
 	int			len = strlen(text);
 	bytea	   *in = palloc(VARHDRSZ + len);
@@ -65,9 +65,9 @@ sha256_hex(const char *text)
 	return hex;
 }
 
-/* Pin the settings; the level to end with AtEOXact_GUC. */
-static int
-pin_settings(void)
+/* See the header. */
+int
+plan_pin_settings(void)
 {
 	int			nest = NewGUCNestLevel();
 	int			i;
@@ -87,14 +87,14 @@ pin_settings(void)
 char *
 plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy)
 {
-	int			nest = pin_settings();
+	int			nest = plan_pin_settings();
 	Jsonb	   *json = plan_to_jsonb(plan);
 
 	AtEOXact_GUC(false, nest);
-	return sha256_hex(psprintf("selfheal plan 1\n%s\n%s\n%s\n",
-							   JsonbToCString(NULL, &json->root, VARSIZE(json)),
-							   schema_hash ? schema_hash : "",
-							   policy ? policy : ""));
+	return plan_sha256(psprintf("selfheal plan 1\n%s\n%s\n%s\n",
+								JsonbToCString(NULL, &json->root, VARSIZE(json)),
+								schema_hash ? schema_hash : "",
+								policy ? policy : ""));
 }
 
 /*
@@ -110,7 +110,7 @@ plan_schema_hash(Oid relid)
 	StringInfoData buf;
 	List	   *lines;
 	ListCell   *lc;
-	int			nest = pin_settings();
+	int			nest = plan_pin_settings();
 
 	lines = schema_lines(rel);
 	AtEOXact_GUC(false, nest);
@@ -120,7 +120,7 @@ plan_schema_hash(Oid relid)
 	appendStringInfoString(&buf, "selfheal schema 1\n");
 	foreach(lc, lines)
 		appendStringInfo(&buf, "%s\n", (const char *) lfirst(lc));
-	return sha256_hex(buf.data);
+	return plan_sha256(buf.data);
 }
 
 /* list_sort comparator of lines, by bytes. */

@@ -149,17 +149,31 @@ nullable_columns(const HealPlan *plan)
 }
 
 static bool
+cannot_rebuild(const Case *c)
+{
+	return c->cost->cannot_rebuild != NULL;
+}
+
+static char *
+cannot_rebuild_reason(const Case *c)
+{
+	return psprintf("PostgreSQL would refuse the change, and what depends on "
+					"the column's type cannot be made again exactly: %s",
+					c->cost->cannot_rebuild);
+}
+
+static bool
 has_dependents(const Case *c)
 {
-	return c->cost->dependents != NIL;
+	return c->cost->rebuilt != NIL && rules_unsaid(&c->said, RULE_ANY, COST_DEPENDENTS);
 }
 
 static char *
 dependents_reason(const Case *c)
 {
-	return psprintf("PostgreSQL would refuse the change, since something "
-					"depends on the column's type: %s",
-					some_of(c->cost->dependents));
+	return psprintf("what depends on the column's type is taken away and made "
+					"again in the same transaction: %s",
+					some_of(c->cost->rebuilt));
 }
 
 static bool
@@ -474,7 +488,7 @@ metadata_reason(const Case *c)
 }
 
 static const Rule rules[] = {
-	{"dependents", VERDICT_REFUSE, has_dependents, dependents_reason},
+	{"dependents", VERDICT_REFUSE, cannot_rebuild, cannot_rebuild_reason},
 	{"allowed-schemas", VERDICT_REFUSE, is_outside, outside_reason},
 	{"policy-deny", VERDICT_REFUSE, is_denied, denied_reason},
 	{"mode-observe", VERDICT_REVIEW, is_observe, observe_reason},
@@ -483,6 +497,7 @@ static const Rule rules[] = {
 	{"policy-review", VERDICT_REVIEW, is_reviewed, reviewed_reason},
 	{"suspected-rename", VERDICT_REVIEW, has_suspects, suspects_reason},
 	{"max-new-columns", VERDICT_REVIEW, is_beyond_limit, beyond_limit_reason},
+	{"dependents", VERDICT_REVIEW, has_dependents, dependents_reason},
 	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},
 	{"enum-label", VERDICT_REVIEW, adds_label, label_reason},
 	{"published", VERDICT_REVIEW, is_published, published_reason},

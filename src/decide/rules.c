@@ -226,7 +226,7 @@ rules_said(Oid relid, const List *rules, const Forecast *cost)
 		has[COST_REWRITE] = step->rewrite || (widens && cost->rewrite && !rewrite);
 		has[COST_SCAN] = step->scan || (widens && cost->scan && !scan);
 		has[COST_INDEX] = step->index || (widens && cost->indexes != NIL && !index);
-		has[COST_DEPENDENTS] = widens && cost->dependents != NIL;
+		has[COST_DEPENDENTS] = widens && (cost->dependents != NIL || cost->rebuilt != NIL);
 		has[COST_METADATA] = !has[COST_REWRITE] && !has[COST_SCAN] &&
 			!has[COST_INDEX] && !has[COST_DEPENDENTS];
 		has[COST_PUBLISHED] = cost->publications != NIL;

@@ -88,8 +88,8 @@ COMMENT ON COLUMN selfheal.audit.rows_replayed IS 'rows that were stored by this
 COMMENT ON COLUMN selfheal.audit.rows_left IS 'rows that are still held after it';
 COMMENT ON COLUMN selfheal.audit.estimate_before IS 'the table''s row estimate before';
 COMMENT ON COLUMN selfheal.audit.estimate_after IS 'the table''s row estimate after';
-COMMENT ON COLUMN selfheal.audit.schema_hash_before IS 'sha256 of the table''s definition before';
-COMMENT ON COLUMN selfheal.audit.schema_hash_after IS 'sha256 of the table''s definition after';
+COMMENT ON COLUMN selfheal.audit.schema_hash_before IS 'sha256 of the table''s definition before, and of what was made again around the change';
+COMMENT ON COLUMN selfheal.audit.schema_hash_after IS 'sha256 of the table''s definition after, and of what was made again around the change';
 COMMENT ON COLUMN selfheal.audit.lsn IS 'WAL position at which the row was written';
 COMMENT ON COLUMN selfheal.audit.ms_since_capture IS 'milliseconds since the failure was captured';
 COMMENT ON COLUMN selfheal.audit.seq IS 'place in the chain, from 1 without gaps; null until sealed';

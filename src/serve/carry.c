@@ -204,6 +204,14 @@ wait_for_lock(const PlanRow *row, const ApplyResult *result, bool approved)
 
 		if (inc->state == INCIDENT_PLANNING || inc->state == INCIDENT_APPLYING)
 			incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
+		else if (inc->state == INCIDENT_AWAITING_APPROVAL && approved)
+		{
+			/* the approval stands, and the plan knows when it is tried again */
+			note.reason = "approved; somebody holds the table";
+			note.next_try = 0;
+			note.uncharge = false;
+			incident_move(inc->id, INCIDENT_AWAITING_APPROVAL, &note);
+		}
 	}
 	spi_xact_commit(true);
 }
@@ -421,7 +429,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	note_chunk(&outcome, chunk, cxt);
 
 	entry.sql_run = result->sql;
-	entry.schema_hash_after = plan_schema_hash(row->relid);
+	entry.schema_hash_after = result->schema_hash ? result->schema_hash : plan_schema_hash(row->relid);
 	entry.estimate_after = row_estimate(row->relid);
 	entry.payload_ref = chunk->payload_ref;
 	entry.rows_replayed = chunk->replayed;

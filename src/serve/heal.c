@@ -22,6 +22,7 @@
 #include "act/sandbox.h"
 #include "base/guc.h"
 #include "base/spi.h"
+#include "decide/rebuild.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
@@ -208,7 +209,7 @@ run_approved(Round *round, int64 id)
 		vetting = vet_plan(row->plan);
 		if (vetting.plan == NULL)
 			stale = psprintf("the table changed: %s", vetting.reason);
-		else if (strcmp(plan_schema_hash(row->relid), row->schema_hash) != 0)
+		else if (strcmp(rebuild_schema_hash(row->plan), row->schema_hash) != 0)
 			stale = "the table changed after the plan was made";
 		else
 			stale = round_void(row);

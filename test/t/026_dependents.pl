@@ -35,6 +35,16 @@ sub dump_of
 }
 
 $node->psql('postgres', slurp_file(dirname(__FILE__) . '/../lib/dependents.sql'), on_error_stop => 1, on_error_die => 1);
+# a materialized view and an index elsewhere
+sql($_)
+  foreach ("SET allow_in_place_tablespaces = on; CREATE TABLESPACE away LOCATION ''",
+	'GRANT CREATE ON TABLESPACE away TO dep_own, dep_bo',
+	'ALTER MATERIALIZED VIEW dep.v18 SET TABLESPACE away',
+	'ALTER INDEX dep.v08_expr SET TABLESPACE away');
+my $away = q{SELECT string_agg(c.oid::regclass::text, ' ' ORDER BY c.relname) FROM pg_class c
+	JOIN pg_tablespace t ON t.oid = c.reltablespace WHERE t.spcname = 'away' AND c.relkind IN ('m', 'i')
+	AND c.relnamespace = 'dep'::regnamespace};
+is(sql($away), 'dep.v08_expr dep.v18', 'in another tablespace');
 sql(q{SELECT selfheal.watch('dep.sale')});
 sql(q{SELECT pg_create_logical_replication_slot('s', 'pgoutput')});
 sql(q{INSERT INTO dep.sale_intake VALUES
@@ -46,6 +56,7 @@ sql('SELECT selfheal.approve(plan_id) FROM selfheal.pending');
 is(idle($node, 'postgres'), 't', 'approved');
 is(sql('SELECT string_agg(id::text, $$ $$ ORDER BY id) FROM dep.sale'), '1 2 3 4', 'the rows are in');
 my @after = dump_of('after');
+is(sql($away), 'dep.v08_expr dep.v18', 'in another tablespace still');
 
 my %was = map { $_ => 1 } @before;
 my %is = map { $_ => 1 } @after;

@@ -53,9 +53,9 @@ static const char *const kind_words[REBUILD_KINDS] = {
 
 /*
  * $1, $2: the columns, as table and number; $3: the table with those below it.
- * An answer is kind, oid, level, name, relation to be locked, whether that is
- * a view, bytes, refusal. Of a trigger on a partitioned table the root of its
- * copies is meant.
+ * An answer is kind (null: none that we know how to make again), oid, level,
+ * name, relation to be locked, bytes, refusal. Of a trigger on a partitioned
+ * table the root of its copies is meant.
  */
 static const char *const closure_sql =
 "WITH RECURSIVE col AS (SELECT a::oid AS relid, b::int4 AS attnum FROM unnest($1, $2) AS x(a, b)),"

@@ -108,7 +108,11 @@ SELECT count(*) AS plans, sum(rows_waiting) AS rows FROM selfheal.pending WHERE 
 SELECT selfheal.reject(plan_id, 'not wanted') FROM selfheal.pending WHERE table_name = 'heal.modes';
 SELECT class, column_name, state, reason ~ 'was rejected: not wanted' AS reason, rows_held
 FROM selfheal.incidents WHERE table_name = 'heal.modes';
+-- a no stays one, whatever the mode is now
 SELECT selfheal.watch('heal.modes', 'auto');
+SELECT selfheal.wake();
+SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT * FROM modes ORDER BY id;
 SELECT selfheal.retry(id) FROM selfheal.incidents WHERE table_name = 'heal.modes' AND state = 'needs_human';
 SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
 SELECT * FROM modes ORDER BY id;

@@ -477,8 +477,10 @@ round_is_free(int64 incident)
 	return is_free;
 }
 
-/* Incidents that wait for approval, or all that rest, are open again. It is
- * not an attempt that failed: uncharged. */
+/* Incidents that wait for approval, or all that rest, are open again, but for
+ * those of a plan that a person has rejected: his no stays until he, or a hint
+ * about the very key, says otherwise. It is not an attempt that failed:
+ * uncharged. */
 static void
 reopen(Oid relid, bool all, const char *reason)
 {
@@ -491,9 +493,12 @@ reopen(Oid relid, bool all, const char *reason)
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
 	spi_arg_bool(&args, all);
-	n = spi_exec("SELECT id FROM selfheal.incident WHERE relid = $1 AND (state = 'awaiting_approval'"
-				 " OR ($2 AND state IN ('needs_human', 'failed')))"
-				 " ORDER BY id FOR UPDATE SKIP LOCKED", &args);
+	n = spi_exec("SELECT i.id FROM selfheal.incident i WHERE i.relid = $1 AND (i.state = 'awaiting_approval'"
+				 " OR ($2 AND i.state IN ('needs_human', 'failed')))"
+				 " AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.id = i.plan AND p.state = 'rejected'"
+				 "  AND NOT EXISTS (SELECT FROM selfheal.hint h WHERE h.relid = i.relid AND h.key = i.column_name"
+				 "   AND h.hinted_at > p.decided_at))"
+				 " ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", &args);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{

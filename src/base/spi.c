@@ -289,6 +289,30 @@ spi_exec(const char *sql, SpiArgs *args)
 	return SPI_processed;
 }
 
+/* See the header. Whatever the plan rests on may change, or be dropped and
+ * made anew: PostgreSQL then plans the same text again. */
+uint64
+spi_exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args)
+{
+	int			rc;
+
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare_cursor(sql, args->n, args->types,
+											  CURSOR_OPT_GENERIC_PLAN);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "own statement could not be prepared (%s): %s",
+				 SPI_result_code_string(SPI_result), sql);
+		*plan = made;
+	}
+	rc = SPI_execute_plan(*plan, args->values, args->nulls, false, 0);
+	if (rc < 0)
+		elog(ERROR, "own statement failed (%s): %s",
+			 SPI_result_code_string(rc), sql);
+	return SPI_processed;
+}
+
 SpiRows
 spi_keep(void)
 {

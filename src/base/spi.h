@@ -92,6 +92,13 @@ extern void spi_arg_null(SpiArgs *args, Oid type);
  */
 extern uint64 spi_exec(const char *sql, SpiArgs *args);
 
+/*
+ * The same for a statement that a load may run: it is planned once in a
+ * process, and *plan (static, NULL at first) kept. The types of the arguments
+ * are always the same.
+ */
+extern uint64 spi_exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args);
+
 /* Fields of SPI_tuptable, copied to the given context (text) or by value. */
 extern int64 spi_get_int8(uint64 row, int col, bool *isnull);
 extern bool spi_get_bool(uint64 row, int col, bool *isnull);

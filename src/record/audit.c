@@ -171,6 +171,7 @@ audit_write(const AuditEntry *entry)
 	const char *client = entry->actor_client;
 	const char *schema = entry->schema_name;
 	const char *table = entry->table_name;
+	static SPIPlanPtr insert = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 	int64		id;
@@ -187,17 +188,17 @@ audit_write(const AuditEntry *entry)
 
 	spi_open(&saved);
 	entry_args(&args, entry, schema, table, role, client);
-	if (spi_exec("INSERT INTO selfheal.audit (event, incident, plan,"
-				 " schema_name, table_name, actor_role, actor_client, sqlstate,"
-				 " error, payload_ref, packet, options, explanation, confidence,"
-				 " playbook, tools, sql_run, inverse, verdict, policy, forecast,"
-				 " dry_run, approval, result, rows_held, rows_replayed, rows_left,"
-				 " estimate_before, estimate_after, schema_hash_before,"
-				 " schema_hash_after, lsn, ms_since_capture)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-				 " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,"
-				 " $27, $28, $29, $30, $31, pg_current_wal_insert_lsn(), $32)"
-				 " RETURNING id", &args) != 1)
+	if (spi_exec_kept(&insert, "INSERT INTO selfheal.audit (event, incident, plan,"
+					  " schema_name, table_name, actor_role, actor_client, sqlstate,"
+					  " error, payload_ref, packet, options, explanation, confidence,"
+					  " playbook, tools, sql_run, inverse, verdict, policy, forecast,"
+					  " dry_run, approval, result, rows_held, rows_replayed, rows_left,"
+					  " estimate_before, estimate_after, schema_hash_before,"
+					  " schema_hash_after, lsn, ms_since_capture)"
+					  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+					  " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,"
+					  " $27, $28, $29, $30, $31, pg_current_wal_insert_lsn(), $32)"
+					  " RETURNING id", &args) != 1)
 		elog(ERROR, "audit row was not stored");
 	id = spi_get_int8(0, 1, NULL);
 	spi_close(&saved);

@@ -308,6 +308,22 @@ incident_get(int64 id)
 	return inc;
 }
 
+/* See the header. The errors of an insert have a context. */
+bool
+incident_of_check(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		found;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	found = spi_exec("SELECT FROM selfheal.error WHERE incident = $1 AND context IS NULL LIMIT 1", &args) > 0;
+	spi_close(&saved);
+	return found;
+}
+
 void
 incident_move(int64 id, IncidentState to, const IncidentNote *note)
 {

@@ -93,6 +93,9 @@ extern List *incident_live(Oid relid);
 /* One incident; raises 42704 when there is none. */
 extern Incident *incident_get(int64 id);
 
+/* Has our own check found it of a row? Else only an insert has said so. */
+extern bool incident_of_check(int64 id);
+
 extern void incident_move(int64 id, IncidentState to, const IncidentNote *note);
 
 /*

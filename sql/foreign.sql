@@ -314,6 +314,27 @@ SELECT count(*) FROM far.late;
 SELECT count(*) FROM held WHERE table_name = 'near.late';
 
 --
+-- held rows follow the team's word at once: nothing is refused over there
+--
+CREATE TABLE far.words (id int, v varchar(4));
+CREATE FOREIGN TABLE words (id int, v varchar(4)) SERVER regress_far OPTIONS (schema_name 'far', table_name 'words');
+SELECT selfheal.watch('words');
+INSERT INTO words_intake VALUES ('{"id": 1, "x": 1}'), ('{"id": 2, "y": 1}'), ('{"id": 3, "v": "longer"}'), ('{"id": 4, "z": 1}');
+SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT class, column_name, state FROM selfheal.incidents WHERE table_name = 'near.words' ORDER BY id;
+SELECT selfheal.hint('words', 'x', ignore => true);
+SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT * FROM far.words ORDER BY id;
+SELECT selfheal.set_contract('words', columns => 'discard_value', types => 'discard_value');
+SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT * FROM far.words ORDER BY id;
+SELECT class, column_name, state FROM selfheal.incidents WHERE table_name = 'near.words' ORDER BY id;
+-- and loads do
+INSERT INTO words_intake VALUES ('{"id": 11, "x": 1, "y": 1}'), ('{"id": 12, "v": "longer"}'), ('{"id": 13}');
+SELECT stored, held, discarded_rows, discarded_values FROM selfheal.last_load();
+SELECT door, what, class, column_name, rows FROM selfheal.discarded WHERE table_name = 'near.words' ORDER BY id;
+
+--
 -- what cannot be watched; what happens to what is
 --
 CREATE FOREIGN TABLE readonly (id int) SERVER regress_far OPTIONS (schema_name 'far', table_name 'batch', updatable 'false');

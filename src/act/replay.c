@@ -4,8 +4,8 @@
  *
  * A chunk is fetched in the table's turn (held.h) and taken apart in runs of
  * one role and one set of settings (loader.c). Each run is one subtransaction
- * in which the rows are stored, leave the quarantine, or are held again with
- * their new reason: all of it, or, when the run as a whole is refused, none
+ * in which the rows are stored and leave the quarantine, are discarded by the
+ * table's contract, or are held again with their new reason: all of it, or, when the run as a whole is refused, none
  * of it and the reason alone. A row that only a restricted operation refused
  * keeps the reason it has: the refusal is said once, of the table.
  *
@@ -33,6 +33,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "observe/discards.h"
 #include "observe/held.h"
 #include "observe/heldref.h"
 #include "observe/heldwhy.h"
@@ -59,6 +60,9 @@ typedef struct ReplayRun
 	HeldRow    *again;			/* room for n: held again */
 	int			nagain;
 	int64		moved;			/* of them for a new reason */
+	HeldRow    *given_up;		/* by contract; NULL: none */
+	int			ngiven_up;
+	int64		left_out;		/* values, by contract */
 	char	   *hash;			/* over the stored */
 	char	   *restricted;		/* what a restricted operation refused first */
 } ReplayRun;
@@ -118,8 +122,10 @@ stored_rows(HeldRow *rows, int n, int nstored)
  * then goes to a person with the refusal as its reason.
  */
 static void
-sort_rows(ReplayRun *run, const StoreRow *tried)
+sort_rows(ReplayRun *run, const StoreRow *tried, bool by_contract)
 {
+	if (by_contract)
+		run->given_up = palloc(sizeof(HeldRow) * run->n);
 	for (int i = 0; i < run->n; i++)
 	{
 		HeldRow    *row = &run->rows[i];
@@ -127,6 +133,11 @@ sort_rows(ReplayRun *run, const StoreRow *tried)
 		row->row.stored = tried[i].stored;
 		if (tried[i].stored)
 			run->nstored++;
+		else if (tried[i].discarded)
+		{
+			run->given_up[run->ngiven_up] = *row;
+			run->given_up[run->ngiven_up++].row = tried[i];
+		}
 		else if (!loader_restricted(tried[i].edata))
 		{
 			run->again[run->nagain] = *row;
@@ -136,6 +147,28 @@ sort_rows(ReplayRun *run, const StoreRow *tried)
 			run->restricted = pstrdup(tried[i].edata->message);
 	}
 	run->stored = stored_rows(run->rows, run->n, run->nstored);
+}
+
+/* A held row that was to leave is not as it was read: do it again. */
+static void
+was_changed(ReplayRun *run)
+{
+	run->changed = true;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("a held row was changed while it was replayed")));
+}
+
+/* Write down what the contract has taken away; the load is the last of the
+ * run's rows. */
+static void
+record_discards(ReplayRun *run, Discards *discards, const StoreRow *tried)
+{
+	discards_count(discards, tried, NULL, run->n);
+	if (run->ngiven_up > 0 && !discards_held(discards, run->given_up, run->ngiven_up))
+		was_changed(run);
+	discards_write(discards, run->rows[run->n - 1].load, "replay");
+	run->left_out = discards_values(discards);
 }
 
 /*
@@ -148,10 +181,11 @@ replay_run(void *arg)
 	ReplayRun  *run = arg;
 	StoreRow   *tried = palloc(sizeof(StoreRow) * run->n);
 	Store	   *store;
+	Discards   *discards;
 	SpiUser		saved;
 	const char *role;
 
-	run->nstored = run->nagain = run->moved = 0;
+	run->nstored = run->nagain = run->ngiven_up = run->moved = run->left_out = 0;
 	run->restricted = NULL;
 	if (run->locking)
 		run->n = held_lock(run->rows, run->n);
@@ -179,14 +213,12 @@ replay_run(void *arg)
 						quote_identifier(get_rel_name(run->relid))),
 				 errhint("It would run as the healer. Run selfheal.replay() in a session of your own.")));
 
-	sort_rows(run, tried);
+	discards = store_discards(store);
+	sort_rows(run, tried, discards != NULL);
 	if (!held_delete(run->stored, run->nstored))
-	{
-		run->changed = true;
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("a held row was changed while it was replayed")));
-	}
+		was_changed(run);
+	if (discards != NULL)
+		record_discards(run, discards, tried);
 	if (run->nstored > 0)
 		run->hash = heldref_replayed(run->relid, run->stored, run->nstored,
 									 run->plan, role);
@@ -205,7 +237,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 {
 	Misfit	   *misfit;
 
-	run->nstored = run->moved = 0;
+	run->nstored = run->ngiven_up = run->moved = run->left_out = 0;
 	run->restricted = loader_restricted(edata) ? pstrdup(edata->message) : NULL;
 	if (run->restricted)
 		return;
@@ -314,7 +346,9 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		carry_run(&run);
 		runs++;
 		result->replayed += run.nstored;
-		result->left += run.n - run.nstored;
+		result->discarded += run.ngiven_up;
+		result->left_out += run.left_out;
+		result->left += run.n - run.nstored - run.ngiven_up;
 		result->moved += run.moved;
 		result->busy += loader_run.n - run.n;
 		if (run.restricted && result->refusal == NULL)

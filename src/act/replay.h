@@ -18,6 +18,8 @@ typedef struct ReplayResult
 {
 	int64		last_id;		/* continue after this one */
 	int64		replayed;
+	int64		discarded;		/* rows that the table's contract gives up */
+	int64		left_out;		/* values that rows were stored without, by it */
 	int64		left;			/* tried and still held */
 	int64		moved;			/* of them for another reason than before */
 	int64		busy;			/* rows passed over, since somebody has them

@@ -265,8 +265,11 @@ try_run(void *arg)
 	run->stored = store_rows(store, tried, n);
 	spi_resume(&saved);
 
+	/* what the contract gives up need not be held any longer either */
+	for (int i = 0; i < n; i++)
+		run->stored += tried[i].discarded;
 	for (int i = 0; i < n && run->t->first_miss == NULL; i++)
-		if (!tried[i].stored && tried[i].nmisfits > 0)
+		if (!tried[i].stored && !tried[i].discarded && tried[i].nmisfits > 0)
 		{
 			fit_words(&tried[i].misfits[0]);
 			run->t->first_miss = MemoryContextStrdup(run->t->cxt,

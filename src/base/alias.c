@@ -94,6 +94,17 @@ fit_alias(Shape *shape, const char *key, int len, int col)
 	t->entries[*slot].col = col;
 }
 
+void
+fit_hinted(Shape *shape, const char *key, int len)
+{
+	int			col = fit_column(shape, key, len);
+
+	if (col >= 0)
+		shape->work->cols[col].hinted = true;
+	else
+		fit_alias(shape, key, len, ALIAS_HINTED);
+}
+
 int
 alias_column(const Shape *shape, const char *key, int len)
 {

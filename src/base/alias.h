@@ -13,13 +13,14 @@
 
 #include "base/fit.h"
 
-/* Nothing was said of this key. */
+/* Nothing was said of this key, or only that it is to have a column. */
 #define ALIAS_UNKNOWN (-1)
+#define ALIAS_HINTED (-3)
 
 typedef struct AliasTable AliasTable;
 
-/* Index of the column that takes this key's value, FIT_NOWHERE, or
- * ALIAS_UNKNOWN. */
+/* Index of the column that takes this key's value, FIT_NOWHERE, ALIAS_HINTED
+ * or ALIAS_UNKNOWN. */
 extern int	alias_column(const Shape *shape, const char *key, int len);
 
 /*

@@ -60,6 +60,34 @@ fit_is_drift(FitClass class)
 	return class >= FIT_UNKNOWN_KEY && class <= FIT_ENUM_LABEL;
 }
 
+FitTerm
+fit_term(const Shape *shape, const Misfit *misfit)
+{
+	if (misfit->field == 0 || misfit->hinted)
+		return TERM_EVOLVE;
+	switch (misfit->class)
+	{
+		case FIT_UNKNOWN_KEY:
+		case FIT_KEY_TOO_LONG:
+		case FIT_BAD_KEY:
+			return shape->columns;
+		case FIT_TOO_LONG:
+		case FIT_OUT_OF_RANGE:
+		case FIT_PRECISION:
+		case FIT_SCALE:
+		case FIT_FRACTION:
+		case FIT_INEXACT:
+		case FIT_ENUM_LABEL:
+		case FIT_WRONG_TYPE:
+		case FIT_BAD_VALUE:
+		case FIT_TOO_WIDE:
+		case FIT_GENERATED:
+			return shape->types;
+		default:
+			return TERM_EVOLVE;
+	}
+}
+
 /* The misfits of one row while they are collected. */
 typedef struct Misfits
 {
@@ -104,6 +132,28 @@ add_column_misfit(Misfits *m, const FitColumn *column, int field)
 	misfit->field = field;
 }
 
+/*
+ * The misfit that was just added: do the table's terms leave its value out?
+ * Then it is none.
+ */
+static bool
+left_out(const Shape *shape, Misfits *m)
+{
+	FitRow	   *row = m->row;
+	const Misfit *last = &row->misfits[row->nmisfits - 1];
+
+	if (fit_term(shape, last) != TERM_DISCARD_VALUE)
+		return false;
+	/* room is made at 0, 4, 8, 16, ... */
+	if (row->left == NULL)
+		row->left = palloc(4 * sizeof(Misfit));
+	else if (row->nleft >= 4 && (row->nleft & (row->nleft - 1)) == 0)
+		row->left = repalloc(row->left, 2 * row->nleft * sizeof(Misfit));
+	row->left[row->nleft++] = *last;
+	row->nmisfits--;
+	return true;
+}
+
 /* What a new column for this one value would be; the diagnosis, which has
  * seen all values of the key, may know better. */
 static const char *
@@ -134,7 +184,8 @@ new_column_type(const JsonField *field)
  * the column that a later value brings will be null in this row.
  */
 static void
-check_unknown(Misfits *m, const JsonField *field, int number)
+check_unknown(const Shape *shape, Misfits *m, const JsonField *field, int number,
+			  bool hinted)
 {
 	Misfit	   *misfit;
 	char		name[NAMEDATALEN];
@@ -165,7 +216,10 @@ check_unknown(Misfits *m, const JsonField *field, int number)
 			misfit->need = unconstify(char *, type);
 		}
 	}
+	misfit->hinted = hinted;
 	add_misfit(m, field->key, field->keylen, number);
+	if (shape->columns == TERM_DISCARD_VALUE)
+		(void) left_out(shape, m);
 }
 
 /*
@@ -215,18 +269,38 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 				 opaque_accepts(shape, col, NULL, 0, &misfit))
 			return;
 	}
+	misfit.hinted = shape->work->cols[col].hinted;
 	*next_misfit(m) = misfit;
 	add_column_misfit(m, column, number);
+	if (shape->types == TERM_DISCARD_VALUE && left_out(shape, m))
+		cell->state = CELL_ABSENT;
 }
 
-/* A column that needs a value and has no key in the payload. */
+/* Had the row a value for the column that is left out? */
+static bool
+had_value(const Shape *shape, int col, const FitRow *row)
+{
+	const char *name = NameStr(shape->cols[col].name);
+
+	for (int i = 0; i < row->nleft; i++)
+		if (row->left[i].column == name)
+			return true;
+	return shape->work->threw[col];
+}
+
+/* A column that needs a value and has no key in the payload, or one whose
+ * value is left out. */
 static void
 check_missing(const Shape *shape, int col, Misfits *m)
 {
 	const FitColumn *column = &shape->cols[col];
 	Misfit		misfit;
 
-	if (needs_value(shape, col))
+	if (needs_value(shape, col) && had_value(shape, col, m->row))
+		value_misfit(&misfit, FIT_MISSING_KEY, ERRCODE_NOT_NULL_VIOLATION, NULL,
+					 "the value of key \"%s\" is left out by contract, and the column is NOT NULL without a default",
+					 NameStr(column->name));
+	else if (needs_value(shape, col))
 		value_misfit(&misfit, shape->insisted == col ? FIT_NULL_VALUE : FIT_MISSING_KEY,
 					 ERRCODE_NOT_NULL_VIOLATION, NULL, "no key \"%s\", and the column is NOT NULL without a default",
 					 NameStr(column->name));
@@ -328,9 +402,9 @@ column_elsewhere(const Shape *shape, const JsonDoc *doc, int at, Misfits *m)
 	const JsonField *other;
 	int			rival;
 
-	if (col == ALIAS_UNKNOWN)
+	if (col == ALIAS_UNKNOWN || col == ALIAS_HINTED)
 	{
-		check_unknown(m, field, at + 1);
+		check_unknown(shape, m, field, at + 1, col == ALIAS_HINTED);
 		return -1;
 	}
 	if (col == FIT_NOWHERE)
@@ -366,6 +440,8 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 	out->cells = work->cells;
 	out->nmisfits = 0;
 	out->misfits = NULL;
+	out->nleft = 0;
+	out->left = NULL;
 	MemoryContextReset(work->row);
 	memset(work->cells, 0, shape->ncols * sizeof(FitCell));
 
@@ -388,7 +464,7 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 		guess = &work->cols[col].follow;
 		if (unlikely(work->threw[col]))
 		{
-			work->cells[col].state = CELL_NULL;
+			work->cells[col].state = work->left[col] ? CELL_ABSENT : CELL_NULL;
 			continue;
 		}
 		work->checking = col;
@@ -400,7 +476,8 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 	{
 		int			col = work->required[i];
 
-		if (likely(work->cells[col].state != CELL_ABSENT) || work->threw[col])
+		if (likely(work->cells[col].state != CELL_ABSENT) ||
+			(work->threw[col] && !work->left[col]))
 			continue;
 		work->checking = col;
 		check_missing(shape, col, &m);
@@ -445,6 +522,8 @@ fit_culprit(const Shape *shape, const ErrorData *edata, Misfit *out)
 	work->any_threw = true;
 	out->column = pstrdup(NameStr(shape->cols[col].name));
 	out->field = work->checking_field;
+	out->hinted = shape->work->cols[col].hinted;
+	work->left[col] = fit_term(shape, out) == TERM_DISCARD_VALUE;
 	return true;
 }
 

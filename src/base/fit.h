@@ -82,6 +82,8 @@ typedef struct Misfit
 	char	   *message;		/* one line for people; see fit_words */
 	int			field;			/* which field of the document, from 1; 0 when
 								 * it is none of them */
+	bool		hinted;			/* the team has said what is to become of its
+								 * key: no contract counts */
 	int			chars;			/* of what is too long, for fit_words; else 0 */
 	const char *type;			/* the type that is too short, the shape's own */
 	ErrorData  *error;			/* what the type's input function raised, or
@@ -106,6 +108,19 @@ typedef enum TypeClass
 	TYPE_ENUM,
 	TYPE_OTHER					/* the input function decides */
 } TypeClass;
+
+/*
+ * What becomes of a row with a key that is no column, or with a value that
+ * does not fit its column's type: the words of a table's contract
+ * (contract.h).
+ */
+typedef enum FitTerm
+{
+	TERM_EVOLVE,				/* held, and the table may change for it */
+	TERM_FREEZE,				/* held, and the table does not */
+	TERM_DISCARD_VALUE,			/* stored, as if the key were absent */
+	TERM_DISCARD_ROW			/* not stored */
+} FitTerm;
 
 typedef struct FitColumn
 {
@@ -133,6 +148,8 @@ typedef struct Shape
 	int			insisted;		/* column that an insert of the row at hand
 								 * found null, after the table's own code; -1:
 								 * none (diagnose.c sets it) */
+	FitTerm		columns;		/* for a key that is no column */
+	FitTerm		types;			/* for a value that does not fit its type */
 	struct FitKeyTable *keys;	/* name -> index */
 	struct AliasTable *aliases; /* keys that go elsewhere; NULL = none */
 	struct FitWork *work;		/* what fit_row reuses from row to row */
@@ -166,6 +183,9 @@ typedef struct FitRow
 								 * good until its next fit_row */
 	int			nmisfits;
 	Misfit	   *misfits;		/* all of them, not only the first */
+	int			nleft;
+	Misfit	   *left;			/* no misfits: their values are left out
+								 * (TERM_DISCARD_VALUE) */
 } FitRow;
 
 /* Build the shape of an open relation in a context below parent. */
@@ -179,9 +199,13 @@ extern Shape *fit_shape(Relation rel, MemoryContext parent);
 #define FIT_NOWHERE (-2)
 extern void fit_alias(Shape *shape, const char *key, int len, int col);
 
+/* The team has said what is to become of this key's values: what does not fit
+ * is a misfit, whatever the shape's terms are. The key is copied. */
+extern void fit_hinted(Shape *shape, const char *key, int len);
+
 /*
- * Check one payload. Returns true when everything fits. out need not be
- * initialised; the values of out->cells point into the document (good until
+ * Check one payload. Returns true when everything fits, but for what the
+ * shape's terms leave out. out need not be initialised; the values of out->cells point into the document (good until
  * the next json_scan); misfits are allocated in the current memory context, a
  * row that fits allocates nothing there. May throw what a type's input
  * function throws.
@@ -224,6 +248,13 @@ extern FitClass fit_class_from_name(const char *name);	/* FIT_OTHER if unknown *
 
 /* Drift may change a table; everything else is held and changes nothing. */
 extern bool fit_is_drift(FitClass class);
+
+/*
+ * Which of the shape's terms counts for this misfit of fit_row or fit_culprit.
+ * TERM_EVOLVE for all that is no matter of keys and types: a null, a key that
+ * is missing, a payload that cannot be taken apart, what an insert has found.
+ */
+extern FitTerm fit_term(const Shape *shape, const Misfit *misfit);
 
 /* Index into shape->cols of the column with this name, or -1. */
 extern int	fit_column(const Shape *shape, const char *name, int len);

@@ -322,6 +322,7 @@ fit_shape(Relation rel, MemoryContext parent)
 	work->cells = MemoryContextAllocZero(cxt, n * sizeof(FitCell));
 	work->required = MemoryContextAllocZero(cxt, n * sizeof(int));
 	work->threw = MemoryContextAllocZero(cxt, n * sizeof(bool));
+	work->left = MemoryContextAllocZero(cxt, n * sizeof(bool));
 
 	for (i = 0; i < desc->natts; i++)
 	{

@@ -45,6 +45,7 @@ typedef struct ShapeColumn
 	int			follow;			/* column whose key came next last time */
 	bool		constrained;	/* a domain that checks: its input function
 								 * has the last word, for nulls as well */
+	bool		hinted;			/* see fit_hinted */
 	OtherKind	other;
 
 	/*
@@ -85,6 +86,7 @@ typedef struct FitWork
 	int			checking;		/* column under check, -1 = none */
 	int			checking_field;
 	bool	   *threw;			/* by column: its value threw in this row */
+	bool	   *left;			/* by column, where it threw: it is left out */
 	bool		any_threw;
 	char	   *buf;			/* NUL-terminated copy of one value */
 	size_t		bufsize;

@@ -18,6 +18,7 @@
 #include "decide/labels.h"
 #include "decide/lattice.h"
 #include "decide/playbook.h"
+#include "observe/contract.h"
 #include "decide/widen.h"
 #include "utils/builtins.h"
 
@@ -340,9 +341,9 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	for (i = 0; i < (int) lengthof(playbooks); i++)
 		if (playbooks[i].class == f->class && playbooks[i].build != NULL)
 			break;
-	if (i == (int) lengthof(playbooks) || f->column == NULL)
+	if (i == (int) lengthof(playbooks) || f->column == NULL || f->contract != NULL)
 	{
-		char	   *text = pstrdup(reason_without(f->class));
+		char	   *text = pstrdup(f->contract ? f->contract : reason_without(f->class));
 
 		text[0] = pg_toupper((unsigned char) text[0]);
 		r->explanation = psprintf("%s.", text);
@@ -388,4 +389,29 @@ playbook_remedies(const Diagnosis *d)
 	foreach(lc, d->findings)
 		result = lappend(result, remedy_of(d, lfirst(lc), result));
 	return result;
+}
+
+/* See the header. What the team has said of a key comes first, as ever. */
+bool
+playbook_frozen(const HealPlan *plan)
+{
+	List	   *hints = hint_list(plan->relid);
+	FitTerm		columns;
+	FitTerm		types;
+	ListCell   *lc;
+
+	contract_terms(plan->relid, &columns, &types);
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		FitTerm		term = types;
+
+		if (step->kind == STEP_ADD_COLUMN)
+			term = columns;
+		else if (step->kind == STEP_DROP_NOT_NULL)
+			term = TERM_EVOLVE;
+		if (term != TERM_EVOLVE && hint_find(hints, step->column) == NULL)
+			return true;
+	}
+	return false;
 }

@@ -18,4 +18,8 @@
 /* One remedy per finding, in the same order. */
 extern List *playbook_remedies(const Diagnosis *d);
 
+/* Does the table's contract, as it is now, forbid that a plan of ours takes one
+ * of these steps? */
+extern bool playbook_frozen(const HealPlan *plan);
+
 #endif							/* SELFHEAL_PLAYBOOK_H */

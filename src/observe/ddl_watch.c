@@ -148,7 +148,7 @@ repoint(Oid from, Oid to)
 {
 	/* the order in which the worker locks rows */
 	static const char *const tables[] = {
-		"plan", "incident", "error", "quarantine", "load", "replayed", "ddl"
+		"plan", "incident", "error", "quarantine", "load", "replayed", "ddl", "discard"
 	};
 	SpiArgs		args;
 

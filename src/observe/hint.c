@@ -99,12 +99,12 @@ hint_apply(const List *hints, Shape *shape)
 		const Hint *hint = lfirst(lc);
 		int			col = FIT_NOWHERE;
 
-		if (hint->type != NULL)
-			continue;
 		if (hint->rename_to != NULL)
 			col = fit_column(shape, hint->rename_to, (int) strlen(hint->rename_to));
 		if (col >= 0 || hint->ignored)
 			fit_alias(shape, hint->key, (int) strlen(hint->key), col);
+		else
+			fit_hinted(shape, hint->key, (int) strlen(hint->key));
 	}
 }
 

@@ -32,7 +32,8 @@ extern List *hint_list(Oid relid);
 extern const Hint *hint_find(const List *hints, const char *key);
 
 /* Tell the shape of a table, or of a clone of it, what was said of the
- * table's keys. A key whose column is gone stays unknown. */
+ * table's keys: it counts before the table's contract. A key whose column is
+ * gone stays unknown. */
 extern void hint_apply(const List *hints, Shape *shape);
 
 /*

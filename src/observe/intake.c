@@ -3,7 +3,8 @@
  *	  The front door: <table>_intake takes any payload and answers at once.
  *
  * Payloads are gathered and flushed many at a time: store.c writes those that
- * fit, quarantine.c holds the others. A batch ends at a number of bytes or of
+ * fit, discards.c keeps what the table's contract takes away, quarantine.c
+ * holds the others. A batch ends at a number of bytes or of
  * rows; batches of 100 or of many thousand rows cost least (store.c).
  *
  * An INSERT comes by two triggers of the view: one per row, which gathers, and
@@ -30,6 +31,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "observe/dedupe.h"
+#include "observe/discards.h"
 #include "observe/intake.h"
 #include "observe/limits.h"
 #include "observe/quarantine.h"
@@ -180,38 +182,67 @@ drop_known(Intake *in)
 static int64
 rows_brought(const Intake *in)
 {
-	return in->known + in->counts.stored + in->counts.held;
+	return in->known + in->counts.stored + in->counts.held + in->counts.discarded_rows;
 }
 
-/* Hold what of the batch is not stored, unless that is too much. */
+/* Is that too much for the table's owner? */
+static void
+check_rejected(Intake *in, bool ended)
+{
+	limits_reject(&in->watch.reject_limit, in->relid, in->writer, store_discards(in->store),
+				  in->counts.held + in->counts.discarded_rows, rows_brought(in), ended);
+}
+
+/* Note what the contract takes away of the batch, unless that is too much. */
+static void
+discard(Intake *in, Discards *discards)
+{
+	Size		bytes = 0;
+
+	discards_count(discards, in->rows, in->positions, in->n);
+	for (int i = 0; i < in->n; i++)
+		if (in->rows[i].discarded)
+			bytes += in->rows[i].len;
+	if (bytes > 0)
+		limits_hold(InvalidOid, bytes);
+	in->counts.discarded_rows += discards_keep(discards, in->rows, in->positions, in->n, in->load);
+	in->counts.discarded_values = discards_values(discards);
+}
+
+/* Hold what of the batch is neither stored nor discarded, unless that is too
+ * much. */
 static void
 hold(Intake *in)
 {
 	Size		bytes = 0;
 
 	for (int i = 0; i < in->n; i++)
-		if (!in->rows[i].stored)
+		if (!in->rows[i].stored && !in->rows[i].discarded)
 			bytes += in->rows[i].len;
 	limits_hold(in->relid, bytes);
 	if (in->writer == NULL)
 		in->writer = quarantine_begin(in->relid, in->load, "intake");
 	in->counts.held += quarantine_hold(in->writer, in->rows, in->positions, in->n);
-	limits_reject(&in->watch.reject_limit, in->relid, in->writer, in->counts.held,
-				  rows_brought(in), false);
 }
 
-/* Store what fits of the batch, hold what does not. */
+/* Store what fits of the batch, discard what the contract says, hold the
+ * others. */
 static void
 write_batch(Intake *in)
 {
 	int64		stored = store_rows(in->store, in->rows, in->n);
+	int64		discarded = in->counts.discarded_rows;
 
 	in->counts.stored += stored;
 	if (in->watch.on_conflict == WATCH_CONFLICT_SKIP)
 		for (int i = 0; i < in->n; i++)
 			in->present += in->rows[i].already;
-	if (stored < in->n)
+	if (unlikely(store_discards(in->store) != NULL))
+		discard(in, store_discards(in->store));
+	if (stored + (in->counts.discarded_rows - discarded) < in->n)
 		hold(in);
+	if (stored < in->n)
+		check_rejected(in, false);
 	store_reset(in->store);
 }
 
@@ -359,10 +390,9 @@ void
 intake_end(Intake *in, LoadCounts *counts)
 {
 	flush(in);
+	check_rejected(in, true);
 	if (in->writer)
 	{
-		limits_reject(&in->watch.reject_limit, in->relid, in->writer, in->counts.held,
-					  rows_brought(in), true);
 		quarantine_errors(in->writer, &in->counts.first_error, &in->counts.last_error);
 	}
 	in->counts.stored -= in->present;
@@ -370,6 +400,8 @@ intake_end(Intake *in, LoadCounts *counts)
 	if (counts)
 		*counts = in->counts;
 	load_write(in->load, in->relid, in->source, &in->counts);
+	discards_write(store_discards(in->store), in->load, "intake");
+	discards_notice(in->relid, in->counts.discarded_values, in->counts.discarded_rows);
 	if (in->known > 0)
 		notice_known(in);
 	if (in->writer)

@@ -31,7 +31,8 @@ extern void intake_refuse_replica(Oid viewid);
  * or blank line (or NULL bytes) is skipped and counted. */
 extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding);
 
-/* Flush, write load and errors, say NOTICE when rows were held, arm the wake;
+/* Flush, write load, errors and discards, say NOTICE when rows were held or
+ * anything was discarded, arm the wake;
  * frees the intake. Raises 22000 past the table's reject_limit. counts may be
  * NULL. */
 extern void intake_end(Intake *in, LoadCounts *counts);

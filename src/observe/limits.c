@@ -68,20 +68,25 @@ table_name(Oid relid)
 /* See the header. */
 void
 limits_reject(const RejectLimit *limit, Oid relid, const QuarantineWriter *w,
-			  int64 held, int64 rows, bool ended)
+			  const Discards *d, int64 misfits, int64 rows, bool ended)
 {
-	if (held == 0 ||
-		(limit->kind == REJECT_ROWS ? held <= limit->rows
+	const char *held;
+	const char *discarded;
+
+	if (misfits == 0 ||
+		(limit->kind == REJECT_ROWS ? misfits <= limit->rows
 		 : limit->kind != REJECT_PERCENT || !ended ||
-		 held * 100.0 <= rows * limit->percent))
+		 misfits * 100.0 <= rows * limit->percent))
 		return;
+	held = w ? quarantine_reasons(w, 3) : "";
+	discarded = d ? discards_reasons(d, 3) : "";
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 ended ? errmsg("load into %s is rejected: " INT64_FORMAT " of " INT64_FORMAT " rows do not fit",
-							table_name(relid), held, rows)
+							table_name(relid), misfits, rows)
 			 : errmsg("load into %s is rejected: " INT64_FORMAT " of its first " INT64_FORMAT " rows do not fit",
-					  table_name(relid), held, rows),
-			 errdetail("%s", quarantine_reasons(w, 3)),
+					  table_name(relid), misfits, rows),
+			 errdetail("%s%s%s", held, held[0] && discarded[0] ? "\n" : "", discarded),
 			 errhint("Its reject_limit is %s, so nothing of the load was stored or held. Correct the rows, or choose another limit with selfheal.watch().",
 					 options_reject_text(limit))));
 }
@@ -217,6 +222,14 @@ limits_hold(Oid relid, Size bytes)
 		look.when = GetCurrentTimestamp();
 		look.all = all;
 		look.added = 0;
+		if (look.found + bytes > max && !OidIsValid(relid))
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("too many rows are discarded"),
+					 errdetail("%s of them are kept, %s more would be; selfheal.quarantine_max is %s.",
+							   pretty(look.found), pretty(bytes),
+							   GetConfigOptionByName("selfheal.quarantine_max", NULL, false)),
+					 errhint("Nothing of this load was stored or held. DELETE FROM selfheal.quarantine WHERE state = 'discarded', or raise selfheal.quarantine_max.")));
 		if (look.found + bytes > max)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -203,8 +203,8 @@ void
 load_write(int64 id, Oid relid, LoadSource source, const LoadCounts *counts)
 {
 	Appender   *a = append_open("load");
-	Datum		values[18];
-	bool		nulls[18] = {0};
+	Datum		values[20];
+	bool		nulls[20] = {0};
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 
@@ -231,7 +231,9 @@ load_write(int64 id, Oid relid, LoadSource source, const LoadCounts *counts)
 	values[16] = Int64GetDatum(counts->already);
 	values[17] = CStringGetTextDatum(guc_load_id ? guc_load_id : "");
 	nulls[17] = guc_load_id == NULL || guc_load_id[0] == '\0';
-	append_row(a, 18, values, nulls);
+	values[18] = Int64GetDatum(counts->discarded_rows);
+	values[19] = Int64GetDatum(counts->discarded_values);
+	append_row(a, 20, values, nulls);
 	append_close(a);
 	if (source != LOAD_REPORT)
 		remember_last(id, counts);

@@ -36,6 +36,8 @@ typedef struct LoadCounts
 	int64		skipped;		/* blank and null */
 	int64		already;		/* there before: by selfheal.load_id, or an
 								 * equal row was stored */
+	int64		discarded_rows; /* by contract */
+	int64		discarded_values;	/* that rows were stored without */
 	int64		first_error;	/* ids of selfheal.error that its reasons have */
 	int64		last_error;		/* are between these; 0 = none */
 } LoadCounts;

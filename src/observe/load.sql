@@ -21,7 +21,9 @@ CREATE TABLE selfheal.load (
 	held bigint NOT NULL,
 	skipped bigint NOT NULL,
 	already bigint NOT NULL DEFAULT 0,
-	load_id text
+	load_id text,
+	discarded_rows bigint NOT NULL DEFAULT 0,
+	discarded_values bigint NOT NULL DEFAULT 0
 );
 ALTER SEQUENCE selfheal.load_id_seq OWNED BY selfheal.load.id;
 COMMENT ON TABLE selfheal.load IS 'one row per load through an intake, ingest() or report; replay sets its role and settings again';
@@ -43,6 +45,8 @@ COMMENT ON COLUMN selfheal.load.held IS 'rows held in selfheal.quarantine';
 COMMENT ON COLUMN selfheal.load.skipped IS 'empty lines and null payloads, skipped';
 COMMENT ON COLUMN selfheal.load.already IS 'rows that were there before: brought by an earlier load of this load_id, or equal to a stored row of their key (on_conflict skip_identical)';
 COMMENT ON COLUMN selfheal.load.load_id IS 'selfheal.load_id of the load';
+COMMENT ON COLUMN selfheal.load.discarded_rows IS 'rows that the table''s contract has discarded (selfheal.discard)';
+COMMENT ON COLUMN selfheal.load.discarded_values IS 'values that rows were stored without, by the table''s contract';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.load', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.load_id_seq', '');
 
@@ -54,7 +58,7 @@ REVOKE ALL ON FUNCTION selfheal.last_load_ids() FROM PUBLIC;
 
 CREATE FUNCTION selfheal.last_load(OUT load bigint, OUT table_name text, OUT at timestamptz, OUT load_id text,
 	OUT stored bigint, OUT held bigint, OUT already bigint, OUT skipped bigint,
-	OUT reasons jsonb, OUT incidents bigint[])
+	OUT reasons jsonb, OUT incidents bigint[], OUT discarded_rows bigint, OUT discarded_values bigint)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp
@@ -64,9 +68,10 @@ AS $$
 				'first', e.position, 'message', e.message, 'incident', e.incident) ORDER BY e.id), '[]')
 			FROM selfheal.error e WHERE e.load = l.id AND e.id BETWEEN i.first_error AND i.last_error),
 		(SELECT coalesce(array_agg(DISTINCT e.incident ORDER BY e.incident), '{}')
-			FROM selfheal.error e WHERE e.load = l.id AND e.id BETWEEN i.first_error AND i.last_error AND e.incident IS NOT NULL)
+			FROM selfheal.error e WHERE e.load = l.id AND e.id BETWEEN i.first_error AND i.last_error AND e.incident IS NOT NULL),
+		l.discarded_rows, l.discarded_values
 	FROM selfheal.last_load_ids() i JOIN selfheal.load l ON l.id = i.load
 $$;
 COMMENT ON FUNCTION selfheal.last_load() IS
-'the last load through an intake in this session and role that was not rolled back: what was stored, held, there already and skipped, why rows were held, and their incidents once the worker has made them; no row without a load';
+'the last load through an intake in this session and role that was not rolled back: what was stored, held, there already and skipped, why rows were held, their incidents once the worker has made them, and what the table''s contract discarded; no row without a load';
 REVOKE ALL ON FUNCTION selfheal.last_load() FROM PUBLIC;

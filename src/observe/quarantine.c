@@ -14,6 +14,7 @@
 #include "observe/reasons.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #define QUARANTINE_COLUMNS 13
 
@@ -56,17 +57,24 @@ quarantine_begin(Oid relid, int64 load, const char *door)
 	return w;
 }
 
-/* See the header. */
-void
-quarantine_append(Appender *a, int64 id, Oid relid, const StoreRow *row,
-				  int64 load, int64 error, int64 position, bool bulk)
+/* The columns that every row has. */
+static void
+append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
+	   int64 load, int64 error, int64 position, bool bulk)
 {
 	Datum		values[QUARANTINE_COLUMNS] = {0};
 	bool		nulls[QUARANTINE_COLUMNS];
 	Datum		payload = PointerGetDatum(cstring_to_text_with_len(row->bytes, row->len));
-	Datum		state = CStringGetTextDatum("held");
+	Datum		state = CStringGetTextDatum(discarded ? "discarded" : "held");
 
 	memset(nulls, true, sizeof(nulls));
+	if (discarded)
+	{
+		values[9] = CStringGetTextDatum(QUARANTINE_BY_CONTRACT);
+		values[10] = TimestampTzGetDatum(GetCurrentTimestamp());
+		values[11] = CStringGetTextDatum("the contract of its table");
+		memset(nulls + 9, false, 3);
+	}
 	values[0] = Int64GetDatum(id);
 	values[1] = ObjectIdGetDatum(relid);
 	/* text and bytea look alike in storage */
@@ -82,6 +90,34 @@ quarantine_append(Appender *a, int64 id, Oid relid, const StoreRow *row,
 	append_row(a, QUARANTINE_COLUMNS, values, nulls);
 	pfree(DatumGetPointer(payload));
 	pfree(DatumGetPointer(state));
+	if (discarded)
+	{
+		pfree(DatumGetPointer(values[9]));
+		pfree(DatumGetPointer(values[11]));
+	}
+}
+
+/* See the header. */
+void
+quarantine_append(Appender *a, int64 id, Oid relid, const StoreRow *row,
+				  int64 load, int64 error, int64 position, bool bulk)
+{
+	append(a, id, relid, row, false, load, error, position, bulk);
+}
+
+/* See the header. Like every discarded row it belongs to no table. */
+void
+quarantine_append_discarded(Appender *a, int64 id, const StoreRow *row,
+							int64 load, int64 entry, int64 position)
+{
+	append(a, id, InvalidOid, row, true, load, entry, position, false);
+}
+
+/* Does the row stay held? */
+static inline bool
+is_held(const StoreRow *row)
+{
+	return !row->stored && !row->discarded;
 }
 
 /*
@@ -123,7 +159,7 @@ quarantine_hold(QuarantineWriter *w, const StoreRow *rows, const int64 *position
 	Appender   *a;
 
 	for (int i = 0; i < n; i++)
-		if (!rows[i].stored)
+		if (is_held(&rows[i]))
 			errors[held++] = reasons_note(w->reasons, &rows[i], positions[i]);
 	if (held == 0)
 	{
@@ -139,7 +175,7 @@ quarantine_hold(QuarantineWriter *w, const StoreRow *rows, const int64 *position
 		int64		error;
 
 		CHECK_FOR_INTERRUPTS();
-		if (rows[i].stored)
+		if (!is_held(&rows[i]))
 			continue;
 		error = errors[held++];
 		if (error == bulk)

@@ -5,7 +5,8 @@
  *
  *	  held -> replayed (the row leaves the table; selfheal.replayed keeps its
  *	          id range and hash)
- *	  held -> discarded (by a person, with a reason)
+ *	  held -> discarded (by a person, with a reason; by the table's contract,
+ *	          which may discard a row on arrival as well)
  */
 #ifndef SELFHEAL_QUARANTINE_H
 #define SELFHEAL_QUARANTINE_H
@@ -23,7 +24,7 @@
 typedef struct QuarantineWriter QuarantineWriter;
 extern QuarantineWriter *quarantine_begin(Oid relid, int64 load, const char *door);
 
-/* Hold rows[i] for each i with !stored. position[i] is the 1-based position in
+/* Hold rows[i] for each i with neither stored nor discarded. position[i] is the 1-based position in
  * the load. Returns how many were held. */
 extern int64 quarantine_hold(QuarantineWriter *w, const StoreRow *rows,
 							 const int64 *positions, int n);
@@ -36,6 +37,13 @@ extern const char *quarantine_first_reason(const QuarantineWriter *w, int64 *pos
 extern char *quarantine_reasons(const QuarantineWriter *w, int max);
 extern void quarantine_errors(const QuarantineWriter *w, int64 *first, int64 *last);
 extern void quarantine_end(QuarantineWriter *w);
+
+/* What stands in changed_by of a row that a contract has discarded. */
+#define QUARANTINE_BY_CONTRACT "contract"
+
+/* Append one that is discarded on arrival; entry: its row of selfheal.discard. */
+extern void quarantine_append_discarded(Appender *a, int64 id, const StoreRow *row,
+										int64 load, int64 entry, int64 position);
 
 /* Append one held row to an open selfheal.quarantine: for the doors that know
  * the reason already. id comes from quarantine_id_seq (append_take_ids). */

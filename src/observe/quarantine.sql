@@ -36,12 +36,12 @@ COMMENT ON COLUMN selfheal.quarantine.relid IS 'the table it waits for; 0 when t
 COMMENT ON COLUMN selfheal.quarantine.bulk IS 'is it found by the range of ids of its reason (selfheal.error), instead of by the index of reasons?';
 COMMENT ON COLUMN selfheal.quarantine.payload IS 'the payload as it was sent';
 COMMENT ON COLUMN selfheal.quarantine.payload_raw IS 'the bytes of a payload that is not valid text in this database''s encoding';
-COMMENT ON COLUMN selfheal.quarantine.state IS 'held, or discarded by a person';
+COMMENT ON COLUMN selfheal.quarantine.state IS 'held, or discarded by a person or by the table''s contract';
 COMMENT ON COLUMN selfheal.quarantine.load IS 'the load that brought it (selfheal.load)';
-COMMENT ON COLUMN selfheal.quarantine.error IS 'the first reason why it does not fit (selfheal.error)';
+COMMENT ON COLUMN selfheal.quarantine.error IS 'the first reason why it does not fit (selfheal.error; selfheal.discard where a contract discarded it)';
 COMMENT ON COLUMN selfheal.quarantine.position IS 'its line in the load, from 1';
 COMMENT ON COLUMN selfheal.quarantine.original IS 'the first text of a payload that was amended';
-COMMENT ON COLUMN selfheal.quarantine.changed_by IS 'who amended or discarded it';
+COMMENT ON COLUMN selfheal.quarantine.changed_by IS 'who amended or discarded it; "contract": the table''s contract';
 COMMENT ON COLUMN selfheal.quarantine.why IS 'what he gave as reason';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine_id_seq', '');

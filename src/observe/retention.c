@@ -90,10 +90,13 @@ remove_loads(const int64 *ids, int n)
 	spi_arg_int8_array(&args, ids, n);
 	spi_arg_timestamptz(&args, GetCurrentTimestamp());
 	spi_exec("INSERT INTO selfheal.load_kept SELECT id, $2 FROM selfheal.load"
-			 " WHERE id = ANY ($1) AND held > 0", &args);
+			 " WHERE id = ANY ($1) AND (held > 0 OR discarded_rows > 0)", &args);
 	spi_args(&args);
 	spi_arg_int8_array(&args, ids, n);
-	spi_exec("DELETE FROM selfheal.load WHERE id = ANY ($1) AND held = 0", &args);
+	spi_set_local("enable_seqscan", "off");
+	spi_exec("WITH gone AS (DELETE FROM selfheal.load WHERE id = ANY ($1) AND held = 0 AND discarded_rows = 0"
+			 "  RETURNING id, discarded_values)"
+			 " DELETE FROM selfheal.discard d USING gone g WHERE d.load = g.id AND g.discarded_values > 0", &args);
 }
 
 /*
@@ -124,6 +127,8 @@ remove_released(void)
 				 "  JOIN due d ON d.id = q.load),"
 				 " gone AS (DELETE FROM selfheal.load l USING due d WHERE l.id = d.id"
 				 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = l.id)),"
+				 " taken AS (DELETE FROM selfheal.discard t USING due d WHERE t.load = d.id"
+				 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = t.load)),"
 				 " away AS (DELETE FROM selfheal.load_kept k USING due d WHERE k.load = d.id"
 				 "  AND NOT EXISTS (SELECT FROM used u WHERE u.id = k.load)),"
 				 " stay AS (UPDATE selfheal.load_kept k SET at = $1 FROM used u WHERE u.id = k.load)"

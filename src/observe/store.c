@@ -18,7 +18,9 @@
 #include "base/json.h"
 #include "base/spi.h"
 #include "miscadmin.h"
+#include "observe/contract.h"
 #include "observe/defaults.h"
+#include "observe/discards.h"
 #include "observe/hint.h"
 #include "observe/misfits.h"
 #include "observe/store.h"
@@ -34,13 +36,16 @@
 struct Store
 {
 	Oid			relid;
-	Oid			hinted;			/* whose hints count: the table, not its clone */
+	Oid			hinted;			/* whose hints and contract count: the table,
+								 * not its clone */
 	MemoryContext cxt;
 	MemoryContext shape_cxt;	/* what is built from the table's columns */
 	MemoryContext misfit_cxt;	/* until store_reset */
 	MemoryContext row_cxt;		/* of one row's check */
 	JsonScanner *scanner;
 	Tuples		tuples;
+	Discards   *discards;		/* made when the contract first takes a value
+								 * or a row */
 
 	/* in shape_cxt, made anew when the table's columns have changed */
 	TupleDesc	desc;
@@ -68,12 +73,21 @@ typedef struct ScanPass
 	const JsonDoc *doc;			/* its document */
 	Misfit	   *thrown;			/* of its values that threw, in misfit_cxt */
 	int			nthrown;
+	bool		again;			/* some have: go on without them */
 	bool		in_fit;
 	bool		full;			/* what is formed must be written first */
 	const FitColumn *forming;	/* its value is being made */
 } ScanPass;
 
 /* ---- opening ---- */
+
+/* What the team has said of the table: of its keys, and by its contract. */
+static void
+read_words(Store *store)
+{
+	hint_apply(hint_list(store->hinted), store->shape);
+	contract_apply(store->hinted, store->shape);
+}
 
 /*
  * Which columns the current user may fill. The executor's parts ask nobody. A
@@ -116,7 +130,7 @@ read_shape(Store *store, Relation rel)
 	old = MemoryContextSwitchTo(store->shape_cxt);
 	store->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	store->shape = fit_shape(rel, store->shape_cxt);
-	hint_apply(hint_list(store->hinted), store->shape);
+	read_words(store);
 	store->columns = palloc(sizeof(int) * Max(store->shape->ncols, 1));
 	store->denied = palloc0(sizeof(bool) * Max(store->shape->ncols, 1));
 	check_privilege(store, rel);
@@ -198,7 +212,7 @@ void
 store_stands_for(Store *store, Oid relid)
 {
 	store->hinted = relid;
-	hint_apply(hint_list(relid), store->shape);
+	read_words(store);
 }
 
 void
@@ -221,6 +235,12 @@ Shape *
 store_shape(Store *store)
 {
 	return store->shape;
+}
+
+Discards *
+store_discards(Store *store)
+{
+	return store->discards;
 }
 
 /* ---- first pass: scan, check, form ---- */
@@ -314,6 +334,76 @@ held_unread(Store *store, StoreRow *row)
 	return true;
 }
 
+/* What the contract takes away is collected from here on. */
+static Discards *
+collect(Store *store)
+{
+	if (store->discards == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(store->cxt);
+
+		store->discards = discards_begin(store->relid);
+		MemoryContextSwitchTo(old);
+	}
+	return store->discards;
+}
+
+/* Note which values the row is to be stored without: those that threw, and
+ * those that the check has found. */
+static void
+leave_out(ScanPass *scan, const FitRow *fit)
+{
+	StoreRow   *row = &scan->rows[scan->at];
+	int			n = scan->nthrown + fit->nleft;
+
+	if (likely(n == 0))
+		return;
+	row->left = MemoryContextAlloc(scan->store->misfit_cxt, sizeof(Discard *) * n);
+	for (int i = 0; i < n; i++)
+		row->left[row->nleft++] =
+			discards_find(collect(scan->store), false,
+						  i < scan->nthrown ? &scan->thrown[i] :
+						  &fit->left[i - scan->nthrown]);
+}
+
+/* Take those that are left out from the misfits that threw. Returns how many
+ * are left of these, which stand first; the others stand behind them. */
+static int
+sort_thrown(ScanPass *scan)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < scan->nthrown; i++)
+		if (fit_term(scan->store->shape, &scan->thrown[i]) != TERM_DISCARD_VALUE)
+		{
+			Misfit		misfit = scan->thrown[i];
+
+			scan->thrown[i] = scan->thrown[kept];
+			scan->thrown[kept++] = misfit;
+		}
+	return kept;
+}
+
+/* The row does not fit. Is it held, or does the contract discard it? */
+static void
+refuse(ScanPass *scan, int kept, const FitRow *fit)
+{
+	Store	   *store = scan->store;
+	StoreRow   *row = &scan->rows[scan->at];
+
+	misfits_keep(store->misfit_cxt, row, scan->thrown, kept, fit->misfits, fit->nmisfits);
+	if (likely(store->shape->columns != TERM_DISCARD_ROW && store->shape->types != TERM_DISCARD_ROW))
+		return;
+	for (int i = 0; i < row->nmisfits && !row->discarded; i++)
+		if (fit_term(store->shape, &row->misfits[i]) == TERM_DISCARD_ROW)
+		{
+			(void) collect(store);
+			row->misfits[0] = row->misfits[i];
+			row->nmisfits = 1;
+			row->discarded = true;
+		}
+}
+
 /*
  * Scan one row: a tuple more, or its misfits. When a value has thrown we come
  * here again for the same row, to find what else does not fit.
@@ -324,12 +414,16 @@ scan_row(ScanPass *scan)
 	Store	   *store = scan->store;
 	StoreRow   *row = &scan->rows[scan->at];
 	FitRow		fit;
+	int			kept = 0;
 	bool		fits;
 
-	if (scan->nthrown == 0)
+	if (!scan->again)
 	{
 		row->stored = false;
 		row->already = false;
+		row->discarded = false;
+		row->nleft = 0;
+		row->left = NULL;
 		row->nmisfits = 0;
 		row->misfits = NULL;
 		row->edata = NULL;
@@ -346,13 +440,19 @@ scan_row(ScanPass *scan)
 	}
 	scan->in_fit = false;
 
-	if (scan->nthrown > 0)
-		misfits_keep(store->misfit_cxt, row, scan->thrown, scan->nthrown,
-					 fits ? NULL : fit.misfits, fits ? 0 : fit.nmisfits);
-	else if (!fits)
-		misfits_keep(store->misfit_cxt, row, fit.misfits, fit.nmisfits, NULL, 0);
+	if (scan->again)
+	{
+		kept = sort_thrown(scan);
+		if (kept == 0)
+			row->edata = NULL;
+	}
+	if (kept > 0 || !fits)
+		refuse(scan, kept, &fit);
 	else if (!sends_denied(store, row, &fit))
+	{
+		leave_out(scan, &fit);
 		form_row(scan, &fit);
+	}
 }
 
 /* Body of the first pass's subtransaction: from scan->at to the end. */
@@ -371,6 +471,7 @@ scan_body(void *arg)
 		if (scan->full)
 			break;
 		scan->nthrown = 0;
+		scan->again = false;
 	}
 }
 
@@ -386,8 +487,14 @@ value_threw(ScanPass *scan, ErrorData *edata)
 	else
 		scan->thrown = repalloc(scan->thrown, sizeof(Misfit) * (scan->nthrown + 1));
 	fit_culprit(store->shape, edata, &scan->thrown[scan->nthrown++]);
+	scan->again = true;
 	MemoryContextSwitchTo(old);
-	if (scan->nthrown > store->shape->ncols)
+
+	/*
+	 * each once, and once more where a value that was left out must not be
+	 * null
+	 */
+	if (scan->nthrown > 2 * store->shape->ncols)
 		elog(ERROR, "the check of a payload does not end");
 }
 

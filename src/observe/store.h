@@ -8,8 +8,8 @@
  * and never switches. It writes to the target table only.
  *
  * A flush is one or more internal subtransactions. Deferred constraints of
- * the target are fired before each ends. After it a row is either stored or
- * has its misfits; store_rows throws only what says that the server or the
+ * the target are fired before each ends. After it a row is stored, or has its
+ * misfits, or is discarded since the table's contract says so; store_rows throws only what says that the server or the
  * session is in trouble (cancel, shutdown, disk full, corruption).
  */
 #ifndef SELFHEAL_STORE_H
@@ -20,6 +20,10 @@
 #include "base/fit.h"
 #include "observe/options.h"
 
+/* What the table's contract has taken away (discards.h). */
+typedef struct Discards Discards;
+typedef struct Discard Discard;
+
 typedef struct StoreRow
 {
 	const char *bytes;			/* payload */
@@ -28,6 +32,9 @@ typedef struct StoreRow
 	/* filled by store_rows: */
 	bool		stored;			/* it is in the table now */
 	bool		already;		/* and was before: an equal row stood there */
+	bool		discarded;		/* it is not, by contract; then nmisfits is 1 */
+	int			nleft;			/* values that it is stored without, or would */
+	Discard   **left;			/* have been; in store->cxt */
 	int			nmisfits;
 	Misfit	   *misfits;		/* in store->cxt */
 	ErrorData  *edata;			/* the insert's own error, or NULL */
@@ -47,7 +54,7 @@ typedef struct Store Store;
 extern Store *store_open(Oid relid, WatchConflict conflict);
 
 /* The target is a clone of this table: what the team has said of the table's
- * keys (hint.h) counts for it. */
+ * keys (hint.h), and its contract, count for it. */
 extern void store_stands_for(Store *store, Oid relid);
 
 /* Write n rows. Misfits live until store_reset or store_close. Returns how
@@ -59,5 +66,9 @@ extern void store_reset(Store *store);
 extern void store_close(Store *store);
 
 extern Shape *store_shape(Store *store);
+
+/* What the contract has left out and discarded so far; NULL: nothing. The
+ * rows are the caller's to count (discards_count). Until store_close. */
+extern Discards *store_discards(Store *store);
 
 #endif							/* SELFHEAL_STORE_H */

@@ -24,6 +24,7 @@
 #include "base/guc.h"
 #include "base/spi.h"
 #include "miscadmin.h"
+#include "observe/contract.h"
 #include "observe/held.h"
 #include "observe/heldwhy.h"
 #include "observe/hint.h"
@@ -78,7 +79,9 @@ typedef struct Survey
 	int			n;
 	int			at;
 	const JsonDoc *doc;
-	bool		threw;			/* the row at hand has thrown already */
+	MemoryContext thrown_cxt;	/* reset for each row that has thrown */
+	List	   *thrown;			/* Misfit *, of the row at hand */
+	bool		telling;		/* findings, too, for what is discarded */
 } Survey;
 
 /* The finding of this class and column, made when it is the first. */
@@ -143,6 +146,26 @@ note_label(Survey *s, Finding *finding, const char *label)
 	MemoryContextSwitchTo(old);
 }
 
+/* What the table's contract says of a finding, for the incident's reason. */
+static char *
+contract_says(const Survey *s, FitTerm term)
+{
+	const char *words = contract_words(s->diagnosis->shape);
+
+	switch (term)
+	{
+		case TERM_EVOLVE:
+			break;
+		case TERM_FREEZE:
+			return psprintf("frozen by contract (%s): such rows stay held, and no step is taken for them", words);
+		case TERM_DISCARD_VALUE:
+			return psprintf("left out by contract (%s): the row is stored as if the key were absent", words);
+		case TERM_DISCARD_ROW:
+			return psprintf("discarded by contract (%s): the row is not stored", words);
+	}
+	return NULL;
+}
+
 /* Count one misfit of the row at hand, and learn from the value behind it. */
 static Finding *
 note_misfit(Survey *s, const Misfit *misfit)
@@ -156,6 +179,9 @@ note_misfit(Survey *s, const Misfit *misfit)
 		fit_words(&words);
 		finding->first_id = s->rows[s->at].id;
 		finding->message = MemoryContextStrdup(s->cxt, words.message);
+		finding->term = fit_term(s->diagnosis->shape, misfit);
+		if (finding->term != TERM_EVOLVE)
+			finding->contract = MemoryContextStrdup(s->cxt, contract_says(s, finding->term));
 	}
 	if (misfit->field > 0)
 	{
@@ -168,6 +194,44 @@ note_misfit(Survey *s, const Misfit *misfit)
 	return finding;
 }
 
+/* Does the contract give the row up for one of its misfits? */
+static bool
+given_up(const Survey *s, const FitRow *fit)
+{
+	const Shape *shape = s->diagnosis->shape;
+	ListCell   *lc;
+
+	if (shape->columns != TERM_DISCARD_ROW && shape->types != TERM_DISCARD_ROW)
+		return false;
+	foreach(lc, s->thrown)
+	{
+		if (fit_term(shape, lfirst(lc)) == TERM_DISCARD_ROW)
+			return true;
+	}
+	for (int i = 0; i < fit->nmisfits; i++)
+		if (fit_term(shape, &fit->misfits[i]) == TERM_DISCARD_ROW)
+			return true;
+	return false;
+}
+
+/* Note the values that have thrown. Returns how many are misfits. */
+static int
+note_thrown(Survey *s)
+{
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, s->thrown)
+	{
+		bool		left = fit_term(s->diagnosis->shape, lfirst(lc)) == TERM_DISCARD_VALUE;
+
+		if (!left || s->telling)
+			(void) note_misfit(s, lfirst(lc));
+		n += !left;
+	}
+	return n;
+}
+
 /* Note all misfits of a row, and which new keys came together. */
 static void
 note_fit(Survey *s, const FitRow *fit)
@@ -175,6 +239,15 @@ note_fit(Survey *s, const FitRow *fit)
 	int		   *keys = NULL;
 	int			n = 0;
 
+	if (given_up(s, fit) && !s->telling)
+	{
+		s->diagnosis->fitting++;
+		return;
+	}
+	if (note_thrown(s) + fit->nmisfits == 0)
+		s->diagnosis->fitting++;
+	for (int i = 0; s->telling && i < fit->nleft; i++)
+		(void) note_misfit(s, &fit->left[i]);
 	for (int i = 0; i < fit->nmisfits; i++)
 	{
 		Finding    *finding = note_misfit(s, &fit->misfits[i]);
@@ -284,24 +357,23 @@ fit_rows(void *arg)
 		const StoreRow *row = &s->rows[s->at].row;
 		Shape	   *shape = s->diagnosis->shape;
 		FitRow		fit;
-		bool		fits;
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(s->row_cxt);
 		shape->insisted = null_column(s, s->rows[s->at].error);
-		if (s->threw)
-			fits = fit_row_again(shape, s->doc, &fit);
+		if (s->thrown != NIL)
+			(void) fit_row_again(shape, s->doc, &fit);
 		else
 		{
 			if (note_unread(s))
 				continue;
 			s->doc = json_scan(s->scanner, row->bytes, row->len);
-			fits = fit_row(shape, s->doc, &fit);
+			(void) fit_row(shape, s->doc, &fit);
 		}
 		note_fit(s, &fit);
-		if (fits && !s->threw)
-			s->diagnosis->fitting++;
-		s->threw = false;
+		if (s->thrown != NIL)
+			MemoryContextReset(s->thrown_cxt);
+		s->thrown = NIL;
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -315,16 +387,17 @@ survey_rows(Survey *s, const HeldRow *rows, int n)
 	s->rows = rows;
 	s->n = n;
 	s->at = 0;
-	s->threw = false;
+	s->thrown = NIL;
 	while ((edata = spi_try(fit_rows, s)) != NULL)
 	{
-		Misfit		misfit;
+		MemoryContext old = MemoryContextSwitchTo(s->thrown_cxt);
+		Misfit	   *misfit = palloc0(sizeof(Misfit));
 
 		/* Not a value's fault: nothing else would stop this loop. */
-		if (!fit_culprit(s->diagnosis->shape, edata, &misfit))
+		if (!fit_culprit(s->diagnosis->shape, edata, misfit))
 			ReThrowError(edata);
-		note_misfit(s, &misfit);
-		s->threw = true;
+		s->thrown = lappend(s->thrown, misfit);
+		MemoryContextSwitchTo(old);
 		FreeErrorData(edata);
 	}
 	s->diagnosis->rows += n;
@@ -365,10 +438,13 @@ begin_survey(Relation rel)
 	spi_resume(&saved);
 	s->diagnosis->hints = hint_list(s->diagnosis->relid);
 	hint_apply(s->diagnosis->hints, s->diagnosis->shape);
+	contract_apply(s->diagnosis->relid, s->diagnosis->shape);
 	s->alike = alike_begin(s->diagnosis->shape, s->cxt);
 	s->scanner = json_scanner(s->cxt);
 	s->row_cxt = AllocSetContextCreate(s->cxt, "selfheal diagnose row",
 									   ALLOCSET_DEFAULT_SIZES);
+	s->thrown_cxt = AllocSetContextCreate(s->cxt, "selfheal diagnose thrown",
+										  ALLOCSET_SMALL_SIZES);
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.keysize = sizeof(FindingKey);
 	ctl.entrysize = sizeof(FindingEntry);
@@ -394,6 +470,7 @@ end_survey(Survey *s)
 	hash_destroy(s->index);
 	json_scanner_free(s->scanner);
 	MemoryContextDelete(s->row_cxt);
+	MemoryContextDelete(s->thrown_cxt);
 	pfree(s);
 	return diagnosis;
 }
@@ -549,6 +626,7 @@ survey_payload(void *arg)
 	Survey	   *s = begin_survey(rel);
 	SpiUser		saved;
 
+	s->telling = true;
 	table_close(rel, NoLock);
 	spi_become(&saved, owner, FIT_SECURITY, true);
 	survey_rows(s, &p->row, 1);

@@ -28,6 +28,10 @@ typedef struct Finding
 	Evidence	evidence;		/* over the values that do not fit; for a new
 								 * key over all its values */
 	char	   *message;		/* of the first misfit */
+	FitTerm		term;			/* the table's contract for it */
+	char	   *contract;		/* what the contract says, in words, where
+								 * that is not TERM_EVOLVE: nobody looks for a
+								 * step; else NULL */
 	int			key;			/* unknown_key: its number (alike.h) */
 	const char *alike;			/* unknown_key: column, or new key that came
 								 * before, that it may be another spelling of;
@@ -50,7 +54,8 @@ typedef struct Diagnosis
 } Diagnosis;
 
 /* Diagnose a table (lock: AccessShareLock for the transaction). Runs in a
- * transaction; result in the current context. */
+ * transaction; result in the current context. What the table's contract
+ * discards is no finding: such rows need nothing but a replay. */
 extern Diagnosis *diagnose_table(Oid relid);
 
 /* How many held rows an incident had when its table was diagnosed. */
@@ -60,8 +65,9 @@ extern int64 diagnose_held(const Diagnosis *diagnosis, int64 incident);
  * first that does; lock as above. */
 extern bool diagnose_fits(Oid relid, int64 incident);
 
-/* The same for one payload that is not stored: preview(). No transaction of
- * its own; the lock is given back. */
+/* The same for one payload that is not stored: preview(). What the contract
+ * would discard is a finding as well. No transaction of its own; the lock is
+ * given back. */
 extern Diagnosis *diagnose_payload(Oid relid, const char *bytes, size_t len);
 
 #endif							/* SELFHEAL_DIAGNOSE_H */

@@ -14,6 +14,7 @@
 #include "decide/policy.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
+#include "observe/contract.h"
 #include "observe/watch.h"
 #include "orient/diagnose.h"
 #include "orient/incident.h"
@@ -132,7 +133,9 @@ selfheal_preview(PG_FUNCTION_ARGS)
 		put_text(values, nulls, 1, r->finding->column);
 		put_text(values, nulls, 2, r->finding->message);
 		put_text(values, nulls, 3, r->playbook);
-		if (r->step)
+		if (r->finding->term != TERM_EVOLVE)
+			put_text(values, nulls, 5, contract_word(r->finding->term));
+		else if (r->step)
 		{
 			HealPlan	single = {relid, list_make1(r->step)};
 			Vetting		vetting = vet_plan(&single);

@@ -15,6 +15,7 @@
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "observe/capture.h"
+#include "observe/discards.h"
 #include "observe/held.h"
 #include "observe/heldref.h"
 #include "observe/watch.h"
@@ -126,6 +127,8 @@ selfheal_replay(PG_FUNCTION_ARGS)
 	int64		replayed = 0;
 	int64		left = 0;
 	int64		todo;
+	int64		discarded = 0;
+	int64		left_out = 0;
 	int64		after = 0;
 	ReplayResult *chunk;
 	List	   *chunks = NIL;
@@ -142,6 +145,8 @@ selfheal_replay(PG_FUNCTION_ARGS)
 		after = chunk->last_id;
 		replayed += chunk->replayed;
 		left += chunk->left + chunk->busy;
+		discarded += chunk->discarded;
+		left_out += chunk->left_out;
 		chunks = lappend(chunks, chunk);
 	} while (chunk->more);
 	/* the healer, or another person, is just at it: not all were tried */
@@ -165,6 +170,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 		entry.result = "by a person, in his own session";
 		audit_write(&entry);
 	}
+	discards_notice(relid, left_out, discarded);
 	/* incidents without rows are settled by the worker */
 	reopen(relid);
 	values[0] = Int64GetDatum(replayed);

@@ -99,6 +99,8 @@ typedef struct Outcome
 	int64		moved;			/* of them for a new reason, which will be
 								 * another incident's */
 	int64		tried;			/* and still held, for the reason they had */
+	int64		replayed;
+	int64		discarded;		/* by contract */
 	bool		busy;			/* some are in somebody's hands */
 	char	   *refusal;
 } Outcome;
@@ -132,6 +134,13 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows
 	(fit_is_drift(class) && (changed || more_rows));
 	IncidentNote note = {0};
 
+	if (left == 0 && outcome->replayed == 0 && outcome->discarded > 0)
+	{
+		note.by = "selfheal";
+		note.why = "the table's contract discards its rows";
+		incident_move(id, INCIDENT_DISMISSED, &note);
+		return;
+	}
 	if (left == 0)
 	{
 		incident_move(id, INCIDENT_HEALED, NULL);
@@ -220,7 +229,9 @@ wait_for_lock(const PlanRow *row, const ApplyResult *result, bool approved)
 static void
 note_chunk(Outcome *outcome, const ReplayResult *chunk, MemoryContext cxt)
 {
-	outcome->left -= chunk->replayed;
+	outcome->left -= chunk->replayed + chunk->discarded;
+	outcome->replayed += chunk->replayed;
+	outcome->discarded += chunk->discarded;
 	outcome->moved += chunk->moved;
 	outcome->tried += chunk->left - chunk->moved;
 	outcome->busy |= chunk->busy != 0;

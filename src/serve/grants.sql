@@ -14,8 +14,10 @@ DECLARE
 		'hint(regclass,text,text,boolean,text)', 'unhint(regclass,text)', 'check(regclass,text,text)', 'uncheck(regclass,text)'];
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text)', 'watch(regclass,bigint,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)',
-		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)'];
-	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks'];
+		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
+		'set_contract(regclass,text,text,text)'];
+	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks',
+		'contracts', 'discarded'];
 	auditor constant text[] := ARRAY['audit', 'audit_export'];
 	functions text[];
 	f text;

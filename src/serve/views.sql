@@ -54,12 +54,14 @@ COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), 
 
 CREATE VIEW selfheal.quarantined WITH (security_barrier) AS
 SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state,
-	e.class, e.column_name, e.need, e.message, e.sqlstate, q.position, q.load,
+	coalesce(e.class, d.class) AS class, coalesce(e.column_name, d.column_name) AS column_name, e.need,
+	coalesce(e.message, d.message) AS message, e.sqlstate, q.position, q.load,
 	l.role, l.at AS loaded_at, e.incident, q.payload, q.payload_raw, q.original,
 	q.changed_by, q.changed_at, q.why
 FROM selfheal.quarantine q
 JOIN selfheal.load l ON l.id = q.load
 LEFT JOIN selfheal.error e ON e.id = q.error
+LEFT JOIN selfheal.discard d ON d.id = q.error AND q.state = 'discarded'
 WHERE selfheal.may_see(l.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
 
@@ -77,6 +79,26 @@ FROM selfheal.assertion a JOIN selfheal.watched w USING (relid)
 WHERE selfheal.may_see(a.relid)
 ORDER BY w.schema_name, w.table_name, a.name;
 COMMENT ON VIEW selfheal.checks IS 'what the team has said with check(): what must stay true of a table when a plan is tried';
+
+CREATE VIEW selfheal.contracts WITH (security_barrier) AS
+SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, k.kind,
+	coalesce(c.mode, d.mode, 'evolve') AS mode,
+	CASE WHEN c.mode IS NOT NULL THEN 'table' WHEN d.mode IS NOT NULL THEN 'default' ELSE 'built in' END AS source,
+	coalesce(c.set_at, d.set_at) AS set_at, coalesce(c.set_by, d.set_by) AS set_by
+FROM selfheal.watched w CROSS JOIN (VALUES ('columns'), ('types')) k (kind)
+LEFT JOIN selfheal.contract c ON c.relid = w.relid AND c.kind = k.kind
+LEFT JOIN selfheal.contract d ON d.relid IS NULL AND d.kind = k.kind
+WHERE selfheal.may_see(w.relid)
+ORDER BY w.schema_name, w.table_name, k.kind;
+COMMENT ON VIEW selfheal.contracts IS 'what payloads may do to each watched table, by set_contract() for it, by that for all tables, or built in';
+
+CREATE VIEW selfheal.discarded WITH (security_barrier) AS
+SELECT d.at, format('%I.%I', d.schema_name, d.table_name) AS table_name, d.what, d.class, d.column_name, d.message,
+	d.rows, d.first_position, d.last_position, d.door, d.load, d.role, d.id
+FROM selfheal.discard d
+WHERE selfheal.may_see(d.relid)
+ORDER BY d.id;
+COMMENT ON VIEW selfheal.discarded IS 'what contracts have taken away: values that rows were stored without, and rows that were not stored';
 
 CREATE VIEW selfheal.history WITH (security_barrier) AS
 SELECT a.at, a.event, CASE WHEN a.schema_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END AS table_name, a.incident, a.plan,

@@ -54,13 +54,22 @@ $node->safe_psql(
 	INSERT INTO storm_intake SELECT jsonb_build_object('id', i, 'v', 'long') FROM generate_series(1, 1500) i;
 	SELECT selfheal.discard(max(id), 'a test') FROM selfheal.quarantine WHERE bulk;
 });
+# a contract, that of all tables, and a value that was left out
+$node->safe_psql(
+	$db, q{
+	CREATE TABLE terms (id int);
+	SELECT selfheal.watch('terms', 'observe');
+	SELECT selfheal.set_contract('terms', columns => 'discard_value');
+	INSERT INTO selfheal.contract (kind, mode, set_by) VALUES ('types', 'evolve', 'a person');
+	INSERT INTO terms_intake VALUES ('{"id": 1, "x": 1}');
+});
 $node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
 is($node->safe_psql($db, 'SELECT bulk, count(*) FROM selfheal.quarantine GROUP BY 1 ORDER BY 1'),
 	"f|2\nt|1500", 'rows are held');
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
 	1, 'one plan waits');
 
-my @tables = qw(watched hint assertion policy load load_line load_kept error quarantine replayed incident plan audit);
+my @tables = qw(watched hint assertion policy contract discard load load_line load_kept error quarantine replayed incident plan audit);
 my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
 my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
 
@@ -102,6 +111,13 @@ $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-04-01", "n
 $node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
 is($node->safe_psql($db, q{SELECT sum FROM plain WHERE d = '2026-04-01'}),
 	'5.00', 'and count');
+is( $node->safe_psql(
+		$db, q{SELECT table_name, kind, mode, source FROM selfheal.contracts WHERE table_name = 'public.terms'}),
+	"public.terms|columns|discard_value|table\npublic.terms|types|evolve|default",
+	'contracts stand on the restored tables');
+$node->safe_psql($db, q{INSERT INTO terms_intake VALUES ('{"id": 2, "x": 1}')});
+is( $node->safe_psql($db, q{SELECT rows, column_name FROM selfheal.discarded WHERE table_name = 'public.terms'}),
+	"1|x\n1|x", 'and count');
 is( $node->safe_psql(
 		$db, q{SELECT rows_seen, rows_held FROM selfheal.incidents WHERE table_name = 'public.storm'}),
 	'1500|1499',

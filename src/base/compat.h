@@ -262,6 +262,31 @@ extern struct lconv *PGLC_localeconv(void);
 #define compat_column_storage(def) false
 #endif
 
+/*
+ * Lines of a list that are not there in every version: members of
+ * AlterTableType and ConstrType, for decide/subcommands.c.
+ */
+#if PG_VERSION_NUM < 160000
+#define COMPAT_UNTIL_15(...) __VA_ARGS__
+#else
+#define COMPAT_UNTIL_15(...)
+#endif
+#if PG_VERSION_NUM < 180000
+#define COMPAT_UNTIL_17(...) __VA_ARGS__
+#else
+#define COMPAT_UNTIL_17(...)
+#endif
+#if PG_VERSION_NUM >= 170000
+#define COMPAT_SINCE_17(...) __VA_ARGS__
+#else
+#define COMPAT_SINCE_17(...)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_SINCE_18(...) __VA_ARGS__
+#else
+#define COMPAT_SINCE_18(...)
+#endif
+
 /* A scan of an index that is read without the executor (18 counts for
  * EXPLAIN, if asked). */
 #if PG_VERSION_NUM >= 180000

@@ -341,6 +341,7 @@ lattice_resolve(const TypeName *name, Oid *type, int32 *typmod)
 {
 	TypeName   *copy = copyObject(unconstify(TypeName *, name));
 	const char *last = (copy->names == NIL) ? "" : strVal(llast(copy->names));
+	List	   *modifiers;
 	HeapTuple	tup;
 	Oid			oid;
 
@@ -362,7 +363,11 @@ lattice_resolve(const TypeName *name, Oid *type, int32 *typmod)
 				 errmsg("%s makes a sequence and a volatile default, which "
 						"rewrites the table", last)));
 
+	/* LookupTypeName has the modifiers read as well, whoever's type it is */
+	modifiers = copy->typmods;
+	copy->typmods = NIL;
 	tup = LookupTypeName(NULL, copy, NULL, false);
+	copy->typmods = modifiers;
 	if (tup == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

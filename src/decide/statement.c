@@ -3,8 +3,8 @@
  *	  From the text of a proposal to steps.
  *
  * SQL is read by PostgreSQL's raw parser and by nothing else: no analysis, no
- * execution, no pattern over the text. Its tree is turned into steps by a
- * switch whose default refuses, and the tree is then thrown away.
+ * execution, no pattern over the text. Its tree is turned into steps where
+ * subcommands.c has a step for it, and is then thrown away.
  *
  * An error that PostgreSQL raises over the text (a syntax error, an unknown
  * type, a schema without USAGE) is caught in a subtransaction and becomes the
@@ -12,23 +12,37 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "base/compat.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_inherits.h"
 #include "commands/dbcommands.h"
+#include "common/keywords.h"
 #include "decide/labels.h"
 #include "decide/lattice.h"
 #include "decide/statement.h"
+#include "decide/subcommands.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
+#include "parser/scanner.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* A statement in our closed set is short; this bounds the parser's work. */
 #define MAX_STATEMENT (1024 * 1024)
+
+/*
+ * PostgreSQL's scanner takes all signs that could be one operator at a glance
+ * and gives back what is none, a slash and a star at a time: 400 kB of them
+ * take it a minute and a half, which nobody can cancel.
+ */
+#define MAX_RUN 256
 
 /* What the guarded part works on. */
 typedef struct Reading
@@ -44,8 +58,8 @@ static void read_statement(void *arg);
 static bool read_command(Reading *r, const AlterTableCmd *cmd);
 static bool read_add_column(Reading *r, const AlterTableCmd *cmd);
 static bool read_change_type(Reading *r, const AlterTableCmd *cmd);
-static const char *command_name(AlterTableType type);
-static const char *constraint_reason(ConstrType type);
+static size_t longest_run(const char *sql);
+static const char *cut_name(const char *sql);
 
 /*
  * Read one statement about relid into steps, in the current context; NULL
@@ -63,6 +77,12 @@ statement_read(Oid relid, const char *sql, char **reason)
 					MAX_STATEMENT);
 		return NULL;
 	}
+	if (longest_run(sql) > MAX_RUN)
+	{
+		plan_refuse(reason, "there are more than %d signs of operators in a row",
+					MAX_RUN);
+		return NULL;
+	}
 	edata = spi_try(read_statement, &reading);
 	if (edata != NULL)
 	{
@@ -76,21 +96,21 @@ statement_read(Oid relid, const char *sql, char **reason)
 	return reading.plan;
 }
 
-/* Say what a statement is that is no ALTER TABLE with subcommands. */
-static const char *
-statement_name(Node *stmt)
+/* The most signs of operators that stand in a row. */
+static size_t
+longest_run(const char *sql)
 {
-	switch (nodeTag(stmt))
+	size_t		longest = 0;
+
+	while (*sql != '\0')
 	{
-		case T_RenameStmt:
-			return "RENAME";
-		case T_AlterObjectSchemaStmt:
-			return "SET SCHEMA";
-		case T_AlterTableMoveAllStmt:
-			return "ALTER TABLE ALL IN TABLESPACE";
-		default:
-			return CreateCommandName(stmt);
+		size_t		run = strspn(sql, "~!@#^&|`?+-*/%<>=");
+
+		longest = Max(longest, run);
+		sql += run;
+		sql += strcspn(sql, "~!@#^&|`?+-*/%<>=");
 	}
+	return longest;
 }
 
 /* "schema.table" as it was written, for a reason. */
@@ -110,6 +130,7 @@ static void
 read_statement(void *arg)
 {
 	Reading    *r = arg;
+	const char *cut;
 	HealPlan   *plan;
 	List	   *trees;
 	Node	   *stmt;
@@ -118,6 +139,14 @@ read_statement(void *arg)
 
 	MemoryContextSwitchTo(r->cxt);
 	trees = raw_parser(r->sql, RAW_PARSE_DEFAULT);
+	/* what the parser has read to its end can be read again */
+	cut = cut_name(r->sql);
+	if (cut != NULL)
+	{
+		plan_refuse(&r->reason, "the name %s... is longer than %d bytes and would "
+					"be cut", cut, NAMEDATALEN - 1);
+		return;
+	}
 	if (list_length(trees) != 1)
 	{
 		plan_refuse(&r->reason, "exactly one statement is expected, not %d",
@@ -139,7 +168,7 @@ read_statement(void *arg)
 	if (!IsA(stmt, AlterTableStmt))
 	{
 		plan_refuse(&r->reason, "only ALTER TABLE with closed steps is accepted, "
-					"not %s", statement_name(stmt));
+					"not %s", subcommand_statement(stmt));
 		return;
 	}
 	alter = castNode(AlterTableStmt, stmt);
@@ -189,13 +218,15 @@ read_statement(void *arg)
 static bool
 read_command(Reading *r, const AlterTableCmd *cmd)
 {
-	switch (cmd->subtype)
+	const Subcommand *what = subcommand_of(cmd->subtype);
+
+	switch (what->verdict)
 	{
-		case AT_AddColumn:
+		case STEP_ADD_COLUMN:
 			return read_add_column(r, cmd);
-		case AT_AlterColumnType:
+		case STEP_WIDEN_TYPE:
 			return read_change_type(r, cmd);
-		case AT_DropNotNull:
+		case STEP_DROP_NOT_NULL:
 			if (cmd->name == NULL)
 				return plan_refuse(&r->reason, "DROP NOT NULL without a column");
 			r->plan->steps = lappend(r->plan->steps,
@@ -203,27 +234,19 @@ read_command(Reading *r, const AlterTableCmd *cmd)
 											   InvalidOid, -1));
 			return true;
 		default:
-			return plan_refuse(&r->reason, "%s is not one of the steps: add a "
-							   "nullable column, widen a type, drop NOT NULL",
-							   command_name(cmd->subtype));
+			return plan_refuse(&r->reason, "%s is not one of the steps: %s",
+							   what->words, what->why);
 	}
 }
 
-/*
- * Was the column's name cut by the scanner? PostgreSQL cuts names of 64 bytes
- * and more with no more than a NOTICE; the tree has the rest. A name that
- * comes near the limit is therefore measured where it stands in the text.
- */
-static bool
-name_was_cut(const char *sql, int location, const char *name)
+/* How many bytes has the name that begins here, once its quotes are read? */
+static int
+name_length(const char *p)
 {
-	const char *p = sql + location;
 	int			len = 0;
 
-	if (strlen(name) < NAMEDATALEN - 1 - MAX_MULTIBYTE_CHAR_LEN)
-		return false;
-	if (location < 0 || (size_t) location >= strlen(sql))
-		return true;
+	if ((p[0] == 'U' || p[0] == 'u') && p[1] == '&' && p[2] == '"')
+		p += 2;					/* an escape is longer than what it stands for */
 	if (*p == '"')
 	{
 		for (p++; *p != '\0'; p++, len++)
@@ -231,29 +254,70 @@ name_was_cut(const char *sql, int location, const char *name)
 			if (*p == '"' && *++p != '"')
 				break;
 		}
+		return len;
 	}
-	else if ((p[0] == 'U' || p[0] == 'u') && p[1] == '&')
-		return true;			/* escapes: not worth a scanner of our own */
-	else
-	{
-		while (IS_HIGHBIT_SET(*p) || (*p >= '0' && *p <= '9') || *p == '_' ||
-			   *p == '$' || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z'))
-			p++, len++;
-	}
-	return len >= NAMEDATALEN;
+	while (IS_HIGHBIT_SET(*p) || (*p >= '0' && *p <= '9') || *p == '_' ||
+		   *p == '$' || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z'))
+		p++, len++;
+	return len;
 }
 
-/* COLLATE "default", with or without its schema, says nothing new. */
-static bool
-is_default_collation(const CollateClause *clause)
+/*
+ * The first bytes of a name in the text that PostgreSQL would cut, NULL when
+ * there is none. Its scanner cuts names of 64 bytes and more with no more than
+ * a NOTICE, and the tree has what is left: the plan would be about another
+ * column than the one that was written. The tokens are PostgreSQL's, so that
+ * what stands in comments and strings is no name.
+ */
+static const char *
+cut_name(const char *sql)
 {
-	const char *last = strVal(llast(clause->collname));
+	core_yy_extra_type extra;
+	core_YYSTYPE value;
+	YYLTYPE		location;
+	core_yyscan_t scanner = scanner_init(sql, &extra, &ScanKeywords,
+										 ScanKeywordTokens);
+	const char *found = NULL;
 
-	if (strcmp(last, "default") != 0)
-		return false;
-	return list_length(clause->collname) == 1 ||
-		(list_length(clause->collname) == 2 &&
-		 strcmp(strVal(linitial(clause->collname)), "pg_catalog") == 0);
+	extra.escape_string_warning = false;	/* the parser warns */
+	while (found == NULL && core_yylex(&value, &location, scanner) != 0)
+	{
+		const char *p = sql + location;
+		char		c = *p;
+
+		if ((c == '"' || c == '_' || IS_HIGHBIT_SET(c) ||
+			 (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) &&
+			name_length(p) >= NAMEDATALEN)
+			found = pnstrdup(p, pg_mbcliplen(p, NAMEDATALEN - 1, NAMEDATALEN - 1));
+	}
+	scanner_finish(scanner);
+	return found;
+}
+
+/*
+ * Does the clause name the collation that the column has anyway? Then it says
+ * nothing new. Looked up, since a name alone may be anybody's.
+ */
+static bool
+names_collation(const CollateClause *clause, Oid collation)
+{
+	return OidIsValid(collation) &&
+		get_collation_oid(clause->collname, true) == collation;
+}
+
+/* The collation of a column, InvalidOid when there is none. */
+static Oid
+column_collation(Oid relid, const char *column)
+{
+	HeapTuple	tup = SearchSysCacheAttName(relid, column);
+	Oid			collation = InvalidOid;
+
+	if (HeapTupleIsValid(tup))
+	{
+		collation = ((Form_pg_attribute) GETSTRUCT(tup))->attcollation;
+		ReleaseSysCache(tup);
+	}
+	return collation;
 }
 
 /* ADD COLUMN: name and type, and nothing else. */
@@ -265,21 +329,15 @@ read_add_column(Reading *r, const AlterTableCmd *cmd)
 	int32		typmod;
 	ListCell   *lc;
 
-	if (name_was_cut(r->sql, def->location, def->colname))
-		return plan_refuse(&r->reason, "column \"%s...\": the name is longer than "
-						   "%d bytes and would be cut", def->colname,
-						   NAMEDATALEN - 1);
 	foreach(lc, def->constraints)
 	{
 		const Constraint *con = lfirst_node(Constraint, lc);
+		const Subcommand *what = subcommand_constraint(con->contype);
 
-		if (con->contype != CONSTR_NULL)
-			return plan_refuse(&r->reason, "column \"%s\": %s", def->colname,
-							   constraint_reason(con->contype));
+		if (what->verdict != STEP_ADD_COLUMN)
+			return plan_refuse(&r->reason, "column \"%s\": %s is not part of the "
+							   "step: %s", def->colname, what->words, what->why);
 	}
-	if (def->collClause != NULL && !is_default_collation(def->collClause))
-		return plan_refuse(&r->reason, "column \"%s\": a new column has its type's "
-						   "own collation", def->colname);
 	if (def->fdwoptions != NIL || def->compression != NULL ||
 		compat_column_storage(def))
 		return plan_refuse(&r->reason, "column \"%s\": storage and other options "
@@ -291,13 +349,20 @@ read_add_column(Reading *r, const AlterTableCmd *cmd)
 						   "a type", def->colname);
 
 	lattice_resolve(def->typeName, &type, &typmod);
+	if (def->collClause != NULL &&
+		!names_collation(def->collClause, get_typcollation(type)))
+		return plan_refuse(&r->reason, "column \"%s\": a new column has its type's "
+						   "own collation", def->colname);
 	r->plan->steps = lappend(r->plan->steps,
 							 plan_step(STEP_ADD_COLUMN, def->colname, type,
 									   typmod));
 	return true;
 }
 
-/* ALTER COLUMN TYPE: the column and its new type, and nothing else. */
+/*
+ * ALTER COLUMN TYPE: the column and its new type, and nothing else. The
+ * column's own collation may be said again, as plan_sql() does.
+ */
 static bool
 read_change_type(Reading *r, const AlterTableCmd *cmd)
 {
@@ -308,141 +373,13 @@ read_change_type(Reading *r, const AlterTableCmd *cmd)
 	if (def->raw_default != NULL)
 		return plan_refuse(&r->reason, "column \"%s\": USING computes other values "
 						   "from the stored ones; a widening needs none", cmd->name);
-	if (def->collClause != NULL)
+	if (def->collClause != NULL &&
+		!names_collation(def->collClause, column_collation(r->relid, cmd->name)))
 		return plan_refuse(&r->reason, "column \"%s\": a widening keeps the "
-						   "column's collation and names none", cmd->name);
+						   "column's collation", cmd->name);
 	lattice_resolve(def->typeName, &type, &typmod);
 	r->plan->steps = lappend(r->plan->steps,
 							 plan_step(STEP_WIDEN_TYPE, cmd->name, type,
 									   typmod));
 	return true;
-}
-
-/* The subcommand as people write it. What we do not know stays unnamed. */
-static const char *
-command_name(AlterTableType type)
-{
-	switch (type)
-	{
-		case AT_DropColumn:
-			return "DROP COLUMN";
-		case AT_ColumnDefault:
-			return "SET or DROP DEFAULT";
-		case AT_SetNotNull:
-			return "SET NOT NULL";
-		case AT_DropExpression:
-			return "DROP EXPRESSION";
-		case AT_SetStatistics:
-			return "SET STATISTICS";
-		case AT_SetOptions:
-		case AT_ResetOptions:
-			return "SET or RESET of column options";
-		case AT_SetStorage:
-			return "SET STORAGE";
-		case AT_SetCompression:
-			return "SET COMPRESSION";
-		case AT_AddConstraint:
-		case AT_AddIndex:
-		case AT_AddIndexConstraint:
-			return "ADD CONSTRAINT";
-		case AT_AlterConstraint:
-			return "ALTER CONSTRAINT";
-		case AT_ValidateConstraint:
-			return "VALIDATE CONSTRAINT";
-		case AT_DropConstraint:
-			return "DROP CONSTRAINT";
-		case AT_AlterColumnGenericOptions:
-		case AT_GenericOptions:
-			return "OPTIONS";
-		case AT_ChangeOwner:
-			return "OWNER TO";
-		case AT_ClusterOn:
-		case AT_DropCluster:
-			return "CLUSTER";
-		case AT_SetLogged:
-		case AT_SetUnLogged:
-			return "SET LOGGED or UNLOGGED";
-		case AT_DropOids:
-			return "SET WITHOUT OIDS";
-		case AT_SetAccessMethod:
-			return "SET ACCESS METHOD";
-		case AT_SetTableSpace:
-			return "SET TABLESPACE";
-		case AT_SetRelOptions:
-		case AT_ResetRelOptions:
-			return "SET or RESET of storage parameters";
-		case AT_EnableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-		case AT_EnableTrigAll:
-		case AT_EnableTrigUser:
-			return "ENABLE TRIGGER";
-		case AT_DisableTrig:
-		case AT_DisableTrigAll:
-		case AT_DisableTrigUser:
-			return "DISABLE TRIGGER";
-		case AT_EnableRule:
-		case AT_EnableAlwaysRule:
-		case AT_EnableReplicaRule:
-			return "ENABLE RULE";
-		case AT_DisableRule:
-			return "DISABLE RULE";
-		case AT_AddInherit:
-			return "INHERIT";
-		case AT_DropInherit:
-			return "NO INHERIT";
-		case AT_AddOf:
-			return "OF type";
-		case AT_DropOf:
-			return "NOT OF";
-		case AT_ReplicaIdentity:
-			return "REPLICA IDENTITY";
-		case AT_EnableRowSecurity:
-		case AT_DisableRowSecurity:
-		case AT_ForceRowSecurity:
-		case AT_NoForceRowSecurity:
-			return "ROW LEVEL SECURITY";
-		case AT_AttachPartition:
-			return "ATTACH PARTITION";
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-			return "DETACH PARTITION";
-		case AT_AddIdentity:
-			return "ADD GENERATED AS IDENTITY";
-		case AT_SetIdentity:
-			return "a change of the identity";
-		case AT_DropIdentity:
-			return "DROP IDENTITY";
-		default:
-			return "this form of ALTER TABLE";
-	}
-}
-
-/* Why a new column may not have this constraint. */
-static const char *
-constraint_reason(ConstrType type)
-{
-	switch (type)
-	{
-		case CONSTR_NOTNULL:
-			return "NOT NULL cannot be true of the rows that are there";
-		case CONSTR_DEFAULT:
-			return "DEFAULT would give values to rows that never had one";
-		case CONSTR_IDENTITY:
-			return "an identity makes a sequence and rewrites the table";
-		case CONSTR_GENERATED:
-			return "a generated column is computed, not loaded";
-		case CONSTR_CHECK:
-			return "CHECK is a rule of the business, not a shape";
-		case CONSTR_PRIMARY:
-			return "PRIMARY KEY is a rule of the business, not a shape";
-		case CONSTR_UNIQUE:
-			return "UNIQUE is a rule of the business, not a shape";
-		case CONSTR_EXCLUSION:
-			return "EXCLUDE is a rule of the business, not a shape";
-		case CONSTR_FOREIGN:
-			return "REFERENCES is a rule of the business, not a shape";
-		default:
-			return "constraint attributes are not a step";
-	}
 }

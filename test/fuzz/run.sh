@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run.sh [COUNT | SECONDSs]: make fuzz. A million documents (or COUNT, or for
 # so many seconds) through the JSON scanner under sanitizers, a tenth of that
-# through SQL. What breaks the scanner is kept: its path is the last line.
+# through SQL, and as many statements through the vetter. What breaks the
+# scanner is kept: its path is the last line.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
@@ -40,28 +41,32 @@ fuzz_scanner() {
 	awk '/^Done/ { print "   " $0 } /^#.*DONE/ { print "    coverage " $4 }' "$WORK/scanner.log"
 }
 
-fuzz_sql() {
-	local status=0
-	say "SQL: $1 documents"
-	stage_conf "$WORK/tap.conf"
-	mkdir -p "$WORK/tree"
-	cp -r "$TOP/test/t" "$WORK/tree/"
-	[ "$(id -u)" -ne 0 ] || chown -R "$RUN_AS" "$WORK/tree" "$WORK/stage"
-	as_user mkdir "$WORK/tmp_check" "$WORK/tmp_check/log"
+# through_sql FILE WHAT COUNT NAME=COUNT: one of test/t, with more of it.
+through_sql() {
+	local file=$1 what=$2 status=0 log=$WORK/${1%.pl}.log
+	say "$what: $3"
+	if [ ! -d "$WORK/tree" ]; then
+		stage_conf "$WORK/tap.conf"
+		mkdir -p "$WORK/tree/test"
+		cp -r "$TOP/sql" "$WORK/tree/"
+		cp -r "$TOP/test/t" "$WORK/tree/test/"
+		[ "$(id -u)" -ne 0 ] || chown -R "$RUN_AS" "$WORK/tree" "$WORK/stage"
+		as_user mkdir "$WORK/tmp_check" "$WORK/tmp_check/log"
+	fi
 	bounded_user 7200 env TESTDIR="$WORK" TESTDATADIR="$WORK/tmp_check" TESTLOGDIR="$WORK/tmp_check/log" \
 		PG_REGRESS="$PG_TOOLS/src/test/regress/pg_regress" TEMP_CONFIG="$WORK/tap.conf" \
-		FUZZ_DOCUMENTS="$1" ${SEED:+"FUZZ_SEED=$SEED"} \
-		prove -v -I "$PG_TOOLS/src/test/perl" "$WORK/tree/t/080_fuzz.pl" >"$WORK/sql.log" 2>&1 || status=$?
-	grep -E '^# FUZZ_SEED' "$WORK/sql.log" | sort -u | sed 's/^#/   /'
+		"$4" ${SEED:+"FUZZ_SEED=$SEED"} \
+		prove -v -I "$PG_TOOLS/src/test/perl" "$WORK/tree/test/t/$file" >"$log" 2>&1 || status=$?
+	grep -E '^# (FUZZ_SEED|[0-9]+ statements, )' "$log" | sort -u | sed 's/^#/   /'
 	if [ "$status" -ne 0 ]; then
-		grep -E '^(not ok|#)' "$WORK/sql.log" | cut -c1-2000 | head -n 60 >&2
-		die "see above; FUZZ_SEED and FUZZ_DOCUMENTS make the same documents again"
+		grep -E '^(not ok|#)' "$log" | cut -c1-2000 | head -n 60 >&2
+		die "see above; FUZZ_SEED and ${4%%=*} make the same again"
 	fi
-	printf '    %s checks passed\n' "$(grep -c '^ok ' "$WORK/sql.log")"
+	printf '    %s checks passed\n' "$(grep -c '^ok ' "$log")"
 }
 
 main() {
-	local limit=${1:-${LIMIT:-1000000}} sql
+	local limit=${1:-${LIMIT:-1000000}} sql vet
 	[[ $limit =~ ^[0-9]+s?$ ]] || die "how many documents, or for how many seconds? run.sh 1000000, run.sh 60s"
 	setup build test fuzz
 	make_workdir
@@ -69,8 +74,14 @@ main() {
 	build_target
 	fuzz_scanner "$limit"
 	# a document through SQL costs what ten through the scanner do
-	case $limit in *s) sql=$((${limit%s} * 200)) ;; *) sql=$((limit / 10)) ;; esac
-	fuzz_sql "$((sql < 2000 ? 2000 : sql))"
+	case $limit in
+	*s) sql=$((${limit%s} * 200)) vet=$((${limit%s} * 4000)) ;;
+	*) sql=$((limit / 10)) vet=$limit ;;
+	esac
+	sql=$((sql < 2000 ? 2000 : sql))
+	vet=$((vet < 2000 ? 2000 : vet))
+	through_sql 080_fuzz.pl "documents through SQL" "$sql" "FUZZ_DOCUMENTS=$sql"
+	through_sql 081_fuzz_vet.pl "statements through the vetter" "$vet" "FUZZ_STATEMENTS=$vet"
 	say "nothing found, $((SECONDS - STARTED)) s"
 }
 

@@ -414,7 +414,8 @@ INSERT INTO vh.asked (part, q) SELECT 'label', 'ALTER TYPE ' || c FROM (VALUES
 	(9, $$pg_catalog.text ADD VALUE 'new'$$), (10, $$vh.feeling ADD VALUE 'new' BEFORE 'fine'$$), (11, $$vh.feeling ADD VALUE IF NOT EXISTS 'new' AFTER 'fine'$$), (12, $$vh.feeling RENAME VALUE 'fine' TO 'new'$$), (13, $$vh.feeling ADD VALUE ''$$), (14, $$vh.feeling ADD VALUE 'Fine'$$),
 	(15, $$vh.feeling ADD VALUE 'fine '$$), (16, $$vh.feeling ADD VALUE 'not_so_good'$$), (17, format('vh.feeling ADD VALUE %L', repeat('x', 64))), (18, format('vh.feeling ADD VALUE %L', repeat('ä', 32))), (19, $$vh.feeling ADD VALUE vh.bang()$$), (20, $$vh.feeling ADD VALUE 'a', 'b'$$),
 	(21, $$vh.feeling ADD VALUE 'a'; DROP TABLE vh.t$$), (22, $$vh.feeling ADD VALUE 'a' || vh.bang()$$), (23, $$vh.feeling DROP VALUE 'fine'$$), (24, $$vh.feeling RENAME TO x$$), (25, $$vh.feeling OWNER TO CURRENT_USER$$), (26, $$vh.feeling SET SCHEMA public$$), (27, $$vh.feeling ADD VALUE "new"$$),
-	(28, $$vh.feeling ADD ATTRIBUTE a int$$), (29, $$a.b.c.feeling ADD VALUE 'new'$$), (30, 'vh.' || repeat('f', 64) || $$ ADD VALUE 'new'$$), (31, $$vh.feeling[] ADD VALUE 'new'$$), (32, $$vh.t.feel%TYPE ADD VALUE 'new'$$)
+	(28, $$vh.feeling ADD ATTRIBUTE a int$$), (29, $$a.b.c.feeling ADD VALUE 'new'$$), (30, 'vh.' || repeat('f', 64) || $$ ADD VALUE 'new'$$), (31, $$vh.feeling[] ADD VALUE 'new'$$), (32, $$vh.t.feel%TYPE ADD VALUE 'new'$$),
+	(33, E'vh.feeling ADD VALUE \'new\u200b\''), (34, E'vh.feeling ADD VALUE \'\u202ewen\''), (35, E'vh.feeling ADD VALUE E\'a\\nb\''), (36, E'vh.feeling ADD VALUE \'a\u00adb\''), (37, E'vh.feeling ADD VALUE \'\ufeff\'')
 ) s(n, c) ORDER BY n;
 
 -- names that are cut, that are not seen, that PostgreSQL keeps for itself
@@ -424,7 +425,7 @@ INSERT INTO vh.asked (part, q) SELECT 'name', format(c, name) FROM (VALUES
 ) s(n, name), (VALUES (1, 'ALTER TABLE vh.t ADD %s int'), (2, 'ALTER TABLE vh.t ALTER %s TYPE bigint'), (3, 'ALTER TABLE vh.t ALTER %s DROP NOT NULL'), (4, 'ALTER TABLE vh.%s ADD a int'), (5, 'ALTER TABLE vh.t ADD a vh.%s')) x(m, c) ORDER BY n, m;
 INSERT INTO vh.asked (part, q) SELECT 'name', 'ALTER TABLE vh.t ADD ' || c || ' int' FROM (VALUES
 	(1, '""'), (2, 'ctid'), (3, 'xmin'), (4, '"tableoid"'), (5, 'CMAX'), (6, '"........pg.dropped.15........"'), (7, 'note'), (8, '"Note"'), (9, '"note "'), (10, 'U&"not\0065"'), (11, 'U&"not!0065" UESCAPE ''!'''), (12, 'U&"\0000"'), (13, 'U&"\D800"'),
-	(14, 'U&"\+110000"'), (15, 'U&"a\000a"'), (16, E'"a\u200bb"'), (17, E'"\u202eeton"'), (18, E'"a\u2066b\u2069"'), (19, E'"a\nb"'), (20, E'"\x01"'), (21, E'"a\x7f"'), (22, E'"\ufeffa"'), (23, E'"a\u061c"'), (24, E'"a\u0085"'), (25, E'"a\u2028"'),
+	(14, 'U&"\+110000"'), (15, 'U&"a\000a"'), (16, E'"a\u200bb"'), (17, E'"\u202eeton"'), (18, E'"a\u2066b\u2069"'), (19, E'"a\nb"'), (20, E'"\x01"'), (21, E'"a\x7f"'), (22, E'"\ufeffa"'), (23, E'"a\u061c"'), (24, E'"a\u0085"'), (41, E'"a\u00adb"'), (42, E'"a\ufff9"'), (43, E'"a\u180e"'), (44, E'"a\u2064"'), (45, E'"a\u2029b"'), (25, E'"a\u2028"'),
 	(26, E'"\u200fa"'), (27, E'\u200b'), (28, 'U&"a\+0e0041"'), (29, '1a'), (30, '''a'''), (31, 'a.b'), (32, 'select'), (33, 'user'), (34, '$a'), (35, '@a'), (36, 'a-b'), (37, '"a'), (38, 'a"'), (39, E'\\a'), (40, '#a')
 ) s(n, c) ORDER BY n;
 

@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "base/compat.h"
+#include "base/unseen.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
@@ -241,6 +242,9 @@ labels_check(const PlanStep *step, Form_pg_attribute att, Oid owner,
 							   step->column, NAMEDATALEN - 1);
 		if (has_label(present, label))
 			continue;
+		if (unseen_in(label))
+			return plan_refuse(reason, "\"%s\": the label holds a character that is not "
+							   "seen, or that turns what is read", label);
 		other = spelling_of(present, label);
 		if (other == NULL)
 			other = spelling_of(step->labels, label);

@@ -21,6 +21,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "base/compat.h"
+#include "base/unseen.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -36,7 +37,6 @@
 #include "decide/statement.h"
 #include "decide/vet.h"
 #include "foreign/foreign.h"
-#include "mb/pg_wchar.h"
 #include "observe/route.h"
 #include "optimizer/optimizer.h"
 #include "utils/acl.h"
@@ -318,39 +318,6 @@ check_foreign(const HealPlan *plan, char **reason)
 					   labels_plan_text(plan));
 }
 
-/*
- * Has a name characters that a person who is asked about it cannot see, or
- * that make him read something else: controls, marks of the writing's
- * direction, blanks without width? Joiners are letters' business and pass.
- */
-static bool
-unseen_character(const char *name)
-{
-	static const struct
-	{
-		pg_wchar	first;
-		pg_wchar	last;
-	}			unseen[] = {
-		{0x0001, 0x001f}, {0x007f, 0x009f}, {0x061c, 0x061c}, {0x200b, 0x200b},
-		{0x200e, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff},
-		{0xe0000, 0xe007f}
-	};
-	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
-	const unsigned char *p = (const unsigned char *) name;
-
-	while (*p != '\0')
-	{
-		pg_wchar	c = utf8 ? utf8_to_unicode(p) : *p;
-
-		for (int i = 0; i < (int) lengthof(unseen); i++)
-			if (c >= unseen[i].first && c <= unseen[i].last &&
-				(utf8 || c < 0x80))
-				return true;
-		p += utf8 ? pg_utf_mblen(p) : 1;
-	}
-	return false;
-}
-
 /* A new, empty, nullable column. */
 static bool
 check_add(Relation rel, const List *tree, const PlanStep *step,
@@ -376,7 +343,7 @@ check_add(Relation rel, const List *tree, const PlanStep *step,
 						   step->column,
 						   lattice_name(att->atttypid, att->atttypmod));
 	}
-	if (unseen_character(step->column))
+	if (unseen_in(step->column))
 		return plan_refuse(reason, "column \"%s\": the name holds a character that "
 						   "is not seen, or that turns what is read", step->column);
 	if (SearchSysCacheExists2(ATTNAME, ObjectIdGetDatum(relid),

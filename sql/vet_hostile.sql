@@ -533,9 +533,39 @@ SELECT n.nspname, string_agg(DISTINCT vh.about(c.oid), ', '), count(*) > 1 AS se
 	WHERE n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'selfheal', 'selfheal_sandbox') GROUP BY 1 ORDER BY 1;
 SELECT c, vh.about(c::regclass) FROM unnest('{vh.v,vh.mv,vh.s,vh.t_pkey,vh.part,vh.comp}'::text[]) WITH ORDINALITY x(c, n) ORDER BY n;
 
+-- tables that something else depends on being as they are, or that another owns
+CREATE FUNCTION vh.why(c regclass) RETURNS pg_catalog.text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT coalesce(v.verdict || ', ' || regexp_replace(v.reason, 'pg_temp_\d+', 'pg_temp'), 'null') FROM selfheal.vet(c, format('ALTER TABLE %s ADD a pg_catalog.int4', c)) v);
+EXCEPTION WHEN OTHERS THEN
+	RETURN 'error ' || SQLSTATE;
+END $$;
+BEGIN;
+CREATE TABLE vh.member (id integer);
+ALTER EXTENSION selfheal ADD TABLE vh.member;
+CREATE TEMP TABLE temporary (id integer);
+CREATE TABLE vh.mother (id integer);
+CREATE TABLE vh.adopted () INHERITS (vh.mother);
+ALTER TABLE vh.adopted OWNER TO regress_vet_owner;
+ALTER TABLE vh.mother OWNER TO regress_vet_owner;
+CREATE ROLE regress_vet_other;
+ALTER TABLE vh.adopted OWNER TO regress_vet_other;
+CREATE TABLE vh.father (id integer);
+CREATE TEMP TABLE brief () INHERITS (vh.father);
+CREATE FOREIGN DATA WRAPPER regress_vet_wrapper;
+CREATE SERVER regress_vet_server FOREIGN DATA WRAPPER regress_vet_wrapper;
+CREATE FOREIGN TABLE vh.far (id integer) SERVER regress_vet_server;
+CREATE TABLE vh.both (id integer, k integer) PARTITION BY LIST (k);
+CREATE FOREIGN TABLE vh.far_part PARTITION OF vh.both FOR VALUES IN (1) SERVER regress_vet_server;
+CREATE TABLE vh.typed OF vh.comp;
+SELECT c, vh.why(c::regclass) FROM unnest('{vh.member,pg_temp.temporary,vh.mother,vh.adopted,vh.father,vh.far,vh.both,vh.far_part,vh.typed,vh.part}'::text[]) WITH ORDINALITY x(c, n) ORDER BY n;
+ALTER EXTENSION selfheal DROP TABLE vh.member;
+SELECT vh.why('vh.member');
+ROLLBACK;
+
 -- nothing has run, nothing has changed
 DROP TABLE answer;
-DROP FUNCTION vh.again, vh.ask, vh.about;
+DROP FUNCTION vh.again, vh.ask, vh.about, vh.why;
 SELECT vh.digest() = :'digest' AS same_catalog, (SELECT last_value || is_called::text FROM vh.canary) = :'canary' AS no_canary_sang,
 	(SELECT count(*) FROM vh.canary_row) AS canary_rows;
 -- and the canary does sing

@@ -446,14 +446,14 @@ INSERT INTO vh.asked (part, q) SELECT 'big', q FROM (VALUES
 	(4, 'ALTER TABLE vh.t ADD a int DEFAULT ' || repeat('(SELECT ', 20000) || '1' || repeat(')', 20000)), (5, 'ALTER TABLE vh.t ADD a int' || repeat('[]', 200000)), (6, repeat('/*', 200000) || 'ALTER TABLE vh.t ADD a int'),
 	(7, 'ALTER TABLE vh.t ADD a int ' || repeat('NULL ', 150000) || 'NOT NULL'), (8, 'ALTER TABLE vh.t ' || repeat('ADD a int, ', 90000) || 'ADD a int'), (9, 'ALTER TABLE ' || repeat('a.', 200000) || 't ADD a int'), (10, 'ALTER TABLE vh.t ADD "' || repeat('x', 1000000) || '" int'),
 	(17, 'ALTER TABLE vh.t ADD a int /*' || repeat('*', 1000) || '*/'), (18, 'ALTER TABLE vh.t ADD a int DEFAULT ' || repeat('+', 1000000) || '1'), (19, 'ALTER TABLE vh.t ADD a int, ADD ' || repeat('!', 1000000)),
-	(11, 'ALTER TABLE vh.t ADD a int' || repeat(' ', 1100000)), (12, repeat(';', 1000000)), (13, 'ALTER TABLE vh.t ADD a int DEFAULT $' || repeat('x', 500000) || '$ $x$'), (14, 'ALTER TABLE vh.t ADD a numeric(' || repeat('9', 500000) || ')'),
+	(11, 'ALTER TABLE vh.t ADD a int' || repeat(' ', 1100000)), (12, repeat(';', 1000000)), (20, 'ALTER TABLE vh.t ADD a ' || repeat('a.', 400000) || 'b[]'), (21, 'ALTER TABLE vh.t ADD a int DEFAULT ' || repeat('ä', 400000) || ' ' || repeat('ß', 90000)), (13, 'ALTER TABLE vh.t ADD a int DEFAULT $' || repeat('x', 500000) || '$ $x$'), (14, 'ALTER TABLE vh.t ADD a numeric(' || repeat('9', 500000) || ')'),
 	(15, 'ALTER TABLE vh.t ADD a varchar(' || repeat('1,', 200000) || '1)'), (16, 'ALTER TABLE vh.t ' || (SELECT string_agg('ADD c' || i || ' int', ', ') FROM generate_series(1, 1700) i))
 ) s(n, q) ORDER BY n;
 
 -- everything of it is refused, and by what
 SET client_min_messages = error;
 SELECT vh.digest() AS digest, (SELECT last_value || is_called::pg_catalog.text FROM vh.canary) AS canary \gset
-CREATE TEMP TABLE answer AS SELECT a.*, v.verdict, vh.class(v.reason) AS class, v.sql FROM vh.asked a, LATERAL selfheal.vet('vh.t', a.q) v;
+CREATE TEMP TABLE answer AS SELECT a.*, v.verdict, vh.class(v.reason) AS class, length(v.reason) AS length, v.sql FROM vh.asked a, LATERAL selfheal.vet('vh.t', a.q) v;
 SELECT (SELECT last_value || is_called::pg_catalog.text FROM vh.canary) OPERATOR(pg_catalog.=) :'canary' AS no_canary_sang;
 SET search_path = pg_catalog;
 SELECT part, verdict, class, vh.shown(q) FROM answer WHERE part NOT IN ('expression', 'by version', 'big') ORDER BY n;
@@ -462,6 +462,7 @@ SELECT e, string_agg(verdict || ' ' || class, ', ' ORDER BY a.n) FROM vh.express
 SELECT part, verdict, vh.shown(q) FROM answer WHERE part = 'by version' ORDER BY n;
 SELECT part, verdict, CASE class WHEN 'size' THEN 'size' END, vh.shown(q) FROM answer WHERE part = 'big' ORDER BY n;
 SELECT count(*) >= 600 AND count(*) = count(DISTINCT q) AS enough, count(*), count(*) FILTER (WHERE verdict = 'refuse' AND sql IS NULL) AS refused FROM answer;
+SELECT max(length) < 600 AS reasons_are_short FROM answer;
 SELECT part, count(DISTINCT q) FROM answer GROUP BY part ORDER BY min(n);
 
 -- and under whatever settings, paths and roles

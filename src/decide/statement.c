@@ -44,6 +44,9 @@
  */
 #define MAX_RUN 256
 
+/* Of a message of PostgreSQL's a reason has so many bytes at most. */
+#define MAX_MESSAGE 500
+
 /* What the guarded part works on. */
 typedef struct Reading
 {
@@ -86,10 +89,14 @@ statement_read(Oid relid, const char *sql, char **reason)
 	edata = spi_try(read_statement, &reading);
 	if (edata != NULL)
 	{
-		/* what lattice.c says needs no preface */
-		plan_refuse(reason, "%s%s",
+		/* what lattice.c says needs no preface; some messages quote the text */
+		int			len = strlen(edata->message);
+		int			shown = pg_mbcliplen(edata->message, len, MAX_MESSAGE);
+
+		plan_refuse(reason, "%s%.*s%s",
 					edata->sqlerrcode == ERRCODE_INVALID_PARAMETER_VALUE ?
-					"" : "PostgreSQL does not accept it: ", edata->message);
+					"" : "PostgreSQL does not accept it: ", shown, edata->message,
+					shown < len ? "..." : "");
 		return NULL;
 	}
 	*reason = reading.reason;

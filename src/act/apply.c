@@ -25,13 +25,12 @@
 #include "act/apply.h"
 #include "act/dependents.h"
 #include "base/guc.h"
-#include "base/locks.h"
+#include "base/holders.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "observe/intake.h"
-#include "pgstat.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
@@ -248,88 +247,25 @@ is_lock_error(const ErrorData *edata)
 }
 
 /*
- * Who holds what we wanted, oldest transaction first. At the gate those are
- * the loads that hold it; at the table whoever holds any lock on it, its
- * partitions, what must be made again or the catalog's rows about that, or,
- * when those are ours, the other side of its foreign keys. They may be gone by now: an empty
- * list is an answer. A prepared transaction has no process and no query: its
- * name stands in their place.
+ * Who holds what we wanted: at the gate the loads that hold it; at the table
+ * whoever holds any lock on it, its partitions, what must be made again or the
+ * catalog's rows about that, or, when those are ours, the other side of its
+ * foreign keys.
  */
 static Jsonb *
 collect_blockers(const ApplyState *st)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	List	   *rels = find_all_inheritors(st->relid, NoLock, NULL);
-	int64	   *relids;
-	int64	   *objects = NULL;
-	int			n = 0;
-	int			nobjects = 0;
+	List	   *objects = NIL;
 	ListCell   *lc;
-	SpiUser		saved;
-	SpiArgs		args;
-	Jsonb	   *blockers;
 
-	if (st->outline != NULL)
-	{
-		rels = list_concat_unique_oid(rels, st->outline->relations);
-		objects = palloc(sizeof(int64) * Max(list_length(st->outline->items), 1));
-		foreach(lc, st->outline->items)
-			objects[nobjects++] = (int64) ((const RebuildItem *) lfirst(lc))->objid;
-	}
-	relids = palloc(sizeof(int64) * list_length(rels));
-	foreach(lc, rels)
-		relids[n++] = (int64) lfirst_oid(lc);
-
-	/* the picture of this moment, not of an earlier look in this transaction */
-	pgstat_clear_snapshot();
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_int8_array(&args, relids, n);
-	spi_arg_bool(&args, st->phase == PHASE_GATE);
-	spi_arg_bool(&args, st->phase >= PHASE_OTHER_SIDES);
-	spi_arg_int8(&args, (int64) st->relid);
-	spi_arg_int8(&args, LOCKS_GATE);
-	spi_arg_bool(&args, st->phase == PHASE_CATALOG);
-	spi_arg_int8_array(&args, objects, nobjects);
-	spi_exec("WITH wanted AS ("
-			 "  SELECT unnest($1) AS oid WHERE NOT $2"
-			 "  UNION SELECT confrelid::int8 FROM pg_constraint"
-			 "    WHERE $3 AND contype = 'f' AND conrelid::int8 = ANY ($1)"
-			 "  UNION SELECT conrelid::int8 FROM pg_constraint"
-			 "    WHERE $3 AND contype = 'f' AND confrelid::int8 = ANY ($1)),"
-			 " held AS ("
-			 "  SELECT DISTINCT ON (l.pid, l.virtualtransaction) l.pid, l.mode, l.virtualtransaction"
-			 "    FROM pg_locks l"
-			 "   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
-			 "     AND (l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-			 "       AND (l.locktype = 'relation' AND l.relation::int8 IN (SELECT oid FROM wanted)"
-			 "         OR $2 AND l.locktype = 'advisory' AND l.objsubid = $5"
-			 "            AND l.classid::int8 = $4)"
-			 "       OR $6 AND l.locktype = 'transactionid' AND l.transactionid IN ("
-			 "         SELECT xmax FROM pg_class WHERE oid = ANY ($1::oid[])"
-			 "         UNION SELECT xmax FROM pg_attribute WHERE attrelid = ANY ($1::oid[])"
-			 "         UNION SELECT xmax FROM pg_statistic_ext WHERE stxrelid = ANY ($1::oid[])"
-			 "         UNION SELECT xmax FROM pg_proc WHERE oid = ANY ($7::oid[])))"
-			 "   ORDER BY l.pid, l.virtualtransaction,"
-			 "         array_position(ARRAY['AccessShareLock','RowShareLock','RowExclusiveLock',"
-			 "           'ShareUpdateExclusiveLock','ShareLock','ShareRowExclusiveLock',"
-			 "           'ExclusiveLock','AccessExclusiveLock'], l.mode) DESC),"
-			 " seen AS ("
-			 "  SELECT h.pid, h.mode, a.application_name,"
-			 "         coalesce(left(a.query, 500), 'prepared transaction ' || p.gid) AS query,"
-			 "         round(extract(epoch FROM clock_timestamp() -"
-			 "           coalesce(a.xact_start, p.prepared, a.backend_start)), 1) AS age"
-			 "    FROM held h"
-			 "    LEFT JOIN pg_stat_activity a ON a.pid = h.pid"
-			 "    LEFT JOIN pg_prepared_xacts p ON h.pid IS NULL"
-			 "      AND h.virtualtransaction = '-1/' || p.transaction::text)"
-			 " SELECT coalesce(jsonb_agg(jsonb_build_object('pid', pid, 'query', query,"
-			 "          'age_s', age, 'mode', mode, 'application', application_name)"
-			 "          ORDER BY age DESC NULLS LAST), '[]'::jsonb) FROM seen",
-			 &args);
-	blockers = spi_get_jsonb(0, 1, cxt);
-	spi_close(&saved);
-	return blockers;
+	if (st->phase == PHASE_GATE)
+		return holders_now(st->relid, HOLDERS_GATE, NIL, NIL);
+	foreach(lc, st->outline ? st->outline->items : NIL)
+		objects = lappend_oid(objects, ((const RebuildItem *) lfirst(lc))->objid);
+	return holders_now(st->relid,
+					   st->phase >= PHASE_OTHER_SIDES ? HOLDERS_TREE_AND_KEYS :
+					   st->phase == PHASE_CATALOG ? HOLDERS_TREE_AND_CATALOG : HOLDERS_TREE,
+					   st->outline ? st->outline->relations : NIL, objects);
 }
 
 /* Finish with what one of the subtransactions threw. */

@@ -119,7 +119,7 @@ FROM pg_sequences WHERE schemaname = 'people' \gset
 SELECT count(*) AS objects FROM pg_class \gset
 SELECT (SELECT nspacl::text FROM pg_namespace WHERE nspname = 'selfheal_sandbox') AS acl \gset
 SET ROLE regress_operator;
-SELECT selfheal.dry_run(:plan_id) - 'ms' - 'history_tried' AS dry_run;
+SELECT selfheal.dry_run(:plan_id) - 'ms' - 'history_tried' - 'traced' AS dry_run;
 -- at least 1,000 rows of history
 SELECT n BETWEEN 1000 AND 1500 AS history FROM (SELECT (selfheal.dry_run(:plan_id) ->> 'history_tried')::int OFFSET 0) h(n);
 RESET ROLE;

@@ -15,13 +15,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "act/assertions.h"
 #include "act/clone.h"
 #include "act/sandbox.h"
+#include "act/trace.h"
 #include "base/guc.h"
 #include "base/spi.h"
-#include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "decide/labels.h"
 #include "decide/rebuild.h"
@@ -37,7 +36,6 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 typedef struct Trial
 {
@@ -48,7 +46,7 @@ typedef struct Trial
 	MemoryContext cxt;			/* of the result */
 	const char *doing;			/* names the step in the reason */
 	char	   *not_covered;	/* JSON array */
-	bool		rewrote;
+	char	   *traced;			/* JSON; NULL when no ALTER ran */
 	char	   *first_miss;		/* why the first held row was not stored */
 	Assertions *checks;			/* of the team */
 
@@ -112,20 +110,6 @@ list_not_covered(Trial *t)
 			 "   WHERE $4"
 			 ") AS w", &args);
 	t->not_covered = spi_get_text(0, 1, t->cxt);
-}
-
-/* The file that holds a relation's rows; a rewrite gives it another. */
-static Oid
-file_of(Oid relid)
-{
-	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			file;
-
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	file = ((Form_pg_class) GETSTRUCT(tup))->relfilenode;
-	ReleaseSysCache(tup);
-	return file;
 }
 
 /*
@@ -351,10 +335,10 @@ run_trial(void *arg)
 	sql = plan_sql(t->plan, t->clone->oid);
 	if (sql != NULL)
 	{
-		Oid			file = file_of(t->clone->oid);
+		Trace	   *trace = trace_begin(t->clone->oid);
 
 		clone_as_owner(t->clone, sql, NULL);
-		t->rewrote = file_of(t->clone->oid) != file;
+		t->result->traced = trace_end(trace, t->cxt, &t->traced);
 		t->doing = "rows in the table could not be compared after the change";
 		compare_history(t);
 		t->doing = asking;
@@ -405,10 +389,11 @@ result_json(const Trial *t, double ms)
 					 ", \"held_stored\": " INT64_FORMAT
 					 ", \"history_tried\": " INT64_FORMAT
 					 ", \"history_broken\": " INT64_FORMAT
-					 ", \"rewrote\": %s, \"not_covered\": %s, \"checks\": %s, \"ms\": %.1f, \"reason\": ",
+					 ", \"rewrote\": %s, \"traced\": %s, \"not_covered\": %s, \"checks\": %s, \"ms\": %.1f, \"reason\": ",
 					 r->ok ? "true" : "false", r->held_tried, r->held_stored,
 					 r->history_tried, r->history_broken,
-					 t->rewrote ? "true" : "false", t->not_covered,
+					 r->traced && r->traced->rewrite ? "true" : "false",
+					 t->traced ? t->traced : "null", t->not_covered,
 					 assertions_json(t->checks), ms);
 	if (r->reason)
 		escape_json(&json, r->reason);

@@ -5,6 +5,7 @@
  *
  * JSON: {"ok": bool, "held_tried": n, "held_stored": n, "history_tried": n,
  *        "history_broken": n, "rewrote": bool, "reason": text or null,
+ *        "traced": what the ALTER did to the clone's files (trace.h), or null,
  *        "not_covered": ["triggers", "foreign keys", ...], "ms": n,
  *        "checks": [...]} (assertions.h)
  */
@@ -13,6 +14,7 @@
 
 #include "postgres.h"
 
+#include "decide/forecast.h"
 #include "decide/vet.h"
 
 typedef struct DryRun
@@ -24,6 +26,8 @@ typedef struct DryRun
 	int64		history_broken;
 	bool		refused_by_check;	/* of the team's; reason names it */
 	char	   *reason;			/* why not ok */
+	Traced	   *traced;			/* for forecast_correct; NULL when no ALTER
+								 * ran to its end */
 	Jsonb	   *json;
 } DryRun;
 

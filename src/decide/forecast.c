@@ -50,40 +50,25 @@
 #include "decide/lattice.h"
 #include "decide/rebuild.h"
 #include "decide/subscribers.h"
-#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-/* What one step costs; the sum over the tree. */
-typedef struct StepCost
-{
-	const PlanStep *step;
-	bool		rewrite;
-	bool		scan;
-	List	   *indexes;
-	const char *why;
-} StepCost;
-
 static void add_dependent(Forecast *f, const ObjectAddress *object,
 						  const char *kind);
 static Oid	rule_relation(Oid rule);
-static void cost_of_widening(Forecast *f, StepCost *cost, Relation member);
-static void cost_of_constraint(Forecast *f, StepCost *cost, Oid constraint,
+static void cost_of_widening(Forecast *f, ForecastStep *cost, Relation member);
+static void cost_of_constraint(Forecast *f, ForecastStep *cost, Oid constraint,
 							   Oid relid);
-static void cost_of_rewrite(StepCost *cost, Relation member);
+static void cost_of_rewrite(ForecastStep *cost, Relation member);
 static void row_type_users(Forecast *f, Oid type);
 static void published_by(Forecast *f, Relation member);
-static int64 heap_bytes(Relation rel, bool with_toast);
 static void what_is_made_again(Forecast *f, const HealPlan *plan);
-static void forecast_json(Forecast *f, const List *costs, double rows);
 
-/* Add a text once. */
-static void
-add_once(List **list, const char *text)
+void
+forecast_add_once(List **list, const char *text)
 {
 	ListCell   *lc;
 
@@ -108,7 +93,7 @@ relation_name(Oid relid)
 
 /* What a step costs on one more member of the tree. */
 static void
-add_cost(StepCost *sum, const StepCost *here)
+add_cost(ForecastStep *sum, const ForecastStep *here)
 {
 	sum->rewrite |= here->rewrite;
 	sum->scan |= here->scan;
@@ -123,88 +108,95 @@ add_cost(StepCost *sum, const StepCost *here)
 			"it is built anew";
 }
 
+/* What a step costs on this member, and what the plan does. */
+static void
+add_to_member(ForecastMember *m, ForecastStep *sum, const ForecastStep *here)
+{
+	ListCell   *lc;
+
+	add_cost(sum, here);
+	if (!here->rewrite && !here->scan && here->indexes == NIL)
+		return;
+	m->rewrite |= here->rewrite;
+	m->scan |= here->scan;
+	foreach(lc, here->indexes)
+		forecast_add_once(&m->indexes, lfirst(lc));
+	if (m->extent == NULL)
+		m->extent = extent_of(m->relid);
+	if (m->extent != NULL)
+		extent_work(m->extent, here->rewrite, here->scan, here->indexes,
+					&sum->work, &sum->bytes_read, &sum->bytes_written);
+}
+
 /*
  * Forecast a vetted plan; result in the current context. Reads catalogs and
  * file sizes only. A member of the tree that goes away meanwhile is left out.
  */
 Forecast *
-forecast_plan(const VettedPlan *plan)
+forecast_cost(const VettedPlan *plan)
 {
 	const HealPlan *p = vetted_plan(plan);
 	Forecast   *f = palloc0(sizeof(Forecast));
-	List	   *costs = NIL;
-	double		rows = 0;
-	bool		rows_known = false;
 	ListCell   *lc;
 	ListCell   *lc2;
 
+	f->relid = p->relid;
+	f->estimated_rows = -1;
 	foreach(lc, p->steps)
 	{
-		StepCost   *cost = palloc0(sizeof(StepCost));
+		ForecastStep *cost = palloc0(sizeof(ForecastStep));
 
 		cost->step = lfirst(lc);
 		cost->why = "a change of the catalog alone";
 		f->drops_not_null |= (cost->step->kind == STEP_DROP_NOT_NULL);
-		costs = lappend(costs, cost);
+		f->steps = lappend(f->steps, cost);
 	}
 
 	foreach(lc, find_all_inheritors(p->relid, NoLock, NULL))
 	{
-		Relation	member = try_relation_open(lfirst_oid(lc), AccessShareLock);
-		bool		rewrite = false;
-		bool		scan = false;
+		Relation	rel = try_relation_open(lfirst_oid(lc), AccessShareLock);
+		ForecastMember *m;
 
-		if (member == NULL)
+		if (rel == NULL)
 			continue;
-		if (member->rd_rel->reltuples >= 0 &&
-			member->rd_rel->relkind == RELKIND_RELATION)
+		if (rel->rd_rel->reltuples >= 0 &&
+			rel->rd_rel->relkind == RELKIND_RELATION)
+			f->estimated_rows = Max(f->estimated_rows, 0) + rel->rd_rel->reltuples;
+		published_by(f, rel);
+		m = palloc0(sizeof(ForecastMember));
+		m->relid = RelationGetRelid(rel);
+		foreach(lc2, f->steps)
 		{
-			rows += member->rd_rel->reltuples;
-			rows_known = true;
-		}
-		published_by(f, member);
-		foreach(lc2, costs)
-		{
-			StepCost   *cost = lfirst(lc2);
-			StepCost	here;
+			ForecastStep *cost = lfirst(lc2);
+			ForecastStep here;
 
 			if (cost->step->kind != STEP_WIDEN_TYPE)
 				continue;
 			memset(&here, 0, sizeof(here));
 			here.step = cost->step;
-			cost_of_widening(f, &here, member);
-			rewrite |= here.rewrite;
-			scan |= here.scan || here.indexes != NIL;
-			add_cost(cost, &here);
+			cost_of_widening(f, &here, rel);
+			add_to_member(m, cost, &here);
 		}
-		if (rewrite || scan)
-			f->bytes += heap_bytes(member, rewrite);
-		relation_close(member, AccessShareLock);
-	}
-
-	foreach(lc, costs)
-	{
-		const StepCost *cost = lfirst(lc);
-		StepForecast *step = palloc0(sizeof(StepForecast));
-
-		step->kind = cost->step->kind;
-		step->rewrite = cost->rewrite;
-		step->scan = cost->scan;
-		step->index = cost->indexes != NIL;
-		f->steps = lappend(f->steps, step);
-		f->rewrite |= cost->rewrite;
-		f->scan |= cost->scan;
-		foreach(lc2, cost->indexes)
-			add_once(&f->indexes, lfirst(lc2));
+		f->members = lappend(f->members, m);
+		relation_close(rel, AccessShareLock);
 	}
 	what_is_made_again(f, p);
+	forecast_sum(f);
 
 	/* a column list may leave out what is changed */
 	f->published = (f->publications != NIL);
 	if (f->published)
 		f->publications = subscribers_reached(p);
 	f->impact = impact_of(plan, f, false);
-	forecast_json(f, costs, rows_known ? rows : -1);
+	return f;
+}
+
+Forecast *
+forecast_plan(const VettedPlan *plan)
+{
+	Forecast   *f = forecast_cost(plan);
+
+	forecast_tell(f);
 	return f;
 }
 
@@ -216,12 +208,13 @@ what_is_made_again(Forecast *f, const HealPlan *plan)
 	ListCell   *lc;
 
 	foreach(lc, rebuild->items)
-		add_once(&f->rebuilt, ((const RebuildItem *) lfirst(lc))->name);
+		forecast_add_once(&f->rebuilt, ((const RebuildItem *) lfirst(lc))->name);
 	f->cannot_rebuild = rebuild->refusal;
 	f->refused = rebuild->refused;
 	if (f->rebuilt == NIL && f->dependents != NIL && f->cannot_rebuild == NULL)
 		f->cannot_rebuild = psprintf("%s: it is not made again", (const char *) linitial(f->dependents));
-	f->bytes += rebuild->bytes;
+	f->rebuilt_relations = rebuild->relations;
+	f->rebuilt_bytes = rebuild->bytes;
 }
 
 /*
@@ -240,19 +233,19 @@ add_dependent(Forecast *f, const ObjectAddress *object, const char *kind)
 
 		if (relkind == RELKIND_VIEW || relkind == RELKIND_MATVIEW)
 		{
-			add_once(&f->dependents,
-					 psprintf("%s %s", relkind == RELKIND_VIEW ?
-							  "view" : "materialized view",
-							  relation_name(view)));
+			forecast_add_once(&f->dependents,
+							  psprintf("%s %s", relkind == RELKIND_VIEW ?
+									   "view" : "materialized view",
+									   relation_name(view)));
 			return;
 		}
 	}
 	identity = getObjectIdentity(object, true);
 	if (identity != NULL)
-		add_once(&f->dependents,
-				 psprintf("%s %s",
-						  kind ? kind : getObjectTypeDescription(object, true),
-						  identity));
+		forecast_add_once(&f->dependents,
+						  psprintf("%s %s",
+								   kind ? kind : getObjectTypeDescription(object, true),
+								   identity));
 }
 
 /* The relation that a rule belongs to, or InvalidOid. */
@@ -278,7 +271,7 @@ rule_relation(Oid rule)
 
 /* An index on the column: is it built again although the heap stays? */
 static void
-cost_of_index(StepCost *cost, Oid index)
+cost_of_index(ForecastStep *cost, Oid index)
 {
 	HeapTuple	tup = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
 
@@ -288,7 +281,7 @@ cost_of_index(StepCost *cost, Oid index)
 		(!heap_attisnull(tup, Anum_pg_index_indexprs, NULL) ||
 		 !heap_attisnull(tup, Anum_pg_index_indpred, NULL) ||
 		 !((Form_pg_index) GETSTRUCT(tup))->indisvalid))
-		add_once(&cost->indexes, relation_name(index));
+		forecast_add_once(&cost->indexes, relation_name(index));
 	ReleaseSysCache(tup);
 }
 
@@ -298,7 +291,7 @@ cost_of_index(StepCost *cost, Oid index)
  * PostgreSQL would refuse.
  */
 static void
-cost_of_widening(Forecast *f, StepCost *cost, Relation member)
+cost_of_widening(Forecast *f, ForecastStep *cost, Relation member)
 {
 	Oid			relid = RelationGetRelid(member);
 	HeapTuple	atttup = SearchSysCacheAttName(relid, cost->step->column);
@@ -376,7 +369,7 @@ cost_of_widening(Forecast *f, StepCost *cost, Relation member)
 
 /* A constraint that names the column, of this table or of another. */
 static void
-cost_of_constraint(Forecast *f, StepCost *cost, Oid constraint, Oid relid)
+cost_of_constraint(Forecast *f, ForecastStep *cost, Oid constraint, Oid relid)
 {
 	HeapTuple	tup = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 	Form_pg_constraint con;
@@ -393,16 +386,19 @@ cost_of_constraint(Forecast *f, StepCost *cost, Oid constraint, Oid relid)
 		case CONSTRAINT_FOREIGN:
 			if (OidIsValid(con->conparentid))
 				break;			/* the parent's is looked at as well */
-			add_once(&f->foreign_keys,
-					 psprintf("%s on %s",
-							  quote_identifier(NameStr(con->conname)),
-							  relation_name(con->conrelid)));
+			forecast_add_once(&f->foreign_keys,
+							  psprintf("%s on %s",
+									   quote_identifier(NameStr(con->conname)),
+									   relation_name(con->conrelid)));
 			if (con->conrelid != con->confrelid)
-				add_once(&f->also_locks,
-						 relation_name(con->conrelid == relid ?
-									   con->confrelid : con->conrelid));
+				forecast_add_once(&f->also_locks,
+								  relation_name(con->conrelid == relid ?
+												con->confrelid : con->conrelid));
 			if (cost->rewrite && con->convalidated)
+			{
 				cost->scan = true;
+				f->checks_keys = true;
+			}
 			break;
 		default:
 			/* the index of a key or exclusion depends on the constraint */
@@ -415,13 +411,13 @@ cost_of_constraint(Forecast *f, StepCost *cost, Oid constraint, Oid relid)
 
 /* A heap that is written anew takes all its indexes with it. */
 static void
-cost_of_rewrite(StepCost *cost, Relation member)
+cost_of_rewrite(ForecastStep *cost, Relation member)
 {
 	ListCell   *lc;
 
 	foreach(lc, RelationGetIndexList(member))
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_INDEX)
-		add_once(&cost->indexes, relation_name(lfirst_oid(lc)));
+		forecast_add_once(&cost->indexes, relation_name(lfirst_oid(lc)));
 }
 
 /*
@@ -492,110 +488,6 @@ published_by(Forecast *f, Relation member)
 		char	   *name = get_publication_name(lfirst_oid(lc), true);
 
 		if (name != NULL)
-			add_once(&f->publications, name);
+			forecast_add_once(&f->publications, name);
 	}
-}
-
-/* Main fork of a heap, and of its TOAST table when that is written as well. */
-static int64
-heap_bytes(Relation rel, bool with_toast)
-{
-	int64		bytes = 0;
-
-	if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
-		bytes = (int64) RelationGetNumberOfBlocks(rel) * BLCKSZ;
-	if (with_toast && OidIsValid(rel->rd_rel->reltoastrelid))
-	{
-		Relation	toast = try_relation_open(rel->rd_rel->reltoastrelid,
-											  AccessShareLock);
-
-		if (toast != NULL)
-		{
-			bytes += (int64) RelationGetNumberOfBlocks(toast) * BLCKSZ;
-			relation_close(toast, AccessShareLock);
-		}
-	}
-	return bytes;
-}
-
-/* "name": [texts] */
-static void
-append_list(StringInfo buf, const char *name, const List *texts)
-{
-	ListCell   *lc;
-
-	appendStringInfo(buf, "\"%s\": [", name);
-	foreach(lc, texts)
-	{
-		if (foreach_current_index(lc) > 0)
-			appendStringInfoString(buf, ", ");
-		escape_json(buf, lfirst(lc));
-	}
-	appendStringInfoChar(buf, ']');
-}
-
-/* The documented JSON, in the current context. */
-static void
-forecast_json(Forecast *f, const List *costs, double rows)
-{
-	StringInfoData buf;
-	List	   *lost = NIL;
-	ListCell   *lc;
-
-	foreach(lc, costs)
-	{
-		const StepCost *cost = lfirst(lc);
-
-		/* ALTER COLUMN TYPE removes what ANALYZE knew of the column */
-		if (cost->step->kind == STEP_WIDEN_TYPE)
-			lost = lappend(lost, cost->step->column);
-	}
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "{\"lock\": %s, \"rewrite\": %s, \"scan\": %s, ",
-					 costs == NIL ? "null" : "\"ACCESS EXCLUSIVE\"",
-					 f->rewrite ? "true" : "false",
-					 f->scan ? "true" : "false");
-	append_list(&buf, "indexes", f->indexes);
-	appendStringInfoString(&buf, ", ");
-	append_list(&buf, "dependents", f->dependents);
-	appendStringInfoString(&buf, ", ");
-	append_list(&buf, "rebuilt", f->rebuilt);
-	appendStringInfoString(&buf, ", \"cannot_rebuild\": ");
-	if (f->cannot_rebuild)
-		escape_json(&buf, f->cannot_rebuild);
-	else
-		appendStringInfoString(&buf, "null");
-	appendStringInfoString(&buf, ", ");
-	append_list(&buf, "publications", f->publications);
-	appendStringInfoString(&buf, ", ");
-	append_list(&buf, "foreign_keys", f->foreign_keys);
-	appendStringInfoString(&buf, ", ");
-	append_list(&buf, "also_locks", f->also_locks);
-	appendStringInfo(&buf, ", \"bytes\": " INT64_FORMAT, f->bytes);
-	if (rows < 0)
-		appendStringInfoString(&buf, ", \"estimated_rows\": null, ");
-	else
-		appendStringInfo(&buf, ", \"estimated_rows\": %.0f, ", rows);
-	append_list(&buf, "statistics_lost", lost);
-	appendStringInfoString(&buf, ", \"steps\": [");
-	foreach(lc, costs)
-	{
-		const StepCost *cost = lfirst(lc);
-
-		appendStringInfo(&buf, "%s{\"kind\": \"%s\", \"column\": ",
-						 foreach_current_index(lc) > 0 ? ", " : "",
-						 plan_step_name(cost->step->kind));
-		escape_json(&buf, cost->step->column);
-		appendStringInfo(&buf, ", \"rewrite\": %s, \"scan\": %s, ",
-						 cost->rewrite ? "true" : "false",
-						 cost->scan ? "true" : "false");
-		append_list(&buf, "indexes", cost->indexes);
-		appendStringInfoString(&buf, ", \"why\": ");
-		escape_json(&buf, cost->why);
-		appendStringInfoChar(&buf, '}');
-	}
-	appendStringInfoString(&buf, "]}");
-	f->json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-												 CStringGetDatum(buf.data)));
 }

@@ -177,6 +177,20 @@ dependents_reason(const Case *c)
 }
 
 static bool
+lacks_disk(const Case *c)
+{
+	return c->cost->disk_short;
+}
+
+static char *
+disk_reason(const Case *c)
+{
+	return psprintf("new files need %s on disk beside the old ones, with a margin, "
+					"and %s are free",
+					pretty(c->cost->disk_needed), pretty(c->cost->disk_free));
+}
+
+static bool
 has_no_steps(const Case *c)
 {
 	return c->plan->steps == NIL;
@@ -491,6 +505,7 @@ static const Rule rules[] = {
 	{"dependents", VERDICT_REFUSE, cannot_rebuild, cannot_rebuild_reason},
 	{"allowed-schemas", VERDICT_REFUSE, is_outside, outside_reason},
 	{"policy-deny", VERDICT_REFUSE, is_denied, denied_reason},
+	{"no-disk", VERDICT_REFUSE, lacks_disk, disk_reason},
 	{"mode-observe", VERDICT_REVIEW, is_observe, observe_reason},
 	{"replay-only", VERDICT_AUTO, has_no_steps, no_steps_reason},
 	{"mode-propose", VERDICT_REVIEW, is_propose, propose_reason},

@@ -194,9 +194,10 @@ rules_find(const List *rules, int step, int cost)
 }
 
 /*
- * A cost of the whole plan that stands at none of its steps is a cost of each
- * that changes a type: nothing is let through because it was not known where
- * it belongs.
+ * A cost of the whole plan that stands at none of its steps (the trial on a
+ * clone showed it) is a cost of each that changes a type, or where none does
+ * of each that alters the table: nothing is let through because it was not
+ * known where it belongs.
  */
 Said
 rules_said(Oid relid, const List *rules, const Forecast *cost)
@@ -205,27 +206,30 @@ rules_said(Oid relid, const List *rules, const Forecast *cost)
 	bool		rewrite = false;
 	bool		scan = false;
 	bool		index = false;
+	bool		any_widens = false;
 	ListCell   *lc;
 
 	said.relid = relid;
 	foreach(lc, cost->steps)
 	{
-		const StepForecast *step = lfirst(lc);
+		const ForecastStep *step = lfirst(lc);
 
 		rewrite |= step->rewrite;
 		scan |= step->scan;
-		index |= step->index;
+		index |= step->indexes != NIL;
+		any_widens |= step->step->kind == STEP_WIDEN_TYPE;
 	}
 	foreach(lc, cost->steps)
 	{
-		const StepForecast *step = lfirst(lc);
-		bool	   *arises = said.arises[step->kind];
-		bool		widens = step->kind == STEP_WIDEN_TYPE;
+		const ForecastStep *step = lfirst(lc);
+		bool	   *arises = said.arises[step->step->kind];
+		bool		widens = step->step->kind == STEP_WIDEN_TYPE;
+		bool		causes = any_widens ? widens : step->step->kind != STEP_ADD_ENUM_LABEL;
 		bool		has[RULE_COSTS] = {false};
 
-		has[COST_REWRITE] = step->rewrite || (widens && cost->rewrite && !rewrite);
-		has[COST_SCAN] = step->scan || (widens && cost->scan && !scan);
-		has[COST_INDEX] = step->index || (widens && cost->indexes != NIL && !index);
+		has[COST_REWRITE] = step->rewrite || (causes && cost->rewrite && !rewrite);
+		has[COST_SCAN] = step->scan || (causes && cost->scan && !scan);
+		has[COST_INDEX] = step->indexes != NIL || (causes && cost->indexes != NIL && !index);
 		has[COST_DEPENDENTS] = widens && (cost->dependents != NIL || cost->rebuilt != NIL);
 		has[COST_METADATA] = !has[COST_REWRITE] && !has[COST_SCAN] &&
 			!has[COST_INDEX] && !has[COST_DEPENDENTS];

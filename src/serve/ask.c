@@ -145,7 +145,7 @@ selfheal_preview(PG_FUNCTION_ARGS)
 			else
 			{
 				Caution		caution = {r->step->column, r->alike, false};
-				Ruling		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), mode,
+				Ruling		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), mode,
 												 list_make1(&caution));
 
 				put_text(values, nulls, 4, labels_plan_text(&single));

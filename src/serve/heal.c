@@ -108,19 +108,23 @@ heal_table(Round *round)
 	MemoryContextSwitchTo(cxt);
 	round_orient(round);
 	ids = palloc(sizeof(int64) * list_length(round->claimed));
-	n = round_covered(round, round->now, true, ids);
-	if (n > 0)
+	for (;;)
 	{
-		row = round_plan(round, round->now, ids, n, false, &vetted, &reason, &empty_handed);
-		if (row == NULL && empty_handed && round->later != NIL)
-		{
-			/* no row is helped without what a person must approve: one plan */
-			round->later = list_concat(list_copy(round->now), round->later);
-			round->now = NIL;
-		}
-		else if (row == NULL && reason != NULL)
-			round_refuse(round, ids, n, reason);
+		n = round_covered(round, round->now, true, ids);
+		if (n > 0)
+			row = round_plan(round, round->now, ids, n, false, &vetted, &reason, &empty_handed);
+		if (n == 0 || row != NULL || reason != NULL || round->now == NIL)
+			break;
+		/* what is left of it is a plan of its own */
 	}
+	if (row == NULL && empty_handed && round->later != NIL)
+	{
+		/* no row is helped without what a person must approve: one plan */
+		round->later = list_concat(list_copy(round->now), round->later);
+		round->now = NIL;
+	}
+	else if (row == NULL && reason != NULL)
+		round_refuse(round, ids, n, reason);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
 
@@ -166,6 +170,23 @@ heal_table(Round *round)
 	}
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
+}
+
+/* Did the trial do more than stood in the forecast that was approved? Why the
+ * approval is void then, or NULL. */
+static const char *
+beyond_approval(const PlanRow *row, const VettedPlan *plan, const Traced *seen)
+{
+	Forecast   *cost = forecast_cost(plan);
+	Ruling		ruling;
+	char	   *more;
+
+	forecast_correct(cost, seen);
+	ruling = policy_rule(plan, cost, WATCH_AUTO, NIL);
+	if (ruling.verdict == VERDICT_REFUSE)
+		return ruling.reason;
+	more = row->forecast ? forecast_beyond(cost, row->forecast) : NULL;
+	return more ? psprintf("the dry run did more than was approved: %s", more) : NULL;
 }
 
 /* An approved plan: still what was approved? Then run it. */
@@ -229,6 +250,8 @@ run_approved(Round *round, int64 id)
 		audit_write(&entry);
 		if (!trial->ok)
 			stale = psprintf("the dry run failed: %s", trial->reason);
+		else if (trial->traced)
+			stale = beyond_approval(row, vetting.plan, trial->traced);
 		by_check = trial->refused_by_check;
 	}
 	if (stale)

@@ -9,14 +9,12 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "act/sandbox.h"
 #include "base/guc.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "decide/effect.h"
 #include "decide/forecast.h"
-#include "decide/rules.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
 #include "observe/route.h"
@@ -175,7 +173,7 @@ sort_step(Round *round, const Remedy *remedy)
 		return;					/* already so */
 	if (vetting.plan)
 	{
-		ruling = policy_rule(vetting.plan, forecast_plan(vetting.plan), round->watch.mode,
+		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), round->watch.mode,
 							 round->cautions);
 		if (ruling.verdict == VERDICT_AUTO)
 		{
@@ -283,53 +281,6 @@ round_held(const Round *round, const int64 *ids, int n)
 	return held;
 }
 
-/* Texts of the remedies that these steps come from. */
-static void
-describe(const Round *round, const List *steps, PlanRow *row)
-{
-	List	   *used = NIL;
-	StringInfoData why;
-	StringInfoData books;
-	ListCell   *lc;
-
-	initStringInfo(&why);
-	initStringInfo(&books);
-	foreach(lc, round->remedies)
-	{
-		Remedy	   *r = lfirst(lc);
-
-		if (r->step == NULL || !list_member_ptr(steps, r->step))
-			continue;
-		used = lappend(used, r);
-		appendStringInfo(&why, "%s%s", why.len ? " " : "", r->explanation);
-		if (r->playbook && strstr(books.data, r->playbook) == NULL)
-			appendStringInfo(&books, "%s%s", books.len ? ", " : "", r->playbook);
-	}
-	row->options = remedy_options(used);
-	row->explanation = used ? why.data : "The table fits these rows now: they are put in without a change.";
-	row->playbook = books.len ? books.data : "replay";
-}
-
-/*
- * Has the team asked for every one of these steps? Then they are taken though
- * no row that is held fits them: those that fit may come later, and would wait
- * behind an incident that had been given up.
- */
-static bool
-all_hinted(const Round *round, const List *steps)
-{
-	ListCell   *lc;
-
-	foreach(lc, round->remedies)
-	{
-		const Remedy *r = lfirst(lc);
-
-		if (r->step != NULL && list_member_ptr(steps, r->step) && r->hint == NULL)
-			return false;
-	}
-	return steps != NIL;
-}
-
 char *
 round_caution(const Round *round, int64 incident)
 {
@@ -353,95 +304,6 @@ round_caution(const Round *round, int64 incident)
 			return policy_caution(round->relid, caution);
 	}
 	return NULL;
-}
-
-/* See the header. */
-PlanRow *
-round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
-		   VettedPlan **vetted, char **reason, bool *empty_handed)
-{
-	HealPlan	draft = {round->relid, steps};
-	Vetting		vetting = vet_plan(&draft);
-	Forecast   *cost;
-	Ruling		ruling;
-	PlanRow    *row;
-	AuditEntry	entry;
-	DryRun	   *trial;
-
-	*empty_handed = false;
-	round->refused_trial = NULL;
-	round->refused_by_check = false;
-	if (vetting.plan == NULL)
-	{
-		*reason = vetting.reason;
-		return NULL;
-	}
-	cost = forecast_plan(vetting.plan);
-	ruling = policy_rule(vetting.plan, cost, round->watch.mode, round->cautions);
-	if (steps == NIL)
-	{
-		/* rows that the table takes as it is change nothing in any mode */
-		ruling.verdict = VERDICT_AUTO;
-		ruling.policy = "replay";
-		ruling.reason = "the table fits these rows already";
-	}
-	if (ruling.verdict == VERDICT_REFUSE)
-	{
-		*reason = pstrdup(ruling.reason);
-		return NULL;
-	}
-	if (!ask && ruling.verdict == VERDICT_REVIEW)
-	{
-		/* each step may run by itself, but not all of them together */
-		round->later = list_concat(list_copy(steps), round->later);
-		round->now = NIL;
-		*reason = NULL;
-		return NULL;
-	}
-	row = docket_draft(vetting.plan, cost, &ruling);
-	row->incidents = unconstify(int64 *, ids);
-	row->nincidents = n;
-	row->state = ask ? PLAN_AWAITING_APPROVAL : PLAN_PLANNED;
-	describe(round, steps, row);
-
-	trial = sandbox_try(vetting.plan, ids, n);
-	row->dry_run = trial->json;
-	if (!trial->ok)
-	{
-		*reason = trial->reason ? trial->reason : "the dry run failed";
-		*empty_handed = trial->held_tried > 0 && trial->held_stored == 0 &&
-			trial->history_broken == 0 && !trial->refused_by_check;
-		round->refused_trial = trial->json;
-		round->refused_by_check = trial->refused_by_check;
-		if (!*empty_handed || !all_hinted(round, steps))
-			return NULL;
-	}
-
-	round->plan = docket_add(row, ask);
-	round_entry(&entry, "planned", row);
-	audit_write(&entry);
-	round_entry(&entry, "vetted", row);
-	entry.result = row->reason;
-	audit_write(&entry);
-	round_entry(&entry, "dry_run", row);
-	entry.result = trial->ok ? "ok" : trial->reason;
-	entry.rows_held = trial->held_tried;
-	entry.rows_replayed = trial->held_stored;
-	audit_write(&entry);
-	*vetted = vetting.plan;
-	return row;
-}
-
-const char *
-round_void(const PlanRow *row)
-{
-	if (row->sql == NULL)
-		return NULL;
-	if (strcmp(plan_hash(row->plan, row->schema_hash, rules_state_now(row->relid)), row->hash) != 0)
-		return "the policy of the table changed after the plan was made";
-	if (strcmp(row->proposed_by, "selfheal") == 0 && playbook_frozen(row->plan))
-		return "the contract of the table changed after the plan was made";
-	return rules_outside(row->relid);
 }
 
 /* A plan that came to nothing is a decision too. */

@@ -66,8 +66,9 @@ extern int64 round_held(const Round *round, const int64 *ids, int n);
 
 /*
  * From steps to a stored plan with its dry run. Audit: planned, vetted,
- * dry_run. Returns NULL when nothing may run, and *reason says why (NULL: the
- * steps were moved to later, since together they need a person);
+ * dry_run. Returns NULL when nothing may run, and *reason says why (NULL:
+ * steps were moved to later, since together, or by what the trial has shown,
+ * they need a person; those that are still in now are to be planned anew);
  * *empty_handed: only because the trial stored no held row. ask: the plan
  * waits for a person.
  */

@@ -156,6 +156,7 @@ selfheal_propose(PG_FUNCTION_ARGS)
 	PlanRow    *row;
 	Forecast   *cost;
 	Ruling		ruling;
+	DryRun	   *trial = NULL;
 
 	watch_check_table(relid, WATCH_NEED_READ);
 	verbs_require_arg(fcinfo, 1, "ddl", "Give one ALTER TABLE statement.");
@@ -165,8 +166,18 @@ selfheal_propose(PG_FUNCTION_ARGS)
 	vetting = vet_sql(relid, ddl);
 	if (vetting.plan)
 	{
-		cost = forecast_plan(vetting.plan);
+		cost = forecast_cost(vetting.plan);
 		ruling = policy_rule(vetting.plan, cost, watch.mode, NIL);
+		if (vetted_plan(vetting.plan)->steps != NIL && ruling.verdict != VERDICT_REFUSE)
+		{
+			/* who approves is to know what the clone knows */
+			trial = sandbox_try(vetting.plan, NULL, 0);
+			if (trial->traced)
+			{
+				forecast_correct(cost, trial->traced);
+				ruling = policy_rule(vetting.plan, cost, watch.mode, NIL);
+			}
+		}
 		if (vetted_plan(vetting.plan)->steps == NIL)
 		{
 			vetting.plan = NULL;
@@ -193,8 +204,10 @@ selfheal_propose(PG_FUNCTION_ARGS)
 		return verbs_one_row(fcinfo, values, nulls);
 	}
 
+	forecast_tell(cost);
 	row = docket_draft(vetting.plan, cost, &ruling);
 	row->state = PLAN_AWAITING_APPROVAL;
+	row->dry_run = trial ? trial->json : NULL;
 	row->verdict = "review";
 	row->reason = "a proposal always waits for approval";
 	row->proposed_by = pstrdup(by);

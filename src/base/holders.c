@@ -12,8 +12,11 @@
 #include "base/holders.h"
 #include "base/locks.h"
 #include "base/spi.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "pgstat.h"
+#include "utils/acl.h"
 
 static void
 arg_oids(SpiArgs *args, const List *oids)
@@ -35,9 +38,11 @@ holders_now(Oid relid, HoldersOf what, const List *more, const List *objects)
 	SpiUser		saved;
 	SpiArgs		args;
 	Jsonb	   *holders;
+	bool		queries;
 
 	/* the picture of this moment, not of an earlier look in this transaction */
 	pgstat_clear_snapshot();
+	queries = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
 	spi_open(&saved);
 	spi_args(&args);
 	arg_oids(&args, rels);
@@ -47,6 +52,7 @@ holders_now(Oid relid, HoldersOf what, const List *more, const List *objects)
 	spi_arg_int8(&args, LOCKS_GATE);
 	spi_arg_bool(&args, what == HOLDERS_TREE_AND_CATALOG);
 	arg_oids(&args, objects);
+	spi_arg_bool(&args, queries);
 	spi_exec("WITH wanted AS ("
 			 "  SELECT unnest($1) AS oid WHERE NOT $2"
 			 "  UNION SELECT confrelid::int8 FROM pg_constraint"
@@ -72,7 +78,7 @@ holders_now(Oid relid, HoldersOf what, const List *more, const List *objects)
 			 "           'ExclusiveLock','AccessExclusiveLock'], l.mode) DESC),"
 			 " seen AS ("
 			 "  SELECT h.pid, h.mode, a.application_name,"
-			 "         coalesce(left(a.query, 500), 'prepared transaction ' || p.gid) AS query,"
+			 "         coalesce(CASE WHEN $8 THEN left(a.query, 500) WHEN a.pid IS NOT NULL THEN '' END, 'prepared transaction ' || p.gid) AS query,"
 			 "         round(extract(epoch FROM clock_timestamp() -"
 			 "           coalesce(a.xact_start, p.prepared, a.backend_start)), 1) AS age"
 			 "    FROM held h"

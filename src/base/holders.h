@@ -5,7 +5,8 @@
  * JSON: [{"pid", "query", "age_s", "mode", "application"}], oldest
  * transaction first, one entry for each holder with its strongest mode on any
  * of the tables. A prepared transaction has no process and no query: pid is
- * null and its name stands in their place.
+ * null and its name stands in their place. Queries of others are empty for who
+ * may not read them in pg_stat_activity either (pg_read_all_stats).
  */
 #ifndef SELFHEAL_HOLDERS_H
 #define SELFHEAL_HOLDERS_H

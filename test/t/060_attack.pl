@@ -263,6 +263,20 @@ $dropper->quit;
 $loader->finish;
 like($race_err, qr/42P01/, 'and is told that the table is gone, not of an internal error');
 
+# Who holds a table is told to whoever may ask for a forecast; what he runs,
+# to whom pg_stat_activity would show it.
+sql(q{CREATE ROLE looker LOGIN; CREATE TABLE held_by (id int, v varchar(4)); SELECT selfheal.watch('held_by');
+	SELECT selfheal.grant_to('looker', 'viewer'); GRANT SELECT ON held_by TO looker});
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN');
+$holder->query_safe(q{SELECT 'a secret' FROM held_by});
+my $ask = q{SELECT forecast -> 'conflicting' #>> '{0, query}' FROM selfheal.vet('held_by', 'ALTER TABLE held_by ALTER v TYPE varchar(8)')};
+like(sql($ask), qr/a secret/, 'a superuser sees the statement of who holds the table');
+is(sql("SET SESSION AUTHORIZATION looker; $ask"), '', 'a viewer sees that somebody does');
+is(sql("GRANT pg_read_all_stats TO looker; SET SESSION AUTHORIZATION looker; $ask") =~ /a secret/ ? 1 : 0,
+	1, 'and the statement as one who may see those of others');
+$holder->quit;
+
 is(sql(q{SELECT ok FROM selfheal.verify_audit()}), 't', 'the audit verifies');
 unlike(slurp_file($node->logfile), qr/signal 11|PANIC|TRAP:/, 'no process died');
 

@@ -428,7 +428,7 @@ SELECT selfheal.set_contract('hinted', columns => 'discard_value', types => 'fre
 SELECT class, column_name, playbook, sql, verdict FROM selfheal.preview('hinted', '{"id": "x", "more": 1, "debug": 2, "w": "longer than eight"}');
 SELECT selfheal.set_contract('hinted', columns => 'evolve', types => 'discard_row');
 SELECT class, column_name, playbook, sql, verdict FROM selfheal.preview('hinted', '{"id": "x", "more": 1}');
-SELECT class, column_name, playbook, sql, verdict FROM selfheal.preview('throws', '{"a": "x", "u": 1, "e": "a"}');
+SELECT class, column_name, playbook, sql, verdict FROM selfheal.preview('throws', '{"a": "x", "u": 1, "e": "a"}') ORDER BY column_name;
 
 --
 -- other options of a load

@@ -436,8 +436,8 @@ INSERT INTO vh.asked (part, q) SELECT 'by version', q FROM (VALUES
 	(8, $$ALTER TABLE vh.t ADD a int REFERENCES vh.other ENFORCED$$), (9, $$ALTER TABLE vh.t ADD a int NOT NULL NO INHERIT$$), (10, $$ALTER TABLE vh.t ADD CONSTRAINT c NOT NULL note$$), (11, $$ALTER TABLE vh.t ADD NOT NULL note NOT VALID$$),
 	(12, $$ALTER TABLE vh.t ALTER CONSTRAINT c INHERIT$$), (13, $$ALTER TABLE vh.t ALTER CONSTRAINT c NOT ENFORCED$$), (14, $$ALTER TABLE vh.t SET ACCESS METHOD DEFAULT$$), (15, $$ALTER TABLE vh.t ALTER note SET STATISTICS DEFAULT$$),
 	(16, $$ALTER TABLE vh.t SPLIT PARTITION vh.part INTO (PARTITION a DEFAULT)$$), (17, $$ALTER TABLE vh.t MERGE PARTITIONS (a, b) INTO c$$), (18, $$ALTER TABLE vh.t ADD FOREIGN KEY (id, PERIOD at) REFERENCES vh.other (id, PERIOD at)$$),
-	(19, $$ALTER TABLE vh.t ADD UNIQUE (id, at WITHOUT OVERLAPS)$$), (20, $$ALTER TABLE vh.t ADD a int UNIQUE NULLS NOT DISTINCT$$), (21, $$ALTER TABLE vh.t ADD a pg_catalog.text DEFAULT JSON_VALUE('1', '$')$$), (22, $$ALTER TABLE vh.t ADD a varchar(0x10)$$),
-	(23, $$ALTER TABLE vh.t ADD a varchar(1_0)$$), (24, $$ALTER TABLE vh.t ALTER note TYPE pg_catalog.text USING JSON_SCALAR(note)$$), (25, $$ALTER TABLE vh.t ALTER note TYPE pg_catalog.text USING MERGE_ACTION()$$)
+	(19, $$ALTER TABLE vh.t ADD UNIQUE (id, at WITHOUT OVERLAPS)$$), (20, $$ALTER TABLE vh.t ADD a int UNIQUE NULLS NOT DISTINCT$$), (21, $$ALTER TABLE vh.t ADD a pg_catalog.text DEFAULT JSON_VALUE('1', '$')$$), (22, $$ALTER TABLE vh.t ADD a varchar(0x10) NOT NULL$$),
+	(23, $$ALTER TABLE vh.t ADD a varchar(1_0) NOT NULL$$), (24, $$ALTER TABLE vh.t ALTER note TYPE pg_catalog.text USING JSON_SCALAR(note)$$), (25, $$ALTER TABLE vh.t ALTER note TYPE pg_catalog.text USING MERGE_ACTION()$$)
 ) s(n, q) ORDER BY n;
 
 -- too big: a parser's stack and a walker's

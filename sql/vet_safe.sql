@@ -138,7 +138,7 @@ SELECT count(*) = count(DISTINCT (rel, q)) AS different, count(*), count(*) FILT
 SELECT part, count(*) FROM answer GROUP BY part ORDER BY min(n);
 
 -- ALTER COLUMN TYPE alone would change the collation; what runs keeps it
-SELECT verdict, v.sql, selfheal.vet('vs.t', v.sql) IS NOT DISTINCT FROM v AS itself FROM (VALUES
+SELECT verdict, v.sql, (SELECT (w.verdict, w.reason, w.steps, w.sql) = (v.verdict, v.reason, v.steps, v.sql) FROM selfheal.vet('vs.t', v.sql) w) AS itself FROM (VALUES
 	(1, 'ALTER TABLE vs.t ALTER sorted TYPE varchar(11)'), (2, 'ALTER TABLE vs.t ALTER sorted TYPE text')
 ) s(n, q), LATERAL selfheal.vet('vs.t', q) v ORDER BY n;
 

@@ -16,7 +16,9 @@
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
+#include "utils/fmgrprotos.h"
 
 static void
 arg_oids(SpiArgs *args, const List *oids)
@@ -29,6 +31,28 @@ arg_oids(SpiArgs *args, const List *oids)
 	spi_arg_int8_array(args, values, list_length(oids));
 }
 
+/*
+ * Does anybody else hold a lock on one of these relations? Asked of the lock
+ * manager itself: mostly nobody does, and then there is nothing to describe.
+ */
+static bool
+held(const List *rels)
+{
+	ListCell   *lc;
+
+	foreach(lc, rels)
+	{
+		LOCKTAG		tag;
+		int			n;
+
+		SET_LOCKTAG_RELATION(tag, MyDatabaseId, lfirst_oid(lc));
+		(void) GetLockConflicts(&tag, AccessExclusiveLock, &n);
+		if (n > 0)
+			return true;
+	}
+	return false;
+}
+
 /* See the header. */
 Jsonb *
 holders_now(Oid relid, HoldersOf what, const List *more, const List *objects)
@@ -39,6 +63,9 @@ holders_now(Oid relid, HoldersOf what, const List *more, const List *objects)
 	SpiArgs		args;
 	Jsonb	   *holders;
 	bool		queries;
+
+	if (what == HOLDERS_TREE && !held(rels))
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("[]")));
 
 	/* the picture of this moment, not of an earlier look in this transaction */
 	pgstat_clear_snapshot();

@@ -5,16 +5,14 @@
  *
  * JSON: {"ok": bool, "held_tried": n, "held_stored": n, "history_tried": n,
  *        "history_broken": n, "rewrote": bool, "reason": text or null,
- *        "traced": what the ALTER did to the clone's files (trace.h), or null,
- *        "not_covered": ["triggers", "foreign keys", ...], "ms": n,
- *        "checks": [...]} (assertions.h)
+ *        "not_covered": ["triggers", "foreign keys of other tables", ...], "ms": n}
+ * The words of not_covered are those of coverage.c.
  */
 #ifndef SELFHEAL_SANDBOX_H
 #define SELFHEAL_SANDBOX_H
 
 #include "postgres.h"
 
-#include "decide/forecast.h"
 #include "decide/vet.h"
 
 typedef struct DryRun
@@ -24,10 +22,7 @@ typedef struct DryRun
 	int64		held_stored;
 	int64		history_tried;
 	int64		history_broken;
-	bool		refused_by_check;	/* of the team's; reason names it */
 	char	   *reason;			/* why not ok */
-	Traced	   *traced;			/* for forecast_correct; NULL when no ALTER
-								 * ran to its end */
 	Jsonb	   *json;
 } DryRun;
 

@@ -1,0 +1,263 @@
+/*
+ * routing.c
+ *	  Which partition would a payload go to?
+ *
+ * Only the columns of partition keys are made into values. No step of ours
+ * changes their types, so that the clone's values are the table's.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "act/routing.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "observe/defaults.h"
+#include "observe/hint.h"
+#include "optimizer/optimizer.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
+#include "utils/memutils.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+
+/* Rows whose values may throw before we ask no further. */
+#define THROWS_MAX 10
+
+/* One partitioned table of the tree. */
+typedef struct Level
+{
+	Relation	rel;
+	PartitionKey key;
+	PartitionDesc desc;
+	List	   *exprs;			/* ExprState * of the key */
+	Bitmapset  *used;			/* attribute numbers, from 1, of its columns */
+	TupleTableSlot *slot;
+} Level;
+
+/* One walk over the rows, as spi_try's argument. */
+typedef struct Walk
+{
+	const Clone *clone;
+	const StoreRow *rows;
+	int			n;
+	Oid		   *leaf;
+	int			at;
+
+	/* of one subtransaction */
+	Relation	rel;			/* the clone */
+	Shape	   *shape;
+	JsonScanner *scanner;
+	Defaults   *defaults;
+	EState	   *estate;
+	PartitionDirectory directory;
+	List	   *levels;			/* Level * */
+	MemoryContext row_cxt;
+} Walk;
+
+/* The level of a partitioned table, opened when a row comes to it. */
+static Level *
+level_of(Walk *w, Oid relid)
+{
+	Level	   *level;
+	MemoryContext old;
+	ListCell   *lc;
+
+	foreach(lc, w->levels)
+	{
+		level = lfirst(lc);
+		if (RelationGetRelid(level->rel) == relid)
+			return level;
+	}
+	old = MemoryContextSwitchTo(w->estate->es_query_cxt);
+	level = palloc0(sizeof(Level));
+	level->rel = table_open(relid, AccessShareLock);
+	level->key = RelationGetPartitionKey(level->rel);
+	level->desc = PartitionDirectoryLookup(w->directory, level->rel);
+	level->exprs = ExecPrepareExprList(level->key->partexprs, w->estate);
+	level->slot = MakeSingleTupleTableSlot(RelationGetDescr(level->rel), &TTSOpsVirtual);
+	for (int i = 0; i < level->key->partnatts; i++)
+		if (level->key->partattrs[i] != 0)
+			level->used = bms_add_member(level->used, level->key->partattrs[i]);
+	foreach(lc, pull_var_clause((Node *) level->key->partexprs, 0))
+		level->used = bms_add_member(level->used, castNode(Var, lfirst(lc))->varattno);
+	w->levels = lappend(w->levels, level);
+	MemoryContextSwitchTo(old);
+	return level;
+}
+
+/* The value that the row would have in a column. */
+static Datum
+column_value(Walk *w, const FitRow *fit, const char *name, bool *isnull)
+{
+	int			i = fit_column(w->shape, name, (int) strlen(name));
+	Datum		value = (Datum) 0;
+
+	*isnull = true;
+	if (i < 0)
+		return value;
+	if (fit->cells[i].state == CELL_TEXT)
+	{
+		value = fit_value(w->shape, i, &fit->cells[i]);
+		*isnull = false;
+	}
+	else if (fit->cells[i].state == CELL_ABSENT && w->shape->cols[i].has_default)
+		value = defaults_value(w->defaults, w->rel, i, isnull);
+	return value;
+}
+
+/* The partition key of the row at one level. */
+static void
+key_values(Walk *w, Level *level, const FitRow *fit, Datum *values, bool *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(level->rel);
+	ExprContext *econtext = GetPerTupleExprContext(w->estate);
+	ListCell   *expr = list_head(level->exprs);
+	int			attnum = -1;
+
+	ExecClearTuple(level->slot);
+	memset(level->slot->tts_isnull, true, sizeof(bool) * desc->natts);
+	while ((attnum = bms_next_member(level->used, attnum)) >= 0)
+		level->slot->tts_values[attnum - 1] =
+			column_value(w, fit, NameStr(TupleDescAttr(desc, attnum - 1)->attname),
+						 &level->slot->tts_isnull[attnum - 1]);
+	ExecStoreVirtualTuple(level->slot);
+	econtext->ecxt_scantuple = level->slot;
+	for (int i = 0; i < level->key->partnatts; i++)
+	{
+		AttrNumber	key = level->key->partattrs[i];
+
+		if (key != 0)
+		{
+			values[i] = level->slot->tts_values[key - 1];
+			nulls[i] = level->slot->tts_isnull[key - 1];
+			continue;
+		}
+		values[i] = ExecEvalExpr((ExprState *) lfirst(expr), econtext, &nulls[i]);
+		expr = lnext(level->exprs, expr);
+	}
+}
+
+/* Position of the partition for a key among the level's, or -1. */
+static int
+find_partition(const Level *level, Datum *values, bool *nulls)
+{
+	PartitionKey key = level->key;
+	PartitionBoundInfo bounds = level->desc->boundinfo;
+	bool		equal = false;
+	int			found = -1;
+	int			at;
+
+	if (level->desc->nparts == 0)
+		return -1;
+	switch (key->strategy)
+	{
+		case PARTITION_STRATEGY_HASH:
+			return bounds->indexes[compute_partition_hash_value(key->partnatts, key->partsupfunc,
+																key->partcollation, values,
+																nulls) % bounds->nindexes];
+		case PARTITION_STRATEGY_LIST:
+			if (nulls[0])
+				found = bounds->null_index;
+			else
+			{
+				at = partition_list_bsearch(key->partsupfunc, key->partcollation,
+											bounds, values[0], &equal);
+				if (at >= 0 && equal)
+					found = bounds->indexes[at];
+			}
+			break;
+		case PARTITION_STRATEGY_RANGE:
+			for (int i = 0; i < key->partnatts; i++)
+				if (nulls[i])
+					return bounds->default_index;
+			at = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
+											   bounds, key->partnatts, values, &equal);
+			found = bounds->indexes[at + 1];
+			break;
+	}
+	return found >= 0 ? found : bounds->default_index;
+}
+
+/* One row's way from the root. */
+static Oid
+route_row(Walk *w, const StoreRow *row)
+{
+	FitRow		fit;
+	Oid			relid = w->clone->relid;
+
+	if (row->bad_encoding || !fit_row(w->shape, json_scan(w->scanner, row->bytes, row->len), &fit))
+		return InvalidOid;
+	for (;;)
+	{
+		Level	   *level = level_of(w, relid);
+		Datum		values[PARTITION_MAX_KEYS];
+		bool		nulls[PARTITION_MAX_KEYS];
+		int			at;
+
+		key_values(w, level, &fit, values, nulls);
+		at = find_partition(level, values, nulls);
+		if (at < 0)
+			return InvalidOid;
+		relid = level->desc->oids[at];
+		if (level->desc->is_leaf[at])
+			return relid;
+	}
+}
+
+/* Body of the subtransaction: from w->at to the end. */
+static void
+walk(void *arg)
+{
+	Walk	   *w = arg;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal routing",
+											  ALLOCSET_DEFAULT_SIZES);
+	ListCell   *lc;
+
+	MemoryContextSwitchTo(cxt);
+	w->rel = table_open(w->clone->oid, AccessShareLock);
+	w->shape = fit_shape(w->rel, cxt);
+	hint_apply(hint_list(w->clone->relid), w->shape);
+	w->scanner = json_scanner(cxt);
+	w->defaults = defaults_open(w->shape);
+	w->estate = CreateExecutorState();
+	w->directory = CreatePartitionDirectory(cxt, true);
+	w->levels = NIL;
+	w->row_cxt = AllocSetContextCreate(cxt, "selfheal routing row", ALLOCSET_DEFAULT_SIZES);
+	for (; w->at < w->n; w->at++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(w->row_cxt);
+		ResetPerTupleExprContext(w->estate);
+		MemoryContextSwitchTo(w->row_cxt);
+		w->leaf[w->at] = route_row(w, &w->rows[w->at]);
+	}
+	MemoryContextSwitchTo(cxt);
+	foreach(lc, w->levels)
+	{
+		Level	   *level = lfirst(lc);
+
+		ExecDropSingleTupleTableSlot(level->slot);
+		table_close(level->rel, NoLock);
+	}
+	DestroyPartitionDirectory(w->directory);
+	FreeExecutorState(w->estate);
+	defaults_close(w->defaults);
+	json_scanner_free(w->scanner);
+	table_close(w->rel, NoLock);
+}
+
+/* See the header. */
+void
+routing_find(const Clone *clone, const StoreRow *rows, int n, Oid *leaf)
+{
+	Walk		w = {.clone = clone,.rows = rows,.n = n,.leaf = leaf};
+
+	memset(leaf, 0, sizeof(Oid) * n);
+	for (int thrown = 0; w.at < n && thrown < THROWS_MAX; thrown++)
+	{
+		if (spi_try(walk, &w) == NULL)
+			return;
+		leaf[w.at++] = InvalidOid;
+	}
+}

@@ -107,6 +107,12 @@ clone_member(Clone *clone, Oid relid)
 }
 
 char *
+clone_partition_by(const Clone *clone)
+{
+	return clone->partition_by ? psprintf(" PARTITION BY %s", clone->partition_by) : "";
+}
+
+char *
 clone_own_rows(const Clone *clone, const char *table)
 {
 	return psprintf("%s%s", clone->relkind == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",

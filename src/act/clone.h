@@ -40,6 +40,8 @@ typedef struct Clone
 {
 	Oid			relid;			/* of the real table */
 	Oid			parent;			/* of a member: the real table right above it */
+	char	   *bound;			/* of a partition: FOR VALUES ..., or DEFAULT */
+	char	   *partition_by;	/* "RANGE (day)"; NULL: the clone is not */
 	Oid			owner;			/* a member's is its root's */
 	char		relkind;
 	char	   *table;			/* qualified and quoted, as name and stage */
@@ -77,6 +79,9 @@ extern uint64 clone_past_rls(const Clone *clone, const char *sql, SpiArgs *args)
 
 /* The member that stands for this table (or the root itself); NULL: none. */
 extern Clone *clone_member(Clone *clone, Oid relid);
+
+/* The words behind CREATE TABLE name (LIKE ...): of a partitioned table. */
+extern char *clone_partition_by(const Clone *clone);
 
 /* "ONLY x", or x alone when it is partitioned: its own rows. */
 extern char *clone_own_rows(const Clone *clone, const char *table);

@@ -4,16 +4,24 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "act/coverage.h"
 #include "base/spi.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
+#include "commands/trigger.h"
 #include "observe/route.h"
 #include "observe/watch.h"
+#include "tcop/cmdtag.h"
+#include "utils/evtcache.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 /* The words, in the order of the result. */
 static const struct
@@ -37,98 +45,213 @@ static const struct
 	{COVERAGE_HELD, "held rows that were not tried"}
 };
 
-/* Columns whose type the plan changes, and the tables that an INSERT or the
- * ALTER may come to, as parameters. */
-static void
-add_lists(SpiArgs *args, const HealPlan *plan)
+/* The question, and what pg_class alone says of the table and its partitions. */
+typedef struct Look
 {
-	List	   *tree = get_rel_relkind(plan->relid) == RELKIND_PARTITIONED_TABLE ?
-	find_all_inheritors(plan->relid, NoLock, NULL) :
-	list_make1_oid(plan->relid);
-	int64	   *relids = palloc(sizeof(int64) * list_length(tree));
-	int64	   *columns = palloc(sizeof(int64) * Max(list_length(plan->steps), 1));
-	int			ncolumns = 0;
+	const HealPlan *plan;
+	bool		update;			/* a held row may take a stored one's place */
+	List	   *tree;			/* Oid: the table, and its partitions */
+	bool		triggers;		/* of any: a foreign key has some, on both
+								 * sides */
+	bool		indexes;
+	bool		rules;			/* of the table alone, as the rest */
+	bool		row_security;
+	bool		parted;
+} Look;
+
+static void
+look(Look *l, const HealPlan *plan)
+{
+	ListCell   *lc;
+
+	memset(l, 0, sizeof(Look));
+	l->plan = plan;
+	l->update = watch_replay_conflict(plan->relid) == WATCH_CONFLICT_UPDATE;
+	l->parted = get_rel_relkind(plan->relid) == RELKIND_PARTITIONED_TABLE;
+	l->tree = l->parted ? find_all_inheritors(plan->relid, NoLock, NULL) :
+		list_make1_oid(plan->relid);
+	foreach(lc, l->tree)
+	{
+		HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_class class;
+
+		if (!HeapTupleIsValid(tup))
+			continue;
+		class = (Form_pg_class) GETSTRUCT(tup);
+		l->triggers |= class->relhastriggers;
+		l->indexes |= class->relhasindex;
+		if (lfirst_oid(lc) == plan->relid)
+		{
+			l->rules = class->relhasrules;
+			l->row_security = class->relrowsecurity;
+		}
+		ReleaseSysCache(tup);
+	}
+}
+
+/* The tree as a parameter. */
+static void
+add_tree(SpiArgs *args, const Look *l)
+{
+	int64	   *relids = palloc(sizeof(int64) * list_length(l->tree));
 	int			n = 0;
 	ListCell   *lc;
 
-	foreach(lc, tree)
+	foreach(lc, l->tree)
 		relids[n++] = lfirst_oid(lc);
-	foreach(lc, plan->steps)
+	spi_arg_int8_array(args, relids, n);
+}
+
+/* The columns whose type the plan changes. */
+static void
+add_changed(SpiArgs *args, const Look *l)
+{
+	int64	   *columns = palloc(sizeof(int64) * Max(list_length(l->plan->steps), 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, l->plan->steps)
 	{
 		PlanStep   *step = lfirst(lc);
 
 		if (step->kind == STEP_WIDEN_TYPE)
-			columns[ncolumns++] = get_attnum(plan->relid, step->column);
+			columns[n++] = get_attnum(l->plan->relid, step->column);
 	}
-	spi_arg_int8_array(args, relids, n);
-	spi_arg_int8_array(args, columns, ncolumns);
+	spi_arg_int8_array(args, columns, n);
 }
 
-/* Is the table, or part of it, stored by somebody else than PostgreSQL's heap,
- * here? */
-static bool
-stored_otherwise(Oid relid)
-{
-	Relation	rel = table_open(relid, NoLock);
-	bool		otherwise = route_by_sql(rel);
-
-	if (rel->rd_rel->relkind == RELKIND_RELATION)
-		otherwise |= rel->rd_rel->relam != HEAP_TABLE_AM_OID;
-	table_close(rel, NoLock);
-	return otherwise;
-}
-
-/*
- * See the header. Of a default's functions only the user's have an entry in
- * pg_depend; builtin ones are pinned. Triggers and rules of UPDATE count where
- * a held row may take the place of a stored one.
- */
-uint32
-coverage_missing(const HealPlan *plan)
+/* Triggers that the held rows fire, foreign keys that they must satisfy, and
+ * those of others that the ALTER or an update comes upon. */
+static uint32
+missing_triggers(const Look *l)
 {
 	SpiArgs		args;
-	uint32		gaps = 0;
-	bool		foreign = OidIsValid(route_foreign(plan->relid, true));
-	static const uint32 asked[] = {
-		COVERAGE_TRIGGERS, COVERAGE_FOREIGN_KEYS, COVERAGE_REFERENCED,
-		COVERAGE_KEYS, COVERAGE_ROUTING, COVERAGE_CHILDREN,
-		COVERAGE_ROW_SECURITY, COVERAGE_DEFAULTS, COVERAGE_RULES,
-		COVERAGE_EVENT_TRIGGERS
-	};
 
+	if (!l->triggers)
+		return 0;
 	spi_args(&args);
-	spi_arg_relid(&args, plan->relid);
-	add_lists(&args, plan);
-	spi_arg_bool(&args, watch_replay_conflict(plan->relid) == WATCH_CONFLICT_UPDATE);
-	spi_arg_bool(&args, plan->steps != NIL);
+	spi_arg_relid(&args, l->plan->relid);
+	add_tree(&args, l);
+	add_changed(&args, l);
+	spi_arg_bool(&args, l->update);
 	spi_exec("SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ANY ($2::oid[]) AND NOT tgisinternal"
 			 "   AND tgenabled IN ('O', 'A') AND (tgtype & 4 <> 0 OR tgtype & 16 <> 0 AND $4)),"
 			 " EXISTS (SELECT FROM pg_constraint WHERE conrelid = ANY ($2::oid[]) AND contype = 'f'),"
 			 " EXISTS (SELECT FROM pg_constraint WHERE confrelid = $1 AND contype = 'f'"
-			 "   AND conrelid <> ALL ($2::oid[]) AND ($4 OR confkey::int8[] && $3)),"
-			 " EXISTS (SELECT FROM pg_index WHERE indrelid = ANY ($2::oid[])"
-			 "   AND (indisunique OR indisexclusion) AND indisready),"
-			 " c.relkind = 'p',"
-			 " c.relkind <> 'p' AND $5 AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = $1),"
-			 " c.relrowsecurity,"
-			 " EXISTS (SELECT FROM pg_attrdef d"
-			 "   JOIN pg_depend x ON x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid"
-			 "     AND x.refclassid = 'pg_proc'::regclass"
-			 "   JOIN pg_proc f ON f.oid = x.refobjid AND f.provolatile = 'v' WHERE d.adrelid = $1),"
-			 " c.relhasrules AND EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1"
-			 "   AND (ev_type = '3' OR ev_type = '2' AND $4)),"
-			 " $5 AND EXISTS (SELECT FROM pg_event_trigger e WHERE evtenabled IN ('O', 'A')"
-			 "   AND NOT EXISTS (SELECT FROM pg_depend x JOIN pg_extension o ON o.oid = x.refobjid"
-			 "     WHERE x.classid = 'pg_event_trigger'::regclass AND x.objid = e.oid"
-			 "     AND x.refclassid = 'pg_extension'::regclass AND x.deptype = 'e' AND extname = 'selfheal'))"
-			 " FROM pg_class c WHERE oid = $1", &args);
-	for (int i = 0; i < (int) lengthof(asked); i++)
-		if (spi_get_bool(0, i + 1, NULL))
-			gaps |= asked[i];
-	if (foreign)
-		gaps |= COVERAGE_FOREIGN_TABLES;
-	else if (stored_otherwise(plan->relid))
-		gaps |= COVERAGE_STORAGE;
+			 "   AND conrelid <> ALL ($2::oid[]) AND ($4 OR confkey::int8[] && $3))", &args);
+	return (spi_get_bool(0, 1, NULL) ? COVERAGE_TRIGGERS : 0) |
+		(spi_get_bool(0, 2, NULL) ? COVERAGE_FOREIGN_KEYS : 0) |
+		(spi_get_bool(0, 3, NULL) ? COVERAGE_REFERENCED : 0);
+}
+
+/* Constraints that compare a row with others. */
+static uint32
+missing_keys(const Look *l)
+{
+	SpiArgs		args;
+
+	if (!l->indexes)
+		return 0;
+	spi_args(&args);
+	add_tree(&args, l);
+	return spi_exec("SELECT FROM pg_index WHERE indrelid = ANY ($1::oid[]) AND indisready"
+					" AND (indisunique OR indisexclusion) LIMIT 1", &args) > 0 ? COVERAGE_KEYS : 0;
+}
+
+/* Volatile functions of the user's own that fill a column. Builtin ones are
+ * pinned: they have no entry in pg_depend. */
+static uint32
+missing_defaults(const Look *l)
+{
+	Relation	rel = table_open(l->plan->relid, NoLock);
+	bool		none = rel->rd_att->constr == NULL || rel->rd_att->constr->num_defval == 0;
+	SpiArgs		args;
+
+	table_close(rel, NoLock);
+	if (none)
+		return 0;
+	spi_args(&args);
+	spi_arg_relid(&args, l->plan->relid);
+	return spi_exec("SELECT FROM pg_attrdef d"
+					" JOIN pg_depend x ON x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid"
+					"   AND x.refclassid = 'pg_proc'::regclass"
+					" JOIN pg_proc f ON f.oid = x.refobjid AND f.provolatile = 'v'"
+					" WHERE d.adrelid = $1 LIMIT 1", &args) > 0 ? COVERAGE_DEFAULTS : 0;
+}
+
+/* Rules that stand in the held rows' way. */
+static uint32
+missing_rules(const Look *l)
+{
+	SpiArgs		args;
+
+	if (!l->rules)
+		return 0;
+	spi_args(&args);
+	spi_arg_relid(&args, l->plan->relid);
+	spi_arg_bool(&args, l->update);
+	return spi_exec("SELECT FROM pg_rewrite WHERE ev_class = $1"
+					" AND (ev_type = '3' OR ev_type = '2' AND $2) LIMIT 1",
+					&args) > 0 ? COVERAGE_RULES : 0;
+}
+
+/* Event triggers of others that an ALTER TABLE fires: they are told of the
+ * clone, by another name than the table's. */
+static uint32
+missing_event_triggers(const Look *l)
+{
+	static const EventTriggerEvent events[] = {EVT_DDLCommandStart, EVT_DDLCommandEnd, EVT_TableRewrite};
+	Oid			us = spi_extension_oid(true);
+	ListCell   *lc;
+
+	if (l->plan->steps == NIL)
+		return 0;
+	for (int i = 0; i < (int) lengthof(events); i++)
+		foreach(lc, EventCacheLookup(events[i]))
+	{
+		EventTriggerCacheItem *item = lfirst(lc);
+
+		if (item->enabled != TRIGGER_FIRES_ON_REPLICA &&
+			(item->tagset == NULL || bms_is_member(CMDTAG_ALTER_TABLE, item->tagset)) &&
+			getExtensionOfObject(ProcedureRelationId, item->fnoid) != us)
+			return COVERAGE_EVENT_TRIGGERS;
+	}
+	return 0;
+}
+
+/* Is the table, or part of it, stored by somebody else than PostgreSQL's heap,
+ * here? */
+static uint32
+missing_storage(const Look *l)
+{
+	Relation	rel;
+	bool		otherwise;
+
+	if (OidIsValid(route_foreign(l->plan->relid, true)))
+		return COVERAGE_FOREIGN_TABLES;
+	rel = table_open(l->plan->relid, NoLock);
+	otherwise = route_by_sql(rel) ||
+		(!l->parted && rel->rd_rel->relam != HEAP_TABLE_AM_OID);
+	table_close(rel, NoLock);
+	return otherwise ? COVERAGE_STORAGE : 0;
+}
+
+/* See the header. */
+uint32
+coverage_missing(const HealPlan *plan)
+{
+	Look		l;
+	uint32		gaps;
+
+	look(&l, plan);
+	gaps = missing_triggers(&l) | missing_keys(&l) | missing_defaults(&l) |
+		missing_rules(&l) | missing_event_triggers(&l) | missing_storage(&l);
+	if (l.parted)
+		gaps |= COVERAGE_ROUTING;
+	else if (plan->steps != NIL && find_inheritance_children(plan->relid, NoLock) != NIL)
+		gaps |= COVERAGE_CHILDREN;
+	if (l.row_security)
+		gaps |= COVERAGE_ROW_SECURITY;
 	return gaps;
 }
 

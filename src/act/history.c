@@ -172,33 +172,41 @@ is_there(const Clone *clone, const char *quoted)
 }
 
 /*
- * Take the NOT VALID constraints of one table off its clone. One that was
- * inherited has gone with its parent's.
+ * Take the NOT VALID constraints of all tables off their clones, parents
+ * first. One that was inherited has gone with its parent's.
  */
 static List *
-take_off(const Clone *clone, List *taken)
+take_off(Clone *clone)
 {
+	int64	   *relids = palloc(sizeof(int64) * (list_length(clone->members) + 1));
+	List	   *taken = NIL;
+	int			nrelids = 0;
 	SpiArgs		args;
 	uint64		n;
 	SpiRows		rows;
+	ListCell   *lc;
 
+	relids[nrelids++] = clone->relid;
+	foreach(lc, clone->members)
+		relids[nrelids++] = ((Clone *) lfirst(lc))->relid;
 	spi_args(&args);
-	spi_arg_relid(&args, clone->relid);
-	n = spi_exec("SELECT quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint"
-				 " WHERE conrelid = $1 AND contype IN ('c', 'n') AND NOT convalidated", &args);
+	spi_arg_int8_array(&args, relids, nrelids);
+	n = spi_exec("SELECT conrelid, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint"
+				 " WHERE conrelid = ANY ($1::oid[]) AND contype IN ('c', 'n') AND NOT convalidated"
+				 " ORDER BY array_position($1, conrelid::int8)", &args);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
 		Loose	   *loose = palloc(sizeof(Loose));
 
 		spi_use(&rows);
-		loose->clone = clone;
-		loose->name = spi_get_text(i, 1, CurrentMemoryContext);
-		loose->definition = spi_get_text(i, 2, CurrentMemoryContext);
-		if (!is_there(clone, loose->name))
+		loose->clone = clone_member(clone, spi_get_oid(i, 1, NULL));
+		loose->name = spi_get_text(i, 2, CurrentMemoryContext);
+		loose->definition = spi_get_text(i, 3, CurrentMemoryContext);
+		if (!is_there(loose->clone, loose->name))
 			continue;
-		clone_as_owner(clone, psprintf("ALTER TABLE %s DROP CONSTRAINT %s",
-									   clone->name, loose->name), NULL);
+		clone_as_owner(loose->clone, psprintf("ALTER TABLE %s DROP CONSTRAINT %s",
+											  loose->clone->name, loose->name), NULL);
 		taken = lappend(taken, loose);
 	}
 	return taken;
@@ -237,11 +245,9 @@ load_stage(Clone *clone)
 void
 history_load(Clone *clone)
 {
-	List	   *taken = take_off(clone, NIL);
+	List	   *taken = take_off(clone);
 	ListCell   *lc;
 
-	foreach(lc, clone->members)
-		taken = take_off(lfirst(lc), taken);
 	load_stage(clone);
 	if (clone->relkind != RELKIND_PARTITIONED_TABLE)
 		foreach(lc, clone->members)

@@ -35,10 +35,13 @@ describe(const Clone *clone, Oid relid)
 	member->owner = clone->owner;
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
-	if (spi_exec("SELECT inhparent::oid FROM pg_inherits WHERE inhrelid = $1"
+	if (spi_exec("SELECT inhparent, pg_get_expr(relpartbound, oid), pg_get_partkeydef(oid)"
+				 " FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhrelid = $1"
 				 " ORDER BY inhseqno LIMIT 1", &args) == 0)
 		elog(ERROR, "table %u has no parent", relid);
 	member->parent = spi_get_oid(0, 1, NULL);
+	member->bound = spi_get_text(0, 2, CurrentMemoryContext);
+	member->partition_by = spi_get_text(0, 3, CurrentMemoryContext);
 	return member;
 }
 
@@ -152,23 +155,25 @@ members_choose(Clone *clone, bool altering)
 			list_truncate(all, MEMBERS_EAGER);
 	}
 	foreach(lc, all)
-		clone->members = lappend(clone->members, describe(clone, lfirst_oid(lc)));
+	{
+		Clone	   *member = describe(clone, lfirst_oid(lc));
+
+		/* no bound: it is being detached */
+		if (!parted || member->bound)
+			clone->members = lappend(clone->members, member);
+	}
+	if (parted)
+	{
+		SpiArgs		args;
+
+		spi_args(&args);
+		spi_arg_relid(&args, clone->relid);
+		spi_exec("SELECT pg_get_partkeydef($1)", &args);
+		clone->partition_by = spi_get_text(0, 1, CurrentMemoryContext);
+	}
 }
 
 /* ---- making ---- */
-
-char *
-members_partition_by(const Clone *clone)
-{
-	SpiArgs		args;
-
-	if (clone->relkind != RELKIND_PARTITIONED_TABLE || clone->flat)
-		return "";
-	spi_args(&args);
-	spi_arg_relid(&args, clone->relid);
-	spi_exec("SELECT ' PARTITION BY ' || pg_get_partkeydef($1)", &args);
-	return spi_get_text(0, 1, CurrentMemoryContext);
-}
 
 /*
  * A table of its own, for now. Its bare name is its table's, so that errors
@@ -188,7 +193,7 @@ make_alone(Clone *member)
 				   psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL"
 							" EXCLUDING STATISTICS EXCLUDING IDENTITY)%s",
 							member->name, member->table,
-							members_partition_by(member)), NULL);
+							clone_partition_by(member)), NULL);
 	member->oid = get_relname_relid(member->relname, sandbox);
 	if (!OidIsValid(member->oid))
 		elog(ERROR, "clone of table %u was not made", member->relid);
@@ -199,7 +204,6 @@ static void
 link_member(Clone *clone, Clone *member)
 {
 	Clone	   *parent = clone_member(clone, member->parent);
-	SpiArgs		args;
 
 	if (parent == NULL)
 		elog(ERROR, "table %u stands below none of the clone's", member->relid);
@@ -209,12 +213,9 @@ link_member(Clone *clone, Clone *member)
 									   parent->name), NULL);
 		return;
 	}
-	spi_args(&args);
-	spi_arg_relid(&args, member->relid);
-	spi_exec("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = $1", &args);
 	clone_as_owner(clone, psprintf("ALTER TABLE %s ATTACH PARTITION %s %s",
 								   parent->name, member->name,
-								   spi_get_text(0, 1, CurrentMemoryContext)), NULL);
+								   member->bound), NULL);
 }
 
 void

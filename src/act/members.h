@@ -30,9 +30,6 @@
  */
 extern void members_choose(Clone *clone, bool altering);
 
-/* The words behind CREATE TABLE name (LIKE ...): of a partitioned table. */
-extern char *members_partition_by(const Clone *clone);
-
 /* Make the chosen ones below the clone, which is made and empty. */
 extern void members_make(Clone *clone);
 

@@ -21,6 +21,7 @@
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "observe/ddl_watch.h"
 #include "parser/parse_coerce.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
@@ -247,6 +248,25 @@ result_json(const Trial *t, double ms)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+/* The trial; what it does to the clone is no news of a watched table. */
+static ErrorData *
+try_quietly(Trial *t)
+{
+	ErrorData  *volatile edata = NULL;
+
+	ddl_watch_rest(true);
+	PG_TRY();
+	{
+		edata = spi_trial(run_trial, t);
+	}
+	PG_FINALLY();
+	{
+		ddl_watch_rest(false);
+	}
+	PG_END_TRY();
+	return edata;
+}
+
 /*
  * See the header. A lock that could not be had, a deadlock or a serialization
  * failure says nothing of the plan: it is thrown on, to be tried again.
@@ -267,7 +287,7 @@ sandbox_try(const VettedPlan *plan, const int64 *incidents, int nincidents)
 	t.doing = "the dry run could not begin";
 
 	INSTR_TIME_SET_CURRENT(start);
-	edata = spi_trial(run_trial, &t);
+	edata = try_quietly(&t);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 

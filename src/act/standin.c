@@ -100,7 +100,7 @@ standin_make(Clone *clone, bool altering)
 		history_sample(clone);
 	clone_as_owner(clone,
 				   psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL EXCLUDING STATISTICS)%s",
-							clone->name, clone->table, members_partition_by(clone)), NULL);
+							clone->name, clone->table, clone_partition_by(clone)), NULL);
 	clone->oid = get_relname_relid(clone->relname,
 								   get_namespace_oid(CLONE_SCHEMA, false));
 	if (!OidIsValid(clone->oid))

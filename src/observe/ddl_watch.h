@@ -17,4 +17,10 @@
  */
 extern void ddl_watch_catch_up(void);
 
+/*
+ * Look away, or look again. What a dry run does to a clone is rolled back and
+ * changes no watched table: whoever says true says false on every way out.
+ */
+extern void ddl_watch_rest(bool rest);
+
 #endif							/* SELFHEAL_DDL_WATCH_H */

@@ -185,6 +185,10 @@ SELECT columns('parent'), columns('child');
 SELECT * FROM tell('parent');
 SELECT retry('child');
 :idle
+-- no sooner than its parent is there does a wider column help the row
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'kinds_tables.child';
+:idle
+SELECT columns('child');
 SELECT * FROM tell('child');
 -- each the other's parent; a table that is its own; of two columns
 CREATE TABLE hen (id int PRIMARY KEY, egg int);

@@ -96,6 +96,24 @@ mirror(const Trial *t, Oid role, const char *quoted, AclMode mode, const char *w
 						  t->clone->name, quoted), NULL);
 }
 
+/* The same for a sequence. One whose real one is not known is drawn from
+ * freely; an identity's needs no right. */
+static void
+mirror_sequence(const CloneSequence *seq, Oid role, const char *quoted)
+{
+	static const struct
+	{
+		AclMode		mode;
+		const char *word;
+	}			rights[] = {{ACL_USAGE, "USAGE"}, {ACL_SELECT, "SELECT"}, {ACL_UPDATE, "UPDATE"}};
+
+	for (int i = 0; i < (int) lengthof(rights) && !seq->identity; i++)
+		if (!OidIsValid(seq->real) ||
+			pg_class_aclcheck(seq->real, role, rights[i].mode) == ACLCHECK_OK)
+			spi_exec(psprintf("GRANT %s ON SEQUENCE %s TO %s", rights[i].word, seq->name,
+							  quoted), NULL);
+}
+
 /*
  * Let the run's role load the clone as it may load the table, and draw from
  * the sandbox's sequences as from the real ones. Raises 42501 when it may not
@@ -126,15 +144,7 @@ admit_loader(const Trial *t, Oid role)
 		mirror(t, role, quoted, ACL_UPDATE, "UPDATE");
 	}
 	foreach(lc, t->clone->sequences)
-	{
-		CloneSequence *seq = lfirst(lc);
-
-		if (!seq->identity &&
-			(!OidIsValid(seq->real) ||
-			 pg_class_aclcheck(seq->real, role, ACL_USAGE) == ACLCHECK_OK ||
-			 pg_class_aclcheck(seq->real, role, ACL_UPDATE) == ACLCHECK_OK))
-			spi_exec(psprintf("GRANT USAGE ON SEQUENCE %s TO %s", seq->name, quoted), NULL);
-	}
+		mirror_sequence(lfirst(lc), role, quoted);
 }
 
 /* ---- where to ---- */

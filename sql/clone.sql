@@ -20,9 +20,6 @@ CREATE FUNCTION trial(t regclass, OUT ok boolean, OUT tried int, OUT stored int,
 		(r ->> 'history_tried')::int, r -> 'not_covered'
 	FROM (SELECT selfheal.dry_run(max(id)) AS r FROM selfheal.plan WHERE relid = t OFFSET 0) d
 $$;
-CREATE FUNCTION reason(t regclass) RETURNS text LANGUAGE sql AS $$
-	SELECT selfheal.dry_run(max(id)) ->> 'reason' FROM selfheal.plan WHERE relid = t
-$$;
 -- a person lets it run
 CREATE FUNCTION let(t regclass) RETURNS boolean LANGUAGE sql AS $$
 	SELECT bool_and(selfheal.approve(id) IS NOT NULL) FROM selfheal.plan WHERE relid = t AND state = 'awaiting_approval'
@@ -197,6 +194,32 @@ SELECT dry_run - 'ms' AS dry_run FROM selfheal.plan WHERE relid = 'theirs'::regc
 SELECT replayed('theirs');
 DROP TABLE theirs;
 
+-- of many partitions by hash, none is guessed; a default one takes only what is its own
+CREATE TABLE hashed (id int, v varchar(4)) PARTITION BY HASH (id);
+CREATE TABLE listed (id int, v varchar(4)) PARTITION BY LIST (id);
+CREATE TABLE listed_rest PARTITION OF listed (CHECK (id > 1000)) DEFAULT;
+DO $$ BEGIN
+	FOR i IN 0 .. 29 LOOP
+		EXECUTE format('CREATE TABLE hashed_%s PARTITION OF hashed FOR VALUES WITH (MODULUS 30, REMAINDER %1$s)', i);
+		EXECUTE format('CREATE TABLE listed_%s PARTITION OF listed FOR VALUES IN (%1$s)', i);
+	END LOOP;
+END $$;
+INSERT INTO hashed SELECT g, 'v' FROM generate_series(1, 20) g;
+INSERT INTO listed SELECT g, 'v' FROM generate_series(1, 20) g;
+INSERT INTO listed VALUES (2000, 'v');
+SELECT selfheal.watch('hashed', 'propose'), selfheal.watch('listed', 'propose');
+BEGIN;
+INSERT INTO hashed_intake SELECT jsonb_build_object('id', g, 'v', 'longer') FROM generate_series(1, 200) g;
+INSERT INTO listed_intake SELECT jsonb_build_object('id', g, 'v', 'longer') FROM generate_series(1, 2000, 10) g;
+INSERT INTO listed_intake SELECT jsonb_build_object('id', g, 'v', 'longer') FROM generate_series(0, 29) g;
+COMMIT;
+:idle
+SELECT ok, tried, stored, not_covered FROM trial('hashed');
+SELECT ok, tried, stored, not_covered FROM trial('listed');
+SELECT let('hashed'), let('listed');
+:idle
+SELECT replayed('hashed'), replayed('listed');
+
 --
 -- tables that inherit: the ALTER goes on to them
 --
@@ -217,6 +240,10 @@ SELECT * FROM trial('base');
 SELECT let('base');
 :idle
 SELECT replayed('base'), columns('derived_more');
+-- more of them than a trial copies
+DO $$ BEGIN FOR i IN 1 .. 20 LOOP EXECUTE format('CREATE TABLE derived_%s () INHERITS (base)', i); END LOOP; END $$;
+SELECT plan_id FROM selfheal.propose('base', 'ALTER TABLE base ADD extra_2 text', 'a test') \gset
+SELECT ok, history, not_covered FROM trial('base');
 
 --
 -- rows outside the sample: one key, two keys, an expression, a partial index,
@@ -242,6 +269,28 @@ SELECT let('many');
 :idle
 SELECT replayed('many');
 RESET selfheal.dry_run_history;
+-- a held row takes the place of one outside the sample
+CREATE TABLE latest (id int PRIMARY KEY, v varchar(4) NOT NULL, n int CHECK (n > 0));
+INSERT INTO latest SELECT g, 'v', 1 FROM generate_series(1, 30000) g;
+ANALYZE latest;
+SELECT selfheal.watch('latest', 'propose', on_conflict => 'update');
+INSERT INTO latest_intake SELECT jsonb_build_object('id', i, 'v', 'longer', 'n', i % 2) FROM generate_series(20001, 20010) i;
+INSERT INTO latest_intake VALUES ('{"id": 25000, "v": null}');
+:idle
+SET selfheal.dry_run_history = 10;
+SELECT ok, tried, stored, not_covered FROM trial('latest');
+RESET selfheal.dry_run_history;
+SELECT let('latest');
+:idle
+SELECT replayed('latest');
+-- an index that could not be built: stored rows break it, so the clone has none
+CREATE TABLE twice (id int, v varchar(4));
+INSERT INTO twice VALUES (1, 'v'), (1, 'v');
+CREATE UNIQUE INDEX CONCURRENTLY twice_once ON twice (id);
+SELECT selfheal.watch('twice', 'propose');
+INSERT INTO twice_intake VALUES ('{"id": 2, "v": "longer"}');
+:idle
+SELECT * FROM trial('twice');
 
 --
 -- row security: the policies count, for whom they count

@@ -7,14 +7,18 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "act/clone.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 /* See the header; more_flags are SECURITY_* besides the two. */
 static uint64
@@ -106,10 +110,88 @@ clone_member(Clone *clone, Oid relid)
 	return NULL;
 }
 
-char *
-clone_partition_by(const Clone *clone)
+/*
+ * A unique index whose building has failed is none that all rows satisfy, and
+ * LIKE would make it one. It is found by its place: LIKE goes through the
+ * indexes in order of oid.
+ */
+static void
+drop_invalid(Clone *clone)
 {
-	return clone->partition_by ? psprintf(" PARTITION BY %s", clone->partition_by) : "";
+	SpiArgs		args;
+	uint64		n;
+	SpiRows		rows;
+
+	spi_args(&args);
+	spi_arg_relid(&args, clone->relid);
+	spi_arg_relid(&args, clone->oid);
+	n = spi_exec("SELECT c.indexrelid::regclass, r.indisready FROM"
+				 " (SELECT *, row_number() OVER (ORDER BY indexrelid) AS n FROM pg_index WHERE indrelid = $1) AS r"
+				 " JOIN (SELECT *, row_number() OVER (ORDER BY indexrelid) AS n FROM pg_index WHERE indrelid = $2) AS c"
+				 "   ON c.n = r.n AND c.indisunique = r.indisunique"
+				 " WHERE NOT r.indisvalid AND (r.indisunique OR r.indisexclusion)", &args);
+	rows = spi_keep();
+	for (uint64 i = 0; i < n; i++)
+	{
+		spi_use(&rows);
+		clone->lacks_key |= spi_get_bool(i, 2, NULL);
+		clone_as_owner(clone, psprintf("DROP INDEX %s",
+									   spi_get_text(i, 1, CurrentMemoryContext)), NULL);
+	}
+}
+
+/* Has the table an index that is not valid? Mostly not. */
+static bool
+has_invalid(const Clone *clone)
+{
+	Relation	rel = table_open(clone->relid, NoLock);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		HeapTuple	tup = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tup))
+			continue;
+		found |= !((Form_pg_index) GETSTRUCT(tup))->indisvalid;
+		ReleaseSysCache(tup);
+	}
+	table_close(rel, NoLock);
+	return found;
+}
+
+void
+clone_create(Clone *clone, const char *but)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TABLE %s (LIKE %s INCLUDING ALL"
+					 " EXCLUDING STATISTICS EXCLUDING COMMENTS%s)",
+					 clone->name, clone->table, but);
+	if (clone->partition_by)
+		appendStringInfo(&sql, " PARTITION BY %s", clone->partition_by);
+	clone_as_owner(clone, sql.data, NULL);
+	clone->oid = get_relname_relid(clone->relname,
+								   get_namespace_oid(CLONE_SCHEMA, false));
+	if (!OidIsValid(clone->oid))
+		elog(ERROR, "clone of table %u was not made", clone->relid);
+	if (has_invalid(clone))
+		drop_invalid(clone);
+}
+
+bool
+clone_has_keys(const Clone *clone)
+{
+	ListCell   *lc;
+
+	foreach(lc, clone->members)
+	{
+		if (((Clone *) lfirst(lc))->lacks_key)
+			return false;
+	}
+	return !clone->flat && !clone->lacks_key;
 }
 
 char *

@@ -52,6 +52,8 @@ typedef struct Clone
 	char	   *column_list;	/* quoted, comma-separated */
 	Oid			oid;			/* of the clone; InvalidOid: not made */
 	int64		history;		/* rows of the stage, all in the clone */
+	bool		lacks_key;		/* a unique index that is not valid, but
+								 * refuses new rows */
 
 	/* of the root alone */
 	List	   *sequences;		/* CloneSequence * */
@@ -60,6 +62,7 @@ typedef struct Clone
 	bool		flat;			/* partitioned, and the clone is not */
 	bool		partial;		/* the table has members that the clone lacks */
 	bool		whole;			/* the stages hold all rows of the table */
+	bool		secured;		/* the table's policies are on the clone */
 	uint32	   *gaps;			/* COVERAGE_*: not covered so far */
 } Clone;
 
@@ -80,8 +83,14 @@ extern uint64 clone_past_rls(const Clone *clone, const char *sql, SpiArgs *args)
 /* The member that stands for this table (or the root itself); NULL: none. */
 extern Clone *clone_member(Clone *clone, Oid relid);
 
-/* The words behind CREATE TABLE name (LIKE ...): of a partitioned table. */
-extern char *clone_partition_by(const Clone *clone);
+/*
+ * CREATE TABLE like the real one, by the clone's name, with these words behind
+ * INCLUDING ALL. An index that is not valid (rows may break it) is not kept.
+ */
+extern void clone_create(Clone *clone, const char *but);
+
+/* Do all unique indexes of the table and its members stand on the clone? */
+extern bool clone_has_keys(const Clone *clone);
 
 /* "ONLY x", or x alone when it is partitioned: its own rows. */
 extern char *clone_own_rows(const Clone *clone, const char *table);

@@ -189,14 +189,7 @@ make_alone(Clone *member)
 		member->relname = psprintf("part_%u", member->relid);
 		member->name = quote_qualified_identifier(CLONE_SCHEMA, member->relname);
 	}
-	clone_as_owner(member,
-				   psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL"
-							" EXCLUDING STATISTICS EXCLUDING IDENTITY)%s",
-							member->name, member->table,
-							clone_partition_by(member)), NULL);
-	member->oid = get_relname_relid(member->relname, sandbox);
-	if (!OidIsValid(member->oid))
-		elog(ERROR, "clone of table %u was not made", member->relid);
+	clone_create(member, " EXCLUDING IDENTITY");
 }
 
 /* Under its parent, as it stands under the real one. */

@@ -78,7 +78,7 @@ family_of_index(Oid indexid, AttrNumber attnum, Oid *family, Oid *input)
 /*
  * "parent = child" as the ALTER would find it anew: an operator of the index's
  * family for the two types, or the index's own where the child's value goes
- * over to its type by itself. InvalidOid: none, the ALTER fails.
+ * over to its type by itself. InvalidOid: none.
  */
 static Oid
 find_equality(Oid family, Oid input, Oid child)
@@ -93,9 +93,10 @@ find_equality(Oid family, Oid input, Oid child)
 
 /*
  * One column of the key as "parent = child" twice: against the real parent,
- * and (of a table that references itself) against the clone.
+ * and (of a table that references itself) against the clone. False when the
+ * types cannot be compared: the ALTER itself would fail (vet.c sees to that).
  */
-static void
+static bool
 compare_column(const ForeignKey *key, int i, StringInfo real, StringInfo clone)
 {
 	const ForeignKeyCacheInfo *info = key->info;
@@ -121,12 +122,7 @@ compare_column(const ForeignKey *key, int i, StringInfo real, StringInfo clone)
 		}
 		op = find_equality(family, input, child);
 		if (!OidIsValid(op))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("foreign key constraint \"%s\" cannot be implemented", key->name),
-					 errdetail("Column \"%s\" would be of type %s, its parent is of type %s.",
-							   get_attname(info->conrelid, info->conkey[i], false),
-							   format_type_be(child), format_type_be(parent_new))));
+			return false;
 	}
 	appendStringInfoString(real, i ? " AND " : "");
 	generate_operator_clause(real, psprintf("p.%s", column), parent, op,
@@ -137,12 +133,13 @@ compare_column(const ForeignKey *key, int i, StringInfo real, StringInfo clone)
 		generate_operator_clause(clone, psprintf("q.%s", column), parent_new, op,
 								 psprintf("k.c%d", i + 1), child);
 	}
+	return true;
 }
 
 /*
  * One foreign key of the child, or NULL when it is its root's, when nothing
- * checks it (disabled, or NOT ENFORCED: no trigger) or when it compares
- * periods, which we cannot (then *known is false).
+ * checks it (disabled, or NOT ENFORCED: no trigger) or when we cannot compare
+ * (periods; then *known is false).
  */
 static ForeignKey *
 read_key(const Clone *clone, const Clone *child, const ForeignKeyCacheInfo *info, bool *known)
@@ -177,7 +174,11 @@ read_key(const Clone *clone, const Clone *child, const ForeignKeyCacheInfo *info
 	initStringInfo(&real);
 	initStringInfo(&own);
 	for (int i = 0; i < info->nkeys; i++)
-		compare_column(key, i, &real, &own);
+		if (!compare_column(key, i, &real, &own))
+		{
+			*known = false;
+			return NULL;
+		}
 	key->compare = real.data;
 	key->compare_clone = own.data;
 	return key;

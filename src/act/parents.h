@@ -20,8 +20,7 @@ typedef struct Parents Parents;
 /*
  * The foreign keys that count for rows of this clone, after the ALTER; NULL
  * when there are none, or when the table's own code may change a row's key
- * before it is checked (then COVERAGE_FOREIGN_KEYS stays). Raises 42804 as the
- * ALTER would when a changed column cannot be compared with its parent's.
+ * before it is checked (then COVERAGE_FOREIGN_KEYS stays).
  */
 extern Parents *parents_open(Clone *clone);
 

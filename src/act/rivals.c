@@ -45,14 +45,14 @@ rivals_open(Clone *clone)
 	rivals = palloc0(sizeof(Rivals));
 	rivals->clone = clone;
 	rivals->cxt = CurrentMemoryContext;
-	rivals->known = !clone->flat;	/* partitions may have keys of their own */
+	rivals->known = true;
 	return rivals;
 }
 
 bool
 rivals_known(const Rivals *rivals)
 {
-	return rivals->known;
+	return rivals->known && clone_has_keys(rivals->clone);
 }
 
 /* ---- the question ---- */
@@ -231,7 +231,7 @@ look_through(Rivals *rivals, const Clone *part, TransactionId since)
 		CHECK_FOR_INTERRUPTS();
 		index = index_open(l.index, AccessShareLock);
 		asks = (index->rd_index->indisunique || index->rd_index->indisexclusion) &&
-			index->rd_index->indisready &&
+			index->rd_index->indisvalid &&
 			(part == rivals->clone || !index->rd_rel->relispartition);
 		index_close(index, NoLock);
 		if (asks && spi_try(look, &l) != NULL)

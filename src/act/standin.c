@@ -15,7 +15,6 @@
 #include "act/sequences.h"
 #include "act/standin.h"
 #include "base/fills.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "observe/route.h"
@@ -77,7 +76,7 @@ note_covered(const Clone *clone)
 	}
 	if (clone->members != NIL && !clone->partial)
 		*clone->gaps &= ~COVERAGE_CHILDREN;
-	if (clone->whole)
+	if (clone->whole && clone_has_keys(clone))
 		*clone->gaps &= ~COVERAGE_KEYS;
 }
 
@@ -98,13 +97,7 @@ standin_make(Clone *clone, bool altering)
 	members_choose(clone, altering);
 	if (sample)
 		history_sample(clone);
-	clone_as_owner(clone,
-				   psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL EXCLUDING STATISTICS)%s",
-							clone->name, clone->table, clone_partition_by(clone)), NULL);
-	clone->oid = get_relname_relid(clone->relname,
-								   get_namespace_oid(CLONE_SCHEMA, false));
-	if (!OidIsValid(clone->oid))
-		elog(ERROR, "clone of table %u was not made", clone->relid);
+	clone_create(clone, "");
 	members_make(clone);
 	sequences_detach(clone);
 	if (sample)
@@ -154,6 +147,7 @@ standin_secure(Clone *clone)
 {
 	if ((*clone->gaps & COVERAGE_ROW_SECURITY) == 0)
 		return;
-	if (spi_try(copy_policies, clone) == NULL)
+	clone->secured = spi_try(copy_policies, clone) == NULL;
+	if (clone->secured)
 		*clone->gaps &= ~COVERAGE_ROW_SECURITY;
 }

@@ -14,6 +14,7 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "decide/labels.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -179,6 +180,24 @@ clone_create(Clone *clone, const char *but)
 		elog(ERROR, "clone of table %u was not made", clone->relid);
 	if (has_invalid(clone))
 		drop_invalid(clone);
+}
+
+void
+clone_let_stand_in(const Clone *clone, const HealPlan *plan, Shape *shape)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		char	   *existing = step->labels ? labels_stand_in(clone->relid, step) : NULL;
+
+		if (existing == NULL)
+			continue;
+		foreach(lc2, step->labels)
+			fit_stand_in(shape, step->column, lfirst(lc2), existing);
+	}
 }
 
 bool

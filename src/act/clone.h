@@ -12,7 +12,9 @@
 #include "postgres.h"
 
 #include "act/coverage.h"
+#include "base/fit.h"
 #include "base/spi.h"
+#include "decide/plan.h"
 #include "nodes/pg_list.h"
 
 #define CLONE_SCHEMA "selfheal_sandbox"
@@ -88,6 +90,10 @@ extern Clone *clone_member(Clone *clone, Oid relid);
  * INCLUDING ALL. An index that is not valid (rows may break it) is not kept.
  */
 extern void clone_create(Clone *clone, const char *but);
+
+/* A label that the plan adds can be used only once that is committed: in a
+ * trial one that is there already stands in its place. */
+extern void clone_let_stand_in(const Clone *clone, const HealPlan *plan, Shape *shape);
 
 /* Do all unique indexes of the table and its members stand on the clone? */
 extern bool clone_has_keys(const Clone *clone);

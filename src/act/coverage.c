@@ -14,6 +14,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "commands/trigger.h"
+#include "decide/labels.h"
 #include "observe/route.h"
 #include "observe/watch.h"
 #include "tcop/cmdtag.h"
@@ -37,6 +38,7 @@ static const struct
 	{COVERAGE_PARTITIONS, "partitions that no row of the trial belongs to"},
 	{COVERAGE_CHILDREN, "inheriting tables"},
 	{COVERAGE_FOREIGN_TABLES, "foreign tables: their rows, and what their servers refuse"},
+	{COVERAGE_LABELS, "new enum labels: one that is there stood in their place"},
 	{COVERAGE_STORAGE, "storage by another access method or extension"},
 	{COVERAGE_ROW_SECURITY, "row security"},
 	{COVERAGE_DEFAULTS, "lasting effects of default functions"},
@@ -49,6 +51,7 @@ static const struct
 typedef struct Look
 {
 	const HealPlan *plan;
+	bool		altering;		/* the plan has an ALTER TABLE */
 	bool		update;			/* a held row may take a stored one's place */
 	List	   *tree;			/* Oid: the table, and its partitions */
 	bool		triggers;		/* of any: a foreign key has some, on both
@@ -204,7 +207,7 @@ missing_event_triggers(const Look *l)
 	Oid			us = spi_extension_oid(true);
 	ListCell   *lc;
 
-	if (l->plan->steps == NIL)
+	if (!l->altering)
 		return 0;
 	for (int i = 0; i < (int) lengthof(events); i++)
 		foreach(lc, EventCacheLookup(events[i]))
@@ -238,18 +241,21 @@ missing_storage(const Look *l)
 
 /* See the header. */
 uint32
-coverage_missing(const HealPlan *plan)
+coverage_missing(const HealPlan *plan, bool altering)
 {
 	Look		l;
 	uint32		gaps;
 
 	look(&l, plan);
+	l.altering = altering;
 	gaps = missing_triggers(&l) | missing_keys(&l) | missing_defaults(&l) |
 		missing_rules(&l) | missing_event_triggers(&l) | missing_storage(&l);
 	if (l.parted)
 		gaps |= COVERAGE_ROUTING;
-	else if (plan->steps != NIL && find_inheritance_children(plan->relid, NoLock) != NIL)
+	else if (altering && find_inheritance_children(plan->relid, NoLock) != NIL)
 		gaps |= COVERAGE_CHILDREN;
+	if (labels_sql(plan) != NIL)
+		gaps |= COVERAGE_LABELS;
 	if (l.row_security)
 		gaps |= COVERAGE_ROW_SECURITY;
 	return gaps;

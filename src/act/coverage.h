@@ -27,12 +27,13 @@
 #define COVERAGE_RULES			0x0800
 #define COVERAGE_EVENT_TRIGGERS 0x1000
 #define COVERAGE_HELD			0x2000	/* held rows that were not tried */
+#define COVERAGE_LABELS			0x4000	/* new ones of an enum */
 
 /*
  * The bits that the catalog gives a trial of this plan, whatever is proven
- * later. SPI connected, as the extension's owner; the table is locked.
+ * later. altering: it has an ALTER TABLE. SPI connected, as the extension's owner; the table is locked.
  */
-extern uint32 coverage_missing(const HealPlan *plan);
+extern uint32 coverage_missing(const HealPlan *plan, bool altering);
 
 /* The bits as a JSON array of words for people, in the current context. */
 extern char *coverage_json(uint32 gaps);

@@ -158,7 +158,7 @@ find_leaves(void *arg)
 	loader_require(run->loader);
 	admit_loader(run->t, run->loader->role);
 	loader_become(&saved, run->loader);
-	routing_find(run->t->clone, run->tried, run->ntried, run->leaf);
+	routing_find(run->t->clone, run->t->plan, run->tried, run->ntried, run->leaf);
 	spi_resume(&saved);
 }
 
@@ -230,6 +230,7 @@ try_run(void *arg)
 	loader_become(&saved, run->loader);
 	store = store_open(t->clone->oid, watch_replay_conflict(t->plan->relid));
 	store_stands_for(store, t->plan->relid);
+	clone_let_stand_in(t->clone, t->plan, store_shape(store));
 	run->stored = store_rows(store, run->tried, run->ntried);
 	spi_resume(&saved);
 

@@ -39,6 +39,7 @@ typedef struct Level
 typedef struct Walk
 {
 	const Clone *clone;
+	const HealPlan *plan;
 	const StoreRow *rows;
 	int			n;
 	Oid		   *leaf;
@@ -218,6 +219,7 @@ walk(void *arg)
 	w->rel = table_open(w->clone->oid, AccessShareLock);
 	w->shape = fit_shape(w->rel, cxt);
 	hint_apply(hint_list(w->clone->relid), w->shape);
+	clone_let_stand_in(w->clone, w->plan, w->shape);
 	w->scanner = json_scanner(cxt);
 	w->defaults = defaults_open(w->shape);
 	w->estate = CreateExecutorState();
@@ -249,9 +251,10 @@ walk(void *arg)
 
 /* See the header. */
 void
-routing_find(const Clone *clone, const StoreRow *rows, int n, Oid *leaf)
+routing_find(const Clone *clone, const HealPlan *plan, const StoreRow *rows,
+			 int n, Oid *leaf)
 {
-	Walk		w = {.clone = clone,.rows = rows,.n = n,.leaf = leaf};
+	Walk		w = {.clone = clone,.plan = plan,.rows = rows,.n = n,.leaf = leaf};
 
 	memset(leaf, 0, sizeof(Oid) * n);
 	for (int thrown = 0; w.at < n && thrown < THROWS_MAX; thrown++)

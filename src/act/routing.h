@@ -18,6 +18,7 @@
  * functions as the current user, each row's errors apart; takes
  * AccessShareLock.
  */
-extern void routing_find(const Clone *clone, const StoreRow *rows, int n, Oid *leaf);
+extern void routing_find(const Clone *clone, const HealPlan *plan,
+						 const StoreRow *rows, int n, Oid *leaf);
 
 #endif							/* SELFHEAL_ROUTING_H */

@@ -178,9 +178,10 @@ run_trial(void *arg)
 
 	t->doing = "no clone of the table could be made";
 	t->clone = clone_describe(t->plan->relid);
-	t->gaps = coverage_missing(t->plan);
+	sql = plan_sql(t->plan, t->plan->relid);
+	t->gaps = coverage_missing(t->plan, sql != NULL);
 	t->clone->gaps = &t->gaps;
-	standin_make(t->clone, t->plan->steps != NIL);
+	standin_make(t->clone, sql != NULL);
 	count_history(t);
 
 	t->doing = "the change failed on the clone";

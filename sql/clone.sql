@@ -148,6 +148,20 @@ SELECT let('sales');
 :idle
 SELECT replayed('sales');
 SELECT tableoid::regclass, id FROM sales WHERE id > 3 ORDER BY id;
+-- stored rows that a NOT VALID constraint would not let in any more: of the root, of a partition
+CREATE TABLE aged (id int, v varchar(4), n int) PARTITION BY LIST (id);
+CREATE TABLE aged_1 PARTITION OF aged FOR VALUES IN (1);
+CREATE TABLE aged_2 PARTITION OF aged FOR VALUES IN (2);
+INSERT INTO aged VALUES (1, 'v', -1), (2, 'v', -2);
+ALTER TABLE aged ADD CONSTRAINT positive CHECK (n > 0) NOT VALID;
+ALTER TABLE aged_2 ADD CONSTRAINT more CHECK (n > 10) NOT VALID;
+SELECT selfheal.watch('aged', 'propose');
+INSERT INTO aged_intake VALUES ('{"id": 1, "v": "longer", "n": 1}'), ('{"id": 1, "v": "longer", "n": 0}'), ('{"id": 2, "v": "longer", "n": 1}'), ('{"id": 2, "v": "longer", "n": 11}');
+:idle
+SELECT * FROM trial('aged');
+SELECT let('aged');
+:idle
+SELECT replayed('aged');
 -- many: some that hold rows, and those that the held rows belong to
 CREATE TABLE days (id int, day date DEFAULT '2026-01-01', v varchar(4), PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
 DO $$ BEGIN
@@ -376,6 +390,26 @@ SELECT plan_id FROM selfheal.propose('referred', 'ALTER TABLE referred ALTER v T
 SELECT not_covered FROM trial('referred');
 SELECT plan_id FROM selfheal.propose('referred', 'ALTER TABLE referred ALTER id TYPE bigint', 'a test') \gset
 SELECT not_covered FROM trial('referred');
+-- a policy that means another row type on the clone
+CREATE TABLE whole (id int, v varchar(4));
+CREATE FUNCTION fine(w whole) RETURNS boolean LANGUAGE sql AS 'SELECT w.id > 0';
+ALTER TABLE whole ENABLE ROW LEVEL SECURITY;
+CREATE POLICY fine ON whole USING (fine(whole.*));
+SELECT selfheal.watch('whole', 'propose');
+SELECT plan_id FROM selfheal.propose('whole', 'ALTER TABLE whole ADD extra text', 'a test') \gset
+SELECT ok, not_covered FROM trial('whole');
+-- nulls that are not distinct, among rows that the clone lacks; not asked when it has them all
+CREATE TABLE alike (id int UNIQUE NULLS NOT DISTINCT, v varchar(4));
+INSERT INTO alike SELECT g, 'v' FROM generate_series(1, 5000) g;
+ANALYZE alike;
+SELECT selfheal.watch('alike', 'propose');
+INSERT INTO alike_intake VALUES ('{"v": "longer"}');
+:idle
+SET selfheal.dry_run_history = 10;
+SELECT ok, stored, not_covered FROM trial('alike');
+SET selfheal.dry_run_history = 10000;
+SELECT ok, stored, history, not_covered FROM trial('alike');
+RESET selfheal.dry_run_history;
 -- held rows past the limit
 INSERT INTO plain_intake SELECT '{"v": "longer"}' FROM generate_series(1, 5);
 :idle

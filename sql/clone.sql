@@ -371,6 +371,21 @@ CREATE FUNCTION volatile_one() RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1';
 ALTER TABLE plain ALTER id SET DEFAULT volatile_one();
 SELECT not_covered FROM trial('plain');
 ALTER TABLE plain ALTER id DROP DEFAULT;
+-- of a check; of a domain, and of the domain below it
+ALTER TABLE plain ADD CONSTRAINT c CHECK (id <> volatile_one());
+SELECT not_covered FROM trial('plain');
+ALTER TABLE plain DROP CONSTRAINT c;
+CREATE DOMAIN under AS int CHECK (VALUE <> volatile_one());
+CREATE DOMAIN over AS under;
+ALTER TABLE plain ADD o over;
+SELECT not_covered FROM trial('plain');
+ALTER TABLE plain DROP o;
+-- a sequence that a check draws from
+CREATE SEQUENCE counted;
+ALTER TABLE plain ADD CONSTRAINT c CHECK (nextval('counted') > 0);
+SELECT not_covered FROM trial('plain');
+ALTER TABLE plain DROP CONSTRAINT c;
+SELECT not_covered FROM trial('plain');
 -- event triggers of others
 CREATE FUNCTION nothing_again() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER regress_clone ON ddl_command_start EXECUTE FUNCTION nothing_again();

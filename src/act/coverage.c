@@ -13,6 +13,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "decide/labels.h"
 #include "observe/route.h"
@@ -41,7 +42,7 @@ static const struct
 	{COVERAGE_LABELS, "new enum labels: one that is there stood in their place"},
 	{COVERAGE_STORAGE, "storage by another access method or extension"},
 	{COVERAGE_ROW_SECURITY, "row security"},
-	{COVERAGE_DEFAULTS, "lasting effects of default functions"},
+	{COVERAGE_FUNCTIONS, "lasting effects of functions in defaults and checks"},
 	{COVERAGE_RULES, "rules"},
 	{COVERAGE_EVENT_TRIGGERS, "event triggers"},
 	{COVERAGE_HELD, "held rows that were not tried"}
@@ -161,13 +162,32 @@ missing_keys(const Look *l)
 					" AND (indisunique OR indisexclusion) LIMIT 1", &args) > 0 ? COVERAGE_KEYS : 0;
 }
 
-/* Volatile functions of the user's own that fill a column. Builtin ones are
- * pinned: they have no entry in pg_depend. */
+/* Has a table of this shape no code that a stored row runs? */
+static bool
+runs_nothing(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (desc->constr && (desc->constr->num_defval > 0 || desc->constr->num_check > 0))
+		return false;
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			get_typtype(TupleDescAttr(desc, i)->atttypid) == TYPTYPE_DOMAIN)
+			return false;
+	return true;
+}
+
+/*
+ * Volatile functions of the user's own in defaults and checks, those of
+ * domains included: what they do beside giving a value is not all undone by a
+ * rollback. (Builtin ones are pinned: they have no entry in pg_depend. A
+ * sequence that a check draws from has; a default's is swapped.)
+ */
 static uint32
-missing_defaults(const Look *l)
+missing_functions(const Look *l)
 {
 	Relation	rel = table_open(l->plan->relid, NoLock);
-	bool		none = rel->rd_att->constr == NULL || rel->rd_att->constr->num_defval == 0;
+	bool		none = !l->parted && runs_nothing(rel);
 	SpiArgs		args;
 
 	table_close(rel, NoLock);
@@ -175,11 +195,21 @@ missing_defaults(const Look *l)
 		return 0;
 	spi_args(&args);
 	spi_arg_relid(&args, l->plan->relid);
-	return spi_exec("SELECT FROM pg_attrdef d"
-					" JOIN pg_depend x ON x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid"
-					"   AND x.refclassid = 'pg_proc'::regclass"
-					" JOIN pg_proc f ON f.oid = x.refobjid AND f.provolatile = 'v'"
-					" WHERE d.adrelid = $1 LIMIT 1", &args) > 0 ? COVERAGE_DEFAULTS : 0;
+	add_tree(&args, l);
+	return spi_exec("WITH RECURSIVE types AS ("
+					"  SELECT t.oid, typbasetype FROM pg_attribute JOIN pg_type t ON t.oid = atttypid"
+					"    WHERE attrelid = $1 AND typtype = 'd' UNION"
+					"  SELECT t.oid, t.typbasetype FROM types y JOIN pg_type t ON t.oid = y.typbasetype WHERE typtype = 'd'),"
+					" code AS ("
+					"  SELECT 'pg_attrdef'::regclass AS class, oid FROM pg_attrdef WHERE adrelid = $1 UNION ALL"
+					"  SELECT 'pg_type'::regclass, oid FROM types UNION ALL"
+					"  SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE contype = 'c'"
+					"    AND (conrelid = ANY ($2::oid[]) OR contypid IN (SELECT oid FROM types)))"
+					" SELECT FROM code JOIN pg_depend x ON x.classid = class AND x.objid = code.oid"
+					" LEFT JOIN pg_proc f ON x.refclassid = 'pg_proc'::regclass AND f.oid = x.refobjid"
+					" LEFT JOIN pg_class s ON x.refclassid = 'pg_class'::regclass AND s.oid = x.refobjid"
+					" WHERE f.provolatile = 'v' OR s.relkind = 'S' AND class = 'pg_constraint'::regclass LIMIT 1",
+					&args) > 0 ? COVERAGE_FUNCTIONS : 0;
 }
 
 /* Rules that stand in the held rows' way. */
@@ -248,7 +278,7 @@ coverage_missing(const HealPlan *plan, bool altering)
 
 	look(&l, plan);
 	l.altering = altering;
-	gaps = missing_triggers(&l) | missing_keys(&l) | missing_defaults(&l) |
+	gaps = missing_triggers(&l) | missing_keys(&l) | missing_functions(&l) |
 		missing_rules(&l) | missing_event_triggers(&l) | missing_storage(&l);
 	if (l.parted)
 		gaps |= COVERAGE_ROUTING;

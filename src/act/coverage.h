@@ -23,7 +23,7 @@
 #define COVERAGE_FOREIGN_TABLES 0x0080
 #define COVERAGE_STORAGE		0x0100	/* another access method or extension */
 #define COVERAGE_ROW_SECURITY	0x0200
-#define COVERAGE_DEFAULTS		0x0400	/* lasting effects of functions */
+#define COVERAGE_FUNCTIONS		0x0400	/* lasting effects of defaults, checks */
 #define COVERAGE_RULES			0x0800
 #define COVERAGE_EVENT_TRIGGERS 0x1000
 #define COVERAGE_HELD			0x2000	/* held rows that were not tried */

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "act/assertions.h"
 #include "act/heldtrial.h"
 #include "act/sandbox.h"
 #include "act/standin.h"
@@ -40,6 +41,7 @@ typedef struct Trial
 	uint32		gaps;			/* COVERAGE_* */
 	bool		rewrote;
 	HeldTrial	held;
+	Assertions *checks;			/* of the team */
 
 	Clone	   *clone;			/* lives as long as the trial */
 } Trial;
@@ -167,6 +169,7 @@ count_history(Trial *t)
 static void
 run_trial(void *arg)
 {
+	static const char *const asking = "checks could not be asked";
 	Trial	   *t = arg;
 	SpiUser		saved;
 	char	   *sql;
@@ -184,6 +187,9 @@ run_trial(void *arg)
 	standin_make(t->clone, sql != NULL);
 	count_history(t);
 
+	t->doing = asking;
+	assertions_ask(t->checks, t->clone, ASSERTION_BEFORE);
+
 	t->doing = "the change failed on the clone";
 	sql = plan_sql(t->plan, t->clone->oid);
 	if (sql != NULL)
@@ -194,11 +200,15 @@ run_trial(void *arg)
 		t->rewrote = !equal(files_of(t->clone), files);
 		t->doing = "rows in the table could not be compared after the change";
 		compare_history(t);
+		t->doing = asking;
+		assertions_ask(t->checks, t->clone, ASSERTION_AFTER_STEP);
 	}
 	standin_secure(t->clone);
 
 	t->doing = "held rows could not be tried";
 	heldtrial_run(t->clone, t->plan, t->incidents, t->nincidents, t->cxt, &t->held);
+	t->doing = asking;
+	assertions_ask(t->checks, t->clone, ASSERTION_AFTER_ROWS);
 
 	SPI_finish();
 	spi_resume(&saved);
@@ -217,6 +227,8 @@ judge(const Trial *t)
 	if (r->history_broken > 0)
 		return psprintf(INT64_FORMAT " of " INT64_FORMAT " rows in the table would be changed",
 						r->history_broken, r->history_tried);
+	if (r->refused_by_check)
+		return assertions_refusal(t->checks);
 	if (t->nincidents > 0 && r->held_tried > 0 && r->held_stored == 0)
 		return psprintf("none of " INT64_FORMAT " held rows could be stored: %s",
 						r->held_tried,
@@ -237,10 +249,11 @@ result_json(const Trial *t, double ms)
 					 ", \"held_stored\": " INT64_FORMAT
 					 ", \"history_tried\": " INT64_FORMAT
 					 ", \"history_broken\": " INT64_FORMAT
-					 ", \"rewrote\": %s, \"not_covered\": %s, \"ms\": %.1f, \"reason\": ",
+					 ", \"rewrote\": %s, \"not_covered\": %s, \"checks\": %s, \"ms\": %.1f, \"reason\": ",
 					 r->ok ? "true" : "false", r->held_tried, r->held_stored,
 					 r->history_tried, r->history_broken,
-					 t->rewrote ? "true" : "false", coverage_json(t->gaps), ms);
+					 t->rewrote ? "true" : "false", coverage_json(t->gaps),
+					 assertions_json(t->checks), ms);
 	if (r->reason)
 		escape_json(&json, r->reason);
 	else
@@ -286,6 +299,7 @@ sandbox_try(const VettedPlan *plan, const int64 *incidents, int nincidents)
 	t.incidents = incidents;
 	t.nincidents = nincidents;
 	t.doing = "the dry run could not begin";
+	t.checks = assertions_of(t.plan->relid);
 
 	INSTR_TIME_SET_CURRENT(start);
 	edata = try_quietly(&t);
@@ -295,6 +309,8 @@ sandbox_try(const VettedPlan *plan, const int64 *incidents, int nincidents)
 	if (edata && (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 				  ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK))
 		ReThrowError(edata);
+	t.result->refused_by_check = edata == NULL && t.result->history_broken == 0 &&
+		assertions_refusal(t.checks) != NULL;
 	t.result->held_tried = t.held.tried;
 	t.result->held_stored = t.held.stored;
 	t.result->reason = edata ? psprintf("%s: %s", t.doing, edata->message) : judge(&t);

@@ -5,7 +5,8 @@
  *
  * JSON: {"ok": bool, "held_tried": n, "held_stored": n, "history_tried": n,
  *        "history_broken": n, "rewrote": bool, "reason": text or null,
- *        "not_covered": ["triggers", "foreign keys of other tables", ...], "ms": n}
+ *        "not_covered": ["triggers", "foreign keys of other tables", ...], "ms": n,
+ *        "checks": [...]} (assertions.h)
  * The words of not_covered are those of coverage.c.
  */
 #ifndef SELFHEAL_SANDBOX_H
@@ -22,6 +23,7 @@ typedef struct DryRun
 	int64		held_stored;
 	int64		history_tried;
 	int64		history_broken;
+	bool		refused_by_check;	/* of the team's; reason names it */
 	char	   *reason;			/* why not ok */
 	Jsonb	   *json;
 } DryRun;

@@ -283,6 +283,32 @@ SELECT let('many');
 :idle
 SELECT replayed('many');
 RESET selfheal.dry_run_history;
+-- an index's functions run as the table's owner, and as nobody more
+CREATE FUNCTION spy(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+		RAISE 'as a superuser';
+	END IF;
+	RETURN 0;
+END $$;
+GRANT CREATE ON SCHEMA clone TO regress_clone_owner;
+SET SESSION AUTHORIZATION regress_clone_owner;
+CREATE TABLE clone.spied (id int, v varchar(4));
+CREATE UNIQUE INDEX ON clone.spied ((id + clone.spy(1)));
+INSERT INTO clone.spied SELECT g, 'v' FROM generate_series(1, 5000) g;
+ANALYZE clone.spied;
+RESET SESSION AUTHORIZATION;
+SELECT selfheal.watch('spied', 'propose');
+SET SESSION AUTHORIZATION regress_clone_owner;
+INSERT INTO clone.spied_intake VALUES ('{"id": 2500, "v": "longer"}'), ('{"id": 5001, "v": "longer"}');
+RESET SESSION AUTHORIZATION;
+:idle
+\c -
+SET search_path = clone, public;
+SET client_min_messages = warning;
+SET selfheal.dry_run_history = 10;
+SELECT ok, tried, stored, not_covered FROM trial('spied');
+RESET selfheal.dry_run_history;
 -- a held row takes the place of one outside the sample
 CREATE TABLE latest (id int PRIMARY KEY, v varchar(4) NOT NULL, n int CHECK (n > 0));
 INSERT INTO latest SELECT g, 'v', 1 FROM generate_series(1, 30000) g;

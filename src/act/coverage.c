@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "decide/labels.h"
+#include "decide/rebuild.h"
 #include "observe/route.h"
 #include "observe/watch.h"
 #include "tcop/cmdtag.h"
@@ -45,6 +46,7 @@ static const struct
 	{COVERAGE_FUNCTIONS, "lasting effects of functions in defaults and checks"},
 	{COVERAGE_RULES, "rules"},
 	{COVERAGE_EVENT_TRIGGERS, "event triggers"},
+	{COVERAGE_DEPENDENTS, "views and other dependents: made again in the transaction of the change, compared before commit"},
 	{COVERAGE_HELD, "held rows that were not tried"}
 };
 
@@ -286,6 +288,8 @@ coverage_missing(const HealPlan *plan, bool altering)
 		gaps |= COVERAGE_CHILDREN;
 	if (labels_sql(plan) != NIL)
 		gaps |= COVERAGE_LABELS;
+	if (rebuild_outline(plan)->items != NIL)
+		gaps |= COVERAGE_DEPENDENTS;
 	if (l.row_security)
 		gaps |= COVERAGE_ROW_SECURITY;
 	return gaps;

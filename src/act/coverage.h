@@ -28,6 +28,7 @@
 #define COVERAGE_EVENT_TRIGGERS 0x1000
 #define COVERAGE_HELD			0x2000	/* held rows that were not tried */
 #define COVERAGE_LABELS			0x4000	/* new ones of an enum */
+#define COVERAGE_DEPENDENTS		0x8000	/* views and such, made again */
 
 /*
  * The bits that the catalog gives a trial of this plan, whatever is proven

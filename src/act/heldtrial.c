@@ -57,6 +57,7 @@ typedef struct Run
 	bool		met;			/* there are rivals */
 	int64		stored;
 	int64		strayed;		/* not stored, and not to blame */
+	uint64		misses;			/* as the result's */
 	char	   *miss;
 } Run;
 
@@ -205,6 +206,7 @@ look_back(Run *run)
 			run->strayed++;
 			continue;
 		}
+		run->misses |= UINT64CONST(1) << row->misfits[0].class;
 		if (run->miss == NULL)
 		{
 			fit_words(&row->misfits[0]);
@@ -224,6 +226,7 @@ try_run(void *arg)
 	SpiUser		saved;
 
 	run->strayed = 0;
+	run->misses = 0;
 	run->miss = NULL;
 	loader_require(run->loader);
 	admit_loader(t, run->loader->role);
@@ -244,7 +247,13 @@ try_run(void *arg)
 	}
 	look_back(run);
 	if (t->parents && run->stored > 0)
-		run->stored -= parents_evict(t->parents, since, &run->miss);
+	{
+		int64		evicted = parents_evict(t->parents, since, &run->miss);
+
+		run->stored -= evicted;
+		if (evicted > 0)
+			run->misses |= UINT64CONST(1) << FIT_FOREIGN_KEY;
+	}
 	store_close(store);
 }
 
@@ -271,11 +280,16 @@ carry_run(Run *run)
 	}
 	if (edata)
 	{
+		Misfit		misfit = {0};
+
+		fit_from_error(edata, &misfit);
+		t->result->misses |= UINT64CONST(1) << misfit.class;
 		note_miss(t, edata->message);
 		t->result->tried += run->ntried;
 		return;
 	}
 	note_miss(t, run->miss);
+	t->result->misses |= run->misses;
 	t->result->tried += run->ntried - run->strayed;
 	t->result->stored += run->stored;
 	t->left_out |= run->strayed > 0;

@@ -15,6 +15,7 @@ typedef struct HeldTrial
 	int64		tried;			/* those left out are not among them */
 	int64		stored;			/* and their keys allow it */
 	char	   *first_miss;		/* why the first was not; NULL: none */
+	uint64		misses;			/* 1 << FitClass of what they were not for */
 } HeldTrial;
 
 /*

@@ -190,8 +190,8 @@ make_room(Run *run)
 
 /* ---- the rows ---- */
 
-/* What became of the rows: the first that was refused, and those whose
- * partition the table has and the clone, after all, has not. */
+/* What became of the rows: those given up, the first that was refused, and
+ * those whose partition the table has and the clone, after all, has not. */
 static void
 look_back(Run *run)
 {
@@ -199,7 +199,9 @@ look_back(Run *run)
 	{
 		StoreRow   *row = &run->tried[i];
 
-		if (row->stored || row->nmisfits == 0)
+		/* what the contract gives up need not be held any longer either */
+		run->stored += row->discarded;
+		if (row->stored || row->discarded || row->nmisfits == 0)
 			continue;
 		if (row->misfits[0].class == FIT_PARTITION && run->leaf && OidIsValid(run->leaf[i]))
 		{

@@ -13,13 +13,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "act/assertions.h"
 #include "act/heldtrial.h"
 #include "act/sandbox.h"
 #include "act/standin.h"
+#include "act/trace.h"
 #include "base/spi.h"
-#include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
@@ -28,7 +27,6 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 typedef struct Trial
 {
@@ -39,7 +37,7 @@ typedef struct Trial
 	MemoryContext cxt;			/* of the result */
 	const char *doing;			/* names the step in the reason */
 	uint32		gaps;			/* COVERAGE_* */
-	bool		rewrote;
+	char	   *traced;			/* JSON; NULL when no ALTER ran */
 	HeldTrial	held;
 	Assertions *checks;			/* of the team */
 
@@ -60,24 +58,6 @@ constraints_immediate(void)
 	stmt->constraints = NIL;
 	stmt->deferred = false;
 	AfterTriggerSetState(stmt);
-}
-
-/* The files that hold the rows of a clone and its members; a rewrite gives
- * them others. */
-static List *
-files_of(const Clone *clone)
-{
-	List	   *files;
-	ListCell   *lc;
-	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(clone->oid));
-
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for relation %u", clone->oid);
-	files = list_make1_oid(((Form_pg_class) GETSTRUCT(tup))->relfilenode);
-	ReleaseSysCache(tup);
-	foreach(lc, clone->members)
-		files = list_concat(files, files_of(lfirst(lc)));
-	return files;
 }
 
 /*
@@ -194,10 +174,10 @@ run_trial(void *arg)
 	sql = plan_sql(t->plan, t->clone->oid);
 	if (sql != NULL)
 	{
-		List	   *files = files_of(t->clone);
+		Trace	   *trace = trace_begin(t->clone->oid);
 
 		clone_as_owner(t->clone, sql, NULL);
-		t->rewrote = !equal(files_of(t->clone), files);
+		t->result->traced = trace_end(trace, t->cxt, &t->traced);
 		t->doing = "rows in the table could not be compared after the change";
 		compare_history(t);
 		t->doing = asking;
@@ -270,10 +250,11 @@ result_json(const Trial *t, double ms)
 					 ", \"held_stored\": " INT64_FORMAT
 					 ", \"history_tried\": " INT64_FORMAT
 					 ", \"history_broken\": " INT64_FORMAT
-					 ", \"rewrote\": %s, \"not_covered\": %s, \"checks\": %s, \"ms\": %.1f, \"reason\": ",
+					 ", \"rewrote\": %s, \"traced\": %s, \"not_covered\": %s, \"checks\": %s, \"ms\": %.1f, \"reason\": ",
 					 r->ok ? "true" : "false", r->held_tried, r->held_stored,
 					 r->history_tried, r->history_broken,
-					 t->rewrote ? "true" : "false", coverage_json(t->gaps),
+					 r->traced && r->traced->rewrite ? "true" : "false",
+					 t->traced ? t->traced : "null", coverage_json(t->gaps),
 					 assertions_json(t->checks), ms);
 	if (r->reason)
 		escape_json(&json, r->reason);

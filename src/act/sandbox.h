@@ -5,6 +5,7 @@
  *
  * JSON: {"ok": bool, "held_tried": n, "held_stored": n, "history_tried": n,
  *        "history_broken": n, "rewrote": bool, "reason": text or null,
+ *        "traced": what the ALTER did to the clone's files (trace.h), or null,
  *        "not_covered": ["triggers", "foreign keys of other tables", ...], "ms": n,
  *        "checks": [...]} (assertions.h)
  * The words of not_covered are those of coverage.c.
@@ -14,6 +15,7 @@
 
 #include "postgres.h"
 
+#include "decide/forecast.h"
 #include "decide/vet.h"
 
 typedef struct DryRun
@@ -25,6 +27,8 @@ typedef struct DryRun
 	int64		history_broken;
 	bool		refused_by_check;	/* of the team's; reason names it */
 	char	   *reason;			/* why not ok */
+	Traced	   *traced;			/* for forecast_correct; NULL when no ALTER
+								 * ran to its end */
 	Jsonb	   *json;
 } DryRun;
 

@@ -136,7 +136,7 @@ BEGIN; ALTER VIEW no_v OWNER TO dep_di; GRANT SELECT ON no TO dep_di; CREATE MAT
 BEGIN; ALTER VIEW no_v OWNER TO dep_di; CREATE MATERIALIZED VIEW no_m AS SELECT * FROM no_v WITH NO DATA; SELECT * FROM no(); ROLLBACK;
 BEGIN; CREATE FUNCTION no_f(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1'; ALTER FUNCTION no_f(text) OWNER TO dep_di; CREATE MATERIALIZED VIEW no_m AS SELECT * FROM no_v; CREATE INDEX ON no_m (no_f(code)); SELECT * FROM no(); ROLLBACK;
 BEGIN; CREATE CONSTRAINT TRIGGER c AFTER UPDATE OF code ON no FOR EACH ROW EXECUTE FUNCTION touch(); COMMENT ON CONSTRAINT c ON no IS 'x'; SELECT * FROM no(); ROLLBACK;
-BEGIN; CREATE PUBLICATION no_p FOR TABLE no (id, code); UPDATE pg_publication SET pubowner = 'dep_bo'::regrole WHERE pubname = 'no_p'; SELECT * FROM no(); ROLLBACK;
+BEGIN; SET LOCAL client_min_messages = error; CREATE PUBLICATION no_p FOR TABLE no (id, code); UPDATE pg_publication SET pubowner = 'dep_bo'::regrole WHERE pubname = 'no_p'; SELECT * FROM no(); ROLLBACK;
 BEGIN; CREATE FUNCTION no_f() RETURNS text RETURN (SELECT max(code) FROM no); ALTER FUNCTION no_f() DEPENDS ON EXTENSION plpgsql; SELECT * FROM no(); ROLLBACK;
 -- and of another column nothing is said
 BEGIN; ALTER TABLE no ADD g text GENERATED ALWAYS AS (code2 || 'x') STORED; SELECT * FROM no(); ROLLBACK;

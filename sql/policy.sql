@@ -274,7 +274,9 @@ SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT class, state FROM states('healed') WHERE column_name = 'later';
 -- published
 CREATE TABLE sent (id int, v varchar(4));
+SET client_min_messages = error;
 CREATE PUBLICATION regress_policy FOR TABLE sent;
+SET client_min_messages = warning;
 SELECT selfheal.watch('ruled.sent');
 INSERT INTO sent_intake VALUES ('{"id": 1, "key": 1}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');

@@ -132,7 +132,7 @@ INSERT INTO vs.asked (part, rel, q) SELECT 'already', 'vs.t', 'ALTER TABLE vs.t 
 
 CREATE TEMP TABLE answer AS SELECT a.*, c.verdict, c.itself, c.runs, c.done, c.shown FROM vs.asked a, LATERAL vs.check(a.rel, a.q) c;
 SELECT part, verdict, CASE WHEN itself AND runs AND done THEN 'good' ELSE format('ITSELF %s RUNS %s DONE %s', itself, runs, done) END,
-	CASE WHEN length(q) > 150 THEN left(replace(q, E'\n', '\n'), 60) || '... (' || length(q) || ')' ELSE replace(replace(replace(replace(q, E'\n', '\n'), E'\r', '\r'), E'\t', '\t'), E'\f', '\f') END,
+	CASE WHEN length(q) > 150 THEN left(replace(q, E'\n', '\n'), 60) || '... (' || length(q) || ')' ELSE replace(replace(replace(replace(replace(q, current_database() || '.', 'here.'), E'\n', '\n'), E'\r', '\r'), E'\t', '\t'), E'\f', '\f') END,
 	CASE WHEN length(shown) > 300 THEN left(shown, 60) || '... (' || length(shown) || ')' ELSE shown END FROM answer ORDER BY n;
 SELECT count(*) = count(DISTINCT (rel, q)) AS different, count(*), count(*) FILTER (WHERE verdict <> 'refuse' AND itself AND runs AND done) AS good FROM answer;
 SELECT part, count(*) FROM answer GROUP BY part ORDER BY min(n);

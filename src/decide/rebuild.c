@@ -54,7 +54,8 @@ static const char *const kind_words[REBUILD_KINDS] = {
 /*
  * $1, $2: the columns, as table and number; $3: the table with those below it.
  * An answer is kind (null: none that we know how to make again), oid, level,
- * name, relation to be locked, bytes, refusal. Of a trigger on a partitioned
+ * name, relation to be locked, bytes (of the first file of a materialized
+ * view: to ask for the size of a relation is to lock it), refusal. Of a trigger on a partitioned
  * table the root of its copies is meant.
  */
 static const char *const closure_sql =
@@ -137,7 +138,7 @@ static const char *const closure_sql =
 " SELECT * FROM (SELECT i.kind, i.oid, CASE WHEN i.kind IS NULL THEN 0 ELSE i.level END AS level,"
 "  (SELECT concat_ws(' ', coalesce(i.called, d.type), d.identity) FROM pg_identify_object(i.classid, i.oid,"
 "    CASE WHEN i.kind IS NULL THEN i.level ELSE 0 END) d) AS name,"
-"  i.relid, CASE WHEN i.kind = 'view' THEN pg_table_size(i.oid) ELSE 0 END,"
+"  i.relid, CASE WHEN i.kind = 'view' THEN coalesce((pg_stat_file(pg_relation_filepath(i.oid), true)).size, 0) ELSE 0 END,"
 "  coalesce(i.refusal,"
 "   (SELECT format('it %s the extension %I', CASE d.deptype WHEN 'e' THEN 'belongs to' ELSE 'goes with' END, e.extname) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid"
 "     WHERE d.classid = i.classid AND d.objid = i.oid AND d.refclassid = 'pg_extension'::regclass"

@@ -44,8 +44,11 @@ CREATE POLICY p_update ON sale FOR UPDATE USING (qty > 0) WITH CHECK (amount > 0
 CREATE POLICY p_delete ON sale FOR DELETE TO PUBLIC USING (code = 'gone');
 COMMENT ON POLICY p_all ON sale IS 'a policy''s comment';
 RESET ROLE;
+-- whatever the server's wal_level is
+SET client_min_messages = error;
 CREATE PUBLICATION dep_pub FOR TABLE sale (id, code, qty) WHERE (id > 0 AND code <> 'private') WITH (publish = 'insert');
 CREATE PUBLICATION dep_pub_all FOR TABLE other;
+SET client_min_messages = warning;
 
 -- 30 views over 5 levels
 SET ROLE dep_own;

@@ -17,7 +17,6 @@
 #include "commands/trigger.h"
 #include "decide/labels.h"
 #include "decide/rebuild.h"
-#include "observe/route.h"
 #include "observe/watch.h"
 #include "tcop/cmdtag.h"
 #include "utils/evtcache.h"
@@ -25,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "write/route.h"
 
 /* The words, in the order of the result. */
 static const struct
@@ -72,7 +72,7 @@ look(Look *l, const HealPlan *plan)
 
 	memset(l, 0, sizeof(Look));
 	l->plan = plan;
-	l->update = watch_replay_conflict(plan->relid) == WATCH_CONFLICT_UPDATE;
+	l->update = watch_replay_conflict(plan->relid) == ROW_CONFLICT_UPDATE;
 	l->parted = get_rel_relkind(plan->relid) == RELKIND_PARTITIONED_TABLE;
 	l->tree = l->parted ? find_all_inheritors(plan->relid, NoLock, NULL) :
 		list_make1_oid(plan->relid);

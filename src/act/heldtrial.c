@@ -137,7 +137,7 @@ admit_loader(const Trial *t, Oid role)
 	quoted = quote_identifier(GetUserNameFromId(role, false));
 	spi_exec(psprintf("GRANT USAGE ON SCHEMA " CLONE_SCHEMA " TO %s", quoted), NULL);
 	mirror(t, role, quoted, ACL_INSERT, "INSERT");
-	if (watch_replay_conflict(t->plan->relid) == WATCH_CONFLICT_UPDATE || t->clone->secured)
+	if (watch_replay_conflict(t->plan->relid) == ROW_CONFLICT_UPDATE || t->clone->secured)
 	{
 		/* what takes a row's place, and policies, may need more */
 		mirror(t, role, quoted, ACL_SELECT, "SELECT");

@@ -12,7 +12,6 @@
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "observe/defaults.h"
 #include "observe/hint.h"
 #include "optimizer/optimizer.h"
 #include "partitioning/partbounds.h"
@@ -20,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "write/defaults.h"
 
 /* Rows whose values may throw before we ask no further. */
 #define THROWS_MAX 10
@@ -158,6 +158,8 @@ find_partition(const Level *level, Datum *values, bool *nulls)
 																key->partcollation, values,
 																nulls) % bounds->nindexes];
 		case PARTITION_STRATEGY_LIST:
+			/* a partition by list has one key */
+			Assert(key->partnatts == 1);
 			if (nulls[0])
 				found = bounds->null_index;
 			else

@@ -17,9 +17,9 @@
 #include "base/fills.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
-#include "observe/route.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "write/route.h"
 
 /* See allow_nulls; of one table. */
 static void

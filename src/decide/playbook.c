@@ -18,8 +18,8 @@
 #include "decide/labels.h"
 #include "decide/lattice.h"
 #include "decide/playbook.h"
-#include "observe/contract.h"
 #include "decide/widen.h"
+#include "observe/contract.h"
 #include "utils/builtins.h"
 
 /* A builder: fills step, explanation and options, or leaves the step NULL. */

@@ -37,7 +37,6 @@
 #include "decide/statement.h"
 #include "decide/vet.h"
 #include "foreign/foreign.h"
-#include "observe/route.h"
 #include "optimizer/optimizer.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -45,6 +44,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "write/route.h"
 
 struct VettedPlan
 {

@@ -22,7 +22,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
-#include "observe/route.h"
 #include "observe/watch.h"
 #include "postmaster/bgworker.h"
 #include "record/audit.h"
@@ -33,6 +32,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "write/route.h"
 
 PG_FUNCTION_INFO_V1(selfheal_ddl_end);
 PG_FUNCTION_INFO_V1(selfheal_ddl_drop);

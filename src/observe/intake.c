@@ -234,7 +234,7 @@ write_batch(Intake *in)
 	int64		discarded = in->counts.discarded_rows;
 
 	in->counts.stored += stored;
-	if (in->watch.on_conflict == WATCH_CONFLICT_SKIP)
+	if (in->watch.on_conflict == ROW_CONFLICT_SKIP)
 		for (int i = 0; i < in->n; i++)
 			in->present += in->rows[i].already;
 	if (unlikely(store_discards(in->store) != NULL))

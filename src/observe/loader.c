@@ -8,8 +8,8 @@
  */
 #include "postgres.h"
 
-#include "observe/loader.h"
 #include "miscadmin.h"
+#include "observe/loader.h"
 #include "utils/acl.h"
 
 struct Loader

@@ -50,7 +50,7 @@ options_mode_name(WatchMode mode)
 }
 
 /* See the header. */
-WatchConflict
+RowConflict
 options_conflict(const char *name)
 {
 	int			i = place(name, conflict_names, lengthof(conflict_names));
@@ -60,11 +60,11 @@ options_conflict(const char *name)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown on_conflict \"%s\"", name),
 				 errhint("A row that meets a stored one can be: hold, skip_identical, update.")));
-	return (WatchConflict) i;
+	return (RowConflict) i;
 }
 
 const char *
-options_conflict_name(WatchConflict conflict)
+options_conflict_name(RowConflict conflict)
 {
 	return conflict_names[conflict];
 }
@@ -167,9 +167,9 @@ has_primary_key(Oid relid)
 
 /* See the header. */
 void
-options_check_conflict(Oid relid, WatchConflict conflict)
+options_check_conflict(Oid relid, RowConflict conflict)
 {
-	if (conflict != WATCH_CONFLICT_UPDATE || has_primary_key(relid))
+	if (conflict != ROW_CONFLICT_UPDATE || has_primary_key(relid))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -11,22 +11,14 @@
 
 #include "postgres.h"
 
+#include "write/conflict.h"
+
 typedef enum WatchMode
 {
 	WATCH_OBSERVE,				/* hold and record, plan nothing */
 	WATCH_PROPOSE,				/* plans wait for a person */
 	WATCH_AUTO					/* policy decides */
 } WatchMode;
-
-/* What becomes of a row whose key is stored already. */
-typedef enum WatchConflict
-{
-	WATCH_CONFLICT_HOLD,		/* it is held, as any row that does not fit */
-	WATCH_CONFLICT_SKIP,		/* one that equals the stored row counts as
-								 * present; another is held */
-	WATCH_CONFLICT_UPDATE		/* it takes the stored row's place, by primary
-								 * key */
-} WatchConflict;
 
 /* Past how many held rows a load fails as a whole. */
 typedef struct RejectLimit
@@ -43,10 +35,10 @@ typedef struct RejectLimit
 
 /* By name; anything else raises 22023 with the names that there are. */
 extern WatchMode options_mode(const char *name);
-extern WatchConflict options_conflict(const char *name);
+extern RowConflict options_conflict(const char *name);
 
 extern const char *options_mode_name(WatchMode mode);
-extern const char *options_conflict_name(WatchConflict conflict);
+extern const char *options_conflict_name(RowConflict conflict);
 
 /*
  * '1000', '10 %', '0.5%', 'none'; raises 22023 for anything else. The text of
@@ -59,6 +51,6 @@ extern char *options_reject_text(const RejectLimit *limit);
  * Can this table do what is asked of a row that meets a stored one? "update"
  * needs a primary key that is checked at once: 55000.
  */
-extern void options_check_conflict(Oid relid, WatchConflict conflict);
+extern void options_check_conflict(Oid relid, RowConflict conflict);
 
 #endif							/* SELFHEAL_OPTIONS_H */

@@ -19,12 +19,10 @@
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "observe/contract.h"
-#include "observe/defaults.h"
 #include "observe/discards.h"
 #include "observe/hint.h"
 #include "observe/misfits.h"
 #include "observe/store.h"
-#include "observe/tuples.h"
 #include "observe/windows.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -32,6 +30,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "write/defaults.h"
+#include "write/tuples.h"
 
 struct Store
 {
@@ -176,7 +176,7 @@ check_target(Relation rel)
 
 /* See the header. */
 Store *
-store_open(Oid relid, WatchConflict conflict)
+store_open(Oid relid, RowConflict conflict)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext,
 											  "selfheal store",
@@ -292,7 +292,7 @@ form_row(ScanPass *scan, const FitRow *fit)
 		}
 	}
 	memset(store->nulls, true, sizeof(bool) * store->desc->natts);
-	if (store->target.conflict != WATCH_CONFLICT_HOLD)
+	if (store->target.conflict != ROW_CONFLICT_HOLD)
 		for (int i = 0; i < shape->ncols; i++)
 			store->present[i] = fit->cells[i].state != CELL_ABSENT;
 	for (int i = 0; i < shape->ncols; i++)
@@ -313,7 +313,7 @@ form_row(ScanPass *scan, const FitRow *fit)
 	}
 	scan->forming = NULL;
 	tuples_add(&store->tuples, store->desc, store->values, store->nulls, scan->at,
-			   store->target.conflict != WATCH_CONFLICT_HOLD ? store->present : NULL,
+			   store->target.conflict != ROW_CONFLICT_HOLD ? store->present : NULL,
 			   shape->ncols);
 }
 

@@ -51,7 +51,7 @@ typedef struct Store Store;
  * conflict: what becomes of a row whose key is stored. "update" writes it over
  * the stored one: the columns that it has keys for, the others stay.
  */
-extern Store *store_open(Oid relid, WatchConflict conflict);
+extern Store *store_open(Oid relid, RowConflict conflict);
 
 /* The target is a clone of this table: what the team has said of the table's
  * keys (hint.h), and its contract, count for it. */

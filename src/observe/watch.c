@@ -216,7 +216,7 @@ watch_get(Oid relid, Watch *out)
 	memset(out, 0, sizeof(Watch));
 	out->relid = relid;
 	out->mode = WATCH_AUTO;
-	out->on_conflict = WATCH_CONFLICT_HOLD;
+	out->on_conflict = ROW_CONFLICT_HOLD;
 
 	ScanKeyInit(&key, WATCHED_RELID, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
@@ -233,13 +233,13 @@ watch_get(Oid relid, Watch *out)
 }
 
 /* See the header. */
-WatchConflict
+RowConflict
 watch_replay_conflict(Oid relid)
 {
 	Watch		watch;
 
 	(void) watch_get(relid, &watch);
-	return watch.on_conflict == WATCH_CONFLICT_HOLD ? WATCH_CONFLICT_SKIP :
+	return watch.on_conflict == ROW_CONFLICT_HOLD ? ROW_CONFLICT_SKIP :
 		watch.on_conflict;
 }
 

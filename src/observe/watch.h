@@ -16,7 +16,7 @@ typedef struct Watch
 	WatchMode	mode;
 	bool		paused;
 	char	   *owner;			/* team, or NULL */
-	WatchConflict on_conflict;
+	RowConflict on_conflict;
 	RejectLimit reject_limit;
 } Watch;
 
@@ -32,7 +32,7 @@ extern bool watch_get(Oid relid, Watch *out);
  * What becomes of a held row of this table that meets a stored one: what its
  * loads do, but a row that equals the stored one is not held any longer.
  */
-extern WatchConflict watch_replay_conflict(Oid relid);
+extern RowConflict watch_replay_conflict(Oid relid);
 
 /* The watched table behind an intake view, or InvalidOid. Reads the catalog
  * alone (the view's triggers are ours): right also before a restore's relink. */

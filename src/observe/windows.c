@@ -25,11 +25,11 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "observe/fkmiss.h"
 #include "observe/misfits.h"
-#include "observe/present.h"
 #include "observe/windows.h"
 #include "utils/memutils.h"
+#include "write/fkmiss.h"
+#include "write/present.h"
 
 /* Rows of a window after an error: at least, at most. */
 #define WINDOW_LOW 16
@@ -271,7 +271,7 @@ row_refused(Write *w, int k, ErrorData *edata)
 {
 	WindowTarget *t = w->target;
 
-	if (t->conflict == WATCH_CONFLICT_SKIP &&
+	if (t->conflict == ROW_CONFLICT_SKIP &&
 		edata->sqlerrcode == ERRCODE_UNIQUE_VIOLATION &&
 		take_out_present(w, edata) > 0)
 	{

@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
-#include "observe/attempt.h"
-#include "observe/checks.h"
 #include "observe/store.h"
+#include "write/attempt.h"
+#include "write/checks.h"
 
 /* What is to be written, and where; and what is known of rows of this load
  * that were refused before. */
@@ -26,7 +26,7 @@ typedef struct WindowTarget
 	MemoryContext long_cxt;		/* outlives the flush */
 	Checks	   *checks;			/* NULL: none that can be asked */
 	bool		failed_check;	/* rows have failed some of them */
-	WatchConflict conflict;		/* what becomes of a row that meets another */
+	RowConflict conflict;		/* what becomes of a row that meets another */
 	ErrorData  *met_stored;		/* unique key at which rows have met a stored
 								 * one; in long_cxt */
 	ErrorData  *missing_parent; /* foreign key that rows have missed; in

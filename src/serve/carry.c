@@ -16,7 +16,6 @@
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "observe/held.h"
-#include "observe/route.h"
 #include "orient/incident.h"
 #include "pgstat.h"
 #include "serve/carry.h"
@@ -25,6 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "write/route.h"
 
 /* Rows that are put in under the lock of the ALTER, at most: they prove it,
  * and everybody waits for them. */

@@ -17,9 +17,9 @@
 #include "decide/forecast.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
-#include "observe/route.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
+#include "write/route.h"
 
 /* Columns below PostgreSQL's limit that are left to people. */
 #define COLUMNS_KEPT 100

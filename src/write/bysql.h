@@ -11,8 +11,8 @@
 
 #include "postgres.h"
 
-#include "observe/deferred.h"
-#include "observe/tuples.h"
+#include "write/deferred.h"
+#include "write/tuples.h"
 
 /* The rows' table, and the columns that they fill. */
 typedef struct BySql

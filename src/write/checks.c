@@ -8,9 +8,9 @@
 #include "base/spi.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "observe/checks.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "write/checks.h"
 
 struct Checks
 {

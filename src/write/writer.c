@@ -24,11 +24,11 @@
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
-#include "observe/writer.h"
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "write/writer.h"
 
 /* Rows that go to the heap together: what COPY takes as well. */
 #define BATCH_ROWS 1000

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "observe/tuples.h"
+#include "write/tuples.h"
 
 /*
  * Mark in missing[] the rows whose key has no parent, for the foreign key

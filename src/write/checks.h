@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "observe/tuples.h"
+#include "write/tuples.h"
 
 typedef struct Checks Checks;
 

@@ -13,15 +13,15 @@
 
 #include "base/spi.h"
 #include "miscadmin.h"
-#include "observe/attempt.h"
-#include "observe/bysql.h"
-#include "observe/deferred.h"
-#include "observe/route.h"
-#include "observe/writer.h"
 #include "rewrite/prs2lock.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "write/attempt.h"
+#include "write/bysql.h"
+#include "write/deferred.h"
+#include "write/route.h"
+#include "write/writer.h"
 
 struct Attempts
 {
@@ -47,11 +47,11 @@ typedef struct Attempt
 /* See the header. */
 Attempts *
 attempts_open(Relation rel, TupleDesc desc, const Shape *shape,
-			  const int *columns, int ncolumns, WatchConflict conflict)
+			  const int *columns, int ncolumns, RowConflict conflict)
 {
 	Attempts   *a = palloc0(sizeof(Attempts));
 
-	a->upsert = conflict == WATCH_CONFLICT_UPDATE;
+	a->upsert = conflict == ROW_CONFLICT_UPDATE;
 	a->by.desc = desc;
 	a->by.shape = shape;
 	a->by.columns = columns;

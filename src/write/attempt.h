@@ -10,8 +10,8 @@
 
 #include "postgres.h"
 
-#include "observe/options.h"
-#include "observe/tuples.h"
+#include "write/conflict.h"
+#include "write/tuples.h"
 
 typedef struct Attempts Attempts;
 
@@ -23,7 +23,7 @@ typedef struct Attempts Attempts;
  */
 extern Attempts *attempts_open(Relation rel, TupleDesc desc, const Shape *shape,
 							   const int *columns, int ncolumns,
-							   WatchConflict conflict);
+							   RowConflict conflict);
 
 /*
  * Before the rows of a flush are formed: choose the way. By SQL, the defaults

@@ -22,11 +22,11 @@
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "nodes/makefuncs.h"
-#include "observe/deferred.h"
 #include "partitioning/partdesc.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "write/deferred.h"
 
 struct Deferred
 {

@@ -12,8 +12,8 @@
 
 #include "postgres.h"
 
-#include "observe/deferred.h"
-#include "observe/tuples.h"
+#include "write/deferred.h"
+#include "write/tuples.h"
 
 typedef struct Writer Writer;
 

@@ -18,11 +18,11 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
-#include "observe/present.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "write/present.h"
 
 /* The question, as spi_try's argument. */
 typedef struct Question

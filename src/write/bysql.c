@@ -12,12 +12,12 @@
 #include "access/sysattr.h"
 #include "base/spi.h"
 #include "miscadmin.h"
-#include "observe/bysql.h"
-#include "observe/route.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "write/bysql.h"
+#include "write/route.h"
 
 /* INSERT INTO table (columns), all of them or the present ones. */
 static void

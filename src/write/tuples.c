@@ -13,11 +13,11 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "observe/tuples.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
+#include "write/tuples.h"
 
 void
 tuples_init(Tuples *t, MemoryContext cxt)

@@ -14,11 +14,11 @@
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
-#include "observe/defaults.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "write/defaults.h"
 
 typedef struct ColumnDefault
 {

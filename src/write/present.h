@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "observe/tuples.h"
+#include "write/tuples.h"
 
 /*
  * Mark in there[] the rows that met a stored row at the unique key which edata

@@ -20,12 +20,12 @@
 #include "base/spi.h"
 #include "catalog/pg_constraint.h"
 #include "miscadmin.h"
-#include "observe/fkmiss.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "write/fkmiss.h"
 
 /* The query's parts, as spi_try's argument. */
 typedef struct FkQuery

@@ -136,7 +136,7 @@ PG_FUNCTION_INFO_V1(selfheal_verdicts);
 	COMPAT_SINCE_18(X(CONSTR_ATTR_ENFORCED, REFUSED, "ENFORCED", BUSINESS)) \
 	COMPAT_SINCE_18(X(CONSTR_ATTR_NOT_ENFORCED, REFUSED, "NOT ENFORCED", BUSINESS))
 
-#define LINE(member, verdict, words, why) {member, #member, words, verdict, why},
+#define LINE(member, verdict, words, why) {member, verdict, #member, words, why},
 #define PLACE(member, verdict, words, why) PLACE_##member,
 #define FIND(member, verdict, words, why) \
 		case member: return &LIST[PLACE_##member];
@@ -155,7 +155,7 @@ enum
 
 /* What we were not compiled for. */
 static const Subcommand unknown = {
-	-1, NULL, "this form of ALTER TABLE", REFUSED, "selfheal does not know it"
+	-1, REFUSED, NULL, "this form of ALTER TABLE", "selfheal does not know it"
 };
 
 /*

@@ -20,9 +20,9 @@
 typedef struct Subcommand
 {
 	int			number;			/* the enum's */
+	int			verdict;		/* StepKind, or SUBCOMMAND_REFUSED */
 	const char *name;			/* the enum's */
 	const char *words;			/* as people write it */
-	int			verdict;		/* StepKind, or SUBCOMMAND_REFUSED */
 	const char *why;			/* a clause, for after a colon */
 } Subcommand;
 

@@ -45,6 +45,7 @@ SELECT selfheal.set_contract(columns => NULL);
 SELECT selfheal.set_contract('t', columns => 'Freeze');
 SELECT selfheal.set_contract('t', types => '');
 SELECT selfheal.set_contract('t', columns => 'freeze', types => 'drop');
+SELECT selfheal.set_contract('t', tables => 'evolve');
 SELECT selfheal.set_contract('t', tables => 'freeze');
 SELECT selfheal.set_contract('t', tables => 'nonsense');
 SELECT selfheal.set_contract('pg_class', columns => 'freeze');

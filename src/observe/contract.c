@@ -314,8 +314,8 @@ changes(const int *given, const Terms *own, const Terms *before)
 
 /*
  * set_contract(relation, columns, types, tables): says it, and returns what
- * counts now. Errors: 22023, 0A000 for tables, 42501, 42704, and those of a
- * table argument.
+ * counts now. Errors: 22023, 0A000 for tables that are not frozen, 42501,
+ * 42704, and those of a table argument.
  */
 Datum
 selfheal_set_contract(PG_FUNCTION_ARGS)
@@ -323,6 +323,7 @@ selfheal_set_contract(PG_FUNCTION_ARGS)
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	char	   *by = GetUserNameFromId(GetUserId(), false);
 	int			given[KINDS];
+	int			tables;
 	Terms		own;
 	Terms		before;
 	Terms		now;
@@ -335,13 +336,15 @@ selfheal_set_contract(PG_FUNCTION_ARGS)
 		if (!OidIsValid(relid) && given[i] == TERM_EVOLVE)
 			given[i] = lengthof(words);
 	}
-	if (word_arg(fcinfo, KINDS + 1, "tables") >= 0)
+	/* nothing makes a table for a payload: no other word would be true */
+	tables = word_arg(fcinfo, KINDS + 1, "tables");
+	if (tables >= 0 && tables != TERM_FREEZE && tables != lengthof(words))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a contract for tables has no effect"),
-				 errdetail("Nothing makes tables for payloads, so no table ever evolves."),
-				 errhint("Say it of columns and types.")));
-	if (given[0] < 0 && given[1] < 0)
+				 errmsg("no contract can say that tables %s", words[tables]),
+				 errdetail("Nothing makes a table for payloads: tables are always frozen."),
+				 errhint("Make the table yourself, and watch it.")));
+	if (given[0] < 0 && given[1] < 0 && tables < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a contract says something of columns or of types"),

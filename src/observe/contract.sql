@@ -33,5 +33,5 @@ CREATE FUNCTION selfheal.set_contract(relation regclass DEFAULT NULL, columns te
 RETURNS text
 AS 'MODULE_PATHNAME', 'selfheal_set_contract' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.set_contract(regclass, text, text, text) IS
-'say what payloads may do to a watched table, or (null) to all that say nothing themselves: columns (keys that are no column) and types (values that do not fit their column''s type) are evolve, freeze, discard_value, discard_row or default; returns what counts now';
+'say what payloads may do to a watched table, or (null) to all that say nothing themselves: columns (keys that are no column) and types (values that do not fit their column''s type) are evolve, freeze, discard_value, discard_row or default; tables are always frozen; returns what counts now';
 REVOKE ALL ON FUNCTION selfheal.set_contract(regclass, text, text, text) FROM PUBLIC;

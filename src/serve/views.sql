@@ -82,10 +82,10 @@ COMMENT ON VIEW selfheal.checks IS 'what the team has said with check(): what mu
 
 CREATE VIEW selfheal.contracts WITH (security_barrier) AS
 SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, k.kind,
-	coalesce(c.mode, d.mode, 'evolve') AS mode,
+	coalesce(c.mode, d.mode, k.built_in) AS mode,
 	CASE WHEN c.mode IS NOT NULL THEN 'table' WHEN d.mode IS NOT NULL THEN 'default' ELSE 'built in' END AS source,
 	coalesce(c.set_at, d.set_at) AS set_at, coalesce(c.set_by, d.set_by) AS set_by
-FROM selfheal.watched w CROSS JOIN (VALUES ('columns'), ('types')) k (kind)
+FROM selfheal.watched w CROSS JOIN (VALUES ('columns', 'evolve'), ('types', 'evolve'), ('tables', 'freeze')) k (kind, built_in)
 LEFT JOIN selfheal.contract c ON c.relid = w.relid AND c.kind = k.kind
 LEFT JOIN selfheal.contract d ON d.relid IS NULL AND d.kind = k.kind
 WHERE selfheal.may_see(w.relid)

@@ -113,7 +113,7 @@ is($node->safe_psql($db, q{SELECT sum FROM plain WHERE d = '2026-04-01'}),
 	'5.00', 'and count');
 is( $node->safe_psql(
 		$db, q{SELECT table_name, kind, mode, source FROM selfheal.contracts WHERE table_name = 'public.terms'}),
-	"public.terms|columns|discard_value|table\npublic.terms|types|evolve|default",
+	"public.terms|columns|discard_value|table\npublic.terms|tables|freeze|built in\npublic.terms|types|evolve|default",
 	'contracts stand on the restored tables');
 $node->safe_psql($db, q{INSERT INTO terms_intake VALUES ('{"id": 2, "x": 1}')});
 is( $node->safe_psql($db, q{SELECT rows, column_name FROM selfheal.discarded WHERE table_name = 'public.terms'}),

@@ -80,6 +80,19 @@ SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT tableoid::regclass, * FROM p ORDER BY id;
 SELECT class, state FROM incidents WHERE table_name = 'p';
 
+-- the healer has an incident in hand, and may have read the table as it was
+CREATE TABLE inhand (id int, v varchar(3));
+SELECT selfheal.watch('inhand');
+SELECT selfheal.pause('inhand');
+INSERT INTO inhand_intake VALUES ('{"id": 1, "v": "long"}');
+SELECT 1 AS done FROM selfheal.wait_idle('20s');
+BEGIN;
+UPDATE selfheal.incident SET state = 'planning' WHERE relid = 'inhand'::regclass;
+ALTER TABLE inhand ADD w text;
+SELECT answered FROM selfheal.ddl WHERE relid = 'inhand'::regclass;
+ROLLBACK;
+SELECT selfheal.unwatch('inhand');
+
 -- a table that is gone before the healer has looked is not looked at
 INSERT INTO calm_intake VALUES ('{"id": "x"}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');

@@ -321,7 +321,8 @@ helped_relations(int *n)
 /*
  * Keep the command with the watched tables it changed; a partition stands for
  * its root. A person's command may be what incidents of the table wait for:
- * the worker is to look at them again.
+ * the worker is to look at them again, at those too that it has in hand now,
+ * since it may have read the table as it was.
  */
 static void
 remember_ddl(const char *role)
@@ -340,7 +341,7 @@ remember_ddl(const char *role)
 	n = spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered)"
 				 " SELECT w.relid, w.schema_name, w.table_name, $1, $2,"
 				 "  CASE WHEN bool_or(d.relid::int8 = ANY ($3)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
-				 "   WHERE i.relid = w.relid AND i.state IN ('needs_human', 'failed', 'awaiting_approval')) END"
+				 "   WHERE i.relid = w.relid AND i.state NOT IN ('healed', 'dismissed')) END"
 				 " FROM (SELECT objid AS relid FROM pg_event_trigger_ddl_commands()"
 				 "   WHERE classid = 'pg_class'::regclass"
 				 "  UNION SELECT a.attrelid FROM pg_event_trigger_ddl_commands() c"

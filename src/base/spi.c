@@ -209,28 +209,12 @@ spi_arg_textn(SpiArgs *args, const char *value, int len)
 }
 
 void
-spi_arg_bytea(SpiArgs *args, const char *value, int len)
-{
-	arg(args, BYTEAOID, PointerGetDatum(cstring_to_text_with_len(value, len)), false);
-}
-
-void
 spi_arg_jsonb(SpiArgs *args, const Jsonb *value)
 {
 	if (value == NULL)
 		spi_arg_null(args, JSONBOID);
 	else
 		arg(args, JSONBOID, PointerGetDatum(value), false);
-}
-
-void
-spi_arg_jsontext(SpiArgs *args, const char *json)
-{
-	if (json == NULL)
-		spi_arg_null(args, JSONBOID);
-	else
-		arg(args, JSONBOID,
-			DirectFunctionCall1(jsonb_in, CStringGetDatum(json)), false);
 }
 
 void

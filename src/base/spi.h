@@ -78,9 +78,7 @@ extern void spi_arg_timestamptz(SpiArgs *args, TimestampTz value);
 extern void spi_arg_bool(SpiArgs *args, bool value);
 extern void spi_arg_text(SpiArgs *args, const char *value); /* NULL = SQL null */
 extern void spi_arg_textn(SpiArgs *args, const char *value, int len);
-extern void spi_arg_bytea(SpiArgs *args, const char *value, int len);
 extern void spi_arg_jsonb(SpiArgs *args, const Jsonb *value);	/* NULL = null */
-extern void spi_arg_jsontext(SpiArgs *args, const char *json);	/* parsed here */
 extern void spi_arg_relid(SpiArgs *args, Oid relid);	/* as regclass */
 extern void spi_arg_int8_array(SpiArgs *args, const int64 *values, int n);
 extern void spi_arg_oids(SpiArgs *args, const List *oids);	/* as oid[] */

@@ -30,8 +30,6 @@ static const char *const step_names[] = {
 };
 
 pg_noreturn static void bad_plan(const char *path, const char *what);
-static HealPlan *plan_of_container(Oid relid, JsonbContainer *root,
-								   bool check_name);
 static PlanStep *step_of_container(JsonbContainer *object, const char *path);
 
 /* Does a step of this kind name a type? */
@@ -377,73 +375,39 @@ json_string(const JsonbValue *v, const char *path)
 }
 
 /*
- * Read a plan. Strict: an unknown key is an error, since a proposal that says
- * more than we understand must not be taken for less. Result in the current
- * context.
- */
-HealPlan *
-plan_from_jsonb(Oid relid, const Jsonb *json)
-{
-	return plan_of_container(relid, &unconstify(Jsonb *, json)->root, true);
-}
-
-/*
- * Read a plan that we stored. Its relid tells which table it is about; the
- * name in it may be the one from before a RENAME.
+ * Read a plan that we stored; its relid tells which table it is about, and the
+ * name in it may be the one from before a RENAME. Strict: an unknown key is an
+ * error, since a plan that says more than we understand must not be taken for
+ * less. Result in the current context.
  */
 HealPlan *
 plan_from_stored(Oid relid, const Jsonb *json)
 {
-	return plan_of_container(relid, &unconstify(Jsonb *, json)->root, false);
-}
-
-/* The object, or its array of steps alone. */
-static HealPlan *
-plan_of_container(Oid relid, JsonbContainer *root, bool check_name)
-{
 	HealPlan   *plan = palloc0(sizeof(HealPlan));
-	bool		bare = JsonContainerIsArray(root);
-	JsonbContainer *steps = bare ? root : NULL;
-	const char *base = bare ? "$" : "$.steps";
+	JsonbContainer *root = &unconstify(Jsonb *, json)->root;
+	JsonbContainer *steps = NULL;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
 	const char *key = "";
 	int			n = 0;
 
-	if (JsonContainerIsScalar(root))
+	if (!JsonContainerIsObject(root))
 		bad_plan("$", "must be an object");
 	plan->relid = relid;
-	if (!bare)
+	it = JsonbIteratorInit(root);
+	(void) JsonbIteratorNext(&it, &v, false);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
-		it = JsonbIteratorInit(root);
-		(void) JsonbIteratorNext(&it, &v, false);
-		while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-		{
-			if (token == WJB_KEY)
-				key = json_string(&v, "$");
-			if (token != WJB_VALUE)
-				continue;
-			if (strcmp(key, "relation") == 0)
-			{
-				char	   *given = json_string(&v, "$.relation");
-				char	   *name = plan_relation_name(relid);
-
-				if (check_name && (name == NULL || strcmp(given, name) != 0))
-					bad_plan("$.relation",
-							 psprintf("\"%s\" is not %s", given,
-									  name ? name : "a table any more"));
-			}
-			else if (strcmp(key, "steps") == 0)
-			{
-				if (v.type != jbvBinary ||
-					!JsonContainerIsArray(v.val.binary.data))
-					bad_plan("$.steps", "must be an array");
-				steps = v.val.binary.data;
-			}
-			else
-				bad_plan(psprintf("$.%s", key), "unknown key");
-		}
+		if (token == WJB_KEY)
+			key = json_string(&v, "$");
+		if (token != WJB_VALUE || strcmp(key, "relation") == 0)
+			continue;
+		if (strcmp(key, "steps") != 0)
+			bad_plan(psprintf("$.%s", key), "unknown key");
+		if (v.type != jbvBinary || !JsonContainerIsArray(v.val.binary.data))
+			bad_plan("$.steps", "must be an array");
+		steps = v.val.binary.data;
 	}
 	if (steps == NULL)
 		bad_plan("$.steps", "is missing");
@@ -456,7 +420,7 @@ plan_of_container(Oid relid, JsonbContainer *root, bool check_name)
 
 		if (token != WJB_ELEM)
 			continue;
-		path = psprintf("%s[%d]", base, n++);
+		path = psprintf("$.steps[%d]", n++);
 		if (v.type != jbvBinary || !JsonContainerIsObject(v.val.binary.data))
 			bad_plan(path, "must be an object");
 		plan->steps = lappend(plan->steps,

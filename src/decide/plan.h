@@ -68,14 +68,10 @@ extern char *plan_inverse(const HealPlan *plan);
 extern Jsonb *plan_to_jsonb(const HealPlan *plan);
 
 /*
- * Takes the object above or its array of steps alone; "relation" must be the
- * name of relid when it is given. Raises 22023 with the path of what is
+ * Read what plan_to_jsonb gave and we stored: a table that was renamed since
+ * is still the one that relid says. Raises 22023 with the path of what is
  * wrong. Does not vet.
  */
-extern HealPlan *plan_from_jsonb(Oid relid, const Jsonb *json);
-
-/* The same for what plan_to_jsonb gave and we stored: a table that was
- * renamed since is still the one that relid says. */
 extern HealPlan *plan_from_stored(Oid relid, const Jsonb *json);
 
 /* Set a reason (current context) and say no: the one way to refuse. */

@@ -291,12 +291,6 @@ discards_values(const Discards *d)
 	return d ? d->values : 0;
 }
 
-int64
-discards_rows(const Discards *d)
-{
-	return d ? d->rows : 0;
-}
-
 /* See the header. */
 char *
 discards_reasons(const Discards *d, int max)

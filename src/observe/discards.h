@@ -38,9 +38,8 @@ extern int64 discards_keep(Discards *d, const StoreRow *rows,
  * rolls back. */
 extern bool discards_held(Discards *d, HeldRow *rows, int n);
 
-/* So many so far. */
+/* So many values so far. */
 extern int64 discards_values(const Discards *d);
-extern int64 discards_rows(const Discards *d);
 
 /* The first reasons for which rows were discarded, a line each. */
 extern char *discards_reasons(const Discards *d, int max);

@@ -339,6 +339,19 @@ last_look(const PlanRow *row, const ApplyResult *result)
 	return result->outcome == APPLY_DONE ? round_void(row) : NULL;
 }
 
+static bool
+adds_labels(const VettedPlan *vetted)
+{
+	ListCell   *lc;
+
+	foreach(lc, vetted_plan(vetted)->steps)
+	{
+		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_ENUM_LABEL)
+			return true;
+	}
+	return false;
+}
+
 /* New labels come first, in a transaction of their own. False when the plan
  * cannot go on now. */
 static bool
@@ -349,20 +362,19 @@ carry_labels(const PlanRow *row, VettedPlan *vetted, bool approved)
 	const char *void_by;
 	AuditEntry	entry;
 
+	if (!adds_labels(vetted))
+		return true;
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	result = newlabels_apply(vetted, row->schema_hash);
-	void_by = result->sql || result->outcome != APPLY_DONE ? last_look(row, result) : NULL;
+	void_by = last_look(row, result);
 	if (result->outcome == APPLY_DONE && void_by == NULL)
 	{
-		if (result->sql)
-		{
-			round_entry(&entry, "applied", row);
-			entry.sql_run = result->sql;
-			entry.result = "labels added";
-			audit_write(&entry);
-		}
-		spi_xact_commit(result->sql == NULL);
+		round_entry(&entry, "applied", row);
+		entry.sql_run = result->sql;
+		entry.result = "labels added";
+		audit_write(&entry);
+		spi_xact_commit(false);
 		MemoryContextSwitchTo(cxt);
 		return true;
 	}

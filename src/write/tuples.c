@@ -160,11 +160,3 @@ tuples_mark(const char *sql, Oid role, const FormedRow *rows, int n,
 	spi_resume(&saved);
 	return marked;
 }
-
-void
-tuples_columns(StringInfo sql, int ncolumns)
-{
-	for (int i = 0; i < ncolumns; i++)
-		appendStringInfo(sql, "c%d, ", i + 1);
-	appendStringInfoString(sql, "n");
-}

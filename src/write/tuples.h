@@ -68,7 +68,4 @@ extern int	tuples_mark(const char *sql, Oid role, const FormedRow *rows, int n,
 						TupleDesc desc, const Shape *shape, const int *columns,
 						int ncolumns, bool *mark);
 
-/* Append "c1, c2, ..., n": the columns' names there. */
-extern void tuples_columns(StringInfo sql, int ncolumns);
-
 #endif							/* SELFHEAL_TUPLES_H */

@@ -14,6 +14,7 @@ $$;
 CREATE FUNCTION effective(name regclass, OUT step text, OUT cost text, OUT verdict text, OUT source text, OUT size_limit text)
 	RETURNS SETOF record LANGUAGE sql AS $$
 	SELECT step, cost, verdict, source, pg_size_pretty(size_limit) FROM selfheal.policy_effective(name)
+	WHERE step IN ('add_column', 'widen_type', 'drop_not_null', 'add_enum_label')
 $$;
 CREATE FUNCTION states(name text, OUT class text, OUT column_name text, OUT state text, OUT held bigint, OUT reason text)
 	RETURNS SETOF record LANGUAGE sql SECURITY DEFINER AS $$
@@ -126,6 +127,7 @@ SELECT selfheal.set_policy('costs', cost => 'lock', verdict => 'auto');
 SELECT selfheal.set_policy('costs', '', verdict => 'auto');
 SELECT selfheal.set_policy('costs', 'Add_Column', verdict => 'auto');
 SELECT selfheal.set_policy('costs', 'add_column', 'rewrite', 'deny');
+SELECT selfheal.set_policy('costs', 'convert_type', verdict => 'auto');
 SELECT selfheal.set_policy('costs', 'drop_not_null', 'dependents', 'auto');
 SELECT selfheal.set_policy('costs', cost => 'published', verdict => 'auto', subscribers_heal => true);
 SELECT selfheal.set_policy('costs', 'add_column', subscribers_heal => true);

@@ -29,6 +29,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/intake.h"
 #include "storage/lmgr.h"
@@ -51,7 +52,8 @@ typedef struct ApplyState
 	Oid			relid;
 	Oid			owner;			/* of the table, read under the lock */
 	const HealPlan *plan;
-	const char *sql;
+	const char *sql;			/* the ALTER TABLE; NULL: none */
+	List	   *beside;			/* char *, statements after it */
 	ApplyPhase	phase;
 	TimestampTz since;			/* readers may have to wait for us */
 	bool		gone;			/* the table was dropped while we waited */
@@ -185,6 +187,20 @@ lock_table(ApplyState *st)
 	lock_other_sides(st, queue);
 }
 
+/*
+ * A plan that does not alter the table itself: nobody else may alter it
+ * meanwhile, but loads and readers go on. What its statements lock besides
+ * they wait for within what is left of the budget.
+ */
+static void
+lock_beside(ApplyState *st)
+{
+	st->since = GetCurrentTimestamp();
+	set_ms("lock_timeout", guc_lock_timeout);
+	LockRelationOid(st->relid, ShareUpdateExclusiveLock);
+	st->gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(st->relid));
+}
+
 /* Body of the first subtransaction: gate, then table. */
 static void
 take_locks(void *arg)
@@ -195,10 +211,14 @@ take_locks(void *arg)
 
 	st->phase = PHASE_GATE;
 	open_budget(&saved, guc_gate_timeout);
-	intake_gate(st->relid, true);
+	if (st->sql != NULL)
+		intake_gate(st->relid, true);
 	st->phase = PHASE_TABLE;
 	st->outline = rebuild_outline(st->plan);
-	lock_table(st);
+	if (st->sql != NULL)
+		lock_table(st);
+	else
+		lock_beside(st);
 	spi_resume(&saved);
 
 	if (st->gone)
@@ -211,7 +231,8 @@ take_locks(void *arg)
 }
 
 /*
- * Body of the second: the one ALTER, and what must be made again around it.
+ * Body of the second: the one ALTER, what must be made again around it, and
+ * what is done beside it.
  * What is left of the budget stays in force, for what either may lock besides.
  */
 static void
@@ -221,6 +242,7 @@ run_alter(void *arg)
 	SpiUser		budget;
 	SpiUser		owner;
 	Rebuild    *after;
+	ListCell   *lc;
 
 	st->phase = PHASE_ALTER;
 	open_budget(&budget, budget_left(st));
@@ -230,7 +252,10 @@ run_alter(void *arg)
 	spi_become(&owner, st->owner,
 			   SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
 			   true);
-	spi_exec(st->sql, NULL);
+	if (st->sql != NULL)
+		spi_exec(st->sql, NULL);
+	foreach(lc, st->beside)
+		spi_exec(lfirst(lc), NULL);
 	spi_resume(&owner);
 	SPI_finish();
 	st->made_again = dependents_restore(st->rebuild, st->plan, &st->doing, &after);
@@ -268,6 +293,21 @@ collect_blockers(const ApplyState *st)
 					   st->outline ? st->outline->relations : NIL, objects);
 }
 
+/* What is run, each statement but the last ended, in the current context. */
+static char *
+statements_text(const ApplyState *st)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	if (st->sql != NULL)
+		appendStringInfoString(&buf, st->sql);
+	foreach(lc, st->beside)
+		appendStringInfo(&buf, "%s%s", buf.len > 0 ? "; " : "", (char *) lfirst(lc));
+	return buf.data;
+}
+
 /* Finish with what one of the subtransactions threw. */
 static ApplyResult *
 stopped(ApplyResult *result, const ApplyState *st, ErrorData *edata)
@@ -298,11 +338,12 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 	ErrorData  *edata;
 
 	result->outcome = APPLY_DONE;
-	if (plan_sql(p, p->relid) == NULL)
+	if (!plan_has(p, STEP_IN_ALTER) && !plan_has(p, STEP_BESIDE))
 		return result;
 
 	st.relid = p->relid;
 	st.plan = p;
+	st.sql = render_alter(p, p->relid);
 	edata = spi_try(take_locks, &st);
 	if (edata)
 		return stopped(result, &st, edata);
@@ -315,8 +356,11 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 		return result;
 	}
 
-	result->sql = plan_sql(p, p->relid);
-	st.sql = result->sql;
+	/* again: a name may have changed before the lock was there */
+	if (st.sql != NULL)
+		st.sql = render_alter(p, p->relid);
+	st.beside = render_statements(p, STEP_BESIDE);
+	result->sql = statements_text(&st);
 	edata = spi_try(run_alter, &st);
 	if (edata)
 		return stopped(result, &st, edata);

@@ -15,7 +15,6 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "decide/labels.h"
 #include "decide/rebuild.h"
 #include "observe/watch.h"
 #include "tcop/cmdtag.h"
@@ -286,7 +285,7 @@ coverage_missing(const HealPlan *plan, bool altering)
 		gaps |= COVERAGE_ROUTING;
 	else if (altering && find_inheritance_children(plan->relid, NoLock) != NIL)
 		gaps |= COVERAGE_CHILDREN;
-	if (labels_sql(plan) != NIL)
+	if (plan_has(plan, STEP_BEFORE))
 		gaps |= COVERAGE_LABELS;
 	if (rebuild_outline(plan)->items != NIL)
 		gaps |= COVERAGE_DEPENDENTS;

@@ -15,6 +15,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/render.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
@@ -245,7 +246,7 @@ members_add(Clone *clone, Oid leaf, const HealPlan *plan)
 		char	   *sql;
 
 		make_alone(member);
-		sql = plan_sql(plan, member->oid);
+		sql = render_alter(plan, member->oid);
 		if (sql)
 			clone_as_owner(clone, sql, NULL);
 		clone->members = lappend(clone->members, member);

@@ -12,8 +12,8 @@
 #include "base/guc.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
-#include "decide/labels.h"
 #include "decide/rebuild.h"
+#include "decide/render.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/syscache.h"
@@ -51,7 +51,7 @@ newlabels_apply(const VettedPlan *plan, const char *expected_hash)
 {
 	const HealPlan *p = vetted_plan(plan);
 	ApplyResult *result = palloc0(sizeof(ApplyResult));
-	NewLabels	job = {.statements = labels_sql(p)};
+	NewLabels	job = {.statements = render_statements(p, STEP_BEFORE)};
 	StringInfoData text;
 	HeapTuple	tup;
 	ErrorData  *edata;

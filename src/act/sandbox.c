@@ -20,6 +20,7 @@
 #include "act/trace.h"
 #include "base/spi.h"
 #include "commands/trigger.h"
+#include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
 #include "parser/parse_coerce.h"
@@ -161,7 +162,7 @@ run_trial(void *arg)
 
 	t->doing = "no clone of the table could be made";
 	t->clone = clone_describe(t->plan->relid);
-	sql = plan_sql(t->plan, t->plan->relid);
+	sql = render_alter(t->plan, t->plan->relid);
 	t->gaps = coverage_missing(t->plan, sql != NULL);
 	t->clone->gaps = &t->gaps;
 	standin_make(t->clone, sql != NULL);
@@ -171,7 +172,7 @@ run_trial(void *arg)
 	assertions_ask(t->checks, t->clone, ASSERTION_BEFORE);
 
 	t->doing = "the change failed on the clone";
-	sql = plan_sql(t->plan, t->clone->oid);
+	sql = render_alter(t->plan, t->clone->oid);
 	if (sql != NULL)
 	{
 		Trace	   *trace = trace_begin(t->clone->oid);

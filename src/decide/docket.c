@@ -11,7 +11,7 @@
 #include "catalog/pg_type.h"
 #include "decide/docket.h"
 #include "decide/impact.h"
-#include "decide/labels.h"
+#include "decide/render.h"
 #include "decide/rebuild.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -66,8 +66,8 @@ docket_draft(const VettedPlan *plan, const Forecast *cost, const Ruling *ruling)
 	row->relid = steps->relid;
 	row->state = PLAN_PLANNED;
 	row->plan = unconstify(HealPlan *, steps);
-	row->sql = labels_plan_text(steps);
-	row->inverse = plan_inverse(steps);
+	row->sql = render_text(steps);
+	row->inverse = render_inverse(steps);
 	row->verdict = pstrdup(policy_verdict_name(ruling->verdict));
 	row->reason = ruling->reason ? pstrdup(ruling->reason) : NULL;
 	row->policy = pstrdup(ruling->policy);

@@ -9,6 +9,7 @@
 
 #include "base/holders.h"
 #include "decide/forecast.h"
+#include "decide/forms.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
@@ -192,18 +193,21 @@ append_seen(StringInfo buf, const Forecast *f)
 	append_flag(buf, "agreed", f->agreed);
 }
 
-/* Does the step alter the table? A new label is its type's, whose tables are
- * not locked. */
-static bool
-locks_table(const ForecastStep *step)
+/* The lock that the step takes on the table: a new label is its type's, and
+ * a mapping is nobody's. */
+static const char *
+lock_of(const ForecastStep *step)
 {
-	return step->step->kind != STEP_ADD_ENUM_LABEL;
+	return form_of(step->step->kind)->lock;
 }
 
-static const char *
-lock_name(bool locks)
+static void
+append_lock(StringInfo buf, const char *lock)
 {
-	return locks ? "\"ACCESS EXCLUSIVE\"" : "null";
+	if (lock != NULL)
+		appendStringInfo(buf, "\"lock\": \"%s\", ", lock);
+	else
+		appendStringInfoString(buf, "\"lock\": null, ");
 }
 
 static void
@@ -211,7 +215,8 @@ append_step(StringInfo buf, const ForecastStep *step, const Clock *clock)
 {
 	appendStringInfo(buf, "{\"kind\": \"%s\", \"column\": ", plan_step_name(step->step->kind));
 	escape_json(buf, step->step->column);
-	appendStringInfo(buf, ", \"lock\": %s, ", lock_name(locks_table(step)));
+	appendStringInfoString(buf, ", ");
+	append_lock(buf, lock_of(step));
 	append_flag(buf, "rewrite", step->rewrite);
 	append_flag(buf, "scan", step->scan);
 	append_list(buf, "indexes", step->indexes);
@@ -242,14 +247,16 @@ forecast_tell(Forecast *f)
 	Clock		clock = {0};
 	double		ms = f->steps == NIL ? 0 : estimate(f, &clock);
 	List	   *lost = NIL;
-	bool		locks = false;
+	const char *lock = NULL;
 	ListCell   *lc;
 
 	foreach(lc, f->steps)
 	{
 		const ForecastStep *step = lfirst(lc);
 
-		locks |= locks_table(step);
+		/* the strongest of all is that of an ALTER TABLE */
+		if (lock == NULL || plan_step_place(step->step->kind) == STEP_IN_ALTER)
+			lock = lock_of(step);
 
 		/* ALTER COLUMN TYPE removes what ANALYZE knew of the column */
 		if (step->step->kind == STEP_WIDEN_TYPE)
@@ -257,7 +264,8 @@ forecast_tell(Forecast *f)
 	}
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "{\"lock\": %s, ", lock_name(locks));
+	appendStringInfoChar(&buf, '{');
+	append_lock(&buf, lock);
 	append_flag(&buf, "rewrite", f->rewrite);
 	append_flag(&buf, "scan", f->scan);
 	append_list(&buf, "indexes", f->indexes);
@@ -285,7 +293,7 @@ forecast_tell(Forecast *f)
 	append_number(&buf, "age_s", clock.measured == 0 ? -1 :
 				  (double) TimestampDifferenceMilliseconds(clock.measured, GetCurrentTimestamp()) / 1000, 0);
 	close_object(&buf);
-	appendStringInfo(&buf, ", \"conflicting\": %s, ", locks ? holders_text(f) : "[]");
+	appendStringInfo(&buf, ", \"conflicting\": %s, ", lock ? holders_text(f) : "[]");
 	append_number(&buf, "free_disk", (double) f->disk_free, 0);
 	append_number(&buf, "disk_needed", (double) f->disk_needed, 0);
 	append_seen(&buf, f);

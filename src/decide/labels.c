@@ -206,9 +206,9 @@ labels_read(Oid relid, const AlterEnumStmt *stmt, char **reason)
 
 /* See the header. */
 bool
-labels_check(const PlanStep *step, Form_pg_attribute att, Oid owner,
-			 bool *true_already, char **reason)
+labels_check(const StepSite *site, const PlanStep *step, bool *true_already, char **reason)
 {
+	Form_pg_attribute att = site->att;
 	Oid			extension;
 	List	   *present;
 	ListCell   *lc;
@@ -222,7 +222,7 @@ labels_check(const PlanStep *step, Form_pg_attribute att, Oid owner,
 		return plan_refuse(reason, "type %s belongs to the extension %s, and a dump would "
 						   "lose the label", type,
 						   quote_identifier(get_extension_name(extension)));
-	if (!compat_type_ownercheck(att->atttypid, owner))
+	if (!compat_type_ownercheck(att->atttypid, site->owner))
 		return plan_refuse(reason, "type %s belongs to another role, as which the owner of "
 						   "the table may not act", type);
 	if (step->labels == NIL)
@@ -267,45 +267,28 @@ type_of(Oid relid, const PlanStep *step)
 
 /* See the header. */
 List *
-labels_sql(const HealPlan *plan)
+labels_statements(Oid relid, const PlanStep *step)
 {
 	List	   *result = NIL;
+	Oid			type = type_of(relid, step);
 	ListCell   *lc;
-	ListCell   *lc2;
 
-	foreach(lc, plan->steps)
-	{
-		const PlanStep *step = lfirst(lc);
-		Oid			type;
-
-		if (step->kind != STEP_ADD_ENUM_LABEL)
-			continue;
-		type = type_of(plan->relid, step);
-		if (!OidIsValid(type))
-			elog(ERROR, "column \"%s\" of relation %u is gone", step->column, plan->relid);
-		foreach(lc2, step->labels)
-			result = lappend(result,
-							 psprintf("ALTER TYPE %s ADD VALUE IF NOT EXISTS %s",
-									  plan_type_sql(type, -1),
-									  quote_literal_cstr(lfirst(lc2))));
-	}
+	if (!OidIsValid(type))
+		elog(ERROR, "column \"%s\" of relation %u is gone", step->column, relid);
+	foreach(lc, step->labels)
+		result = lappend(result,
+						 psprintf("ALTER TYPE %s ADD VALUE IF NOT EXISTS %s",
+								  plan_type_sql(type, -1),
+								  quote_literal_cstr(lfirst(lc))));
 	return result;
 }
 
 /* See the header. */
-char *
-labels_plan_text(const HealPlan *plan)
+void
+labels_undo(const HealPlan *plan, const PlanStep *step, StepUndo *undo)
 {
-	StringInfoData buf;
-	char	   *alter = plan_sql(plan, plan->relid);
-	ListCell   *lc;
-
-	initStringInfo(&buf);
-	foreach(lc, labels_sql(plan))
-		appendStringInfo(&buf, "%s%s", buf.len ? "; " : "", (char *) lfirst(lc));
-	if (alter != NULL)
-		appendStringInfo(&buf, "%s%s", buf.len ? "; " : "", alter);
-	return buf.len ? buf.data : NULL;
+	appendStringInfo(&undo->notes, "-- %s: a label cannot be taken away from its type again\n",
+					 undo->shown);
 }
 
 /* See the header. */

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "catalog/pg_attribute.h"
+#include "decide/forms.h"
 #include "decide/remedy.h"
 #include "nodes/parsenodes.h"
 
@@ -29,20 +29,16 @@ extern void labels_add(Remedy *r, const Evidence *e);
  */
 extern PlanStep *labels_read(Oid relid, const AlterEnumStmt *stmt, char **reason);
 
-/*
- * May the step's labels be added to the type of this column? owner: of the
- * table, who must own the type as well. *true_already when all are there.
- */
-extern bool labels_check(const PlanStep *step, Form_pg_attribute att, Oid owner,
-						 bool *true_already, char **reason);
+/* May the step's labels be added to the type of this column? The owner of the
+ * table must own the type as well. */
+extern bool labels_check(const StepSite *site, const PlanStep *step, bool *true_already,
+						 char **reason);
 
-/* ALTER TYPE statements of the plan's label steps (char *), in order. The
- * names are quoted and qualified; a label that is there is passed over. */
-extern List *labels_sql(const HealPlan *plan);
+/* Its ALTER TYPE statements. The names are quoted and qualified; a label that
+ * is there is passed over. */
+extern List *labels_statements(Oid relid, const PlanStep *step);
 
-/* All that a plan runs, for people: the labels' statements, then the ALTER
- * TABLE, each ended but the last. NULL without steps. */
-extern char *labels_plan_text(const HealPlan *plan);
+extern void labels_undo(const HealPlan *plan, const PlanStep *step, StepUndo *undo);
 
 /* A label that stands in for a new one in a trial, or NULL: the type has
  * none. */

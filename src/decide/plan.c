@@ -1,11 +1,6 @@
 /*
  * plan.c
- *	  A plan's steps and their two other forms, SQL and jsonb.
- *
- * The steps are the plan. SQL is rendered from them here and nowhere else:
- * names through quote_identifier, types from their oids, so that no text that
- * somebody proposed can reach the executor. One plan is one ALTER TABLE, for
- * the lock is then taken once and the table is rewritten at most once.
+ *	  A plan's steps and their jsonb.
  */
 #include "postgres.h"
 
@@ -22,22 +17,41 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-static const char *const step_names[] = {
-	[STEP_ADD_COLUMN] = "add_column",
-	[STEP_WIDEN_TYPE] = "widen_type",
-	[STEP_DROP_NOT_NULL] = "drop_not_null",
-	[STEP_ADD_ENUM_LABEL] = "add_enum_label",
+/* The word of each kind, where it is made, and what its JSON carries. */
+static const struct
+{
+	const char *name;
+	StepPlace	place;
+	bool		type;
+	bool		labels;
+	bool		args;
+}			kinds[PLAN_STEP_KINDS] =
+
+{
+	[STEP_ADD_COLUMN] = {"add_column", STEP_IN_ALTER,.type = true},
+	[STEP_WIDEN_TYPE] = {"widen_type", STEP_IN_ALTER,.type = true},
+	[STEP_DROP_NOT_NULL] = {"drop_not_null", STEP_IN_ALTER},
+	[STEP_ADD_ENUM_LABEL] = {"add_enum_label", STEP_BEFORE,.labels = true},
+	[STEP_SET_DEFAULT] = {"set_default", STEP_IN_ALTER,.args = true},
+	[STEP_SET_GENERATED_BY_DEFAULT] = {"set_generated_by_default", STEP_IN_ALTER},
+	[STEP_CONVERT_TYPE] = {"convert_type", STEP_IN_ALTER,.type = true},
+	[STEP_EXTEND_CHECK_LIST] = {"extend_check_list", STEP_IN_ALTER,.args = true},
+	[STEP_ATTACH_PARTITION] = {"attach_partition", STEP_BESIDE,.args = true},
+	[STEP_EXTEND_SEQUENCE] = {"extend_sequence", STEP_BESIDE,.args = true},
+	[STEP_CREATE_TABLE] = {"create_table", STEP_BESIDE,.args = true},
+	[STEP_MAP_FIELD] = {"map_field", STEP_IN_MAPPING,.args = true},
+	[STEP_IGNORE_FIELD] = {"ignore_field", STEP_IN_MAPPING,.args = true},
+	[STEP_TRIM] = {"trim", STEP_IN_MAPPING,.args = true},
+	[STEP_NULL_IF] = {"null_if", STEP_IN_MAPPING,.args = true},
+	[STEP_PARSE_TIMESTAMP] = {"parse_timestamp", STEP_IN_MAPPING,.args = true},
+	[STEP_PARSE_NUMBER] = {"parse_number", STEP_IN_MAPPING,.args = true},
+	[STEP_PARSE_POINT] = {"parse_point", STEP_IN_MAPPING,.args = true},
+	[STEP_DECODE_TEXT] = {"decode_text", STEP_IN_MAPPING,.args = true},
+	[STEP_OVERFLOW_TO_JSONB] = {"overflow_to_jsonb", STEP_IN_MAPPING,.args = true},
 };
 
 pg_noreturn static void bad_plan(const char *path, const char *what);
 static PlanStep *step_of_container(JsonbContainer *object, const char *path);
-
-/* Does a step of this kind name a type? */
-static bool
-names_type(StepKind kind)
-{
-	return kind == STEP_ADD_COLUMN || kind == STEP_WIDEN_TYPE;
-}
 
 /* A step in the current context; column is copied. */
 PlanStep *
@@ -47,8 +61,8 @@ plan_step(StepKind kind, const char *column, Oid type, int32 typmod)
 
 	step->kind = kind;
 	step->column = pstrdup(column);
-	step->type = names_type(kind) ? type : InvalidOid;
-	step->typmod = names_type(kind) ? typmod : -1;
+	step->type = kinds[kind].type ? type : InvalidOid;
+	step->typmod = kinds[kind].type ? typmod : -1;
 	return step;
 }
 
@@ -61,6 +75,8 @@ plan_step_copy(const PlanStep *step)
 
 	foreach(lc, step->labels)
 		copy->labels = lappend(copy->labels, pstrdup(lfirst(lc)));
+	if (step->args != NULL)
+		copy->args = DatumGetJsonbPCopy(JsonbPGetDatum(step->args));
 	return copy;
 }
 
@@ -68,7 +84,27 @@ plan_step_copy(const PlanStep *step)
 const char *
 plan_step_name(StepKind kind)
 {
-	return step_names[kind];
+	return kinds[kind].name;
+}
+
+StepPlace
+plan_step_place(StepKind kind)
+{
+	return kinds[kind].place;
+}
+
+/* See the header. */
+bool
+plan_has(const HealPlan *plan, StepPlace place)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		if (plan_step_place(((const PlanStep *) lfirst(lc))->kind) == place)
+			return true;
+	}
+	return false;
 }
 
 /* "schema.table", quoted, in the current context; NULL when it is gone. */
@@ -108,170 +144,6 @@ plan_collation_sql(Oid collation)
 										NameStr(form->collname));
 	ReleaseSysCache(tup);
 	return result;
-}
-
-/*
- * "TYPE x" of a column of target. ALTER COLUMN TYPE without COLLATE would set
- * the type's default collation, silently sort otherwise and rebuild indexes;
- * a collation of the column's own is therefore said again.
- */
-static void
-append_type(StringInfo buf, Oid target, const char *column, Oid type,
-			int32 typmod)
-{
-	HeapTuple	tup = SearchSysCacheAttName(target, column);
-	Oid			collation = InvalidOid;
-
-	if (HeapTupleIsValid(tup))
-	{
-		collation = ((Form_pg_attribute) GETSTRUCT(tup))->attcollation;
-		ReleaseSysCache(tup);
-	}
-	appendStringInfo(buf, "TYPE %s", plan_type_sql(type, typmod));
-	if (OidIsValid(collation) && OidIsValid(get_typcollation(type)) &&
-		collation != get_typcollation(type))
-		appendStringInfo(buf, " COLLATE %s", plan_collation_sql(collation));
-}
-
-/*
- * One ALTER TABLE with all steps about the table on target, in the current
- * context; NULL without such a step. Raises 42P01 when target is gone.
- */
-char *
-plan_sql(const HealPlan *plan, Oid target)
-{
-	StringInfoData buf;
-	char	   *name;
-	const char *sep = " ";
-	ListCell   *lc;
-
-	name = plan_relation_name(target);
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", target)));
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "ALTER TABLE %s", name);
-	foreach(lc, plan->steps)
-	{
-		const PlanStep *step = lfirst(lc);
-		const char *column = quote_identifier(step->column);
-
-		if (step->kind == STEP_ADD_ENUM_LABEL)
-			continue;
-		appendStringInfoString(&buf, sep);
-		sep = ", ";
-		switch (step->kind)
-		{
-			case STEP_ADD_COLUMN:
-				appendStringInfo(&buf, "ADD COLUMN %s %s", column,
-								 plan_type_sql(step->type, step->typmod));
-				break;
-			case STEP_WIDEN_TYPE:
-				appendStringInfo(&buf, "ALTER COLUMN %s ", column);
-				append_type(&buf, target, step->column, step->type,
-							step->typmod);
-				break;
-			case STEP_DROP_NOT_NULL:
-				appendStringInfo(&buf, "ALTER COLUMN %s DROP NOT NULL",
-								 column);
-				break;
-			case STEP_ADD_ENUM_LABEL:
-				break;
-		}
-	}
-	return sep[0] == ' ' ? NULL : buf.data;
-}
-
-/* What going back to the old type would do to values stored since. */
-static const char *
-narrowing_loss(Oid old_type, Oid new_type)
-{
-	if (old_type == FLOAT4OID)
-		return "rounds values to six digits";
-	if (new_type == NUMERICOID)
-		return "rounds values that have more digits after the point, and "
-			"fails while a value has more before it";
-	if (new_type == VARCHAROID || new_type == TEXTOID)
-		return "fails while a value is longer";
-	if (new_type == INT4OID || new_type == INT8OID)
-		return "fails while a value is out of the old range";
-	return "rounds values that have more digits";
-}
-
-/*
- * The opposite statement, last step first, with a comment line for each loss.
- * It is a record for people: nothing here runs it. In the current context;
- * NULL without steps. Reads the columns as they are before the plan.
- */
-char *
-plan_inverse(const HealPlan *plan)
-{
-	StringInfoData notes;
-	StringInfoData body;
-	char	   *name = plan_relation_name(plan->relid);
-	int			i;
-
-	if (plan->steps == NIL || name == NULL)
-		return NULL;
-
-	initStringInfo(&notes);
-	initStringInfo(&body);
-	for (i = list_length(plan->steps) - 1; i >= 0; i--)
-	{
-		const PlanStep *step = list_nth(plan->steps, i);
-		const char *column = quote_identifier(step->column);
-		HeapTuple	tup;
-		Form_pg_attribute att;
-
-		/* a name may hold a newline, and a comment ends there */
-		const char *shown = (strpbrk(step->column, "\r\n") != NULL) ?
-		"the column" : column;
-
-		if (step->kind == STEP_ADD_ENUM_LABEL)
-		{
-			appendStringInfo(&notes, "-- %s: a label cannot be taken away from its type again\n",
-							 shown);
-			continue;
-		}
-		if (body.len > 0)
-			appendStringInfoString(&body, ", ");
-		switch (step->kind)
-		{
-			case STEP_ADD_COLUMN:
-				appendStringInfo(&notes,
-								 "-- %s: the values stored in it are lost\n",
-								 shown);
-				appendStringInfo(&body, "DROP COLUMN %s", column);
-				break;
-			case STEP_WIDEN_TYPE:
-				tup = SearchSysCacheAttName(plan->relid, step->column);
-				if (!HeapTupleIsValid(tup))
-					elog(ERROR, "column \"%s\" of relation %u is gone",
-						 step->column, plan->relid);
-				att = (Form_pg_attribute) GETSTRUCT(tup);
-				appendStringInfo(&notes, "-- %s: %s\n", shown,
-								 narrowing_loss(att->atttypid, step->type));
-				appendStringInfo(&body, "ALTER COLUMN %s ", column);
-				append_type(&body, plan->relid, step->column, att->atttypid,
-							att->atttypmod);
-				ReleaseSysCache(tup);
-				break;
-			case STEP_DROP_NOT_NULL:
-				appendStringInfo(&notes,
-								 "-- %s: fails while a value is null\n",
-								 shown);
-				appendStringInfo(&body, "ALTER COLUMN %s SET NOT NULL",
-								 column);
-				break;
-			case STEP_ADD_ENUM_LABEL:
-				break;
-		}
-	}
-	if (body.len == 0)
-		return notes.data;
-	return psprintf("%sALTER TABLE %s %s", notes.data, name, body.data);
 }
 
 /* , "labels": ["a", "b"] */
@@ -316,13 +188,16 @@ plan_to_jsonb(const HealPlan *plan)
 		appendStringInfo(&buf, "{\"kind\": \"%s\", \"column\": ",
 						 plan_step_name(step->kind));
 		escape_json(&buf, step->column);
-		if (names_type(step->kind))
+		if (kinds[step->kind].type)
 		{
 			appendStringInfoString(&buf, ", \"type\": ");
 			escape_json(&buf, lattice_name(step->type, step->typmod));
 		}
-		if (step->kind == STEP_ADD_ENUM_LABEL)
+		if (kinds[step->kind].labels)
 			append_labels(&buf, step->labels);
+		if (step->args != NULL)
+			appendStringInfo(&buf, ", \"args\": %s",
+							 JsonbToCString(NULL, &step->args->root, VARSIZE(step->args)));
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoString(&buf, "]}");
@@ -496,6 +371,7 @@ step_of_container(JsonbContainer *object, const char *path)
 	char	   *type = NULL;
 	List	   *labels = NIL;
 	bool		has_labels = false;
+	Jsonb	   *args = NULL;
 	Oid			typid = InvalidOid;
 	int32		typmod = -1;
 	PlanStep   *step;
@@ -522,6 +398,12 @@ step_of_container(JsonbContainer *object, const char *path)
 			labels = json_labels(&v, at);
 			has_labels = true;
 		}
+		else if (strcmp(key, "args") == 0)
+		{
+			if (v.type != jbvBinary || !JsonContainerIsObject(v.val.binary.data))
+				bad_plan(at, "must be an object");
+			args = JsonbValueToJsonb(&v);
+		}
 		else
 			bad_plan(at, "unknown key");
 	}
@@ -530,13 +412,13 @@ step_of_container(JsonbContainer *object, const char *path)
 		bad_plan(path, "\"kind\" is missing");
 	if (column == NULL)
 		bad_plan(path, "\"column\" is missing");
-	for (i = 0; i < (int) lengthof(step_names); i++)
-		if (strcmp(kind, step_names[i]) == 0)
+	for (i = 0; i < PLAN_STEP_KINDS; i++)
+		if (strcmp(kind, kinds[i].name) == 0)
 			break;
-	if (i == (int) lengthof(step_names))
+	if (i == PLAN_STEP_KINDS)
 		bad_plan(psprintf("%s.kind", path),
 				 psprintf("\"%s\" is not a kind of step", kind));
-	if (names_type(i))
+	if (kinds[i].type)
 	{
 		if (type == NULL)
 			bad_plan(path, "\"type\" is missing");
@@ -544,10 +426,13 @@ step_of_container(JsonbContainer *object, const char *path)
 	}
 	else if (type != NULL)
 		bad_plan(psprintf("%s.type", path), "unknown key");
-	if (has_labels != (i == STEP_ADD_ENUM_LABEL))
+	if (has_labels != kinds[i].labels)
 		bad_plan(has_labels ? psprintf("%s.labels", path) : path,
 				 has_labels ? "unknown key" : "\"labels\" is missing");
+	if (args != NULL && !kinds[i].args)
+		bad_plan(psprintf("%s.args", path), "unknown key");
 	step = plan_step((StepKind) i, column, typid, typmod);
 	step->labels = labels;
+	step->args = args;
 	return step;
 }

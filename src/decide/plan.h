@@ -10,6 +10,9 @@
  *   {"kind": "widen_type",    "column": "x", "type": "character varying(64)"},
  *   {"kind": "drop_not_null", "column": "x"},
  *   {"kind": "add_enum_label", "column": "x", "labels": ["a", "b"]}]}
+ * What else a kind of step carries stands under "args", an object whose keys
+ * are documented where the kind is made (forms.h names its room). "column" is
+ * what the step is about: a column, or the key of a payload.
  */
 #ifndef SELFHEAL_PLAN_H
 #define SELFHEAL_PLAN_H
@@ -24,18 +27,45 @@ typedef enum StepKind
 	STEP_ADD_COLUMN,
 	STEP_WIDEN_TYPE,
 	STEP_DROP_NOT_NULL,
-	STEP_ADD_ENUM_LABEL			/* of the column's type, at the end */
+	STEP_ADD_ENUM_LABEL,		/* of the column's type, at the end */
+	STEP_SET_DEFAULT,
+	STEP_SET_GENERATED_BY_DEFAULT,
+	STEP_CONVERT_TYPE,			/* to another family, by a built-in cast */
+	STEP_EXTEND_CHECK_LIST,		/* more literals in an IN list */
+	STEP_ATTACH_PARTITION,
+	STEP_EXTEND_SEQUENCE,
+	STEP_CREATE_TABLE,			/* in a landing schema */
+	STEP_MAP_FIELD,				/* the first of the payload mappings */
+	STEP_IGNORE_FIELD,
+	STEP_TRIM,
+	STEP_NULL_IF,
+	STEP_PARSE_TIMESTAMP,
+	STEP_PARSE_NUMBER,
+	STEP_PARSE_POINT,
+	STEP_DECODE_TEXT,
+	STEP_OVERFLOW_TO_JSONB
 } StepKind;
 
-#define PLAN_STEP_KINDS (STEP_ADD_ENUM_LABEL + 1)
+#define PLAN_STEP_KINDS (STEP_OVERFLOW_TO_JSONB + 1)
+
+/* Where a step is made. */
+typedef enum StepPlace
+{
+	STEP_IN_ALTER,				/* a clause of the plan's one ALTER TABLE */
+	STEP_BEFORE,				/* statements of its own, committed before */
+	STEP_BESIDE,				/* statements of its own, after the ALTER
+								 * TABLE and in its transaction */
+	STEP_IN_MAPPING				/* no DDL: what becomes of payloads */
+} StepPlace;
 
 typedef struct PlanStep
 {
 	StepKind	kind;
 	char	   *column;
-	Oid			type;			/* add_column, widen_type */
+	Oid			type;			/* add_column, widen_type, convert_type */
 	int32		typmod;
 	List	   *labels;			/* add_enum_label: char * */
+	Jsonb	   *args;			/* of kinds that have some, or NULL */
 } PlanStep;
 
 typedef struct HealPlan
@@ -47,6 +77,10 @@ typedef struct HealPlan
 extern PlanStep *plan_step(StepKind kind, const char *column, Oid type, int32 typmod);
 extern PlanStep *plan_step_copy(const PlanStep *step);
 extern const char *plan_step_name(StepKind kind);
+extern StepPlace plan_step_place(StepKind kind);
+
+/* Does the plan have a step that is made there? */
+extern bool plan_has(const HealPlan *plan, StepPlace place);
 
 /* "schema.table" with both names quoted where they need it; NULL when the
  * relation is gone. */
@@ -55,15 +89,6 @@ extern char *plan_relation_name(Oid relid);
 /* A type or collation as SQL that means the same under every search_path. */
 extern char *plan_type_sql(Oid type, int32 typmod);
 extern char *plan_collation_sql(Oid collation);
-
-/* One ALTER TABLE with all steps that are about the table itself, on target
- * (the plan's own, or a clone). NULL when there are none. Every name quoted
- * and qualified. New labels are labels_sql's (labels.h). */
-extern char *plan_sql(const HealPlan *plan, Oid target);
-
-/* What would undo it, as text for the record; a comment line where it cannot
- * be undone without loss. Must be asked before the plan is applied. */
-extern char *plan_inverse(const HealPlan *plan);
 
 extern Jsonb *plan_to_jsonb(const HealPlan *plan);
 

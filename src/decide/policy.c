@@ -252,6 +252,40 @@ label_reason(const Case *c)
 	return "a label cannot be taken away from an enum again, and every column of the type gets it";
 }
 
+/* Steps that wait for a person whatever they cost, by what is built in; those
+ * that have a rule of their own below are not among them. */
+static List *
+built_in_reviews(const Case *c)
+{
+	List	   *result = NIL;
+
+	for (int i = STEP_ADD_ENUM_LABEL + 1; i < RULE_STEPS; i++)
+	{
+		const char *why;
+
+		for (int j = 0; j < COST_DEPENDENTS; j++)
+			if (rules_unsaid(&c->said, i, j) &&
+				rules_built_in(i, j, &why) != RULE_AUTO)
+			{
+				result = lappend(result, psprintf("%s: %s", plan_step_name((StepKind) i), why));
+				break;
+			}
+	}
+	return result;
+}
+
+static bool
+has_built_in_review(const Case *c)
+{
+	return built_in_reviews(c) != NIL;
+}
+
+static char *
+built_in_review_reason(const Case *c)
+{
+	return some_of(built_in_reviews(c));
+}
+
 /* Is this column one that the plan adds? */
 static bool
 adds(const HealPlan *plan, const char *column)
@@ -330,7 +364,13 @@ beyond_limit_reason(const Case *c)
 static bool
 is_published(const Case *c)
 {
-	return rules_unsaid(&c->said, RULE_ANY, COST_PUBLISHED);
+	const char *why;
+
+	for (int i = 0; i < RULE_STEPS; i++)
+		if (rules_unsaid(&c->said, i, COST_PUBLISHED) &&
+			rules_built_in(i, COST_PUBLISHED, &why) == RULE_REVIEW)
+			return true;
+	return false;
 }
 
 static char *
@@ -498,7 +538,9 @@ always(const Case *c)
 static char *
 metadata_reason(const Case *c)
 {
-	return "only the catalog changes: no row is read or written";
+	return plan_has(c->plan, STEP_IN_ALTER) || plan_has(c->plan, STEP_BESIDE) ?
+		"only the catalog changes: no row is read or written" :
+		"the table stays as it is: payloads are read otherwise from now on, and what was sent is kept";
 }
 
 static const Rule rules[] = {
@@ -515,6 +557,7 @@ static const Rule rules[] = {
 	{"dependents", VERDICT_REVIEW, has_dependents, dependents_reason},
 	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},
 	{"enum-label", VERDICT_REVIEW, adds_label, label_reason},
+	{"step-review", VERDICT_REVIEW, has_built_in_review, built_in_review_reason},
 	{"published", VERDICT_REVIEW, is_published, published_reason},
 	{"foreign-key", VERDICT_REVIEW, has_foreign_keys, foreign_keys_reason},
 	{"downstream", VERDICT_REVIEW, is_felt_downstream, downstream_reason},

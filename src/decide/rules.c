@@ -9,6 +9,7 @@
 
 #include "base/guc.h"
 #include "base/spi.h"
+#include "decide/forms.h"
 #include "decide/rules.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -42,6 +43,35 @@ static const Cell cells[] = {
 	{STEP_DROP_NOT_NULL, COST_PUBLISHED, RULE_REVIEW, "a subscriber that is not changed first would stop"},
 	{STEP_ADD_ENUM_LABEL, COST_METADATA, RULE_REVIEW, "a label cannot be taken away again, and every column of the type gets it"},
 	{STEP_ADD_ENUM_LABEL, COST_PUBLISHED, RULE_REVIEW, "a subscriber that is not changed first would stop"},
+	{STEP_SET_DEFAULT, COST_METADATA, RULE_REVIEW, "a value that nobody sent"},
+	{STEP_SET_DEFAULT, COST_PUBLISHED, RULE_REVIEW, "a subscriber that is not changed first would stop"},
+	{STEP_SET_GENERATED_BY_DEFAULT, COST_METADATA, RULE_REVIEW, "whoever writes may choose the key from then on"},
+	{STEP_SET_GENERATED_BY_DEFAULT, COST_PUBLISHED, RULE_REVIEW, "whoever writes may choose the key from then on"},
+	{STEP_CONVERT_TYPE, COST_METADATA, RULE_REVIEW, "another family of type: what reads the column may mean something else"},
+	{STEP_CONVERT_TYPE, COST_SCAN, RULE_REVIEW, "another family of type: what reads the column may mean something else"},
+	{STEP_CONVERT_TYPE, COST_INDEX, RULE_REVIEW, "another family of type: what reads the column may mean something else"},
+	{STEP_CONVERT_TYPE, COST_REWRITE, RULE_REVIEW, "another family of type: what reads the column may mean something else"},
+	{STEP_CONVERT_TYPE, COST_DEPENDENTS, RULE_REVIEW, "what depends on the column is made anew with it; what cannot be refuses the plan, whatever the policy says"},
+	{STEP_CONVERT_TYPE, COST_PUBLISHED, RULE_REVIEW, "a subscriber that is not changed first would stop"},
+	{STEP_EXTEND_CHECK_LIST, COST_METADATA, RULE_REVIEW, "a constraint is a rule of the business: a person extends its list"},
+	{STEP_EXTEND_CHECK_LIST, COST_SCAN, RULE_REVIEW, "a constraint is a rule of the business: a person extends its list"},
+	{STEP_EXTEND_CHECK_LIST, COST_PUBLISHED, RULE_REVIEW, "a constraint is a rule of the business: a person extends its list"},
+	{STEP_ATTACH_PARTITION, COST_METADATA, RULE_AUTO, "a new partition beside its siblings: no row is read or written"},
+	{STEP_ATTACH_PARTITION, COST_SCAN, RULE_REVIEW, "rows of the default partition are read, and may have to move"},
+	{STEP_ATTACH_PARTITION, COST_PUBLISHED, RULE_REVIEW, "a subscriber that lacks the partition would stop"},
+	{STEP_EXTEND_SEQUENCE, COST_METADATA, RULE_AUTO, "only the catalog changes: no row is read or written"},
+	{STEP_EXTEND_SEQUENCE, COST_PUBLISHED, RULE_AUTO, "no subscriber draws from it"},
+	{STEP_CREATE_TABLE, COST_METADATA, RULE_REVIEW, "a table that nobody has made"},
+	{STEP_CREATE_TABLE, COST_PUBLISHED, RULE_REVIEW, "a table that nobody has made"},
+	{STEP_MAP_FIELD, COST_METADATA, RULE_REVIEW, "which key means which column, only the team can say"},
+	{STEP_IGNORE_FIELD, COST_METADATA, RULE_REVIEW, "values of the key would be left out"},
+	{STEP_TRIM, COST_METADATA, RULE_AUTO, "blanks around a value that cannot hold any: what was sent is kept"},
+	{STEP_NULL_IF, COST_METADATA, RULE_REVIEW, "a value becomes none"},
+	{STEP_PARSE_TIMESTAMP, COST_METADATA, RULE_AUTO, "one reading is proven by all held values: what was sent is kept"},
+	{STEP_PARSE_NUMBER, COST_METADATA, RULE_AUTO, "one reading is proven by all held values: what was sent is kept"},
+	{STEP_PARSE_POINT, COST_METADATA, RULE_AUTO, "one reading is proven by all held values: what was sent is kept"},
+	{STEP_DECODE_TEXT, COST_METADATA, RULE_REVIEW, "bytes may be text in more than one encoding"},
+	{STEP_OVERFLOW_TO_JSONB, COST_METADATA, RULE_REVIEW, "new keys share one column from then on"},
 };
 
 static const Cell *
@@ -93,15 +123,20 @@ rules_verdict_name(RuleVerdict verdict)
 int
 rules_step(const char *word)
 {
+	StringInfoData all;
+
 	if (word == NULL)
 		return RULE_ANY;
 	for (int i = 0; i < RULE_STEPS; i++)
 		if (strcmp(plan_step_name((StepKind) i), word) == 0)
 			return i;
+	initStringInfo(&all);
+	for (int i = 0; i < RULE_STEPS; i++)
+		appendStringInfo(&all, "%s%s", i > 0 ? ", " : "", plan_step_name((StepKind) i));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown kind of step \"%s\"", word),
-			 errhint("Kinds are add_column, widen_type, drop_not_null and add_enum_label; null means any.")));
+			 errhint("Kinds are %s; null means any.", all.data)));
 }
 
 int
@@ -182,6 +217,9 @@ rules_find(const List *rules, int step, int cost)
 		int			weight = 4 * rule->of_table + 2 * (rule->step != RULE_ANY) +
 		(rule->cost != RULE_ANY);
 
+		/* what only a person approves no rule lets run */
+		if (rule->verdict == RULE_AUTO && step != RULE_ANY && form_of(step)->approval_only)
+			continue;
 		if ((rule->step == RULE_ANY || rule->step == step) &&
 			(rule->cost == RULE_ANY || rule->cost == cost) &&
 			weight > best_weight)
@@ -191,6 +229,13 @@ rules_find(const List *rules, int step, int cost)
 		}
 	}
 	return best;
+}
+
+/* Steps to which the costs of a change of type belong. */
+static bool
+changes_type(const PlanStep *step)
+{
+	return step->kind == STEP_WIDEN_TYPE || step->kind == STEP_CONVERT_TYPE;
 }
 
 /*
@@ -217,14 +262,15 @@ rules_said(Oid relid, const List *rules, const Forecast *cost)
 		rewrite |= step->rewrite;
 		scan |= step->scan;
 		index |= step->indexes != NIL;
-		any_widens |= step->step->kind == STEP_WIDEN_TYPE;
+		any_widens |= changes_type(step->step);
 	}
 	foreach(lc, cost->steps)
 	{
 		const ForecastStep *step = lfirst(lc);
 		bool	   *arises = said.arises[step->step->kind];
-		bool		widens = step->step->kind == STEP_WIDEN_TYPE;
-		bool		causes = any_widens ? widens : step->step->kind != STEP_ADD_ENUM_LABEL;
+		StepPlace	place = plan_step_place(step->step->kind);
+		bool		widens = changes_type(step->step);
+		bool		causes = any_widens ? widens : place == STEP_IN_ALTER;
 		bool		has[RULE_COSTS] = {false};
 
 		has[COST_REWRITE] = step->rewrite || (causes && cost->rewrite && !rewrite);
@@ -233,7 +279,7 @@ rules_said(Oid relid, const List *rules, const Forecast *cost)
 		has[COST_DEPENDENTS] = widens && (cost->dependents != NIL || cost->rebuilt != NIL);
 		has[COST_METADATA] = !has[COST_REWRITE] && !has[COST_SCAN] &&
 			!has[COST_INDEX] && !has[COST_DEPENDENTS];
-		has[COST_PUBLISHED] = cost->publications != NIL;
+		has[COST_PUBLISHED] = cost->publications != NIL && place != STEP_IN_MAPPING;
 		for (int i = 0; i < RULE_COSTS; i++)
 			arises[i] |= has[i];
 	}

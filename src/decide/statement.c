@@ -368,7 +368,7 @@ read_add_column(Reading *r, const AlterTableCmd *cmd)
 
 /*
  * ALTER COLUMN TYPE: the column and its new type, and nothing else. The
- * column's own collation may be said again, as plan_sql() does.
+ * column's own collation may be said again, as columns_widen() does.
  */
 static bool
 read_change_type(Reading *r, const AlterTableCmd *cmd)

@@ -32,8 +32,9 @@
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "decide/labels.h"
-#include "decide/lattice.h"
+#include "decide/columns.h"
+#include "decide/forms.h"
+#include "decide/render.h"
 #include "decide/statement.h"
 #include "decide/vet.h"
 #include "foreign/foreign.h"
@@ -249,15 +250,6 @@ check_pairs(const List *steps, char **reason)
 	return true;
 }
 
-/* A column by name, copied; NULL when the table lacks it. */
-static Form_pg_attribute
-get_column(Oid relid, const char *name)
-{
-	HeapTuple	tup = SearchSysCacheCopyAttName(relid, name);
-
-	return HeapTupleIsValid(tup) ? (Form_pg_attribute) GETSTRUCT(tup) : NULL;
-}
-
 /* Is there room for the new columns? Dropped ones count for ever. */
 static bool
 check_room(const List *tree, const List *steps, char **reason)
@@ -315,242 +307,7 @@ check_foreign(const HealPlan *plan, char **reason)
 					   "%s first, then run here: %s; rows that wait for it are "
 					   "stored then", name,
 					   quote_identifier(GetForeignServer(GetForeignTable(member)->serverid)->servername),
-					   labels_plan_text(plan));
-}
-
-/* A new, empty, nullable column. */
-static bool
-check_add(Relation rel, const List *tree, const PlanStep *step,
-		  bool *true_already, char **reason)
-{
-	Oid			relid = RelationGetRelid(rel);
-	Form_pg_attribute att = get_column(relid, step->column);
-	char	   *why;
-	ListCell   *lc;
-
-	if (att != NULL)
-	{
-		if (att->attnum > 0 && att->atttypid == step->type &&
-			att->atttypmod == step->typmod)
-		{
-			*true_already = true;
-			return true;
-		}
-		if (att->attnum <= 0)
-			return plan_refuse(reason, "column \"%s\": the name is one of "
-							   "PostgreSQL's system columns", step->column);
-		return plan_refuse(reason, "column \"%s\" exists with type %s",
-						   step->column,
-						   lattice_name(att->atttypid, att->atttypmod));
-	}
-	if (unseen_in(step->column))
-		return plan_refuse(reason, "column \"%s\": the name holds a character that "
-						   "is not seen, or that turns what is read", step->column);
-	if (SearchSysCacheExists2(ATTNAME, ObjectIdGetDatum(relid),
-							  CStringGetDatum(step->column)))
-		return plan_refuse(reason, "column \"%s\": the name is that of a column that "
-						   "was dropped", step->column);
-	why = lattice_refuses_new(step->type, step->typmod);
-	if (why != NULL)
-		return plan_refuse(reason, "column \"%s\": %s", step->column, why);
-	for_each_from(lc, tree, 1)
-	{
-		if (get_column(lfirst_oid(lc), step->column) != NULL)
-			return plan_refuse(reason, "%s has a column \"%s\" of its own",
-							   plan_relation_name(lfirst_oid(lc)), step->column);
-	}
-	return true;
-}
-
-/*
- * Does the partition key name the column? Read from the catalog: to ask the
- * relcache is to have it fold the key's expressions, which runs functions of
- * the table's owner as whoever asks (RelationBuildPartitionKey).
- */
-static bool
-in_partition_key(Oid relid, AttrNumber attnum)
-{
-	HeapTuple	tup = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
-	Form_pg_partitioned_table form;
-	Datum		exprs;
-	bool		isnull;
-	bool		found = false;
-
-	if (!HeapTupleIsValid(tup))
-		return false;
-	form = (Form_pg_partitioned_table) GETSTRUCT(tup);
-	for (int i = 0; i < form->partnatts; i++)
-		found |= form->partattrs.values[i] == attnum;
-	exprs = SysCacheGetAttr(PARTRELID, tup,
-							Anum_pg_partitioned_table_partexprs, &isnull);
-	if (!isnull)
-	{
-		Bitmapset  *attrs = NULL;
-
-		pull_varattnos(stringToNode(TextDatumGetCString(exprs)), 1, &attrs);
-		found |= bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attrs) ||
-			bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
-	}
-	ReleaseSysCache(tup);
-	return found;
-}
-
-/* Is the column part of how this table (or one below) is partitioned? */
-static bool
-check_partition_key(const List *tree, const char *column, char **reason)
-{
-	ListCell   *lc;
-
-	foreach(lc, tree)
-	{
-		Relation	member = try_relation_open(lfirst_oid(lc), AccessShareLock);
-		AttrNumber	attnum;
-		bool		found;
-
-		if (member == NULL)
-			continue;
-		attnum = get_attnum(RelationGetRelid(member), column);
-		found = attnum != InvalidAttrNumber &&
-			in_partition_key(RelationGetRelid(member), attnum);
-		relation_close(member, AccessShareLock);
-		if (found)
-			return plan_refuse(reason, "column \"%s\" is part of the partition key "
-							   "of %s", column,
-							   plan_relation_name(lfirst_oid(lc)));
-	}
-	return true;
-}
-
-/* A numeric cannot refer to an integer key: there is no operator for it. */
-static bool
-check_references(const List *tree, const char *column, char **reason)
-{
-	ListCell   *lc;
-
-	foreach(lc, tree)
-	{
-		Relation	member = try_relation_open(lfirst_oid(lc), AccessShareLock);
-		Oid			target = InvalidOid;
-		AttrNumber	attnum;
-		ListCell   *lc2;
-
-		if (member == NULL)
-			continue;
-		attnum = get_attnum(RelationGetRelid(member), column);
-		foreach(lc2, RelationGetFKeyList(member))
-		{
-			const ForeignKeyCacheInfo *fk = lfirst(lc2);
-			int			i;
-
-			for (i = 0; i < fk->nkeys; i++)
-				if (fk->conkey[i] == attnum)
-					target = fk->confrelid;
-		}
-		relation_close(member, AccessShareLock);
-		if (OidIsValid(target))
-			return plan_refuse(reason, "column \"%s\" refers to %s, and a "
-							   "numeric cannot refer to an integer", column,
-							   plan_relation_name(target));
-	}
-	return true;
-}
-
-/* More room in the same type. */
-static bool
-check_widen(const List *tree, const PlanStep *step,
-			Form_pg_attribute att, bool *true_already, char **reason)
-{
-	char	   *why;
-
-	if (get_typtype(att->atttypid) == TYPTYPE_DOMAIN)
-		return plan_refuse(reason, "column \"%s\" is of the domain %s, which other "
-						   "columns may share", step->column,
-						   lattice_name(att->atttypid, att->atttypmod));
-	if (att->attgenerated != '\0')
-		return plan_refuse(reason, "column \"%s\" is computed by the database",
-						   step->column);
-	switch (lattice_widening(att->atttypid, att->atttypmod, step->type,
-							 step->typmod, &why))
-	{
-		case WIDENING_SAME:
-			*true_already = true;
-			return true;
-		case WIDENING_REFUSED:
-			return plan_refuse(reason, "column \"%s\": %s", step->column, why);
-		case WIDENING_CATALOG:
-		case WIDENING_REWRITE:
-			break;
-	}
-	if (att->attidentity != '\0' && step->type == NUMERICOID)
-		return plan_refuse(reason, "column \"%s\" is an identity, and PostgreSQL "
-						   "has none of type numeric", step->column);
-	if (!check_partition_key(tree, step->column, reason))
-		return false;
-
-	if (step->type == NUMERICOID && att->atttypid != NUMERICOID)
-		return check_references(tree, step->column, reason);
-	return true;
-}
-
-/* NULL becomes a value of the column. */
-static bool
-check_drop_not_null(const List *tree, const PlanStep *step,
-					Form_pg_attribute att, bool *true_already, char **reason)
-{
-	ListCell   *lc;
-
-	if (!att->attnotnull)
-	{
-		*true_already = true;
-		return true;
-	}
-	if (att->attidentity != '\0')
-		return plan_refuse(reason, "column \"%s\" is an identity and is never null",
-						   step->column);
-	if (!check_partition_key(tree, step->column, reason))
-		return false;
-
-	/* indexes are read from the catalog: no lock on them is needed */
-	foreach(lc, tree)
-	{
-		Relation	member = try_relation_open(lfirst_oid(lc), AccessShareLock);
-		AttrNumber	attnum;
-		List	   *indexes;
-		ListCell   *lc2;
-		const char *role = NULL;
-
-		if (member == NULL)
-			continue;
-		attnum = get_attnum(RelationGetRelid(member), step->column);
-		indexes = RelationGetIndexList(member);
-		relation_close(member, AccessShareLock);
-		foreach(lc2, indexes)
-		{
-			HeapTuple	tup = SearchSysCache1(INDEXRELID,
-											  ObjectIdGetDatum(lfirst_oid(lc2)));
-			Form_pg_index index;
-			int			i;
-
-			if (!HeapTupleIsValid(tup))
-				continue;
-			index = (Form_pg_index) GETSTRUCT(tup);
-			for (i = 0; i < index->indnkeyatts; i++)
-			{
-				if (index->indkey.values[i] != attnum)
-					continue;
-				if (index->indisprimary)
-					role = "primary key";
-				else if (index->indisreplident)
-					role = "replica identity";
-			}
-			ReleaseSysCache(tup);
-		}
-		if (role != NULL)
-			return plan_refuse(reason, "column \"%s\" is part of the %s of %s",
-							   step->column, role,
-							   plan_relation_name(lfirst_oid(lc)));
-	}
-	return true;
+					   render_text(plan));
 }
 
 /* One step against the table as it is now. */
@@ -558,37 +315,31 @@ static bool
 check_step(Relation rel, const List *tree, const PlanStep *step,
 		   bool *true_already, char **reason)
 {
-	Form_pg_attribute att;
+	const StepForm *form = form_of(step->kind);
+	StepSite	site = {.relid = RelationGetRelid(rel),.owner = rel->rd_rel->relowner,.tree = tree};
 
+	if (form->check == NULL)
+		return plan_refuse(reason, "%s is a step that is not made yet", plan_step_name(step->kind));
+	if (form->about == ABOUT_TABLE)
+		return form->check(&site, step, true_already, reason);
 	if (step->column[0] == '\0')
 		return plan_refuse(reason, "a column needs a name");
+	if (form->about == ABOUT_KEY)
+		return form->check(&site, step, true_already, reason);
 	if (strlen(step->column) >= NAMEDATALEN)
 		return plan_refuse(reason, "column \"%s\": the name is longer than %d "
 						   "bytes and would be cut", step->column,
 						   NAMEDATALEN - 1);
-
-	if (step->kind == STEP_ADD_COLUMN)
-		return check_add(rel, tree, step, true_already, reason);
-
-	att = get_column(RelationGetRelid(rel), step->column);
-	if (att == NULL)
+	site.att = columns_get(site.relid, step->column);
+	if (form->about == ABOUT_NEW_COLUMN)
+		return form->check(&site, step, true_already, reason);
+	if (site.att == NULL)
 		return plan_refuse(reason, "there is no column \"%s\"", step->column);
-	if (att->attnum <= 0)
+	if (site.att->attnum <= 0)
 		return plan_refuse(reason, "column \"%s\" is one of PostgreSQL's system "
 						   "columns", step->column);
-	if (att->attinhcount > 0)
+	if (site.att->attinhcount > 0)
 		return plan_refuse(reason, "column \"%s\" is inherited: a change is made "
 						   "to the parent", step->column);
-	switch (step->kind)
-	{
-		case STEP_WIDEN_TYPE:
-			return check_widen(tree, step, att, true_already, reason);
-		case STEP_DROP_NOT_NULL:
-			return check_drop_not_null(tree, step, att, true_already, reason);
-		case STEP_ADD_ENUM_LABEL:
-			return labels_check(step, att, rel->rd_rel->relowner, true_already, reason);
-		case STEP_ADD_COLUMN:
-			break;
-	}
-	return plan_refuse(reason, "unknown kind of step");
+	return form->check(&site, step, true_already, reason);
 }

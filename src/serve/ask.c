@@ -9,7 +9,7 @@
 #include "base/spi.h"
 #include "decide/forecast.h"
 #include "decide/impact.h"
-#include "decide/labels.h"
+#include "decide/render.h"
 #include "decide/playbook.h"
 #include "decide/policy.h"
 #include "decide/vet.h"
@@ -85,7 +85,7 @@ selfheal_vet(PG_FUNCTION_ARGS)
 		put_text(values, nulls, 1, ruling.reason);
 		values[2] = JsonbPGetDatum(plan_to_jsonb(plan));
 		nulls[2] = false;
-		put_text(values, nulls, 3, labels_plan_text(plan));
+		put_text(values, nulls, 3, render_text(plan));
 		values[4] = JsonbPGetDatum(cost->json);
 		nulls[4] = false;
 		impact = effect_json(impact_of(vetting.plan, cost, true));
@@ -148,7 +148,7 @@ selfheal_preview(PG_FUNCTION_ARGS)
 				Ruling		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), mode,
 												 list_make1(&caution));
 
-				put_text(values, nulls, 4, labels_plan_text(&single));
+				put_text(values, nulls, 4, render_text(&single));
 				put_text(values, nulls, 5, policy_verdict_name(ruling.verdict));
 			}
 		}

@@ -15,6 +15,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
+#include "decide/forms.h"
 #include "decide/rules.h"
 #include "miscadmin.h"
 #include "observe/watch.h"
@@ -69,12 +70,20 @@ check_may(Oid relid)
 static void
 check_possible(Oid relid, int step, int cost)
 {
+	StringInfoData costs;
+
 	if (!rules_possible(step, cost))
+	{
+		initStringInfo(&costs);
+		for (int i = 0; i < RULE_COSTS; i++)
+			if (rules_possible(step, i))
+				appendStringInfo(&costs, "%s%s", costs.len > 0 ? ", " : "", rules_cost_name(i));
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a rule for %s with cost %s could never apply",
 						rules_step_name(step), rules_cost_name(cost)),
-				 errhint("Such a step changes the catalog alone: its costs are metadata and published.")));
+				 errhint("Costs of such a step are: %s.", costs.data)));
+	}
 	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -227,6 +236,13 @@ selfheal_set_policy(PG_FUNCTION_ARGS)
 		change.verdict = PG_GETARG_BOOL(4) ? "auto" : NULL;
 	}
 	check_possible(change.relid, change.step, change.cost);
+	if (change.verdict != NULL && rules_verdict(change.verdict) == RULE_AUTO && change.step != RULE_ANY &&
+		form_of(change.step)->approval_only)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s cannot run by itself", rules_step_name(change.step)),
+				 errdetail("It changes what a column or a rule of the table means, which is for a person to say."),
+				 errhint("Set review or deny.")));
 	check_may(change.relid);
 	(void) change_rule(&change);
 	PG_RETURN_VOID();

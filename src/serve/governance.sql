@@ -4,7 +4,7 @@ CREATE FUNCTION selfheal.set_policy(relation regclass DEFAULT NULL, step text DE
 	verdict text DEFAULT NULL, subscribers_heal boolean DEFAULT NULL) RETURNS void
 AS 'MODULE_PATHNAME', 'selfheal_set_policy' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.set_policy(regclass, text, text, text, boolean) IS
-'say of a watched table (null: of all) whether a kind of step (add_column, widen_type, drop_not_null, add_enum_label; null: any) with a cost (metadata, scan, index, rewrite, dependents, published; null: any) runs by itself (auto), waits for approval (review) or is not planned (deny). auto lets nothing run beyond selfheal.auto_rewrite_limit (raise that for more), and nothing that docs/SAFETY.md refuses. subscribers_heal => true: a publication of the table is no reason to wait';
+'say of a watched table (null: of all) whether a kind of step (add_column, widen_type, and the others of docs/SAFETY.md; null: any) with a cost (metadata, scan, index, rewrite, dependents, published; null: any) runs by itself (auto), waits for approval (review) or is not planned (deny). auto lets nothing run beyond selfheal.auto_rewrite_limit (raise that for more), and nothing that docs/SAFETY.md refuses. subscribers_heal => true: a publication of the table is no reason to wait';
 REVOKE ALL ON FUNCTION selfheal.set_policy(regclass, text, text, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.drop_policy(relation regclass DEFAULT NULL, step text DEFAULT NULL, cost text DEFAULT NULL)

@@ -1,0 +1,51 @@
+/*
+ * forms.c
+ *	  The forms of a step: for each kind how it is vetted, said and undone.
+ */
+#include "postgres.h"
+
+#include "decide/columns.h"
+#include "decide/forms.h"
+#include "decide/labels.h"
+
+static const StepForm forms[PLAN_STEP_KINDS] = {
+	[STEP_ADD_COLUMN] = {
+		.about = ABOUT_NEW_COLUMN,.lock = "ACCESS EXCLUSIVE",
+		.check = columns_check_add,.clause = columns_add,.undo = columns_undo_add
+	},
+	[STEP_WIDEN_TYPE] = {
+		.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE",
+		.check = columns_check_widen,.clause = columns_widen,.undo = columns_undo_widen
+	},
+	[STEP_DROP_NOT_NULL] = {
+		.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE",
+		.check = columns_check_drop_not_null,.clause = columns_drop_not_null,
+		.undo = columns_undo_drop_not_null
+	},
+	[STEP_ADD_ENUM_LABEL] = {
+		.about = ABOUT_COLUMN,
+		.check = labels_check,.statements = labels_statements,.undo = labels_undo
+	},
+	[STEP_SET_DEFAULT] = {.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_SET_GENERATED_BY_DEFAULT] = {.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_CONVERT_TYPE] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_EXTEND_CHECK_LIST] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_ATTACH_PARTITION] = {.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE"},
+	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},
+	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE},
+	[STEP_MAP_FIELD] = {.about = ABOUT_KEY},
+	[STEP_IGNORE_FIELD] = {.about = ABOUT_KEY},
+	[STEP_TRIM] = {.about = ABOUT_KEY},
+	[STEP_NULL_IF] = {.about = ABOUT_KEY},
+	[STEP_PARSE_TIMESTAMP] = {.about = ABOUT_KEY},
+	[STEP_PARSE_NUMBER] = {.about = ABOUT_KEY},
+	[STEP_PARSE_POINT] = {.about = ABOUT_KEY},
+	[STEP_DECODE_TEXT] = {.about = ABOUT_TABLE},
+	[STEP_OVERFLOW_TO_JSONB] = {.about = ABOUT_TABLE},
+};
+
+const StepForm *
+form_of(StepKind kind)
+{
+	return &forms[kind];
+}

@@ -29,7 +29,7 @@ SQL_ORDER = \
 	observe/watch observe/hint observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/retention \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
-	decide/plan decide/policy decide/subcommands decide/vet \
+	decide/plan decide/policy decide/subcommands decide/classes decide/vet \
 	act/sandbox act/assertions act/replay \
 	serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/views serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))

@@ -135,6 +135,7 @@ typedef struct FitColumn
 	bool		has_default;	/* default, identity or serial */
 	bool		computed;		/* generated column, or identity ALWAYS: not
 								 * in the load's column list */
+	bool		identity;		/* ALWAYS or BY DEFAULT */
 	bool		is_domain;
 	FmgrInfo	in;				/* input function of the declared type */
 	Oid			ioparam;

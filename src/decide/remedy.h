@@ -16,6 +16,8 @@ typedef struct Remedy
 	const Finding *finding;
 	const char *playbook;		/* name, or NULL when none knows the class */
 	PlanStep   *step;			/* NULL: nothing to change */
+	List	   *also;			/* PlanStep *: no use without them, so that
+								 * they run together or not at all */
 	const PlanStep *settled_by; /* the step that makes these values fit: its
 								 * own, or that of an earlier remedy for the
 								 * same column; NULL = none */

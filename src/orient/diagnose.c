@@ -179,6 +179,7 @@ note_misfit(Survey *s, const Misfit *misfit)
 		fit_words(&words);
 		finding->first_id = s->rows[s->at].id;
 		finding->message = MemoryContextStrdup(s->cxt, words.message);
+		finding->sqlstate = misfit->sqlstate;
 		finding->term = fit_term(s->diagnosis->shape, misfit);
 		if (finding->term != TERM_EVOLVE)
 			finding->contract = MemoryContextStrdup(s->cxt, contract_says(s, finding->term));
@@ -560,6 +561,33 @@ diagnose_held(const Diagnosis *diagnosis, int64 incident)
 	return tally ? tally->rows : 0;
 }
 
+/* Findings for what inserts refused rows for that are still held. */
+static void
+note_refused(Survey *s)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->cxt);
+	ListCell   *lc;
+
+	foreach(lc, refused_read(s->diagnosis->relid))
+	{
+		Refused    *refused = lfirst(lc);
+		int64		rows = diagnose_held(s->diagnosis, refused->incident);
+		Finding    *finding;
+
+		if (rows == 0)
+			continue;
+		finding = find_finding(s, refused->class, refused->column);
+		finding->rows = rows;
+		if (finding->refused == NIL)
+		{
+			finding->message = refused->message;
+			finding->sqlstate = refused->sqlstate;
+		}
+		finding->refused = lappend(finding->refused, refused);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Diagnose a table by its held rows: by all, or by those of one incident and
  * only until one fits. Result in the current context; the table's
@@ -594,6 +622,8 @@ diagnose(Oid relid, int64 incident)
 		MemoryContextReset(batch);
 	}
 	MemoryContextDelete(batch);
+	if (incident == 0)
+		note_refused(s);
 	return end_survey(s);
 }
 

@@ -13,6 +13,7 @@
 #include "base/fit.h"
 #include "nodes/pg_list.h"
 #include "orient/infer.h"
+#include "orient/refused.h"
 
 /* Words that are kept of one enum column; more are no labels. */
 #define FINDING_LABELS 32
@@ -39,6 +40,10 @@ typedef struct Finding
 	List	   *labels;			/* enum_label: the different words (char *),
 								 * in order of appearance */
 	bool		many_labels;	/* there were more */
+	int			sqlstate;		/* what PostgreSQL raises for it */
+	List	   *refused;		/* Refused *: an insert has found it, no look
+								 * at the payload; first_id is 0, and there is
+								 * no evidence */
 } Finding;
 
 typedef struct Diagnosis
@@ -55,7 +60,8 @@ typedef struct Diagnosis
 
 /* Diagnose a table (lock: AccessShareLock for the transaction). Runs in a
  * transaction; result in the current context. What the table's contract
- * discards is no finding: such rows need nothing but a replay. */
+ * discards is no finding: such rows need nothing but a replay. Behind what the
+ * payloads show stands what only inserts have found. */
 extern Diagnosis *diagnose_table(Oid relid);
 
 /* How many held rows an incident had when its table was diagnosed. */

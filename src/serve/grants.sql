@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	producer constant text[] := ARRAY['ingest(regclass,text[])', 'last_load()'];
-	viewer constant text[] := ARRAY['may_see(regclass)', 'worker_state()', 'vet(regclass,text)', 'verdicts()', 'preview(regclass,text)',
+	viewer constant text[] := ARRAY['may_see(regclass)', 'worker_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)', 'policy_effective(regclass)'];
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',

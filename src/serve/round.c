@@ -69,6 +69,12 @@ remedy_of(const Round *round, const Incident *inc)
 		const Remedy *r = lfirst(lc);
 		const char *column = r->finding->column;
 
+		/*
+		 * what an insert refused and no step cures: the rows fit, as far as
+		 * can be seen without one
+		 */
+		if (r->finding->refused != NIL && r->settled_by == NULL && !r->replay_only)
+			continue;
 		if (strcmp(fit_class_name(r->finding->class), inc->class) == 0 &&
 			((column == NULL && inc->column == NULL) ||
 			 (column && inc->column && strcmp(column, inc->column) == 0)))
@@ -151,12 +157,13 @@ note_caution(Round *round, const Remedy *remedy)
 	round->cautions = lappend(round->cautions, caution);
 }
 
-/* Ask vet, forecast and policy about one remedy's step alone. */
+/* Ask vet, forecast and policy about one remedy's step alone (and what goes
+ * with it). */
 static void
 sort_step(Round *round, const Remedy *remedy)
 {
 	PlanStep   *step = remedy->step;
-	HealPlan	single = {round->relid, list_make1(step)};
+	HealPlan	single = {round->relid, list_concat(list_make1(step), remedy->also)};
 	Vetting		vetting;
 	Ruling		ruling;
 
@@ -177,12 +184,12 @@ sort_step(Round *round, const Remedy *remedy)
 							 round->cautions);
 		if (ruling.verdict == VERDICT_AUTO)
 		{
-			round->now = lappend(round->now, step);
+			round->now = list_concat(round->now, single.steps);
 			return;
 		}
 		if (ruling.verdict == VERDICT_REVIEW)
 		{
-			round->later = lappend(round->later, step);
+			round->later = list_concat(round->later, single.steps);
 			return;
 		}
 	}

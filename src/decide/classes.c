@@ -1,0 +1,354 @@
+/*
+ * classes.c
+ *	  The classes of misfit: forty-two rows, each with what is done about it.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "decide/classes.h"
+#include "decide/labels.h"
+#include "decide/newkey.h"
+#include "decide/nulls.h"
+#include "decide/widen.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(selfheal_classes);
+
+/* ---- matchers ---- */
+
+static bool
+is_not_char(const Finding *f)
+{
+	return f->target == NULL || f->target->tclass != TYPE_BPCHAR;
+}
+
+/* Is the column a date, a time or both? */
+static bool
+is_time(const Finding *f)
+{
+	char		category;
+	bool		preferred;
+
+	if (f->target == NULL)
+		return false;
+	get_type_category_preferred(f->target->basetype, &category, &preferred);
+	return category == TYPCATEGORY_DATETIME;
+}
+
+static bool
+is_time_not_zone(const Finding *f)
+{
+	return is_time(f) && f->sqlstate != ERRCODE_INVALID_TIME_ZONE_DISPLACEMENT_VALUE;
+}
+
+/* Did objects, arrays or booleans come where something else is, and no string
+ * that might be read otherwise? */
+static bool
+is_no_string(const Finding *f)
+{
+	return f->evidence.values > 0 && f->evidence.kinds[JSON_STRING] == 0 && !is_time(f);
+}
+
+static bool
+is_no_time(const Finding *f)
+{
+	return !is_time(f) && (f->class != FIT_WRONG_TYPE || !is_no_string(f));
+}
+
+static bool
+is_of_table(const Finding *f)
+{
+	return f->refused == NIL || ((Refused *) llast(f->refused))->datatype == NULL;
+}
+
+/* Does the table have partitions, and none for the row? Else it is one. */
+static bool
+lacks_partition(const Finding *f)
+{
+	const Refused *refused = f->refused ? llast(f->refused) : NULL;
+	Oid			schema = refused && refused->schema ?
+	get_namespace_oid(refused->schema, true) : InvalidOid;
+	Oid			relid = OidIsValid(schema) && refused->table ?
+	get_relname_relid(refused->table, schema) : InvalidOid;
+
+	return !OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
+}
+
+static bool
+is_check_option(const Finding *f)
+{
+	return f->sqlstate == ERRCODE_WITH_CHECK_OPTION_VIOLATION;
+}
+
+static bool
+is_identity(const Finding *f)
+{
+	return f->target != NULL && f->target->identity;
+}
+
+static bool
+is_rollback(const Finding *f)
+{
+	return ERRCODE_TO_CATEGORY(f->sqlstate) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+/* ---- the table ---- */
+
+static const MisfitClass classes[] = {
+	{1, "22001", "varchar(n) too long", CLASS_CHANGE,
+		.fits = {FIT_TOO_LONG},.matches = is_not_char,
+		.playbooks = {{"widen_type", widen_type}},
+	.done = "the column gets the next size of a ladder, or text; a value beyond selfheal.max_width is held"},
+	{2, "22001", "char(n) too long", CLASS_CHANGE,
+		.fits = {FIT_TOO_LONG},
+		.playbooks = {{"widen_type", widen_type}},
+	.done = "held: blanks count in char(n), and a change of it rewrites the table"},
+	{3, "22003", "integer or smallint out of range", CLASS_CHANGE,
+		.fits = {FIT_OUT_OF_RANGE, FIT_FRACTION},
+		.playbooks = {{"widen_type", widen_type}},
+	.done = "the column becomes integer, bigint or numeric, whichever holds what was seen; a large table asks first"},
+	{4, "22003", "too many digits for a numeric, a float or a time", CLASS_CHANGE,
+		.fits = {FIT_PRECISION, FIT_SCALE, FIT_INEXACT},
+		.playbooks = {{"widen_type", widen_type}},
+	.done = "the column gets as many digits more as were seen; what rewrites a large table asks first"},
+	{5, "22P02", "a word where a number, a uuid, a boolean is", CLASS_MAP,
+		.fits = {FIT_WRONG_TYPE, FIT_BAD_VALUE, FIT_TOO_WIDE},.matches = is_no_time,
+	.done = "held: a bad value changes no table"},
+	{6, "22P02", "a label that the enum lacks", CLASS_CHANGE,
+		.fits = {FIT_ENUM_LABEL},
+		.playbooks = {{"add_enum_label", labels_add}},
+	.done = "ADD VALUE after approval; another spelling of a label is not added"},
+	{7, "22007", "a date in another notation", CLASS_MAP,
+		.fits = {FIT_WRONG_TYPE},.matches = is_time,
+	.done = "held: a bad value changes no table"},
+	{8, "22008", "an impossible date, a zero date", CLASS_MAP,
+		.fits = {FIT_BAD_VALUE},.matches = is_time_not_zone,
+	.done = "held: an impossible date is never guessed"},
+	{9, "22009", "a time zone that is too far from UTC", CLASS_HOLD,
+		.fits = {FIT_BAD_VALUE},.matches = is_time,
+	.done = "held"},
+	{10, "23502", "a null, or no value, where one must be", CLASS_CHANGE,
+		.fits = {FIT_NULL_VALUE, FIT_MISSING_KEY},
+		.playbooks = {{"drop_not_null", nulls_allow}},
+	.done = "DROP NOT NULL after approval; never of a key"},
+	{11, "23505", "a duplicate of a unique key", CLASS_HOLD,
+		.fits = {FIT_UNIQUE},
+	.done = "an equal row counts as stored; another is held; no step drops a constraint"},
+	{12, "23503", "a row without its parent", CLASS_RETRY,
+		.fits = {FIT_FOREIGN_KEY},
+	.done = "held; no step drops a constraint"},
+	{13, "23514", "a CHECK constraint", CLASS_HOLD,
+		.fits = {FIT_CHECK},.matches = is_of_table,
+	.done = "held; no step drops a constraint"},
+	{14, "23514", "no partition for the row", CLASS_CHANGE,
+		.fits = {FIT_PARTITION},.matches = lacks_partition,.of_row = true,
+	.done = "held"},
+	{15, "23514", "a row sent to the wrong partition", CLASS_MAP,
+		.fits = {FIT_PARTITION},.of_row = true,
+	.done = "held"},
+	{16, "23514", "the default partition has rows of a new one", CLASS_CHANGE,
+	.done = "the plan is refused"},
+	{17, "23514", "a CHECK constraint of a domain", CLASS_HOLD,
+		.fits = {FIT_CHECK},
+	.done = "held: the domain may be shared by other columns"},
+	{18, "44000", "a view's CHECK OPTION", CLASS_HOLD,
+		.fits = {FIT_OTHER},.matches = is_check_option,
+	.done = "held"},
+	{19, "23P01", "an exclusion constraint", CLASS_HOLD,
+		.fits = {FIT_EXCLUSION},
+	.done = "held; no step drops a constraint"},
+	{20, "42703", "a key that is no column", CLASS_CHANGE,
+		.fits = {FIT_UNKNOWN_KEY, FIT_KEY_TOO_LONG, FIT_BAD_KEY},
+		.playbooks = {{"add_column", newkey_add}},
+	.done = "a new nullable column of the type that its values prove; a suspected rename asks first"},
+	{21, "42P01", "a table that does not exist", CLASS_CHANGE,
+	.done = "the load is refused by PostgreSQL"},
+	{22, "42804", "an expression of another type", CLASS_MAP,
+		.fits = {FIT_WRONG_TYPE},.matches = is_no_string,
+	.done = "held: a bad value changes no table"},
+	{23, "42601 22P04", "more or fewer values than columns", CLASS_HOLD,
+		.fits = {FIT_NOT_OBJECT},
+	.done = "held: which value belongs to which column, nobody can know"},
+	{24, "22021 22P05", "bytes that are no text in this encoding", CLASS_MAP,
+		.fits = {FIT_BAD_ENCODING, FIT_NUL, FIT_SURROGATE},.of_row = true,
+	.done = "held as they are"},
+	{25, "22030 22032 22P02 2200N", "bad JSON", CLASS_HOLD,
+		.fits = {FIT_BAD_JSON, FIT_DUPLICATE_KEY, FIT_TOO_DEEP, FIT_TOO_LARGE},
+	.done = "held: bad JSON is never repaired by guessing"},
+	{26, "2200H", "a sequence that is used up", CLASS_CHANGE,
+	.of_row = true,.done = "held"},
+	{27, "428C9", "a value for an identity that is always generated", CLASS_MAP,
+		.fits = {FIT_GENERATED},.matches = is_identity,
+	.done = "held"},
+	{28, "428C9", "a value for a generated column", CLASS_MAP,
+		.fits = {FIT_GENERATED},
+	.done = "held"},
+	{29, "55000", "logical replication: a column is missing", CLASS_CHANGE,
+	.done = "not seen yet"},
+	{30, "55000", "logical replication: the table is missing", CLASS_CHANGE,
+	.done = "not seen yet"},
+	{31, "22P02 22001 22003", "logical replication: a type that is too narrow", CLASS_CHANGE,
+	.done = "not seen yet"},
+	{32, "23505", "logical replication: a conflict", CLASS_HOLD,
+	.done = "not seen yet"},
+	{33, "42501", "a privilege is missing", CLASS_OPERATOR,
+		.fits = {FIT_PERMISSION},
+	.done = "held, with the privilege that is missing; nothing here grants one"},
+	{34, "40001 40P01", "a serialization failure, a deadlock", CLASS_RETRY,
+		.fits = {FIT_RETRY},.matches = is_rollback,
+	.done = "tried again"},
+	{35, "55P03 57014", "a lock that was not to be had, a cancel", CLASS_RETRY,
+		.fits = {FIT_RETRY},
+	.done = "tried again"},
+	{36, "08000 57P01 57P02 57P03", "a lost connection, a shutdown", CLASS_RETRY,
+	.done = "the load fails as a whole and is sent again: load_id makes that safe"},
+	{37, "53100 53200 53300", "disk, memory or connections used up", CLASS_OPERATOR,
+	.done = "the load fails as PostgreSQL says; nothing is healed meanwhile"},
+	{38, "54000 54011", "a row, an index entry or a table that is too wide", CLASS_CHANGE,
+		.fits = {FIT_LIMIT},
+	.done = "held; no column is added near PostgreSQL's limit"},
+	{39, "42701 42P07", "somebody else made the change first", CLASS_RETRY,
+	.done = "planned again: what the table has by now is not done twice"},
+	{40, "55006 25001", "the table is in use by the same session", CLASS_RETRY,
+	.done = "the worker makes the change in a transaction of its own"},
+	{41, "P0001", "the table's own code refused the row", CLASS_HOLD,
+		.fits = {FIT_TRIGGER},
+	.done = "held: that is its owner's word"},
+	{42, "XX000 XX001 XX002", "an internal error, corruption", CLASS_OPERATOR,
+	.done = "the load fails as PostgreSQL says; nothing is healed meanwhile"},
+};
+
+/* What no row takes. */
+static const MisfitClass other_class = {
+	0, "", "any other error", CLASS_HOLD,.done = "held"
+};
+
+/* Why no step is taken for a class, where no playbook says more. */
+static const struct
+{
+	FitClass	class;
+	const char *reason;
+}			reasons[] =
+
+{
+	{FIT_WRONG_TYPE,
+	"a bad value changes no table: it is of another type than its column"},
+	{FIT_BAD_VALUE,
+	"a bad value changes no table: no type of this family could hold it"},
+	{FIT_TOO_WIDE,
+	"a bad value changes no table: it is wider than selfheal.max_width"},
+	{FIT_GENERATED,
+	"the database computes this column, and a load cannot set it"},
+	{FIT_KEY_TOO_LONG,
+	"no column can have a name of more than 63 bytes"},
+	{FIT_BAD_KEY,
+		"no column can have this name: it is empty, or PostgreSQL keeps it for "
+	"itself"},
+	{FIT_BAD_JSON,
+	"a bad row changes no table: it is not JSON"},
+	{FIT_NOT_OBJECT,
+	"a bad row changes no table: it is no JSON object, so it has no columns"},
+	{FIT_NUL,
+	"a bad value changes no table: no text can hold the character NUL"},
+	{FIT_SURROGATE,
+	"a bad value changes no table: half a surrogate pair is no character"},
+	{FIT_DUPLICATE_KEY,
+	"a bad row changes no table: one key has two different values"},
+	{FIT_TOO_DEEP,
+	"a bad row changes no table: it is nested too deeply"},
+	{FIT_BAD_ENCODING,
+	"a bad row changes no table: its bytes are not text in this encoding"},
+	{FIT_TOO_LARGE,
+	"a bad row changes no table: it is larger than selfheal.max_payload"},
+	{FIT_UNIQUE,
+	"a constraint is a rule of the business: no step weakens one"},
+	{FIT_FOREIGN_KEY,
+	"the row it refers to is missing: no step weakens a foreign key"},
+	{FIT_CHECK,
+	"a constraint is a rule of the business: no step weakens one"},
+	{FIT_EXCLUSION,
+	"a constraint is a rule of the business: no step weakens one"},
+	{FIT_PARTITION,
+	"no partition takes the row, and no built-in playbook makes one"},
+	{FIT_PERMISSION,
+	"the loading role lacks a privilege: nothing here grants one"},
+	{FIT_TRIGGER,
+	"the table's own code refused the row: that is its owner's word"},
+	{FIT_RETRY,
+	"nothing is wrong with the table: the row is tried again"},
+	{FIT_LIMIT,
+	"the row is beyond a limit of PostgreSQL that no column type lifts"},
+	{FIT_OTHER,
+	"no playbook knows this: the row is held and the table stays as it is"},
+};
+
+/* See the header. */
+const MisfitClass *
+class_of(const Finding *f)
+{
+	for (int i = 0; i < (int) lengthof(classes); i++)
+	{
+		const MisfitClass *class = &classes[i];
+
+		for (int j = 0; j < CLASS_FITS && class->fits[j] != FIT_OK; j++)
+			if (class->fits[j] == f->class && (class->matches == NULL || class->matches(f)))
+				return class;
+	}
+	return &other_class;
+}
+
+/* See the header. */
+const char *
+class_reason(FitClass class)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(reasons) - 1; i++)
+		if (reasons[i].class == class)
+			break;
+	return reasons[i].reason;
+}
+
+static Datum
+text_array(Datum *words, int n)
+{
+	return PointerGetDatum(construct_array(words, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* classes(): the table as rows. */
+Datum
+selfheal_classes(PG_FUNCTION_ARGS)
+{
+	static const char *const verdicts[] = {"change", "map", "retry", "hold", "operator"};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < (int) lengthof(classes); i++)
+	{
+		const MisfitClass *class = &classes[i];
+		Datum		words[CLASS_FITS];
+		Datum		values[7];
+		bool		nulls[7] = {false};
+		int			n = 0;
+
+		values[0] = Int32GetDatum(class->number);
+		values[1] = CStringGetTextDatum(class->sqlstates);
+		values[2] = CStringGetTextDatum(class->title);
+		values[3] = CStringGetTextDatum(verdicts[class->verdict]);
+		for (n = 0; n < CLASS_FITS && class->fits[n] != FIT_OK; n++)
+			words[n] = CStringGetTextDatum(fit_class_name(class->fits[n]));
+		values[4] = text_array(words, n);
+		for (n = 0; n < CLASS_PLAYBOOKS && class->playbooks[n].build != NULL; n++)
+			words[n] = CStringGetTextDatum(class->playbooks[n].name);
+		values[5] = text_array(words, n);
+		values[6] = CStringGetTextDatum(class->done);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

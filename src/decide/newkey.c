@@ -1,0 +1,121 @@
+/*
+ * newkey.c
+ *	  The playbook of a key that is no column.
+ */
+#include "postgres.h"
+
+#include "catalog/heap.h"
+#include "catalog/pg_type.h"
+#include "decide/lattice.h"
+#include "decide/newkey.h"
+#include "utils/builtins.h"
+
+/*
+ * A new key of which the team has said something: the type of its column, or
+ * a column that is not there any more.
+ */
+static void
+add_hinted(Remedy *r)
+{
+	const Finding *f = r->finding;
+	Oid			type;
+	int32		typmod;
+
+	if (r->hint->type == NULL && r->hint->rename_to != NULL)
+	{
+		r->explanation = psprintf("The key %s goes to column %s by a hint, and the table has "
+								  "no such column: it takes another hint, or unhint().",
+								  quote_identifier(f->column),
+								  quote_identifier(r->hint->rename_to));
+		return;
+	}
+	if (r->hint->type == NULL)
+		elog(ERROR, "key \"%s\" is not left out", f->column);
+	lattice_parse(r->hint->type, &type, &typmod);
+	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, typmod);
+	r->explanation = psprintf("%s the new key %s, whose column is of type %s by a hint.",
+							  remedy_rows_bring(f), quote_identifier(f->column), r->hint->type);
+	remedy_option(r, true, psprintf("new column of type %s", r->hint->type),
+				  "the team has said so");
+	remedy_option(r, false, "the type that its values prove",
+				  "the team's word comes before what is inferred");
+}
+
+/* See the header. */
+void
+newkey_add(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	Oid			type = infer_type(e);
+	char	   *name;
+
+	if (f->class != FIT_UNKNOWN_KEY)
+		return;					/* a name that no column can have */
+	if (SystemAttributeByName(f->column) != NULL)
+	{
+		r->explanation = psprintf("PostgreSQL keeps the name %s for itself: no "
+								  "column can have it.",
+								  quote_identifier(f->column));
+		return;
+	}
+	if (r->hint != NULL)
+	{
+		add_hinted(r);
+		return;
+	}
+	if (!OidIsValid(type))
+	{
+		r->replay_only = true;
+		r->explanation = psprintf("The new key %s was always null, which tells "
+								  "no type and needs no column.",
+								  quote_identifier(f->column));
+		remedy_option(r, true, "no column", "only nulls were seen");
+		return;
+	}
+
+	name = lattice_name(type, -1);
+	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, -1);
+	r->explanation = psprintf("%s the new key %s, and %s %s.",
+							  remedy_rows_bring(f), quote_identifier(f->column),
+							  e->values == 1 ? "its value fits" :
+							  psprintf("all " INT64_FORMAT " values seen fit",
+									   e->values), name);
+	remedy_option(r, true, psprintf("new column of type %s", name),
+				  "the smallest type that every value seen proves and the next one "
+				  "will not outgrow");
+	switch (type)
+	{
+		case TEXTOID:
+			remedy_option(r, false, "varchar(n)",
+						  "a guessed limit is the next failure");
+			break;
+		case INT8OID:
+			remedy_option(r, false, "integer",
+						  "it may be outgrown, and to widen it rewrites the table");
+			break;
+		case NUMERICOID:
+			remedy_option(r, false, "double precision",
+						  "it does not keep every digit");
+			break;
+		case JSONBOID:
+			remedy_option(r, false, "a table of its own",
+						  "what the parts mean is for a person to say");
+			break;
+		default:
+			remedy_option(r, false, "text", "every value proves more than that");
+			break;
+	}
+	r->alike = f->alike;
+	if (r->alike != NULL)
+	{
+		r->explanation = psprintf("%s It may be another spelling of %s, with which no "
+								  "payload brings it together: hint() says where it goes, "
+								  "approval makes it a column of its own.",
+								  r->explanation, quote_identifier(r->alike));
+		remedy_option(r, false, psprintf("the same as %s", r->alike),
+					  "whether it is, only the team can say: hint()");
+	}
+	remedy_option(r, false, "leave the key out", "its values would be lost");
+	remedy_option(r, false, "NOT NULL or a default",
+				  "rows that are stored already never had a value");
+}

@@ -1,0 +1,39 @@
+/*
+ * refused.h
+ *	  What inserts have refused held rows for.
+ *
+ * A constraint, a missing partition, a trigger: nothing in the payload shows
+ * it, and only the error that PostgreSQL raised says what it was.
+ */
+#ifndef SELFHEAL_REFUSED_H
+#define SELFHEAL_REFUSED_H
+
+#include "postgres.h"
+
+#include "base/fit.h"
+#include "nodes/pg_list.h"
+
+typedef struct Refused
+{
+	int64		incident;
+	FitClass	class;
+	char	   *column;			/* as the incident has it, or NULL */
+	int			sqlstate;
+	char	   *schema;			/* of the table that the error is of: a
+								 * partition or another table may be; or NULL */
+	char	   *table;
+	char	   *constraint;		/* or NULL */
+	char	   *datatype;		/* of a domain's constraint, or NULL */
+	char	   *message;		/* of the newest */
+	char	   *detail;			/* of the newest, or NULL */
+	int64		seen;			/* rows that showed it, held or not */
+} Refused;
+
+/*
+ * The different errors of the table's live incidents that are of a class which
+ * only inserts find (FIT_UNIQUE and behind), the newest last; in the current
+ * context. At most 1,000.
+ */
+extern List *refused_read(Oid relid);
+
+#endif							/* SELFHEAL_REFUSED_H */

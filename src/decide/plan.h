@@ -103,8 +103,9 @@ extern HealPlan *plan_from_stored(Oid relid, const Jsonb *json);
 extern bool plan_refuse(char **reason, const char *fmt,...)
 			pg_attribute_printf(2, 3);
 
-/* sha256 (hex) over a canonical text of the table's columns, constraints and
- * index definitions: changes when anything does that a plan rests on. */
+/* sha256 (hex) over a canonical text of the table's columns, constraints,
+ * indexes, triggers and publications: changes when anything does that a plan
+ * rests on. */
 extern char *plan_schema_hash(Oid relid);
 
 /* sha256 (hex) over steps, schema hash and all of the policy they are judged

@@ -17,11 +17,13 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_publication.h"
 #include "decide/plan.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/reltrigger.h"
@@ -179,7 +181,7 @@ constraint_line(Oid constraint)
 
 /*
  * The canonical lines: head, columns in their order, then constraints,
- * indexes and triggers sorted. The caller has pinned the settings.
+ * indexes, triggers and publications sorted. The caller has pinned the settings.
  */
 static List *
 schema_lines(Relation rel)
@@ -247,6 +249,22 @@ schema_lines(Relation rel)
 									trig->tgenabled));
 		else if (OidIsValid(trig->tgconstraint))
 			rest = lappend(rest, constraint_line(trig->tgconstraint));
+	}
+
+	/* a subscriber that came meanwhile was not asked about */
+	if (form->relpersistence == RELPERSISTENCE_PERMANENT)
+	{
+		List	   *pubs = GetRelationPublications(RelationGetRelid(rel));
+
+		pubs = list_concat(pubs, GetSchemaPublications(form->relnamespace));
+		pubs = list_concat(pubs, GetAllTablesPublications());
+		foreach(lc, pubs)
+		{
+			char	   *name = get_publication_name(lfirst_oid(lc), true);
+
+			if (name != NULL)
+				rest = lappend(rest, psprintf("publication %s", quote_identifier(name)));
+		}
 	}
 
 	list_sort(rest, compare_lines);

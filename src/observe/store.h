@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "base/fit.h"
+#include "nodes/pg_list.h"
 #include "observe/options.h"
 
 /* What the table's contract has taken away (discards.h). */
@@ -56,6 +57,13 @@ extern Store *store_open(Oid relid, RowConflict conflict);
 /* The target is a clone of this table: what the team has said of the table's
  * keys (hint.h), and its contract, count for it. */
 extern void store_stands_for(Store *store, Oid relid);
+
+/*
+ * Mappings (Mapping * of mapping.h) that are to count beside the table's own, as if they were stored: a dry run of
+ * them, and their proof. The list must live as long as the store. Those that
+ * they replace do not count.
+ */
+extern void store_try_mappings(Store *store, List *candidates);
 
 /* Write n rows. Misfits live until store_reset or store_close. Returns how
  * many are in the table now. */

@@ -65,8 +65,8 @@ typedef struct Mapping
 								 * ignore_field */
 	Jsonb	   *args;			/* an object; canonical once mapping_check has
 								 * seen it */
-	int64		proven_rows;	/* held rows that it was found to make fit; for
-								 * mapping_add */
+	int64		proven_rows;	/* held rows that it was found to make fit;
+								 * for mapping_add */
 	char	   *why;			/* for mapping_add; or NULL */
 	char	   *by;				/* role; NULL: the current user */
 } Mapping;
@@ -74,6 +74,16 @@ typedef struct Mapping
 /* "map_field", ...; false when there is no such kind. */
 extern const char *mapping_kind_name(MappingKind kind);
 extern bool mapping_kind_by_name(const char *name, MappingKind *kind);
+
+/*
+ * The way to a part of the key's object, path[0] being the key: how many keys
+ * it has, 0 for a mapping of a whole key. rest may be NULL. Strings in the
+ * current context.
+ */
+extern int	mapping_path(const Mapping *m, char *path[FIT_PATH_MAX], FitRest *rest);
+
+/* Which transform it is of a column's values; false: none. */
+extern bool mapping_transform(MappingKind kind, TransformKind *transform);
 
 /* One line for people: parse_timestamp of key "at" for column "at": {...} */
 extern char *mapping_words(const Mapping *m);
@@ -109,6 +119,10 @@ extern bool mapping_check(Oid relid, const List *present, Mapping *m,
 
 /* The one of the list whose place m would take, or NULL. */
 extern const Mapping *mapping_replaces(const List *present, const Mapping *m);
+
+/* The list that there would be with more mappings, some of which take the
+ * place of others: a new list of the same mappings, in order of application. */
+extern List *mapping_with(const List *present, const List *more);
 
 /*
  * Write a mapping that was checked, end the one that it replaces, and leave an

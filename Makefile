@@ -26,7 +26,7 @@ OBJS = $(patsubst $(TOP)%.c,%.o,$(SOURCES))
 SQL_ORDER = \
 	base/shmem \
 	record/audit \
-	observe/watch observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/retention \
+	observe/watch observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
 	decide/plan decide/policy decide/subcommands decide/classes decide/vet \

@@ -456,3 +456,26 @@ mapping_remove(int64 id, const char *why)
 		audit_mapping("mapping_removed", m, 0, 0, why);
 	return active;
 }
+
+/* See the header. */
+void
+mapping_follow_column(Oid relid, const char *from, const char *to)
+{
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_text(&args, from);
+	spi_arg_text(&args, to);
+	spi_exec("UPDATE selfheal.mapping SET column_name = $3"
+			 " WHERE relid = $1 AND column_name = $2 AND state = 'active'", &args);
+}
+
+/* See the header. */
+void
+mapping_follow_tables(void)
+{
+	spi_exec("UPDATE selfheal.mapping m SET schema_name = w.schema_name, table_name = w.table_name"
+			 " FROM selfheal.watched w WHERE w.relid = m.relid"
+			 " AND (m.schema_name, m.table_name) IS DISTINCT FROM (w.schema_name, w.table_name)", NULL);
+}

@@ -13,7 +13,7 @@ DECLARE
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',
 		'hint(regclass,text,text,boolean,text)', 'unhint(regclass,text)', 'check(regclass,text,text)', 'uncheck(regclass,text)',
 		'add_mapping(regclass,text,text,jsonb,name,text,boolean)', 'remove_mapping(bigint,text)'];
-	admin constant text[] := ARRAY['watch(regclass,text,text,text,text)', 'watch(regclass,bigint,text,text,text)',
+	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)',
 		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
 		'set_contract(regclass,text,text,text)'];

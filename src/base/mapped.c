@@ -62,8 +62,9 @@ typedef struct MappedFault
 {
 	const char *key;
 	int			len;
-	StringInfoData parts;		/* that nobody takes; or (data NULL) one that
-								 * is there twice */
+	StringInfoData parts;		/* that nobody takes; or (data NULL) there are
+								 * two values for it */
+	bool		within;			/* of one of its parts */
 } MappedFault;
 
 struct Mapped
@@ -435,7 +436,7 @@ take_apart(const Shape *shape, Mapped *m, MappedObject *object, const JsonField 
 	if (t.twice)
 	{
 		m->doc.nfields = before;
-		(void) add_fault(m, field->key, field->keylen);
+		add_fault(m, field->key, field->keylen)->within = true;
 	}
 	else if (object->rest == REST_HOLD && untaken.len > 0)
 		add_fault(m, field->key, field->keylen)->parts = untaken;
@@ -549,7 +550,8 @@ mapped_fault(const Shape *shape, Misfit *out, const char **key, int *len)
 					 fault->parts.data);
 	else
 		value_misfit(out, FIT_DUPLICATE_KEY, ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
-					 "two different values go to \"%.*s\"", shown, fault->key);
+					 fault->within ? "a part of key \"%.*s\" is there twice, with different values" :
+					 "two different values go to column \"%.*s\"", shown, fault->key);
 	return true;
 }
 

@@ -12,7 +12,7 @@ CREATE FUNCTION kept(name text, OUT line bigint, OUT replayed boolean, OUT paylo
 	RETURNS SETOF record LANGUAGE sql AS $$
 	SELECT k.position, k.held IS NOT NULL, k.payload,
 		ARRAY(SELECT m.kind FROM unnest(k.mappings) WITH ORDINALITY u(id, n) LEFT JOIN selfheal.mapping m USING (id) ORDER BY n), k.versions
-	FROM selfheal.kept k WHERE schema_name = 'mapping' AND table_name = name ORDER BY k.load, k.position, k.held
+	FROM selfheal.originals k WHERE table_name = 'mapping.' || name ORDER BY k.load, k.position, k.held
 $$;
 CREATE FUNCTION held(name text, OUT class text, OUT column_name text, OUT message text, OUT payload text)
 	RETURNS SETOF record LANGUAGE sql AS $$
@@ -157,7 +157,7 @@ SET client_min_messages = warning;
 SELECT idle('b');
 \copy b_intake FROM PROGRAM 'printf ''{"id": 11, "v": "\351"}\n{"id": 12, "v": "\303\251"}\n''' (FORMAT ndjson)
 TABLE b ORDER BY id;
-SELECT position, held IS NOT NULL AS replayed, payload, payload_raw, versions FROM selfheal.kept WHERE table_name = 'b' AND schema_name = 'mapping';
+SELECT position, held IS NOT NULL AS replayed, payload, payload_raw, versions FROM selfheal.originals WHERE table_name = 'mapping.b' ORDER BY at, held, position;
 
 --
 -- what is kept
@@ -174,7 +174,7 @@ SELECT selfheal.watch('p', keep_payload => 'transformed');
 INSERT INTO p_intake VALUES ('{"id": 5, "v": "a"}'), ('{"id": 6, "v": " a"}'), ('{"id": 7, "w": "c"}');
 SELECT * FROM kept('p');
 -- it goes with what is known of the load
-UPDATE selfheal.kept SET at = at - interval '31 days' WHERE schema_name = 'mapping' AND table_name IN ('p', 'k') AND payload ~ '"id": [2-9]';
+UPDATE selfheal.kept SET at = at - interval '31 days' WHERE schema_name = 'mapping' AND (table_name = 'k' OR table_name = 'p' AND mappings IS NOT NULL);
 SELECT selfheal.wake();
 SELECT idle('p');
 SELECT * FROM kept('p');

@@ -127,6 +127,7 @@ SELECT selfheal.remove_mapping(id) FROM selfheal.mappings;
 \set VERBOSITY sqlstate
 TABLE selfheal.mapping;
 TABLE selfheal.kept;
+TABLE selfheal.originals;
 \set VERBOSITY default
 RESET ROLE;
 SELECT id AS mapping FROM selfheal.mapping WHERE kind = 'map_field' AND state = 'active' ORDER BY id LIMIT 1 \gset

@@ -241,7 +241,7 @@ needs_value(const Shape *shape, int col)
 }
 
 /* One field of the payload against its column. */
-static void
+static pg_attribute_always_inline void
 check_field(const Shape *shape, int col, const JsonField *field, int number,
 			Misfits *m)
 {

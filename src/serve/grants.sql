@@ -19,7 +19,7 @@ DECLARE
 		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
 		'set_contract(regclass,text,text,text)'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks',
-		'contracts', 'discarded', 'mappings'];
+		'contracts', 'discarded', 'mappings', 'originals'];
 	auditor constant text[] := ARRAY['audit', 'audit_export'];
 	functions text[];
 	f text;

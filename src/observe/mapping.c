@@ -368,8 +368,22 @@ end_mapping(int64 id, const char *by, const char *why)
 					" WHERE id = $1 AND state = 'active'", &args) > 0;
 }
 
-/* The next version of this table's mapping of a kind and key. Inside spi_open;
- * the watch is locked, so that nobody else takes it. */
+/* See the header. */
+void
+mapping_lock(Oid relid)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_exec("SELECT FROM selfheal.watched WHERE relid = $1 FOR NO KEY UPDATE", &args);
+	spi_close(&saved);
+}
+
+/* The next version of this table's mapping of a kind and key. Inside
+ * spi_open. */
 static int
 next_version(const Mapping *m)
 {
@@ -377,7 +391,6 @@ next_version(const Mapping *m)
 
 	spi_args(&args);
 	spi_arg_relid(&args, m->relid);
-	spi_exec("SELECT FROM selfheal.watched WHERE relid = $1 FOR NO KEY UPDATE", &args);
 	spi_exec("SELECT count(*) FROM selfheal.mapping WHERE relid = $1 AND state = 'active'", &args);
 	if (spi_get_int8(0, 1, NULL) >= MAX_MAPPINGS)
 		ereport(ERROR,
@@ -396,12 +409,14 @@ int64
 mapping_add(const Mapping *m, int64 incident, int64 plan)
 {
 	char	   *by = m->by ? m->by : GetUserNameFromId(GetUserId(), false);
-	const Mapping *replaced = mapping_replaces(mapping_list(m->relid), m);
+	const Mapping *replaced;
 	Mapping		added = *m;
 	SpiUser		saved;
 	SpiArgs		args;
 
 	added.by = by;
+	mapping_lock(m->relid);
+	replaced = mapping_replaces(mapping_list(m->relid), m);
 	spi_open(&saved);
 	added.version = next_version(m);
 	spi_exec("SELECT nextval('selfheal.mapping_id_seq')", NULL);

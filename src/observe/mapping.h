@@ -124,6 +124,10 @@ extern const Mapping *mapping_replaces(const List *present, const Mapping *m);
  * place of others: a new list of the same mappings, in order of application. */
 extern List *mapping_with(const List *present, const List *more);
 
+/* Nobody else adds a mapping to the table until the end of the transaction: to
+ * be called before what is present is read for a check. */
+extern void mapping_lock(Oid relid);
+
 /*
  * Write a mapping that was checked, end the one that it replaces, and leave an
  * audit row (mapping_added). Returns its id. Wakes nobody and does not have

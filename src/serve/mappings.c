@@ -105,6 +105,7 @@ selfheal_add_mapping(PG_FUNCTION_ARGS)
 	m.args = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P_COPY(3);
 	m.column = PG_ARGISNULL(4) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(4)));
 	m.why = text_arg(fcinfo, 5);
+	mapping_lock(relid);
 	present = mapping_list(relid);
 	if (!mapping_check(relid, present, &m, &reason, &hint))
 		ereport(ERROR,

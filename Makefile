@@ -29,7 +29,7 @@ SQL_ORDER = \
 	observe/watch observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
 	observe/report observe/intake observe/ddl_watch \
 	orient/incident orient/diagnose \
-	decide/plan decide/policy decide/subcommands decide/classes decide/vet \
+	decide/plan decide/policy decide/subcommands decide/classes decide/replication decide/vet \
 	act/sandbox act/assertions act/replay \
 	serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/views serve/mappings serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
@@ -48,6 +48,10 @@ PG_CFLAGS = -std=gnu99 -fvisibility=hidden -Wall -Wextra $(WERROR) \
 	-Wno-unused-parameter -Wmissing-prototypes \
 	-Wdeclaration-after-statement -Werror=vla \
 	$(if $(findstring clang,$(CC)),-Wno-ignored-optimization-argument -Wno-ignored-attributes -Wno-unknown-warning-option)
+
+# The publisher of a subscription is asked by libpq.
+PG_CPPFLAGS += -I$(libpq_srcdir)
+SHLIB_LINK_INTERNAL = $(libpq)
 
 REGRESS = $(sort $(filter-out $(EXTENSION)--%,$(basename $(notdir $(wildcard $(TOP)sql/*.sql)))))
 REGRESS_OPTS = --inputdir=$(TOP) --no-locale --encoding=UTF8

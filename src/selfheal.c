@@ -7,6 +7,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/shmem.h"
+#include "base/stalls.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/dedupe.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
 	shmem_init();
+	stalls_init();
 	load_init();
 	dedupe_init();
 	intake_init();

@@ -23,6 +23,7 @@ char	   *guc_worker_role = NULL;
 int			guc_worker_linger = 30000;
 int			guc_lock_timeout = 500;
 int			guc_gate_timeout = 5000;
+int			guc_publisher_timeout = 10000;
 int			guc_statement_timeout = 600000;
 int			guc_check_timeout = 5000;
 int			guc_max_attempts = 8;
@@ -166,6 +167,11 @@ guc_init(void)
 							"How long a heal waits for its lock on a table.",
 							"Readers never queue behind a heal for longer than this.",
 							&guc_lock_timeout, 500, 1, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.publisher_timeout",
+							"Longest wait for the publisher of a subscription that stalls.",
+							"It is asked which types its columns have.",
+							&guc_publisher_timeout, 10000, 100, INT_MAX / 2,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.gate_timeout",
 							"How long a heal waits for running loads of its table to end.",

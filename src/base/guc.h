@@ -13,6 +13,7 @@ extern char *guc_worker_role;	/* selfheal.worker_role: '' = bootstrap user */
 extern int	guc_worker_linger;	/* selfheal.worker_linger, ms */
 extern int	guc_lock_timeout;	/* selfheal.lock_timeout, ms */
 extern int	guc_gate_timeout;	/* selfheal.gate_timeout, ms */
+extern int	guc_publisher_timeout;	/* selfheal.publisher_timeout, ms */
 extern int	guc_statement_timeout;	/* selfheal.statement_timeout of one heal
 									 * step, ms */
 extern int	guc_check_timeout;	/* selfheal.check_timeout of one check of the

@@ -11,6 +11,7 @@
 #include "decide/labels.h"
 #include "decide/newkey.h"
 #include "decide/nulls.h"
+#include "decide/replication.h"
 #include "decide/widen.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -21,6 +22,13 @@
 PG_FUNCTION_INFO_V1(selfheal_classes);
 
 /* ---- matchers ---- */
+
+/* Has an apply worker met it, so that the publisher can be asked? */
+static bool
+is_applied(const Finding *f)
+{
+	return f->refused != NIL && ((Refused *) llast(f->refused))->need != NULL;
+}
 
 static bool
 is_not_char(const Finding *f)
@@ -190,13 +198,18 @@ static const MisfitClass classes[] = {
 		.fits = {FIT_GENERATED},
 	.done = "held"},
 	{29, "55000", "logical replication: a column is missing", CLASS_CHANGE,
-	.done = "not seen yet"},
+		.fits = {FIT_UNKNOWN_KEY},.matches = is_applied,
+		.playbooks = {{"publisher_column", replication_add}},
+	.done = "the column is added with the publisher's type, and the subscription goes on by itself"},
 	{30, "55000", "logical replication: the table is missing", CLASS_CHANGE,
-	.done = "not seen yet"},
+	.done = "told in selfheal.stalled: a person makes the table and refreshes the publication"},
 	{31, "22P02 22001 22003", "logical replication: a type that is too narrow", CLASS_CHANGE,
-	.done = "not seen yet"},
+		.fits = {FIT_TOO_LONG, FIT_OUT_OF_RANGE, FIT_PRECISION, FIT_INEXACT, FIT_ENUM_LABEL},
+		.matches = is_applied,
+		.playbooks = {{"publisher_type", replication_widen}, {"add_enum_label", labels_add}},
+	.done = "the column gets the publisher's type where that is wider, the enum its labels after approval"},
 	{32, "23505", "logical replication: a conflict", CLASS_HOLD,
-	.done = "not seen yet"},
+	.done = "told in selfheal.stalled: no transaction of the publisher is left out"},
 	{33, "42501", "a privilege is missing", CLASS_OPERATOR,
 		.fits = {FIT_PERMISSION},
 	.done = "held, with the privilege that is missing; nothing here grants one"},
@@ -292,10 +305,15 @@ static const struct
 const MisfitClass *
 class_of(const Finding *f)
 {
+	bool		applied = is_applied(f);
+
 	for (int i = 0; i < (int) lengthof(classes); i++)
 	{
 		const MisfitClass *class = &classes[i];
 
+		/* what the publisher knows comes before what payloads prove */
+		if (applied && class->matches != is_applied)
+			continue;
 		for (int j = 0; j < CLASS_FITS && class->fits[j] != FIT_OK; j++)
 			if (class->fits[j] == f->class && (class->matches == NULL || class->matches(f)))
 				return class;

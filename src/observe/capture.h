@@ -16,7 +16,7 @@
 typedef struct CapturedError
 {
 	Oid			relid;
-	const char *door;			/* intake, replay, report */
+	const char *door;			/* intake, replay, report, apply */
 	int64		load;
 	const Misfit *misfit;
 	const ErrorData *edata;		/* or NULL */

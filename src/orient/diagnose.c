@@ -600,10 +600,12 @@ note_refused(Survey *s)
 		int64		rows = diagnose_held(s->diagnosis, refused->incident);
 		Finding    *finding;
 
-		if (rows == 0)
+		if (rows == 0 && refused->need == NULL)
 			continue;
 		finding = find_finding(s, refused->class, refused->column);
-		finding->rows = rows;
+		finding->rows = Max(finding->rows, rows);
+		if (refused->class == FIT_ENUM_LABEL)
+			note_label(s, finding, refused->need);
 		if (finding->refused == NIL)
 		{
 			finding->message = refused->message;

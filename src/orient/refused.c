@@ -30,19 +30,22 @@ refused_read(Oid relid)
 	spi_arg_relid(&args, relid);
 	n = spi_exec("SELECT i.id, i.class, i.column_name, e.sqlstate, e.context ->> 'schema', e.context ->> 'table',"
 				 " e.context ->> 'constraint', e.context ->> 'datatype',"
-				 " (array_agg(e.message ORDER BY e.id DESC))[1], (array_agg(e.detail ORDER BY e.id DESC))[1], sum(e.rows)::int8"
+				 " (array_agg(e.message ORDER BY e.id DESC))[1], (array_agg(e.detail ORDER BY e.id DESC))[1], sum(e.rows)::int8,"
+				 " CASE WHEN e.door = 'apply' THEN e.need END"
 				 " FROM selfheal.incident i JOIN selfheal.error e ON e.incident = i.id"
 				 " WHERE i.relid = $1 AND i.state NOT IN ('healed', 'dismissed')"
-				 " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY max(e.id) LIMIT 1000", &args);
+				 " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 12 ORDER BY max(e.id) LIMIT 1000", &args);
 	for (uint64 i = 0; i < n; i++)
 	{
 		FitClass	class = fit_class_from_name(spi_get_text(i, 2, CurrentMemoryContext));
 		MemoryContext old;
 		Refused    *refused;
+		char	   *need = spi_get_text(i, 12, cxt);
 
-		if (class < FIT_UNIQUE)
+		if (class < FIT_UNIQUE && need == NULL)
 			continue;
 		refused = MemoryContextAllocZero(cxt, sizeof(Refused));
+		refused->need = need;
 		refused->incident = spi_get_int8(i, 1, NULL);
 		refused->class = class;
 		refused->column = spi_get_text(i, 3, cxt);

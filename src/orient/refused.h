@@ -26,13 +26,16 @@ typedef struct Refused
 	char	   *datatype;		/* of a domain's constraint, or NULL */
 	char	   *message;		/* of the newest */
 	char	   *detail;			/* of the newest, or NULL */
+	char	   *need;			/* found by a subscription's apply worker: the
+								 * type that the publisher has, or the label;
+								 * else NULL */
 	int64		seen;			/* rows that showed it, held or not */
 } Refused;
 
 /*
  * The different errors of the table's live incidents that are of a class which
- * only inserts find (FIT_UNIQUE and behind), the newest last; in the current
- * context. At most 1,000.
+ * only inserts find (FIT_UNIQUE and behind), or that a subscription's apply
+ * worker has met, the newest last; in the current context. At most 1,000.
  */
 extern List *refused_read(Oid relid);
 

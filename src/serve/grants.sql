@@ -17,10 +17,10 @@ DECLARE
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)',
 		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
-		'set_contract(regclass,text,text,text)'];
+		'set_contract(regclass,text,text,text)', 'stalls()'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks',
 		'contracts', 'discarded', 'mappings', 'originals'];
-	auditor constant text[] := ARRAY['audit', 'audit_export'];
+	auditor constant text[] := ARRAY['audit', 'audit_export', 'stalled'];
 	functions text[];
 	f text;
 BEGIN

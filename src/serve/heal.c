@@ -23,6 +23,7 @@
 #include "base/guc.h"
 #include "base/spi.h"
 #include "decide/rebuild.h"
+#include "decide/replication.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
@@ -397,6 +398,7 @@ heal_pass(void)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(cxt);
 		MemoryContextSwitchTo(cxt);
+		replication_collect();
 		collect();
 		spi_xact_begin();
 		MemoryContextSwitchTo(cxt);

@@ -71,10 +71,11 @@ remedy_of(const Round *round, const Incident *inc)
 		const char *column = r->finding->column;
 
 		/*
-		 * what an insert refused and no step cures: the rows fit, as far as
-		 * can be seen without one
+		 * what an insert refused and no step cures: the held rows fit, as far
+		 * as can be seen without one
 		 */
-		if (r->finding->refused != NIL && r->settled_by == NULL && !r->replay_only)
+		if (r->finding->refused != NIL && r->settled_by == NULL && !r->replay_only &&
+			((const Refused *) llast(r->finding->refused))->need == NULL)
 			continue;
 		if (strcmp(fit_class_name(r->finding->class), inc->class) == 0 &&
 			((column == NULL && inc->column == NULL) ||

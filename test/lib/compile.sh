@@ -12,5 +12,5 @@ compile_flags() {
 		-Wno-ignored-attributes -Wdeclaration-after-statement -Werror=vla -Wmissing-prototypes
 		-D_GNU_SOURCE "-DSELFHEAL_VERSION=\"$version\""
 		'-DPGDLLEXPORT=__attribute__((visibility("default")))'
-		"-I$TOP/src" "-I$("$PG_CONFIG" --includedir-server)")
+		"-I$TOP/src" "-I$("$PG_CONFIG" --includedir)" "-I$("$PG_CONFIG" --includedir-server)")
 }

@@ -173,6 +173,12 @@ INSERT INTO p_intake VALUES ('{"id": 4, "v": "a "}');
 SELECT selfheal.watch('p', keep_payload => 'transformed');
 INSERT INTO p_intake VALUES ('{"id": 5, "v": "a"}'), ('{"id": 6, "v": " a"}'), ('{"id": 7, "w": "c"}');
 SELECT * FROM kept('p');
+-- a change by hand counts at once, too
+UPDATE selfheal.mapping SET state = 'removed', removed_at = now() WHERE table_name = 'p' AND schema_name = 'mapping';
+INSERT INTO p_intake VALUES ('{"id": 8, "v": " a"}');
+UPDATE selfheal.mapping SET state = 'active', removed_at = NULL WHERE table_name = 'p' AND schema_name = 'mapping';
+INSERT INTO p_intake VALUES ('{"id": 9, "v": " a"}');
+SELECT id, v FROM p WHERE id > 7;
 -- it goes with what is known of the load
 UPDATE selfheal.kept SET at = at - interval '31 days' WHERE schema_name = 'mapping' AND (table_name = 'k' OR table_name = 'p' AND mappings IS NOT NULL);
 SELECT selfheal.wake();

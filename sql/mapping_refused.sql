@@ -90,6 +90,9 @@ SELECT selfheal.hint('t', 'hinted', type => 'int');
 SELECT * FROM ask('map_field', 'hinted', column_name => 'v');
 SELECT selfheal.hint('t', 'named', rename_to => 'n');
 SELECT * FROM ask('null_if', 'named', '{"values": ["-"]}');
+\set VERBOSITY terse
+SELECT selfheal.hint('t', 'k', ignore => true);
+\set VERBOSITY default
 ALTER TABLE t ADD COLUMN a int;
 SELECT * FROM ask('map_field', 'b', column_name => 'a');
 ALTER TABLE t RENAME COLUMN a TO a2;

@@ -2,22 +2,28 @@
  * mapping.c
  *	  What becomes of payloads on their way into a table: its mappings.
  *
- * Like the team's hints (hint.c) they are asked for by each load and read as
- * a catalog is: by a scan of an index, without planner or executor. Most
- * tables have none and pay for one look into an index.
+ * They are asked for by each load, a single INSERT too, and read as a catalog
+ * is: by a scan of an index, without planner or executor. Most tables have
+ * none. So a session remembers of the table that it asked for last that there
+ * were none, until somebody changes selfheal.mapping, in whatever way: a
+ * trigger has every session forget it, as contract.c does and says more of.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "base/compat.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "observe/mapping.h"
+#include "postmaster/bgworker.h"
 #include "record/audit.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -35,6 +41,18 @@ enum
 	MAPPING_ARGS,
 	MAPPING_STATE
 };
+
+PG_FUNCTION_INFO_V1(selfheal_mapping_changed);
+
+/* The table that was asked for last, and has none; process memory. */
+static struct
+{
+	bool		registered;		/* forget() is called */
+	bool		forgotten;		/* it was, while this was read */
+	bool		valid;
+	Oid			relid;
+	Oid			mapping;		/* selfheal.mapping */
+}			none;
 
 /* Active ones of one table at most: each load reads them all. */
 #define MAX_MAPPINGS 1000
@@ -200,13 +218,53 @@ read_mappings(const char *index, int column, RegProcedure equal, Datum value,
 	return result;
 }
 
+/* A relation has changed (InvalidOid: any may have). */
+static void
+forget(Datum arg, Oid relid)
+{
+	if (relid == none.mapping || !OidIsValid(relid))
+	{
+		none.valid = false;
+		none.forgotten = true;
+	}
+}
+
+/* AFTER any change FOR EACH STATEMENT, of selfheal.mapping. */
+Datum
+selfheal_mapping_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("mapping_changed() is a trigger function")));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+/* See the header. A worker may be woken in the midst of a commit, before it
+ * hears of what was committed: it always reads. */
 List *
 mapping_list(Oid relid)
 {
+	List	   *result;
 	bool		active;
-	List	   *result = read_mappings("mapping_table", MAPPING_RELID, F_OIDEQ,
-									   ObjectIdGetDatum(relid), true, &active);
+	Oid			nsp;
 
+	AcceptInvalidationMessages();
+	if (likely(none.valid && none.relid == relid) && MyBgworkerEntry == NULL)
+		return NIL;
+	if (!none.registered)
+	{
+		CacheRegisterRelcacheCallback(forget, (Datum) 0);
+		none.registered = true;
+	}
+	none.valid = none.forgotten = false;
+	nsp = get_namespace_oid("selfheal", true);
+	none.mapping = OidIsValid(nsp) ? get_relname_relid("mapping", nsp) : InvalidOid;
+	result = read_mappings("mapping_table", MAPPING_RELID, F_OIDEQ,
+						   ObjectIdGetDatum(relid), true, &active);
+	none.relid = relid;
+	none.valid = result == NIL && OidIsValid(none.mapping) && !none.forgotten;
 	list_sort(result, compare_mappings);
 	return result;
 }

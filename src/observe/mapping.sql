@@ -57,3 +57,12 @@ COMMENT ON COLUMN selfheal.mapping.removed_at IS 'until when';
 COMMENT ON COLUMN selfheal.mapping.why_removed IS 'why it was removed';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.mapping', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.mapping_id_seq', '');
+
+CREATE FUNCTION selfheal.mapping_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'selfheal_mapping_changed' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.mapping_changed() IS 'trigger of selfheal.mapping: whoever knows that a table has none is to look again';
+REVOKE ALL ON FUNCTION selfheal.mapping_changed() FROM PUBLIC;
+CREATE TRIGGER mapping_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON selfheal.mapping
+	FOR EACH STATEMENT EXECUTE FUNCTION selfheal.mapping_changed();
+ALTER TABLE selfheal.mapping ENABLE ALWAYS TRIGGER mapping_changed;
+COMMENT ON TRIGGER mapping_changed ON selfheal.mapping IS 'loads follow a change at its commit, however it was made';

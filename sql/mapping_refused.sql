@@ -160,6 +160,15 @@ SET client_min_messages = warning;
 SELECT (selfheal.wait_idle('60s') ->> 'idle')::bool AS idle;
 TABLE own;
 
+-- what the owner of a table may not see is not looked at
+CREATE TABLE hidden (id int, s text);
+ALTER TABLE hidden OWNER TO regress_maprefused_owner;
+SELECT selfheal.watch('hidden');
+INSERT INTO hidden VALUES (1, ' blank');
+SELECT sqlstate FROM ask('trim', 's', tab => 'hidden');
+ALTER TABLE hidden ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+SELECT sqlstate FROM ask('trim', 's', tab => 'hidden');
+
 SELECT selfheal.unwatch_all() > 1 AS unwatched;
 DROP SCHEMA maprefused CASCADE;
 DROP OWNED BY regress_maprefused, regress_maprefused_owner, regress_maprefused_loader;

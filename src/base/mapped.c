@@ -86,6 +86,7 @@ struct Mapped
 	int			nused;
 	JsonDoc		doc;			/* a copy; its fields are ours */
 	int			maxfields;
+	bool	   *made;			/* by field: of a part */
 	int			nfaults;
 	int			nshown;			/* of the faults */
 	MappedFault *faults;		/* room for one of each object and one more */
@@ -272,10 +273,17 @@ add_field(const Shape *shape, Mapped *m)
 	{
 		m->maxfields = Max(32, m->maxfields * 2);
 		if (m->doc.fields == NULL)
+		{
 			m->doc.fields = MemoryContextAlloc(shape->cxt, sizeof(JsonField) * m->maxfields);
+			m->made = MemoryContextAlloc(shape->cxt, sizeof(bool) * m->maxfields);
+		}
 		else
+		{
 			m->doc.fields = repalloc_huge(m->doc.fields, sizeof(JsonField) * (Size) m->maxfields);
+			m->made = repalloc_huge(m->made, sizeof(bool) * (Size) m->maxfields);
+		}
 	}
+	m->made[m->doc.nfields] = false;
 	return &m->doc.fields[m->doc.nfields++];
 }
 
@@ -333,6 +341,7 @@ take_part(Taking *t, const MappedPart *part, const JsonField *member)
 	if (part->col == FIT_NOWHERE)
 		return;
 	field = add_field(t->shape, t->m);
+	t->m->made[t->m->doc.nfields - 1] = true;
 	*field = *member;
 	field->key = NameStr(t->shape->cols[part->col].name);
 	field->keylen = t->shape->work->cols[part->col].namelen;
@@ -464,27 +473,31 @@ take_apart(const Shape *shape, Mapped *m, MappedObject *object, const JsonField 
 static void
 settle_twins(Mapped *m)
 {
-	for (int i = 1; i < m->doc.nfields; i++)
+	for (int i = 0; i < m->doc.nfields; i++)
 	{
 		const JsonField *field = &m->doc.fields[i];
+		int			twin = 0;
 
-		for (int j = 0; j < i; j++)
+		if (!m->made[i])
+			continue;
+		for (; twin < m->doc.nfields; twin++)
 		{
-			const JsonField *other = &m->doc.fields[j];
+			const JsonField *other = &m->doc.fields[twin];
 
-			if (other->keylen != field->keylen ||
-				memcmp(other->key, field->key, field->keylen) != 0)
-				continue;
-			if ((other->kind != field->kind || other->len != field->len ||
-				 memcmp(other->val, field->val, field->len) != 0) &&
-				m->nfaults <= m->nobjects)
-				(void) add_fault(m, field->key, field->keylen);
-			m->doc.nfields--;
-			memmove(&m->doc.fields[i], &m->doc.fields[i + 1],
-					sizeof(JsonField) * (m->doc.nfields - i));
-			i--;
-			break;
+			if (twin != i && other->keylen == field->keylen &&
+				memcmp(other->key, field->key, field->keylen) == 0)
+				break;
 		}
+		if (twin == m->doc.nfields)
+			continue;
+		if ((m->doc.fields[twin].kind != field->kind || m->doc.fields[twin].len != field->len ||
+			 memcmp(m->doc.fields[twin].val, field->val, field->len) != 0) &&
+			m->nfaults <= m->nobjects)
+			(void) add_fault(m, field->key, field->keylen);
+		m->doc.nfields--;
+		memmove(&m->doc.fields[i], &m->doc.fields[i + 1], sizeof(JsonField) * (m->doc.nfields - i));
+		memmove(&m->made[i], &m->made[i + 1], sizeof(bool) * (m->doc.nfields - i));
+		i--;
 	}
 }
 

@@ -465,7 +465,8 @@ note_mapped(ScanPass *scan, const FitRow *fit)
 	int		   *used = palloc(sizeof(int) * (fit->nused + 1));
 	int			n = fit->nused;
 
-	memcpy(used, fit->used, sizeof(int) * n);
+	if (n > 0)
+		memcpy(used, fit->used, sizeof(int) * n);
 	if (scan->decoded >= 0)
 		used[n++] = scan->decoded;
 	scan->rows[scan->at].mapped = mapset_find(&store->mapsets, store->misfit_cxt,

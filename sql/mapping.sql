@@ -88,6 +88,10 @@ INSERT INTO k_intake VALUES
 	('{"id": 5, "address": {}, "debug": null}'),
 	('{"id": 6, "address": null}'),
 	('{"id": 7, "address": {"c\u0069ty": "K\u00f6ln"}}');
+COPY k_intake FROM STDIN (FORMAT ndjson);
+{"id": 8, "customer name": "Bob", "debug": 1, "address": {"geo": {"lng": 9.9, "lat": 1}, "city": "Bonn"}}
+\.
+SELECT * FROM selfheal.ingest('k', ARRAY['{"id": 9, "customer name": "Eve", "debug": 1, "address": {"geo": {"lng": 9.9, "lat": 2}, "city": "Rom"}}']);
 -- nothing is lost: what nobody takes holds the row, and two words for one thing
 INSERT INTO k_intake VALUES
 	('{"id": 21, "address": {"city": "Ulm", "zip": "89073", "geo": {"lat": 1, "alt": 5}}}'),
@@ -137,6 +141,10 @@ SET client_min_messages = warning;
 SELECT idle('o');
 INSERT INTO o_intake VALUES ('{"id": 3, "a": 1}'), ('{"id": 4, "more": {"own": 1}}'), ('{"id": 5, "more": {"own": 1}, "x": 1}'),
 	('{"id": 6, "more": null, "x": "\u00e9"}'), ('{"id": 7, "x": {"a": 1, "a": 2}}'), ('{"id": 8, "x": 1, "a": "word"}');
+COPY o_intake FROM STDIN (FORMAT ndjson);
+{"id": 10, "x": "a\tb", "deep": {"y" : [ 1.0, 2e3 ]}}
+\.
+SELECT * FROM selfheal.ingest('o', ARRAY['{"id": 11, "x": false}']);
 TABLE o ORDER BY id;
 SELECT class, column_name, message FROM held('o');
 -- a hint is a word, too: its key is to have a column
@@ -156,6 +164,7 @@ SELECT selfheal.add_mapping('b', 'decode_text', NULL, '{"encodings": ["WIN1252"]
 SET client_min_messages = warning;
 SELECT idle('b');
 \copy b_intake FROM PROGRAM 'printf ''{"id": 11, "v": "\351"}\n{"id": 12, "v": "\303\251"}\n''' (FORMAT ndjson)
+SELECT * FROM selfheal.ingest('b', ARRAY['{"id": 13, "v": "é"}']);
 TABLE b ORDER BY id;
 SELECT position, held IS NOT NULL AS replayed, payload, payload_raw, versions FROM selfheal.originals WHERE table_name = 'mapping.b' ORDER BY at, held, position;
 

@@ -37,6 +37,7 @@
 #include "observe/held.h"
 #include "observe/heldref.h"
 #include "observe/heldwhy.h"
+#include "observe/kept.h"
 #include "observe/loader.h"
 #include "observe/watch.h"
 #include "utils/builtins.h"
@@ -182,6 +183,7 @@ replay_run(void *arg)
 	StoreRow   *tried = palloc(sizeof(StoreRow) * run->n);
 	Store	   *store;
 	Discards   *discards;
+	Watch		watch;
 	SpiUser		saved;
 	const char *role;
 
@@ -213,6 +215,9 @@ replay_run(void *arg)
 						quote_identifier(get_rel_name(run->relid))),
 				 errhint("It would run as the healer. Run selfheal.replay() in a session of your own.")));
 
+	(void) watch_get(run->relid, &watch);
+	if (store_has_mapped(store) || watch.keep_payload == KEEP_ALL)
+		kept_replay(run->relid, watch.keep_payload, run->rows, tried, run->n);
 	discards = store_discards(store);
 	sort_rows(run, tried, discards != NULL);
 	if (!held_delete(run->stored, run->nstored))

@@ -13,6 +13,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
+#include "observe/mapping.h"
 #include "optimizer/optimizer.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
@@ -188,8 +189,11 @@ route_row(Walk *w, const StoreRow *row)
 {
 	FitRow		fit;
 	Oid			relid = w->clone->relid;
+	const char *bytes = row->bytes;
+	size_t		len = row->len;
 
-	if (row->bad_encoding || !fit_row(w->shape, json_scan(w->scanner, row->bytes, row->len), &fit))
+	if ((row->bad_encoding && fit_decode(w->shape, bytes, len, &bytes, &len) < 0) ||
+		!fit_row(w->shape, json_scan(w->scanner, bytes, len), &fit))
 		return InvalidOid;
 	for (;;)
 	{
@@ -221,6 +225,7 @@ walk(void *arg)
 	w->rel = table_open(w->clone->oid, AccessShareLock);
 	w->shape = fit_shape(w->rel, cxt);
 	hint_apply(hint_list(w->clone->relid), w->shape);
+	mapping_apply(mapping_list(w->clone->relid), w->shape);
 	clone_let_stand_in(w->clone, w->plan, w->shape);
 	w->scanner = json_scanner(cxt);
 	w->defaults = defaults_open(w->shape);

@@ -16,7 +16,9 @@ typedef struct AliasEntry
 {
 	char	   *key;
 	int			len;
-	int			col;			/* index into shape->cols, or FIT_NOWHERE */
+	int			col;			/* index into shape->cols, FIT_NOWHERE, or one
+								 * of the header's */
+	int			number;			/* of the mapping that says so, or -1 */
 } AliasEntry;
 
 struct AliasTable
@@ -71,8 +73,9 @@ make_room(Shape *shape, AliasTable *t)
 		*find_slot(t, t->entries[i].key, t->entries[i].len) = i;
 }
 
+/* See the header. */
 void
-fit_alias(Shape *shape, const char *key, int len, int col)
+alias_enter(Shape *shape, const char *key, int len, int col, int number)
 {
 	AliasTable *t = shape->aliases;
 	AliasEntry *e;
@@ -92,6 +95,13 @@ fit_alias(Shape *shape, const char *key, int len, int col)
 		*slot = t->n++;
 	}
 	t->entries[*slot].col = col;
+	t->entries[*slot].number = number;
+}
+
+void
+fit_alias(Shape *shape, const char *key, int len, int col)
+{
+	alias_enter(shape, key, len, col, -1);
 }
 
 void
@@ -106,14 +116,13 @@ fit_hinted(Shape *shape, const char *key, int len)
 }
 
 int
-alias_column(const Shape *shape, const char *key, int len)
+alias_column(const Shape *shape, const char *key, int len, int *number)
 {
 	const AliasTable *t = shape->aliases;
-	int			slot;
+	int			slot = t == NULL ? -1 : *find_slot(t, key, len);
 
-	if (t == NULL)
-		return ALIAS_UNKNOWN;
-	slot = *find_slot(t, key, len);
+	if (number)
+		*number = slot < 0 ? -1 : t->entries[slot].number;
 	return slot < 0 ? ALIAS_UNKNOWN : t->entries[slot].col;
 }
 
@@ -133,7 +142,7 @@ alias_rival(const Shape *shape, const JsonDoc *doc, int at, int col)
 		if (field->keylen == namelen && memcmp(field->key, name, namelen) == 0)
 			return i;
 		if (i < at && rival < 0 &&
-			alias_column(shape, field->key, field->keylen) == col &&
+			alias_column(shape, field->key, field->keylen, NULL) == col &&
 			fit_column(shape, field->key, field->keylen) < 0)
 			rival = i;
 	}

@@ -13,15 +13,20 @@
 
 #include "base/fit.h"
 
-/* Nothing was said of this key, or only that it is to have a column. */
+/* Nothing was said of this key, or only that it is to have a column, or that
+ * parts of its object go elsewhere. */
 #define ALIAS_UNKNOWN (-1)
 #define ALIAS_HINTED (-3)
+#define ALIAS_PARTS (-4)
 
 typedef struct AliasTable AliasTable;
 
-/* Index of the column that takes this key's value, FIT_NOWHERE, ALIAS_HINTED
- * or ALIAS_UNKNOWN. */
-extern int	alias_column(const Shape *shape, const char *key, int len);
+/* Index of the column that takes this key's value, FIT_NOWHERE or one of the
+ * above. *number (unless NULL) is what it was entered with, or -1. */
+extern int	alias_column(const Shape *shape, const char *key, int len, int *number);
+
+/* Enter a key, in place of what was said of it before. */
+extern void alias_enter(Shape *shape, const char *key, int len, int col, int number);
 
 /*
  * Another field than the one at this place that has a value for the same

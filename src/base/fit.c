@@ -13,6 +13,7 @@
 
 #include "base/alias.h"
 #include "base/fills.h"
+#include "base/mapped.h"
 #include "base/opaque.h"
 #include "base/shape.h"
 #include "base/value.h"
@@ -240,22 +241,29 @@ needs_value(const Shape *shape, int col)
 }
 
 /* One field of the payload against its column. */
-static void
+static pg_attribute_always_inline void
 check_field(const Shape *shape, int col, const JsonField *field, int number,
 			Misfits *m)
 {
 	const FitColumn *column = &shape->cols[col];
 	FitCell    *cell = &shape->work->cells[col];
+	const JsonField *sent = field;
+	bool		computed = false;
 	Misfit		misfit;
 
 	/* whatever comes of it, the key is there */
 	cell->state = CELL_NULL;
-	if (likely(!column->computed && field->kind != JSON_NULL))
+	if (unlikely(column->unusual))
+	{
+		computed = column->computed;
+		field = computed ? field : mapped_value(shape, col, field);
+	}
+	if (likely(!computed && field->kind != JSON_NULL))
 	{
 		if (likely(value_fits(shape, col, field, cell, &misfit)))
 			return;
 	}
-	else if (column->computed)
+	else if (computed)
 		value_misfit(&misfit, FIT_GENERATED, ERRCODE_GENERATED_ALWAYS, NULL,
 					 "the database computes column \"%s\" by itself",
 					 NameStr(column->name));
@@ -269,6 +277,8 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 				 opaque_accepts(shape, col, NULL, 0, &misfit))
 			return;
 	}
+	if (unlikely(field != sent))
+		mapped_show(shape, number, field);
 	misfit.hinted = shape->work->cols[col].hinted;
 	*next_misfit(m) = misfit;
 	add_column_misfit(m, column, number);
@@ -398,15 +408,19 @@ static int
 column_elsewhere(const Shape *shape, const JsonDoc *doc, int at, Misfits *m)
 {
 	const JsonField *field = &doc->fields[at];
-	int			col = alias_column(shape, field->key, field->keylen);
+	int			number;
+	int			col = alias_column(shape, field->key, field->keylen, &number);
 	const JsonField *other;
 	int			rival;
 
-	if (col == ALIAS_UNKNOWN || col == ALIAS_HINTED)
+	if (col == ALIAS_UNKNOWN || col == ALIAS_HINTED || col == ALIAS_PARTS)
 	{
-		check_unknown(shape, m, field, at + 1, col == ALIAS_HINTED);
+		if (col == ALIAS_HINTED || !mapped_rest(shape, field))
+			check_unknown(shape, m, field, at + 1, col == ALIAS_HINTED);
 		return -1;
 	}
+	if (number >= 0)
+		mapped_use(shape, number);
 	if (col == FIT_NOWHERE)
 		return -1;
 	rival = alias_rival(shape, doc, at, col);
@@ -429,6 +443,42 @@ column_elsewhere(const Shape *shape, const JsonDoc *doc, int at, Misfits *m)
 	return -1;
 }
 
+/* What the mappings make of the payload, and what they cannot make of it. */
+static const JsonDoc *
+map_row(const Shape *shape, const JsonDoc *doc, Misfits *m)
+{
+	const char *key;
+	int			len;
+
+	doc = mapped_begin(shape, doc);
+	while (mapped_fault(shape, next_misfit(m), &key, &len))
+		add_misfit(m, key, len, 0);
+	return doc;
+}
+
+/* The keys that nobody knows, as one value of the column that takes them. */
+static void
+check_rest(const Shape *shape, Misfits *m)
+{
+	int			col;
+	const JsonField *rest = mapped_rest_value(shape, &col);
+
+	if (rest == NULL || shape->work->threw[col])
+		return;
+	if (shape->work->cells[col].state == CELL_TEXT)
+	{
+		value_misfit(next_misfit(m), FIT_DUPLICATE_KEY,
+					 ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
+					 "column \"%s\" takes unknown keys, which the row has beside a value for it",
+					 NameStr(shape->cols[col].name));
+		add_column_misfit(m, &shape->cols[col], 0);
+		return;
+	}
+	shape->work->checking = col;
+	shape->work->checking_field = 0;
+	check_field(shape, col, rest, 0, m);
+}
+
 static bool
 check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 {
@@ -442,6 +492,8 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 	out->misfits = NULL;
 	out->nleft = 0;
 	out->left = NULL;
+	out->nused = 0;
+	work->doc = doc;
 	MemoryContextReset(work->row);
 	memset(work->cells, 0, shape->ncols * sizeof(FitCell));
 
@@ -450,6 +502,8 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 		check_fault(doc, &m);
 		return false;
 	}
+	if (unlikely(shape->mapped != NULL))
+		work->doc = doc = map_row(shape, doc, &m);
 	for (i = 0; i < doc->nfields; i++)
 	{
 		const JsonField *field = &doc->fields[i];
@@ -471,6 +525,8 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 		work->checking_field = i + 1;
 		check_field(shape, col, field, i + 1, &m);
 	}
+	if (unlikely(shape->mapped != NULL))
+		check_rest(shape, &m);
 	work->checking_field = 0;
 	for (i = 0; i < work->nrequired; i++)
 	{
@@ -483,6 +539,8 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 		check_missing(shape, col, &m);
 	}
 	work->checking = -1;
+	if (unlikely(shape->mapped != NULL))
+		out->nused = mapped_used(shape, &out->used);
 	return out->nmisfits == 0;
 }
 
@@ -635,30 +693,4 @@ fit_from_error(const ErrorData *edata, Misfit *out)
 	if (edata->column_name)
 		out->column = pstrdup(edata->column_name);
 	out->message = pstrdup(edata->message ? edata->message : "error without a message");
-}
-
-static char *
-copy_string(const char *s)
-{
-	return s ? pstrdup(s) : NULL;
-}
-
-/* See the header. An error that was raised softly stands in no error stack,
- * so CopyErrorData cannot be had for it. */
-ErrorData *
-fit_copy_error(const ErrorData *from)
-{
-	ErrorData  *to = palloc0(sizeof(ErrorData));
-
-	to->sqlerrcode = from->sqlerrcode;
-	to->message = copy_string(from->message);
-	to->detail = copy_string(from->detail);
-	to->hint = copy_string(from->hint);
-	to->context = copy_string(from->context);
-	to->schema_name = copy_string(from->schema_name);
-	to->table_name = copy_string(from->table_name);
-	to->column_name = copy_string(from->column_name);
-	to->datatype_name = copy_string(from->datatype_name);
-	to->constraint_name = copy_string(from->constraint_name);
-	return to;
 }

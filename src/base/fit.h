@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "base/json.h"
+#include "base/transform.h"
 #include "fmgr.h"
 #include "utils/rel.h"
 
@@ -136,6 +137,7 @@ typedef struct FitColumn
 	bool		computed;		/* generated column, or identity ALWAYS: not
 								 * in the load's column list */
 	bool		identity;		/* ALWAYS or BY DEFAULT */
+	bool		unusual;		/* computed, or its values are transformed */
 	bool		is_domain;
 	FmgrInfo	in;				/* input function of the declared type */
 	Oid			ioparam;
@@ -153,6 +155,8 @@ typedef struct Shape
 	FitTerm		types;			/* for a value that does not fit its type */
 	struct FitKeyTable *keys;	/* name -> index */
 	struct AliasTable *aliases; /* keys that go elsewhere; NULL = none */
+	struct Mapped *mapped;		/* what mappings do to a row; NULL = there are
+								 * none */
 	struct FitWork *work;		/* what fit_row reuses from row to row */
 	MemoryContext cxt;
 } Shape;
@@ -187,6 +191,10 @@ typedef struct FitRow
 	int			nleft;
 	Misfit	   *left;			/* no misfits: their values are left out
 								 * (TERM_DISCARD_VALUE) */
+	int			nused;
+	const int  *used;			/* mappings that did something to the row, by
+								 * the numbers they were given; good until the
+								 * shape's next fit_row */
 } FitRow;
 
 /* Build the shape of an open relation in a context below parent. */
@@ -199,6 +207,51 @@ extern Shape *fit_shape(Relation rel, MemoryContext parent);
  */
 #define FIT_NOWHERE (-2)
 extern void fit_alias(Shape *shape, const char *key, int len, int col);
+
+/*
+ * Mappings. Each has a number of the caller's (from 0), by which FitRow.used
+ * tells which of them did something to a row. Keys are copied.
+ *
+ * fit_map_key is fit_alias with a number. fit_map_part takes a part of a key's
+ * object: path[0] is the key, the others lead to the part; col as for
+ * fit_alias. rest says what becomes of the parts that nobody takes; of a key
+ * the last word counts. A key that is a column may have parts. False: the path
+ * ends on the way of another one, or goes on behind its end.
+ *
+ * fit_map_rest: the column (json or jsonb) that takes the keys of which
+ * nothing is known, as one object. fit_map_value: how values of a column are
+ * read; the first that is given reads first. The transform lives as long as
+ * the shape. fit_map_bytes: encodings for fit_decode.
+ */
+typedef enum FitRest
+{
+	REST_HOLD,					/* the row does not fit */
+	REST_DROP,					/* they are left out */
+	REST_COLUMN					/* the object without its taken parts is the
+								 * value of the key */
+} FitRest;
+
+#define FIT_PATH_MAX 8
+
+extern void fit_map_key(Shape *shape, const char *key, int len, int col, int number);
+extern bool fit_map_part(Shape *shape, char *const *path, int depth, FitRest rest,
+						 int col, int number);
+extern void fit_map_rest(Shape *shape, int col, int number);
+extern void fit_map_value(Shape *shape, int col, Transform *transform, int number);
+extern void fit_map_bytes(Shape *shape, const int *encodings, int n, int number);
+
+/*
+ * A payload whose bytes are no text: in the first of the declared encodings
+ * that takes all of them. Returns the number of the mapping, and *out in the
+ * current context, or -1.
+ */
+extern int	fit_decode(const Shape *shape, const char *bytes, size_t len,
+					   const char **out, size_t *outlen);
+
+/* The document that the last fit_row has checked: as it was sent, or as the
+ * mappings have made it. Misfit.field is a place in it. Good until the shape's
+ * next fit_row or the scanner's next document. */
+extern const JsonDoc *fit_doc(const Shape *shape);
 
 /* The team has said what is to become of this key's values: what does not fit
  * is a misfit, whatever the shape's terms are. The key is copied. */

@@ -236,6 +236,7 @@ fill_column(Shape *shape, int i, Form_pg_attribute att)
 	col->notnull = att->attnotnull;
 	col->computed = att->attgenerated != '\0' ||
 		att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS;
+	col->unusual = col->computed;
 	/* A type may bring a default along; built-in ones never do. */
 	col->identity = att->attidentity != '\0';
 	col->has_default = att->atthasdef || att->attidentity != '\0' ||

@@ -46,6 +46,7 @@ typedef struct ShapeColumn
 	bool		constrained;	/* a domain that checks: its input function
 								 * has the last word, for nulls as well */
 	bool		hinted;			/* see fit_hinted */
+	struct MappedValue *transforms; /* of its values, in order (mapped.c) */
 	OtherKind	other;
 
 	/*
@@ -78,6 +79,7 @@ typedef struct FitWork
 {
 	ShapeColumn *cols;			/* by index, as shape->cols */
 	FitCell    *cells;
+	const JsonDoc *doc;			/* of the row at hand, as it is checked */
 	int			first;			/* column whose key came first last time */
 	int			nrequired;		/* NOT NULL, no default, not computed, or a
 								 * constrained domain without default */

@@ -22,6 +22,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
+#include "observe/mapping.h"
 #include "observe/watch.h"
 #include "postmaster/bgworker.h"
 #include "record/audit.h"
@@ -358,6 +359,32 @@ remember_ddl(const char *role)
 		shmem_wake_at_commit();
 }
 
+/* Columns that were renamed are still the ones that mappings mean. Inside
+ * spi_open. */
+static void
+follow_columns(void)
+{
+	uint64		n = spi_exec("SELECT objid, command FROM pg_event_trigger_ddl_commands()"
+							 " WHERE classid = 'pg_class'::regclass AND objsubid > 0", NULL);
+	SpiRows		rows = spi_keep();
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		const CollectedCommand *command;
+		const RenameStmt *rename;
+		bool		isnull;
+
+		spi_use(&rows);
+		command = (const CollectedCommand *)
+			DatumGetPointer(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		if (isnull || command->type != SCT_Simple || !IsA(command->parsetree, RenameStmt))
+			continue;
+		rename = (const RenameStmt *) command->parsetree;
+		if (rename->renameType == OBJECT_COLUMN)
+			mapping_follow_column(spi_get_oid(i, 1, NULL), rename->subname, rename->newname);
+	}
+}
+
 /*
  * Open SPI for what follows a command. The command holds its table, a load or
  * the healer may hold rows of ours and want the table: whoever's check for a
@@ -381,6 +408,8 @@ after_ddl(void *arg)
 	remember_ddl(role);
 	follow_renames();
 	follow_swaps();
+	follow_columns();
+	mapping_follow_tables();
 	spi_close(&saved);
 }
 

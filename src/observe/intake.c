@@ -33,6 +33,7 @@
 #include "observe/dedupe.h"
 #include "observe/discards.h"
 #include "observe/intake.h"
+#include "observe/kept.h"
 #include "observe/limits.h"
 #include "observe/quarantine.h"
 #include "observe/store.h"
@@ -237,6 +238,8 @@ write_batch(Intake *in)
 	if (in->watch.on_conflict == ROW_CONFLICT_SKIP)
 		for (int i = 0; i < in->n; i++)
 			in->present += in->rows[i].already;
+	if (unlikely(store_has_mapped(in->store)) || unlikely(in->watch.keep_payload == KEEP_ALL))
+		kept_load(in->relid, in->watch.keep_payload, in->rows, in->positions, in->n, in->load);
 	if (unlikely(store_discards(in->store) != NULL))
 		discard(in, store_discards(in->store));
 	if (stored + (in->counts.discarded_rows - discarded) < in->n)

@@ -18,6 +18,7 @@
 
 static const char *const mode_names[] = {"observe", "propose", "auto"};
 static const char *const conflict_names[] = {"hold", "skip_identical", "update"};
+static const char *const keep_names[] = {"transformed", "all", "none"};
 
 /* The place of a name in a list, or -1. */
 static int
@@ -67,6 +68,26 @@ const char *
 options_conflict_name(RowConflict conflict)
 {
 	return conflict_names[conflict];
+}
+
+/* See the header. */
+KeepPayload
+options_keep(const char *name)
+{
+	int			i = place(name, keep_names, lengthof(keep_names));
+
+	if (i < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown keep_payload \"%s\"", name),
+				 errhint("Payloads can be kept of rows that are transformed, of all, or of none.")));
+	return (KeepPayload) i;
+}
+
+const char *
+options_keep_name(KeepPayload keep)
+{
+	return keep_names[keep];
 }
 
 /*

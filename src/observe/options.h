@@ -33,12 +33,22 @@ typedef struct RejectLimit
 	double		percent;
 } RejectLimit;
 
+/* Of which rows the bytes are kept once they are stored (kept.h). */
+typedef enum KeepPayload
+{
+	KEEP_TRANSFORMED,			/* that came by a mapping */
+	KEEP_ALL,
+	KEEP_NONE
+} KeepPayload;
+
 /* By name; anything else raises 22023 with the names that there are. */
 extern WatchMode options_mode(const char *name);
 extern RowConflict options_conflict(const char *name);
+extern KeepPayload options_keep(const char *name);
 
 extern const char *options_mode_name(WatchMode mode);
 extern const char *options_conflict_name(RowConflict conflict);
+extern const char *options_keep_name(KeepPayload keep);
 
 /*
  * '1000', '10 %', '0.5%', 'none'; raises 22023 for anything else. The text of

@@ -33,6 +33,7 @@
 #include "observe/hint.h"
 #include "observe/limits.h"
 #include "observe/load.h"
+#include "observe/mapping.h"
 #include "observe/quarantine.h"
 #include "observe/watch.h"
 #include "utils/builtins.h"
@@ -102,6 +103,7 @@ check_body(void *arg)
 	MemoryContextSwitchTo(check->cxt);
 	check->shape = fit_shape(rel, check->cxt);
 	hint_apply(hint_list(check->relid), check->shape);
+	mapping_apply(mapping_list(check->relid), check->shape);
 	check->fits = fit_row(check->shape,
 						  json_scan(json_scanner(check->cxt), check->bytes, check->len),
 						  &fit);

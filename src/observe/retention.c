@@ -16,6 +16,7 @@
 
 #include "base/guc.h"
 #include "base/spi.h"
+#include "observe/kept.h"
 #include "observe/retention.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -142,13 +143,15 @@ retention_step(void)
 {
 	SpiUser		saved;
 	int64		ids[STEP_LOADS];
+	TimestampTz before;
 	int			n;
 	bool		more;
 
 	if (guc_load_retention < 0)
 		return false;
 	spi_open(&saved);
-	n = old_loads(GetCurrentTimestamp() - guc_load_retention * USECS_PER_MINUTE, ids);
+	before = GetCurrentTimestamp() - guc_load_retention * USECS_PER_MINUTE;
+	n = old_loads(before, ids);
 	if (n == 0)
 		more = remove_released();
 	else
@@ -157,6 +160,7 @@ retention_step(void)
 			remove_loads(ids, n);
 		more = true;
 	}
+	more |= kept_remove(before);
 	spi_close(&saved);
 	return more;
 }

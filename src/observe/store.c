@@ -21,6 +21,8 @@
 #include "observe/contract.h"
 #include "observe/discards.h"
 #include "observe/hint.h"
+#include "observe/mapping.h"
+#include "observe/mapset.h"
 #include "observe/misfits.h"
 #include "observe/store.h"
 #include "observe/windows.h"
@@ -46,10 +48,14 @@ struct Store
 	Tuples		tuples;
 	Discards   *discards;		/* made when the contract first takes a value
 								 * or a row */
+	List	   *candidates;		/* mappings that are tried */
+	MapSets		mapsets;		/* by which rows came, until store_reset */
+	bool		has_mapped;		/* some row has */
 
 	/* in shape_cxt, made anew when the table's columns have changed */
 	TupleDesc	desc;
 	Shape	   *shape;
+	List	   *mappings;		/* in the shape, by number */
 	int		   *columns;		/* that rows may fill: indexes into
 								 * shape->cols */
 	int			ncolumns;
@@ -74,6 +80,8 @@ typedef struct ScanPass
 	Misfit	   *thrown;			/* of its values that threw, in misfit_cxt */
 	int			nthrown;
 	bool		again;			/* some have: go on without them */
+	int			decoded;		/* the mapping that has made text of its
+								 * bytes, or -1 */
 	bool		in_fit;
 	bool		full;			/* what is formed must be written first */
 	const FitColumn *forming;	/* its value is being made */
@@ -81,12 +89,18 @@ typedef struct ScanPass
 
 /* ---- opening ---- */
 
-/* What the team has said of the table: of its keys, and by its contract. */
+/* What the team has said of the table: of its keys, by its contract, and by
+ * its mappings. */
 static void
 read_words(Store *store)
 {
 	hint_apply(hint_list(store->hinted), store->shape);
 	contract_apply(store->hinted, store->shape);
+	store->mappings = mapping_list(store->hinted);
+	if (store->candidates != NIL)
+		store->mappings = mapping_with(store->mappings, store->candidates);
+	if (store->mappings != NIL)
+		mapping_apply(store->mappings, store->shape);
 }
 
 /*
@@ -208,17 +222,33 @@ store_open(Oid relid, RowConflict conflict)
 	return store;
 }
 
+/* See the header. Of the clone itself nobody has said anything. */
 void
 store_stands_for(Store *store, Oid relid)
 {
+	MemoryContext old = MemoryContextSwitchTo(store->shape_cxt);
+
 	store->hinted = relid;
 	read_words(store);
+	MemoryContextSwitchTo(old);
+}
+
+/* See the header. */
+void
+store_try_mappings(Store *store, List *candidates)
+{
+	Relation	rel = table_open(store->relid, RowExclusiveLock);
+
+	store->candidates = candidates;
+	read_shape(store, rel);
+	table_close(rel, NoLock);
 }
 
 void
 store_reset(Store *store)
 {
 	MemoryContextReset(store->misfit_cxt);
+	memset(&store->mapsets, 0, sizeof(MapSets));
 }
 
 void
@@ -241,6 +271,12 @@ Discards *
 store_discards(Store *store)
 {
 	return store->discards;
+}
+
+bool
+store_has_mapped(const Store *store)
+{
+	return store->has_mapped;
 }
 
 /* ---- first pass: scan, check, form ---- */
@@ -317,10 +353,27 @@ form_row(ScanPass *scan, const FitRow *fit)
 			   shape->ncols);
 }
 
-/* Is the row held without a look into it? */
+/*
+ * Is the row held without a look into it? Else *bytes and *len are its text:
+ * what a mapping has made of bytes that are none stays until store_reset.
+ */
 static bool
-held_unread(Store *store, StoreRow *row)
+held_unread(ScanPass *scan, StoreRow *row, const char **bytes, size_t *len)
 {
+	Store	   *store = scan->store;
+
+	*bytes = row->bytes;
+	*len = row->len;
+	scan->decoded = -1;
+	if (unlikely(row->bad_encoding) && row->len <= (size_t) guc_max_payload * 1024)
+	{
+		MemoryContext old = MemoryContextSwitchTo(store->misfit_cxt);
+
+		scan->decoded = fit_decode(store->shape, row->bytes, row->len, bytes, len);
+		MemoryContextSwitchTo(old);
+		if (scan->decoded >= 0)
+			return false;
+	}
 	if (row->len > (size_t) guc_max_payload * 1024)
 		misfits_keep_reason(store->misfit_cxt, row, FIT_TOO_LARGE,
 							ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,
@@ -404,6 +457,23 @@ refuse(ScanPass *scan, int kept, const FitRow *fit)
 		}
 }
 
+/* Note by which mappings the row came, or would. */
+static void
+note_mapped(ScanPass *scan, const FitRow *fit)
+{
+	Store	   *store = scan->store;
+	int		   *used = palloc(sizeof(int) * (fit->nused + 1));
+	int			n = fit->nused;
+
+	if (n > 0)
+		memcpy(used, fit->used, sizeof(int) * n);
+	if (scan->decoded >= 0)
+		used[n++] = scan->decoded;
+	scan->rows[scan->at].mapped = mapset_find(&store->mapsets, store->misfit_cxt,
+											  store->mappings, used, n);
+	store->has_mapped = true;
+}
+
 /*
  * Scan one row: a tuple more, or its misfits. When a value has thrown we come
  * here again for the same row, to find what else does not fit.
@@ -414,6 +484,8 @@ scan_row(ScanPass *scan)
 	Store	   *store = scan->store;
 	StoreRow   *row = &scan->rows[scan->at];
 	FitRow		fit;
+	const char *bytes;
+	size_t		len;
 	int			kept = 0;
 	bool		fits;
 
@@ -424,12 +496,13 @@ scan_row(ScanPass *scan)
 		row->discarded = false;
 		row->nleft = 0;
 		row->left = NULL;
+		row->mapped = NULL;
 		row->nmisfits = 0;
 		row->misfits = NULL;
 		row->edata = NULL;
-		if (held_unread(store, row))
+		if (held_unread(scan, row, &bytes, &len))
 			return;
-		scan->doc = json_scan(store->scanner, row->bytes, row->len);
+		scan->doc = json_scan(store->scanner, bytes, len);
 		scan->in_fit = true;
 		fits = fit_row(store->shape, scan->doc, &fit);
 	}
@@ -439,6 +512,8 @@ scan_row(ScanPass *scan)
 		fits = fit_row_again(store->shape, scan->doc, &fit);
 	}
 	scan->in_fit = false;
+	if (unlikely(fit.nused > 0 || scan->decoded >= 0))
+		note_mapped(scan, &fit);
 
 	if (scan->again)
 	{

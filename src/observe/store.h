@@ -18,11 +18,20 @@
 #include "postgres.h"
 
 #include "base/fit.h"
+#include "nodes/pg_list.h"
 #include "observe/options.h"
 
 /* What the table's contract has taken away (discards.h). */
 typedef struct Discards Discards;
 typedef struct Discard Discard;
+
+/* Mappings that did something to a row, in no order; many rows share one. */
+typedef struct StoreMapped
+{
+	int			n;
+	int64	   *ids;			/* 0: a candidate */
+	int		   *versions;
+} StoreMapped;
 
 typedef struct StoreRow
 {
@@ -35,6 +44,8 @@ typedef struct StoreRow
 	bool		discarded;		/* it is not, by contract; then nmisfits is 1 */
 	int			nleft;			/* values that it is stored without, or would */
 	Discard   **left;			/* have been; in store->cxt */
+	const StoreMapped *mapped;	/* it came, or would, by mappings; NULL: as it
+								 * was sent. Until store_reset */
 	int			nmisfits;
 	Misfit	   *misfits;		/* in store->cxt */
 	ErrorData  *edata;			/* the insert's own error, or NULL */
@@ -57,6 +68,14 @@ extern Store *store_open(Oid relid, RowConflict conflict);
  * keys (hint.h), and its contract, count for it. */
 extern void store_stands_for(Store *store, Oid relid);
 
+/*
+ * Mappings (Mapping * of mapping.h) that are to count beside those of the
+ * table, as if they were stored: a dry run and the proof of them. Those that
+ * they replace do not count. The list must live as long as the store. Makes
+ * the shape anew: to be called before its shape is told anything else.
+ */
+extern void store_try_mappings(Store *store, List *candidates);
+
 /* Write n rows. Misfits live until store_reset or store_close. Returns how
  * many are in the table now. */
 extern int64 store_rows(Store *store, StoreRow *rows, int n);
@@ -66,6 +85,9 @@ extern void store_reset(Store *store);
 extern void store_close(Store *store);
 
 extern Shape *store_shape(Store *store);
+
+/* Has any row come by a mapping so far? */
+extern bool store_has_mapped(const Store *store);
 
 /* What the contract has left out and discarded so far; NULL: nothing. The
  * rows are the caller's to count (discards_count). Until store_close. */

@@ -59,7 +59,9 @@ enum
 	WATCHED_WATCHED_AT,
 	WATCHED_WATCHED_BY,
 	WATCHED_ON_CONFLICT,
-	WATCHED_REJECT_LIMIT
+	WATCHED_REJECT_LIMIT,
+	WATCHED_RETHINK,
+	WATCHED_KEEP_PAYLOAD
 };
 
 /* Have we ever dealt with this table? */
@@ -199,6 +201,7 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 	out->on_conflict = options_conflict(get_text(tup, desc, WATCHED_ON_CONFLICT));
 	if (limit)
 		out->reject_limit = options_reject_limit(limit);
+	out->keep_payload = options_keep(get_text(tup, desc, WATCHED_KEEP_PAYLOAD));
 }
 
 /* See the header. The primary key is the only index that leads to the row;
@@ -486,6 +489,7 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 	char	   *team = text_arg(fcinfo, 2);
 	char	   *conflict = text_arg(fcinfo, 3);
 	char	   *limit = text_arg(fcinfo, 4);
+	char	   *keep = text_arg(fcinfo, 5);
 	Watch		before = *watch;
 	char	   *old_limit;
 	char	   *new_limit;
@@ -499,6 +503,8 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 		watch->on_conflict = options_conflict(conflict);
 	if (limit)
 		watch->reject_limit = options_reject_limit(limit);
+	if (keep)
+		watch->keep_payload = options_keep(keep);
 	if (conflict)
 		options_check_conflict(watch->relid, watch->on_conflict);
 
@@ -518,13 +524,17 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 	if (strcmp(new_limit ? new_limit : "none", old_limit ? old_limit : "none") != 0)
 		appendStringInfo(&changes, "reject_limit %s, was %s; ",
 						 new_limit ? new_limit : "none", old_limit ? old_limit : "none");
+	if (watch->keep_payload != before.keep_payload)
+		appendStringInfo(&changes, "keep_payload %s, was %s; ",
+						 options_keep_name(watch->keep_payload),
+						 options_keep_name(before.keep_payload));
 	if (changes.len == 0)
 		return NULL;
 	changes.data[changes.len - 2] = '\0';
 	return changes.data;
 }
 
-/* The options as arguments $1 to $4, the table as $5. */
+/* The options as arguments $1 to $4 and $6, the table as $5. */
 static void
 option_args(SpiArgs *args, const Watch *watch)
 {
@@ -534,10 +544,11 @@ option_args(SpiArgs *args, const Watch *watch)
 	spi_arg_text(args, options_conflict_name(watch->on_conflict));
 	spi_arg_text(args, options_reject_text(&watch->reject_limit));
 	spi_arg_relid(args, watch->relid);
+	spi_arg_text(args, options_keep_name(watch->keep_payload));
 }
 
 /*
- * watch("table", mode, owner, on_conflict, reject_limit): creates the intake
+ * watch("table", mode, owner, on_conflict, reject_limit, keep_payload): creates the intake
  * view, or changes the options of a table that is watched already, those that
  * are given. Returns the view's qualified name. Needs ownership of the table.
  * Errors: 22023, 42P01, 42809, 42501, 42P07, 55000 (not preloaded, "update"
@@ -571,7 +582,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 			spi_open(&saved);
 			option_args(&args, &watch);
 			/* what waits under one mode may not have to wait under another */
-			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4,"
+			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4, keep_payload = $6,"
 					 " rethink = rethink OR mode <> $1 WHERE relid = $5", &args);
 			spi_close(&saved);
 			audit_watch("policy_changed", relid, changes);
@@ -601,10 +612,10 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		spi_arg_relid(&args, viewid);
 		spi_arg_text(&args, caller);
 		spi_exec("INSERT INTO selfheal.watched (mode, owner, on_conflict, reject_limit, relid,"
-				 " schema_name, table_name, intake, watched_by)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+				 " keep_payload, schema_name, table_name, intake, watched_by)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 				 " ON CONFLICT (relid) DO UPDATE SET mode = $1, owner = $2, on_conflict = $3,"
-				 " reject_limit = $4, intake = $8", &args);
+				 " reject_limit = $4, keep_payload = $6, intake = $9", &args);
 		warn_all_tables();
 		warn_schema(schema);
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));

@@ -18,6 +18,7 @@ typedef struct Watch
 	char	   *owner;			/* team, or NULL */
 	RowConflict on_conflict;
 	RejectLimit reject_limit;
+	KeepPayload keep_payload;
 } Watch;
 
 /*

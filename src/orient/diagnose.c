@@ -29,6 +29,7 @@
 #include "observe/heldwhy.h"
 #include "observe/hint.h"
 #include "observe/loader.h"
+#include "observe/mapping.h"
 #include "orient/alike.h"
 #include "orient/diagnose.h"
 #include "utils/hsearch.h"
@@ -79,6 +80,7 @@ typedef struct Survey
 	int			n;
 	int			at;
 	const JsonDoc *doc;
+	char	   *decoded;		/* what a mapping has made of bytes, or NULL */
 	MemoryContext thrown_cxt;	/* reset for each row that has thrown */
 	List	   *thrown;			/* Misfit *, of the row at hand */
 	bool		telling;		/* findings, too, for what is discarded */
@@ -186,7 +188,7 @@ note_misfit(Survey *s, const Misfit *misfit)
 	}
 	if (misfit->field > 0)
 	{
-		const JsonField *field = &s->doc->fields[misfit->field - 1];
+		const JsonField *field = &fit_doc(s->diagnosis->shape)->fields[misfit->field - 1];
 
 		infer_value(&finding->evidence, field->kind, field->val, field->len);
 	}
@@ -263,15 +265,36 @@ note_fit(Survey *s, const FitRow *fit)
 		alike_together(s->alike, keys, n, fit);
 }
 
-/* A row that is not even scanned: no text, or too much of it. */
+/* Bytes that a mapping makes text of. */
 static bool
-note_unread(Survey *s)
+decoded(Survey *s, const StoreRow *row, const char **bytes, size_t *len)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->cxt);
+	bool		made;
+
+	if (s->decoded)
+		pfree(s->decoded);
+	s->decoded = NULL;
+	made = row->len <= (size_t) guc_max_payload * 1024 &&
+		fit_decode(s->diagnosis->shape, row->bytes, row->len, bytes, len) >= 0;
+	if (made)
+		s->decoded = unconstify(char *, *bytes);
+	MemoryContextSwitchTo(old);
+	return made;
+}
+
+/* A row that is not even scanned: no text, or too much of it. Else *bytes and
+ * *len are its text. */
+static bool
+note_unread(Survey *s, const char **bytes, size_t *len)
 {
 	const StoreRow *row = &s->rows[s->at].row;
 	Misfit		misfit;
 
 	memset(&misfit, 0, sizeof(misfit));
-	if (row->bad_encoding)
+	*bytes = row->bytes;
+	*len = row->len;
+	if (row->bad_encoding && !decoded(s, row, bytes, len))
 	{
 		misfit.class = FIT_BAD_ENCODING;
 		misfit.message = "the payload is not valid text in the server's encoding";
@@ -355,7 +378,6 @@ fit_rows(void *arg)
 
 	for (; s->at < s->n; s->at++)
 	{
-		const StoreRow *row = &s->rows[s->at].row;
 		Shape	   *shape = s->diagnosis->shape;
 		FitRow		fit;
 
@@ -366,9 +388,12 @@ fit_rows(void *arg)
 			(void) fit_row_again(shape, s->doc, &fit);
 		else
 		{
-			if (note_unread(s))
+			const char *bytes;
+			size_t		len;
+
+			if (note_unread(s, &bytes, &len))
 				continue;
-			s->doc = json_scan(s->scanner, row->bytes, row->len);
+			s->doc = json_scan(s->scanner, bytes, len);
 			(void) fit_row(shape, s->doc, &fit);
 		}
 		note_fit(s, &fit);
@@ -440,6 +465,7 @@ begin_survey(Relation rel)
 	s->diagnosis->hints = hint_list(s->diagnosis->relid);
 	hint_apply(s->diagnosis->hints, s->diagnosis->shape);
 	contract_apply(s->diagnosis->relid, s->diagnosis->shape);
+	mapping_apply(mapping_list(s->diagnosis->relid), s->diagnosis->shape);
 	s->alike = alike_begin(s->diagnosis->shape, s->cxt);
 	s->scanner = json_scanner(s->cxt);
 	s->row_cxt = AllocSetContextCreate(s->cxt, "selfheal diagnose row",

@@ -17,6 +17,7 @@
 #include "decide/lattice.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
+#include "observe/mapping.h"
 #include "observe/watch.h"
 #include "record/audit.h"
 #include "serve/hinting.h"
@@ -129,6 +130,24 @@ check_no_column(Oid relid, const char *key)
 				 errhint("A key always goes to the column of its name: drop or rename the column first.")));
 }
 
+/* A mapping says already where the key goes, and would come first. */
+static void
+check_no_mapping(Oid relid, const char *key)
+{
+	ListCell   *lc;
+
+	foreach(lc, mapping_list(relid))
+	{
+		const Mapping *m = lfirst(lc);
+
+		if ((m->kind == MAP_FIELD || m->kind == MAP_IGNORE_FIELD) && strcmp(m->field, key) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("a mapping says what becomes of key \"%s\"", key),
+					 errhint("SELECT selfheal.remove_mapping(" INT64_FORMAT ") first.", m->id)));
+	}
+}
+
 /* The column that is to take a key's value. */
 static void
 check_target(Oid relid, const char *column)
@@ -163,7 +182,7 @@ record(Oid relid, char *what)
 
 /*
  * hint("table", key, type | ignore | rename_to): what the team says of a key;
- * replaces what was said of it before. Errors: 22023, 42701, 42703, 42704,
+ * replaces what was said of it before. Errors: 22023, 42701, 42710, 42703, 42704,
  * 42601, and those of a table argument.
  */
 Datum
@@ -174,6 +193,7 @@ selfheal_hint(PG_FUNCTION_ARGS)
 	char	   *what;
 
 	hint.key = key_arg(fcinfo, &relid);
+	check_no_mapping(relid, hint.key);
 	hint.type = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	hint.ignored = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	hint.rename_to = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));

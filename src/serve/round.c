@@ -17,6 +17,7 @@
 #include "decide/forecast.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
+#include "observe/mapping.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
 #include "write/route.h"
@@ -354,9 +355,9 @@ round_is_free(int64 incident)
 /* Incidents that wait for approval, or all that rest, are open again, but for
  * those of a plan that a person has rejected: his no stays until he, or a hint
  * about the very key, says otherwise. It is not an attempt that failed:
- * uncharged. */
+ * uncharged, unless it is to be one more. */
 static void
-reopen(Oid relid, bool all, const char *reason)
+reopen(Oid relid, bool all, bool charge, const char *reason)
 {
 	SpiUser		saved;
 	SpiArgs		args;
@@ -376,7 +377,7 @@ reopen(Oid relid, bool all, const char *reason)
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
-		IncidentNote note = {.reason = reason,.uncharge = true};
+		IncidentNote note = {.reason = reason,.uncharge = !charge};
 
 		spi_use(&rows);
 		incident_move(spi_get_int8(i, 1, NULL), INCIDENT_OPEN, &note);
@@ -390,18 +391,21 @@ round_reopen(Oid relid, bool all, const char *reason)
 	MemoryContext cxt = CurrentMemoryContext;
 
 	spi_xact_begin();
-	reopen(relid, all, reason);
+	reopen(relid, all, false, reason);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
 }
 
+/* See the header. Where mappings may have made another row of what was sent it
+ * is charged as an attempt: what an insert has refused is tried once more. */
 void
 round_rethink(void)
 {
 	ListCell   *lc;
 
 	foreach(lc, hint_changed())
-		reopen(lfirst_oid(lc), true, "the team has said something new of this table");
+		reopen(lfirst_oid(lc), true, mapping_list(lfirst_oid(lc)) != NIL,
+			   "the team has said something new of this table");
 }
 
 /* See the header. It is charged as an attempt: what no playbook knows, a
@@ -503,9 +507,11 @@ void
 round_orient(Round *round)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	bool		mapped;
 	ListCell   *lc;
 
 	round->diagnosis = diagnose_table(round->relid);
+	mapped = round->diagnosis->fitting > 0 && mapping_list(round->relid) != NIL;
 	round->remedies = playbook_remedies(round->diagnosis);
 	round->room = column_room(round->relid);
 	round->quota = column_quota(round->relid);
@@ -529,8 +535,13 @@ round_orient(Round *round)
 			why = hopeless(round, inc, remedy);
 		else if (reported_only(inc->id))
 			why = "a report without a payload: there is nothing to plan from";
-		/* looked at again: the cure may be one for some of its rows only */
-		if (why && remedy && held > 0 && inc->attempts > 1 &&
+
+		/*
+		 * looked at again: the cure may be one for some of its rows only, as
+		 * a mapping may be that came before the first look
+		 */
+		if (why && remedy && held > 0 &&
+			(inc->attempts > 1 || (mapped && remedy->finding->refused == NIL)) &&
 			diagnose_fits(round->relid, inc->id))
 		{
 			round->partly = lappend(round->partly, inc);

@@ -26,6 +26,10 @@ $node->safe_psql(
 	SELECT selfheal.hint('"odd Name"."a Table"', 'Identity', rename_to => 'id');
 	SELECT selfheal.hint('plain', 'not "this"', ignore => true);
 	SELECT selfheal.hint('plain', 'sum', type => 'numeric(12,2)');
+	SELECT selfheal.add_mapping('plain', 'parse_timestamp', 'd', '{"formats": ["DD.MM.YYYY"]}');
+	SELECT selfheal.add_mapping('"odd Name"."a Table"', 'map_field', 'an Id', column_name => 'id');
+	SELECT selfheal.remove_mapping(selfheal.add_mapping('plain', 'ignore_field', 'gone'));
+	INSERT INTO plain_intake VALUES ('{"d": "31.12.2025"}');
 	SELECT selfheal.set_policy('"odd Name"."a Table"', 'widen_type', 'rewrite', 'deny');
 	SELECT selfheal.set_policy(cost => 'scan', verdict => 'review');
 	SELECT selfheal.check('plain', 'no "old" dates', $$SELECT count(*) = 0 FROM plain WHERE d < '2000-01-01'$$);
@@ -69,7 +73,7 @@ is($node->safe_psql($db, 'SELECT bulk, count(*) FROM selfheal.quarantine GROUP B
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
 	1, 'one plan waits');
 
-my @tables = qw(watched hint assertion policy contract discard load load_line load_kept error quarantine replayed incident plan audit);
+my @tables = qw(watched hint mapping kept assertion policy contract discard load load_line load_kept error quarantine replayed incident plan audit);
 my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
 my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
 
@@ -111,6 +115,16 @@ $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-04-01", "n
 $node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
 is($node->safe_psql($db, q{SELECT sum FROM plain WHERE d = '2026-04-01'}),
 	'5.00', 'and count');
+is( $node->safe_psql($db, q{SELECT id, table_name, kind, field, column_name, state FROM selfheal.mappings ORDER BY id}),
+	qq{1|public.plain|parse_timestamp|d|d|active\n2|"odd Name"."a Table"|map_field|an Id|id|active\n3|public.plain|ignore_field|gone||removed},
+	'mappings stand on the restored tables');
+is($node->safe_psql($db, q{SELECT table_name, payload, mappings FROM selfheal.originals}),
+	'public.plain|{"d": "31.12.2025"}|{1}', 'with what was sent');
+$node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "30.12.2025"}')});
+is($node->safe_psql($db, q{SELECT count(*) FROM plain WHERE d IN ('2025-12-30', '2025-12-31')}),
+	'2', 'and count');
+is($node->safe_psql($db, q{SELECT selfheal.add_mapping('plain', 'ignore_field', 'new')}),
+	'4', 'the next one has the next number');
 is( $node->safe_psql(
 		$db, q{SELECT table_name, kind, mode, source FROM selfheal.contracts WHERE table_name = 'public.terms'}),
 	"public.terms|columns|discard_value|table\npublic.terms|tables|freeze|built in\npublic.terms|types|evolve|default",

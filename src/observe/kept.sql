@@ -1,0 +1,34 @@
+-- What was sent, of rows that were stored otherwise.
+
+-- Payloads that fill a page stand in one row, uncompressed: one by one, or in
+-- TOAST's small pieces, they would cost as much as the storing of the rows.
+-- Names and no relid: nothing here is changed
+-- when the table is.
+CREATE TABLE selfheal.kept (
+	at timestamptz NOT NULL,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	load bigint NOT NULL,
+	replayed boolean NOT NULL,
+	numbers bigint[] NOT NULL,
+	lengths integer[] NOT NULL,
+	raw boolean NOT NULL,
+	payloads bytea NOT NULL,
+	mappings bigint[],
+	versions integer[]
+);
+ALTER TABLE selfheal.kept ALTER payloads SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160);
+CREATE INDEX kept_at ON selfheal.kept USING brin (at, load) WITH (autosummarize = on);
+COMMENT ON TABLE selfheal.kept IS 'payloads, byte for byte, of rows that were stored through a mapping, or of all (watch, keep_payload), many in each row: the view selfheal.originals shows them one by one; removed after selfheal.load_retention';
+COMMENT ON COLUMN selfheal.kept.at IS 'when the rows were stored';
+COMMENT ON COLUMN selfheal.kept.schema_name IS 'schema of their table then';
+COMMENT ON COLUMN selfheal.kept.table_name IS 'name of their table then';
+COMMENT ON COLUMN selfheal.kept.load IS 'the load that brought them (selfheal.load)';
+COMMENT ON COLUMN selfheal.kept.replayed IS 'were they held before?';
+COMMENT ON COLUMN selfheal.kept.numbers IS 'their lines in the load, from 1; of rows that were held, their numbers in selfheal.quarantine';
+COMMENT ON COLUMN selfheal.kept.lengths IS 'how many bytes each has';
+COMMENT ON COLUMN selfheal.kept.raw IS 'are they not valid text in this database''s encoding?';
+COMMENT ON COLUMN selfheal.kept.payloads IS 'their bytes, one after the other';
+COMMENT ON COLUMN selfheal.kept.mappings IS 'the mappings that did something to each of them (selfheal.mapping); null: they were stored as they were sent';
+COMMENT ON COLUMN selfheal.kept.versions IS 'their versions';
+SELECT pg_catalog.pg_extension_config_dump('selfheal.kept', '');

@@ -151,6 +151,12 @@ SELECT class, column_name, message FROM held('o');
 SELECT selfheal.hint('o', 'b', type => 'int');
 INSERT INTO o_intake VALUES ('{"id": 9, "b": 1, "c": 1}');
 SELECT class, column_name FROM held('o') WHERE column_name = 'b';
+-- and a mapping comes before the contract, which takes what it leaves
+SELECT selfheal.set_contract('o', columns => 'discard_value', types => 'discard_value');
+SELECT selfheal.add_mapping('o', 'parse_number', 'a', '{"decimal": ","}', force => true) > 0 AS added;
+INSERT INTO o_intake VALUES ('{"id": 20, "x": 1, "a": "7"}'), ('{"id": 21, "a": "7,5"}'), ('{"id": 23, "a": "8,0"}'), ('{"id": 22, "more": {"own": 1}, "x": 1}');
+SELECT * FROM o WHERE id >= 20 ORDER BY id;
+SELECT class, column_name, rows FROM selfheal.discarded WHERE table_name = 'mapping.o' ORDER BY id;
 
 --
 -- bytes that are no text
@@ -207,7 +213,9 @@ INSERT INTO s_intake VALUES ('{"id": 1, "day": "13.02.2026"}');
 TABLE s;
 SELECT table_name, kind, field, column_name FROM selfheal.mappings WHERE id IN (:m, :n) ORDER BY id;
 SELECT selfheal.remove_mapping(:m, 'the till was mended');
+\set VERBOSITY sqlstate
 SELECT selfheal.remove_mapping(:m);
+\set VERBOSITY terse
 SELECT selfheal.remove_mapping(NULL);
 SELECT selfheal.remove_mapping(0);
 INSERT INTO s_intake VALUES ('{"id": 2, "day": "13.02.2026"}');

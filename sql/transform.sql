@@ -400,7 +400,8 @@ INSERT INTO proof_case VALUES
 	-- digits alone
 	('parse_timestamp', 'date', '["20241231", "20250101"]', '{"formats": ["YYYYMMDD"]}', ''), ('parse_timestamp', 'date', '[20241231]', '{"formats": ["YYYYMMDD"]}', ''),
 	('parse_timestamp', 'date', '["31122024"]', '{"formats": ["DDMMYYYY"]}', ''), ('parse_timestamp', 'date', '["01022024"]', 'null', 'day or month first'), ('parse_timestamp', 'date', '["20101112"]', '{"formats": ["YYYYMMDD"]}', ''),
-	('parse_timestamp', 'timestamp', '["20241231235958"]', '{"formats": ["YYYYMMDDHH24MISS"]}', ''),
+	('parse_timestamp', 'timestamp', '["20241231235958"]', '{"formats": ["YYYYMMDDHH24MISS"]}', ''), ('parse_timestamp', 'timestamptz', '["20241231235958Z"]', '{"formats": ["YYYYMMDDHH24MISSTZ"]}', ''),
+	('parse_timestamp', 'timestamp', '["20241231235958 10:00"]', 'null', 'no notation'),
 	-- names
 	('parse_timestamp', 'date', '["03 Feb 2024"]', '{"formats": ["DD Mon YYYY"]}', ''), ('parse_timestamp', 'date', '["3 Feb 2024", "13 Feb 2024"]', '{"formats": ["FMDD Mon YYYY"]}', ''),
 	('parse_timestamp', 'date', '["February 3, 2024"]', '{"formats": ["Month FMDD, YYYY"]}', ''), ('parse_timestamp', 'date', '["2024年2月3日"]', '{"formats": ["YYYY年FMMM月FMDD日"]}', ''),

@@ -22,9 +22,8 @@
 
 typedef struct Coordinate
 {
-	char		text[COORDINATE_BYTES];
+	char		text[COORDINATE_BYTES]; /* with its NUL */
 	int			len;
-	double		value;
 	char		letter;			/* N, S, E, W or 0 */
 } Coordinate;
 
@@ -195,11 +194,14 @@ keep_number(Coordinate *out, bool negative, const char *p, int len)
 	memcpy(out->text + negative, p, len);
 	out->len = len + negative;
 	out->text[out->len] = '\0';
-	if (!number_parse(out->text, out->len, &n) || n.shape.special ||
-		number_float(&n, out->text, out->len, false) != FLOAT_EXACT)
-		return false;
-	out->value = strtod(out->text, NULL);
-	return true;
+	return number_parse(out->text, out->len, &n) && !n.shape.special &&
+		number_float(&n, out->text, out->len, false) == FLOAT_EXACT;
+}
+
+static double
+value_of(const Coordinate *c)
+{
+	return strtod(c->text, NULL);
 }
 
 static bool
@@ -401,8 +403,8 @@ read_sixtieths(Cursor *c, bool negative, int64 degrees, Coordinate *out)
 		else
 			c->p = start;
 	}
-	out->value = (negative ? -total : total) / per;
-	out->len = double_to_shortest_decimal_bufn(out->value, out->text);
+	out->len = double_to_shortest_decimal_bufn((negative ? -total : total) / per, out->text);
+	out->text[out->len] = '\0';
 	return true;
 }
 
@@ -455,10 +457,9 @@ read_angle(Cursor *c, Coordinate *out)
 		/* minus and south say it twice, or take it back */
 		if (negative || out->len + 1 >= COORDINATE_BYTES)
 			return false;
-		memmove(out->text + 1, out->text, out->len);
+		memmove(out->text + 1, out->text, out->len + 1);
 		out->text[0] = '-';
 		out->len++;
-		out->value = -out->value;
 	}
 	else if (out->letter && negative && (out->letter == 'N' || out->letter == 'E'))
 		return false;
@@ -515,8 +516,8 @@ points_pair(const Points *t, JsonKind kind, const char *val, int len,
 
 	if (!read_pair(t, kind, val, len, &first, &second))
 		return false;
-	pair[0] = first.value;
-	pair[1] = second.value;
+	pair[0] = value_of(&first);
+	pair[1] = value_of(&second);
 	*letters = first.letter != 0;
 	return true;
 }
@@ -540,7 +541,7 @@ points_keys(const char *val, int len, const char *keys[2], int lens[2])
 static bool
 on_earth(const Coordinate *x, const Coordinate *y)
 {
-	return fabs(x->value) <= 180 && fabs(y->value) <= 90;
+	return fabs(value_of(x)) <= 180 && fabs(value_of(y)) <= 90;
 }
 
 bool

@@ -103,7 +103,6 @@ typedef struct Family
 {
 	uint64		forms;			/* that read all of its samples so far */
 	const TransformSample *first;
-	bool		told_apart;		/* a sample that its orders read differently */
 	const TransformSample *open;	/* one of these */
 } Family;
 

@@ -29,6 +29,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/partition.h"
 #include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/intake.h"
@@ -189,16 +190,31 @@ lock_table(ApplyState *st)
 
 /*
  * A plan that does not alter the table itself: nobody else may alter it
- * meanwhile, but loads and readers go on. What its statements lock besides
- * they wait for within what is left of the budget.
+ * meanwhile, but loads and readers go on. What new partitions lock besides is
+ * waited for within what is left of the budget.
  */
 static void
 lock_beside(ApplyState *st)
 {
-	st->since = GetCurrentTimestamp();
-	set_ms("lock_timeout", guc_lock_timeout);
-	LockRelationOid(st->relid, ShareUpdateExclusiveLock);
-	st->gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(st->relid));
+	ListCell   *lc;
+
+	if (st->sql == NULL)
+	{
+		st->since = GetCurrentTimestamp();
+		set_ms("lock_timeout", guc_lock_timeout);
+		LockRelationOid(st->relid, ShareUpdateExclusiveLock);
+		st->gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(st->relid));
+	}
+
+	/* one budget for all, where each ATTACH would have a whole one for each */
+	foreach(lc, st->gone ? NIL : partition_locks(st->plan))
+	{
+		const PartitionLock *lock = lfirst(lc);
+
+		st->phase = PHASE_OTHER_SIDES;
+		set_ms("lock_timeout", budget_left(st));
+		LockRelationOid(lock->relid, lock->mode);
+	}
 }
 
 /* Body of the first subtransaction: gate, then table. */
@@ -217,8 +233,7 @@ take_locks(void *arg)
 	st->outline = rebuild_outline(st->plan);
 	if (st->sql != NULL)
 		lock_table(st);
-	else
-		lock_beside(st);
+	lock_beside(st);
 	spi_resume(&saved);
 
 	if (st->gone)
@@ -318,6 +333,8 @@ stopped(ApplyResult *result, const ApplyState *st, ErrorData *edata)
 		result->outcome = APPLY_NO_LOCK;
 		result->blockers = collect_blockers(st);
 	}
+	else if (edata->sqlerrcode == ERRCODE_DUPLICATE_TABLE && st->beside != NIL)
+		result->outcome = APPLY_STALE;	/* somebody has the name by now */
 	else
 	{
 		result->outcome = APPLY_FAILED;
@@ -350,7 +367,8 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 
 	if (!st.gone)
 		st.rebuild = rebuild_find(p);
-	if (st.gone || strcmp(rebuild_hash(p, st.rebuild), expected_hash) != 0)
+	if (st.gone || strcmp(rebuild_hash(p, st.rebuild), expected_hash) != 0 ||
+		!partition_current(p))
 	{
 		result->outcome = APPLY_STALE;
 		return result;

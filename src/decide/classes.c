@@ -11,6 +11,7 @@
 #include "decide/labels.h"
 #include "decide/newkey.h"
 #include "decide/nulls.h"
+#include "decide/partition_plan.h"
 #include "decide/replication.h"
 #include "decide/widen.h"
 #include "funcapi.h"
@@ -156,7 +157,8 @@ static const MisfitClass classes[] = {
 	.done = "held; no step drops a constraint"},
 	{14, "23514", "no partition for the row", CLASS_CHANGE,
 		.fits = {FIT_PARTITION},.matches = lacks_partition,.of_row = true,
-	.done = "held"},
+		.playbooks = {{"attach_partition", partition_add}},
+	.done = "a new partition beside its siblings, near them; a value far from them is held"},
 	{15, "23514", "a row sent to the wrong partition", CLASS_MAP,
 		.fits = {FIT_PARTITION},.of_row = true,
 	.done = "held"},

@@ -131,7 +131,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows
 	int64		left = outcome_left(outcome) > 0 ? held_count(inc->relid, &id, 1) : 0;
 	FitClass	class = fit_class_from_name(inc->class);
 	bool		again = class == FIT_RETRY ||
-	(fit_is_drift(class) && (changed || more_rows));
+	(fit_is_drift(class) && (changed || more_rows)) || (class == FIT_PARTITION && changed);
 	IncidentNote note = {0};
 
 	if (left == 0 && outcome->replayed == 0 && outcome->discarded > 0)

@@ -1,0 +1,20 @@
+/*
+ * partition_plan.h
+ *	  Playbooks for rows that no partition takes, or not the one they were
+ *	  sent to.
+ */
+#ifndef SELFHEAL_PARTITION_PLAN_H
+#define SELFHEAL_PARTITION_PLAN_H
+
+#include "postgres.h"
+
+#include "decide/remedy.h"
+
+/*
+ * Row 14: a step for each partition that the held rows lack, learnt from its
+ * siblings; or why a person is needed. Reads the held rows of the finding's
+ * incidents.
+ */
+extern void partition_add(Remedy *r, const Evidence *e);
+
+#endif							/* SELFHEAL_PARTITION_PLAN_H */

@@ -194,9 +194,9 @@ lock_table(ApplyState *st)
  * waited for within what is left of the budget.
  */
 static void
-lock_beside(ApplyState *st)
+lock_beside(ApplyState *st, const List *locks)
 {
-	ListCell   *lc;
+	const ListCell *lc;
 
 	if (st->sql == NULL)
 	{
@@ -207,7 +207,7 @@ lock_beside(ApplyState *st)
 	}
 
 	/* one budget for all, where each ATTACH would have a whole one for each */
-	foreach(lc, st->gone ? NIL : partition_locks(st->plan))
+	foreach(lc, st->gone ? NIL : locks)
 	{
 		const PartitionLock *lock = lfirst(lc);
 
@@ -217,23 +217,45 @@ lock_beside(ApplyState *st)
 	}
 }
 
+/*
+ * Would loads of the table wait for one of these locks? A key that refers to
+ * the table itself, a default partition.
+ */
+static bool
+stops_loads(Oid relid, const List *locks)
+{
+	List	   *tree = locks != NIL ? find_all_inheritors(relid, NoLock, NULL) : NIL;
+	const ListCell *lc;
+
+	foreach(lc, locks)
+	{
+		const PartitionLock *lock = lfirst(lc);
+
+		if (lock->mode > ShareUpdateExclusiveLock && list_member_oid(tree, lock->relid))
+			return true;
+	}
+	return false;
+}
+
 /* Body of the first subtransaction: gate, then table. */
 static void
 take_locks(void *arg)
 {
 	ApplyState *st = arg;
+	List	   *locks;
 	SpiUser		saved;
 	HeapTuple	tup;
 
 	st->phase = PHASE_GATE;
 	open_budget(&saved, guc_gate_timeout);
-	if (st->sql != NULL)
+	locks = partition_locks(st->plan);
+	if (st->sql != NULL || stops_loads(st->relid, locks))
 		intake_gate(st->relid, true);
 	st->phase = PHASE_TABLE;
 	st->outline = rebuild_outline(st->plan);
 	if (st->sql != NULL)
 		lock_table(st);
-	lock_beside(st);
+	lock_beside(st, locks);
 	spi_resume(&saved);
 
 	if (st->gone)

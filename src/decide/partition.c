@@ -8,18 +8,13 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/spi.h"
 #include "base/unseen.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_tablespace.h"
 #include "commands/tablespace.h"
@@ -30,10 +25,10 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/varlena.h"
 
 /* The name of our CHECK, which goes when the partition is attached. */
 #define BOUND_CHECK "selfheal_bound"
@@ -113,23 +108,29 @@ read_texts(const JsonbValue *array, const char *key, List **texts, char **reason
 	return true;
 }
 
-/* The partitioned table with this name at or below relid. */
+/* The partitioned table with this name ("schema.table", as we write it) at or
+ * below relid. */
 static Oid
 find_parent(Oid relid, const char *name)
 {
-	ListCell   *lc;
+	List	   *names;
+	Oid			schema;
+	Oid			found;
+	char	   *here;
 
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		char	   *here;
-
-		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE)
-			continue;
-		here = plan_relation_name(lfirst_oid(lc));
-		if (here != NULL && strcmp(here, name) == 0)
-			return lfirst_oid(lc);
-	}
-	return InvalidOid;
+	if (!SplitIdentifierString(pstrdup(name), '.', &names) || list_length(names) != 2)
+		return InvalidOid;
+	schema = get_namespace_oid(linitial(names), true);
+	found = OidIsValid(schema) ? get_relname_relid(lsecond(names), schema) : InvalidOid;
+	if (!OidIsValid(found) || get_rel_relkind(found) != RELKIND_PARTITIONED_TABLE)
+		return InvalidOid;
+	here = plan_relation_name(found);
+	if (here == NULL || strcmp(here, name) != 0)
+		return InvalidOid;
+	if (found != relid && (!get_rel_relispartition(found) ||
+						   !list_member_oid(get_partition_ancestors(found), relid)))
+		return InvalidOid;
+	return found;
 }
 
 /* See the header. An unknown key is refused: a step that says more than we
@@ -526,31 +527,36 @@ add_lock(List **locks, Oid relid, LOCKMODE mode)
 	*locks = lappend(*locks, lock);
 }
 
-/* What ATTACH to this parent locks for the keys that go on to the partition. */
+/*
+ * What ATTACH to this parent locks for foreign keys: those that go on to the
+ * partition, with all partitions of what they refer to; and those of others
+ * that refer to the parent.
+ */
 static void
 add_keys(List **locks, Oid parent)
 {
-	Relation	conrel = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tup;
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
 
-	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(parent));
-	scan = systable_beginscan(conrel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, parent);
+	n = spi_exec("SELECT DISTINCT t.relid FROM pg_constraint c CROSS JOIN LATERAL"
+				 " (SELECT confrelid UNION SELECT relid FROM pg_partition_tree(confrelid)) t(relid)"
+				 " WHERE conrelid = $1 AND contype = 'f'"
+				 " UNION SELECT conrelid FROM pg_constraint c WHERE confrelid = $1 AND contype = 'f'"
+				 "   AND NOT EXISTS (SELECT FROM pg_constraint u WHERE u.oid = c.conparentid AND u.confrelid = $1)", &args);
+	for (uint64 i = 0; i < n; i++)
 	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tup);
-		ListCell   *lc;
+		Oid			relid = spi_get_oid(i, 1, NULL);
+		MemoryContext old = MemoryContextSwitchTo(cxt);
 
-		if (con->contype != CONSTRAINT_FOREIGN)
-			continue;
-		/* all partitions of what is referred to */
-		foreach(lc, find_all_inheritors(con->confrelid, NoLock, NULL))
-			add_lock(locks, lfirst_oid(lc), ShareRowExclusiveLock);
+		add_lock(locks, relid, ShareRowExclusiveLock);
+		MemoryContextSwitchTo(old);
 	}
-	systable_endscan(scan);
-	table_close(conrel, AccessShareLock);
+	spi_close(&saved);
 }
 
 /* See the header. */

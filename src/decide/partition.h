@@ -63,8 +63,8 @@ extern List *partition_statements_on(const NewPartition *spec, const char *paren
 									 const char *like, const char *schema, const char *name);
 
 /*
- * What ATTACH locks: the parent (ShareUpdateExclusiveLock), tables to which its
- * foreign keys refer (ShareRowExclusiveLock), its default partition
+ * What ATTACH locks: the parent (ShareUpdateExclusiveLock), the tables on the
+ * other side of its foreign keys (ShareRowExclusiveLock), its default partition
  * (AccessExclusiveLock); PartitionLock *, in the order of locking.
  */
 typedef struct PartitionLock

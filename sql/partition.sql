@@ -201,3 +201,63 @@ SELECT selfheal.ingest('a_table_with_a_name_that_is_nearly_as_long_as_one_may_be
 INSERT INTO deep_intake VALUES ('{"r": "eu", "d": "2026-02-02"}');
 :idle
 SELECT t, b.* FROM unnest('{taken,a_table_with_a_name_that_is_nearly_as_long_as_one_may_be_in_2026,deep}'::text[]) t, bounds(t::regclass) b;
+
+-- rows that were sent to another partition than theirs go through the root
+CREATE TABLE routed (id int, day date, v text) PARTITION BY RANGE (day);
+CREATE TABLE routed_2026_01 (LIKE routed);
+CREATE TABLE routed_2026_02 PARTITION OF routed FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+CREATE ROLE regress_leaf_only;
+CREATE ROLE regress_both;
+GRANT USAGE ON SCHEMA partition TO regress_leaf_only, regress_both;
+SELECT selfheal.watch('routed_2026_01');
+ALTER TABLE routed ATTACH PARTITION routed_2026_01 FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+GRANT INSERT ON routed_2026_01, routed_2026_01_intake TO regress_leaf_only, regress_both;
+GRANT INSERT ON routed TO regress_both;
+SET ROLE regress_both;
+INSERT INTO routed_2026_01_intake VALUES ('{"id": 1, "day": "2026-01-02"}'), ('{"id": 2, "day": "2026-02-02", "v": "x"}');
+RESET ROLE;
+:idle
+SELECT tableoid::regclass, * FROM routed ORDER BY id;
+SELECT * FROM tell('routed_2026_01') WHERE what <> 'stored' AND what NOT LIKE 'rows are%';
+SELECT event, result, playbook, explanation FROM selfheal.audit WHERE table_name = 'routed_2026_01' AND event IN ('diagnosed', 'replayed') ORDER BY id;
+-- not by who may not insert into the root, nor where the root has no place
+SET ROLE regress_leaf_only;
+INSERT INTO routed_2026_01_intake VALUES ('{"id": 3, "day": "2026-02-03"}');
+RESET ROLE;
+:idle
+SELECT * FROM why('routed_2026_01');
+SELECT count(*) FROM routed;
+SELECT selfheal.discard(id, 'test') FROM selfheal.quarantine WHERE relid = 'routed_2026_01'::regclass AND state = 'held';
+:idle
+SET ROLE regress_both;
+INSERT INTO routed_2026_01_intake VALUES ('{"id": 4, "day": "2026-07-04"}');
+RESET ROLE;
+:idle
+SELECT * FROM why('routed_2026_01');
+
+-- what a new partition takes over, and what it does not
+CREATE TABLE kept (d date, at int GENERATED ALWAYS AS IDENTITY, c int CHECK (c > 0), g int GENERATED ALWAYS AS (c * 2) STORED, v text COLLATE "C" DEFAULT 'x') PARTITION BY RANGE (d);
+CREATE UNLOGGED TABLE kept_2026_01 PARTITION OF kept FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+ALTER TABLE kept_2026_01 ENABLE ROW LEVEL SECURITY, REPLICA IDENTITY FULL;
+CREATE POLICY all_of_it ON kept_2026_01 USING (true);
+GRANT SELECT ON kept_2026_01 TO regress_both;
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.v := NEW.v || '!'; RETURN NEW; END $$;
+CREATE TRIGGER note BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TABLE other (id int PRIMARY KEY);
+ALTER TABLE kept ADD FOREIGN KEY (c) REFERENCES other;
+INSERT INTO other VALUES (1);
+CREATE INDEX ON kept (lower(v));
+SELECT selfheal.watch('kept', mode => 'propose');
+INSERT INTO kept_intake VALUES ('{"d": "2026-02-28", "c": 1}');
+:idle
+SELECT * FROM tell('kept');
+SELECT p.verdict, p.policy, p.forecast ->> 'lock' AS lock, p.forecast -> 'also_locks' AS also_locks, p.forecast -> 'scan' AS scan
+FROM selfheal.plan p WHERE relid = 'kept'::regclass;
+SELECT unnest(impact) AS impact FROM selfheal.pending WHERE table_name = 'partition.kept';
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'partition.kept';
+:idle
+SELECT tableoid::regclass, * FROM kept;
+SELECT c.relname, relpersistence, relrowsecurity, relreplident, c.relacl, attidentity, attgenerated,
+	(SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT tgisinternal) AS triggers,
+	(SELECT array_agg(contype ORDER BY contype) FROM pg_constraint WHERE conrelid = c.oid) AS constraints
+FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attname = 'g' WHERE relname ~ '^kept_2026_0.$' AND relnamespace = 'partition'::regnamespace ORDER BY 1;

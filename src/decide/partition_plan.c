@@ -14,6 +14,7 @@
 #include "base/guc.h"
 #include "base/spi.h"
 #include "base/unseen.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -28,6 +29,7 @@
 #include "observe/routing.h"
 #include "orient/alike.h"
 #include "orient/incident.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -64,6 +66,7 @@ typedef struct Want
 typedef struct Search
 {
 	Oid			relid;
+	Oid			root;			/* of a partition: rows may go through it */
 	MemoryContext cxt;			/* of the result */
 	char	   *zone;			/* of this process */
 	const LoaderRun *run;		/* whose rows are looked at */
@@ -359,11 +362,44 @@ note_route(void *arg, int row, const Route *route)
 	MemoryContextSwitchTo(old);
 }
 
-/* All held rows of the incidents. */
 static void
-ask_rows(Search *s, const int64 *incidents, int n)
+refuse_row_in(Search *s, const char *why)
 {
-	RouteWalk	way = {.relid = s->relid,.shaped = s->relid,.said = s->relid,.note = note_route,.arg = s};
+	MemoryContext old = MemoryContextSwitchTo(s->cxt);
+
+	refuse_row(s, why);
+	MemoryContextSwitchTo(old);
+}
+
+/* The same of rows whose table is a partition: has the root one for them, and
+ * may who loaded them go there? */
+static void
+note_root_route(void *arg, int row, const Route *route)
+{
+	Search	   *s = arg;
+
+	if (OidIsValid(route->leaf) && pg_class_aclcheck(s->root, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+		refuse_row_in(s, psprintf("it belongs to another partition than %s, and goes there through %s, into which its role may not insert: GRANT INSERT ON %s TO %s",
+								  plan_relation_name(s->relid), plan_relation_name(s->root),
+								  plan_relation_name(s->root),
+								  quote_identifier(GetUserNameFromId(GetUserId(), false))));
+	else if (OidIsValid(route->leaf))
+		s->placed++;
+	else if (OidIsValid(route->parent))
+		refuse_row_in(s, psprintf("no partition of %s takes it: watch() that table, whose partitions are made when rows need them, and send the rows there",
+								  plan_relation_name(s->root)));
+	else
+		s->strange++;
+}
+
+/* All held rows of the incidents, by the partitions of root. */
+static void
+ask_rows(Search *s, Oid root, const int64 *incidents, int n)
+{
+	RouteWalk	way = {
+		.relid = root,.shaped = s->relid,.said = s->relid,
+		.note = root == s->relid ? note_route : note_root_route,.arg = s
+	};
 	MemoryContext chunk = AllocSetContextCreate(CurrentMemoryContext, "selfheal partition rows",
 												ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(chunk);
@@ -578,11 +614,16 @@ partition_add(Remedy *r, const Evidence *e)
 		return;
 	ids = incidents_of(f, &n);
 	s.relid = incident_get(ids[0])->relid;
+	if (get_rel_relispartition(s.relid))
+	{
+		partition_reroute(r, e);
+		return;
+	}
 	if (get_rel_relkind(s.relid) != RELKIND_PARTITIONED_TABLE)
 		return;
 	s.zone = pstrdup(pg_get_timezone_name(session_timezone));
 	s.room = quota(s.relid);
-	ask_rows(&s, ids, n);
+	ask_rows(&s, s.relid, ids, n);
 	make_steps(r, &s);
 	if (s.beyond > 0 && r->step != NULL)
 		r->explanation = psprintf("%s Left for a person: %s, the first since %s.", r->explanation,
@@ -597,4 +638,40 @@ partition_add(Remedy *r, const Evidence *e)
 		r->replay_only = true;
 	r->certain = r->step == NULL && !r->replay_only && s.placed == 0 && s.strange == 0 &&
 		s.beyond + s.over > 0;
+}
+
+/* See the header. */
+void
+partition_reroute(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	Search		s = {.cxt = CurrentMemoryContext};
+	int64	   *ids;
+	int			n;
+	List	   *above;
+
+	if (f->refused == NIL)
+		return;
+	ids = incidents_of(f, &n);
+	s.relid = incident_get(ids[0])->relid;
+	above = get_rel_relispartition(s.relid) ? get_partition_ancestors(s.relid) : NIL;
+	if (above == NIL)
+		return;
+	s.root = llast_oid(above);
+	ask_rows(&s, s.root, ids, n);
+	if (s.placed > 0)
+	{
+		r->replay_only = true;
+		r->explanation = psprintf("%s to another partition than %s: stored through %s, where the loading role may insert into it.",
+								  s.placed == 1 ? "1 row belongs" : psprintf(INT64_FORMAT " rows belong", s.placed),
+								  plan_relation_name(s.relid), plan_relation_name(s.root));
+		remedy_option(r, true, psprintf("through %s", plan_relation_name(s.root)), "it knows the partition that the row belongs to");
+		remedy_option(r, false, "another bound of the partition", "rows that are stored would be in the wrong one");
+		return;
+	}
+	if (s.strange > 0 || s.beyond == 0)
+		return;
+	r->certain = true;
+	r->explanation = psprintf("%s held, the first since %s.",
+							  s.beyond == 1 ? "1 row is" : psprintf(INT64_FORMAT " rows are", s.beyond), s.why);
 }

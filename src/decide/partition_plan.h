@@ -17,4 +17,11 @@
  */
 extern void partition_add(Remedy *r, const Evidence *e);
 
+/*
+ * Row 15: the table is a partition, and the rows belong to another: a replay
+ * stores them through the root (reroute.h). Also for rows that no partition
+ * of the root takes: then why a person is needed.
+ */
+extern void partition_reroute(Remedy *r, const Evidence *e);
+
 #endif							/* SELFHEAL_PARTITION_PLAN_H */

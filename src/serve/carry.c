@@ -251,6 +251,9 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	entry.rows_replayed = chunk->replayed;
 	entry.rows_left = left;
 	entry.result = chunk->refusal;
+	if (chunk->rerouted > 0 && chunk->refusal == NULL)
+		entry.result = psprintf(INT64_FORMAT " rows were stored through %s: they belong to other partitions",
+								chunk->rerouted, chunk->root);
 	entry.ms_since_capture = ms;
 	audit_write(&entry);
 }

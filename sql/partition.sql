@@ -261,3 +261,93 @@ SELECT c.relname, relpersistence, relrowsecurity, relreplident, c.relacl, attide
 	(SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT tgisinternal) AS triggers,
 	(SELECT array_agg(contype ORDER BY contype) FROM pg_constraint WHERE conrelid = c.oid) AS constraints
 FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attname = 'g' WHERE relname ~ '^kept_2026_0.$' AND relnamespace = 'partition'::regnamespace ORDER BY 1;
+
+-- rows of the default partition that a new one is for move into it, when a
+-- person says so
+CREATE TABLE catchall (id int, day date NOT NULL, g int GENERATED ALWAYS AS (id * 2) STORED, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE catchall_2026_01 PARTITION OF catchall FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE catchall_rest (g int GENERATED ALWAYS AS (id * 2) STORED, day date NOT NULL, gone int, id int NOT NULL);
+ALTER TABLE catchall_rest DROP gone;
+ALTER TABLE catchall ATTACH PARTITION catchall_rest DEFAULT;
+SELECT selfheal.watch('catchall');
+INSERT INTO catchall_intake SELECT format('{"id": %s, "day": "2026-%s-01"}', i, 1 + i % 3) FROM generate_series(1, 9) i;
+SELECT * FROM bounds('catchall');
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', '2026-02-28', 'February has come');
+SELECT forecast ->> 'lock' AS lock, forecast -> 'also_locks' AS also_locks, forecast -> 'scan' AS scan, dry_run ->> 'ok' AS ok, dry_run ->> 'reason' AS reason, sql, impact
+FROM selfheal.pending WHERE table_name = 'partition.catchall';
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'partition.catchall';
+:idle
+SELECT * FROM bounds('catchall');
+SELECT tableoid::regclass, * FROM catchall ORDER BY id;
+-- there already; no value of the key; not by a person who may not; not a table with partitions
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', '2026-02-01', 'again');
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', 'x', 'no date');
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', null, 'a null');
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', 'infinity', 'no end');
+SELECT verdict, reason FROM selfheal.propose_partition('routed_2026_01', '2026-02-01', 'not partitioned');
+-- somebody would notice: a trigger, a foreign key
+CREATE FUNCTION mourn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+CREATE TRIGGER mourn BEFORE DELETE ON catchall_rest FOR EACH ROW EXECUTE FUNCTION mourn();
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', '2026-03-01', 'March');
+DROP TRIGGER mourn ON catchall_rest;
+CREATE TABLE refers (id int, day date, FOREIGN KEY (id, day) REFERENCES catchall ON DELETE CASCADE);
+INSERT INTO refers SELECT id, day FROM catchall;
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', '2026-03-01', 'March');
+SELECT count(*) FROM refers;
+DROP TABLE refers;
+-- a distance that no load gets
+SELECT verdict, reason FROM selfheal.propose_partition('catchall', '2036-03-01', 'far away');
+
+-- keys on both sides, and to the table itself
+CREATE TABLE parent (id int PRIMARY KEY);
+INSERT INTO parent VALUES (1);
+CREATE TABLE middle (id int, k int, p int REFERENCES parent, boss_k int, boss int, PRIMARY KEY (k, id), FOREIGN KEY (boss_k, boss) REFERENCES middle) PARTITION BY RANGE (k);
+CREATE TABLE middle_0 PARTITION OF middle FOR VALUES FROM (0) TO (10);
+CREATE TABLE below (k int, id int, FOREIGN KEY (k, id) REFERENCES middle);
+SELECT selfheal.watch('middle');
+INSERT INTO middle_intake VALUES ('{"id": 1, "k": 15, "p": 1}'), ('{"id": 2, "k": 15, "p": 2}'), ('{"id": 3, "k": 16, "boss_k": 15, "boss": 1}');
+:idle
+SELECT * FROM tell('middle');
+SELECT forecast -> 'also_locks' AS also_locks FROM selfheal.plan WHERE relid = 'middle'::regclass;
+INSERT INTO below VALUES (15, 1);
+INSERT INTO below VALUES (19, 1);
+
+-- an owner who may not create, a foreign sibling, a temporary one
+CREATE ROLE regress_part_owner;
+CREATE SCHEMA closed;
+CREATE TABLE closed.t (k int) PARTITION BY RANGE (k);
+CREATE TABLE closed.t_0 PARTITION OF closed.t FOR VALUES FROM (0) TO (10);
+ALTER TABLE closed.t OWNER TO regress_part_owner;
+ALTER TABLE closed.t_0 OWNER TO regress_part_owner;
+GRANT USAGE ON SCHEMA closed TO regress_part_owner;
+SELECT selfheal.watch('closed.t');
+INSERT INTO closed.t_intake VALUES ('{"k": 10}');
+:idle
+SELECT * FROM why('closed.t');
+GRANT CREATE ON SCHEMA closed TO regress_part_owner;
+SELECT retry('closed.t');
+:idle
+SELECT b.*, (SELECT relowner::regrole FROM pg_class WHERE oid = b.name::regclass) AS owner FROM bounds('closed.t') b;
+
+-- its own key's function is the owner's, and never the superuser's
+GRANT CREATE, USAGE ON SCHEMA partition TO regress_part_owner;
+SET ROLE regress_part_owner;
+CREATE FUNCTION whose(k int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user NOT IN ('regress_part_owner', 'regress_both') THEN RAISE 'ran as %', current_user; END IF;
+	RETURN k / 10;
+END $$;
+CREATE TABLE hostile (k int, "x'; DROP TABLE orders; --" int) PARTITION BY RANGE (whose(k));
+CREATE TABLE "hostile'; SELECT 1; --0" PARTITION OF hostile FOR VALUES FROM (0) TO (1);
+GRANT INSERT ON hostile TO regress_both;
+RESET ROLE;
+SELECT selfheal.watch('hostile');
+GRANT INSERT ON hostile_intake TO regress_both;
+SET ROLE regress_both;
+INSERT INTO hostile_intake VALUES ('{"k": 15}');
+RESET ROLE;
+:idle
+SELECT * FROM bounds('hostile');
+SELECT * FROM tell('hostile') WHERE what <> 'stored';
+
+SELECT number, verdict, playbooks FROM selfheal.classes() WHERE number IN (14, 15, 16);

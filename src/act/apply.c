@@ -30,6 +30,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "decide/partition.h"
+#include "decide/partition_locks.h"
 #include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/intake.h"

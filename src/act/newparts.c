@@ -25,10 +25,9 @@ ask_default(const Clone *clone, const NewPartition *spec)
 	char	   *condition;
 	char	   *name;
 	char	   *rows;
-	char	   *moved;
 	int64		found;
 
-	if (!OidIsValid(last_resort))
+	if (!OidIsValid(last_resort) || spec->move)
 		return;
 	level = partition_level(spec->parent);
 	name = plan_relation_name(last_resort);
@@ -41,14 +40,10 @@ ask_default(const Clone *clone, const NewPartition *spec)
 	if (found == 0)
 		return;
 	rows = found == 1000 ? "1000 rows or more" : psprintf(INT64_FORMAT " row%s", found, found == 1 ? "" : "s");
-	moved = quote_qualified_identifier(spec->schema, spec->name);
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("%s of the default partition %s belong to %s: in one transaction, "
-					"CREATE TABLE %s (LIKE %s INCLUDING ALL); "
-					"WITH gone AS (DELETE FROM %s WHERE %s RETURNING *) INSERT INTO %s SELECT * FROM gone; "
-					"then attach it; triggers and foreign keys of both fire for each row",
-					rows, name, moved, moved, plan_relation_name(spec->parent), name, condition, moved)));
+			 errmsg("%s of the default partition %s belong to %s: selfheal.propose_partition() moves them",
+					rows, name, quote_qualified_identifier(spec->schema, spec->name))));
 }
 
 /* Another name where the trial has a relation of this one. */
@@ -76,6 +71,7 @@ newparts_make(Clone *clone, const HealPlan *plan)
 		NewPartition spec;
 		char	   *reason;
 		Clone	   *parent;
+		Clone	   *last_resort;
 
 		if (step->kind != STEP_ATTACH_PARTITION)
 			continue;
@@ -94,8 +90,10 @@ newparts_make(Clone *clone, const HealPlan *plan)
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("there is no room for partitions of %s on the clone",
 							plan_relation_name(spec.parent))));
-		foreach(lc2, partition_statements_on(&spec, parent->name, parent->name, CLONE_SCHEMA,
-											 free_name(spec.name)))
+		last_resort = spec.move ? clone_member(clone, get_default_partition_oid(spec.parent)) : NULL;
+		foreach(lc2, partition_statements_on(&spec, parent->name,
+											 last_resort ? last_resort->name : NULL,
+											 CLONE_SCHEMA, free_name(spec.name)))
 			clone_as_owner(clone, lfirst(lc2), NULL);
 	}
 }

@@ -164,7 +164,7 @@ static const MisfitClass classes[] = {
 		.playbooks = {{"reroute", partition_reroute}},
 	.done = "stored through the root, where its loader may insert into that; else held"},
 	{16, "23514", "the default partition has rows of a new one", CLASS_CHANGE,
-	.done = "the plan is refused"},
+	.done = "propose_partition() moves them into it after approval, in the transaction that attaches it"},
 	{17, "23514", "a CHECK constraint of a domain", CLASS_HOLD,
 		.fits = {FIT_CHECK},
 	.done = "held: the domain may be shared by other columns"},

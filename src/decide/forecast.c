@@ -50,6 +50,7 @@
 #include "decide/impact.h"
 #include "decide/lattice.h"
 #include "decide/partition.h"
+#include "decide/partition_locks.h"
 #include "decide/rebuild.h"
 #include "decide/subscribers.h"
 #include "utils/builtins.h"

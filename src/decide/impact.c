@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "decide/impact.h"
@@ -216,6 +217,9 @@ survey_partition(Survey *s, const PlanStep *step, bool notes)
 			add(s, "publication", pub->name, NULL, level,
 				psprintf("a subscriber without %s stops at the first row of it", name), NULL);
 	}
+	if (spec.move && OidIsValid(get_default_partition_oid(spec.parent)))
+		add(s, "partitions", plan_relation_name(get_default_partition_oid(spec.parent)), NULL, IMPACT_REVIEW,
+			psprintf("its rows that belong to %s move there; whoever reads the table waits as long", name), NULL);
 	foreach(lc, notes ? model->lacks : NIL)
 		add(s, "partitions", name, NULL, IMPACT_NOTE, lfirst(lc), NULL);
 }

@@ -20,6 +20,7 @@
 #include "commands/tablespace.h"
 #include "decide/partition.h"
 #include "decide/partition_like.h"
+#include "decide/partition_move.h"
 #include "decide/partition_names.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -32,161 +33,6 @@
 
 /* The name of our CHECK, which goes when the partition is attached. */
 #define BOUND_CHECK "selfheal_bound"
-
-/* ---- args ---- */
-
-/* , "key": ["a", null] */
-static void
-append_texts(StringInfo buf, const char *key, const List *texts)
-{
-	const ListCell *lc;
-
-	appendStringInfo(buf, ", \"%s\": [", key);
-	foreach(lc, texts)
-	{
-		if (foreach_current_index(lc) > 0)
-			appendStringInfoString(buf, ", ");
-		if (lfirst(lc) == NULL)
-			appendStringInfoString(buf, "null");
-		else
-			escape_json(buf, lfirst(lc));
-	}
-	appendStringInfoChar(buf, ']');
-}
-
-PlanStep *
-partition_step(const NewPartition *spec)
-{
-	PartitionLevel *level = partition_level(spec->parent);
-	PlanStep   *step = plan_step(STEP_ATTACH_PARTITION, level ? level->column : "", InvalidOid, -1);
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	appendStringInfoString(&buf, "{\"parent\": ");
-	escape_json(&buf, plan_relation_name(spec->parent));
-	appendStringInfoString(&buf, ", \"schema\": ");
-	escape_json(&buf, spec->schema);
-	appendStringInfoString(&buf, ", \"name\": ");
-	escape_json(&buf, spec->name);
-	if (spec->by_list)
-		append_texts(&buf, "values", spec->values);
-	else
-	{
-		append_texts(&buf, "from", spec->from);
-		append_texts(&buf, "to", spec->to);
-	}
-	appendStringInfoChar(&buf, '}');
-	step->args = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
-	return step;
-}
-
-/* The texts and nulls of an array. */
-static bool
-read_texts(const JsonbValue *array, const char *key, List **texts, char **reason)
-{
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue	v;
-
-	if (array->type != jbvBinary || !JsonContainerIsArray(array->val.binary.data))
-		return plan_refuse(reason, "attach_partition: \"%s\" must be an array", key);
-	it = JsonbIteratorInit(array->val.binary.data);
-	(void) JsonbIteratorNext(&it, &v, false);
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
-		if (token != WJB_ELEM)
-			continue;
-		if (v.type == jbvString)
-			*texts = lappend(*texts, pnstrdup(v.val.string.val, v.val.string.len));
-		else if (v.type == jbvNull)
-			*texts = lappend(*texts, NULL);
-		else
-			return plan_refuse(reason, "attach_partition: a bound in \"%s\" must be a text or null", key);
-	}
-	if (*texts == NIL)
-		return plan_refuse(reason, "attach_partition: \"%s\" is empty", key);
-	return true;
-}
-
-/* The partitioned table with this name ("schema.table", as we write it) at or
- * below relid. */
-static Oid
-find_parent(Oid relid, const char *name)
-{
-	List	   *names;
-	Oid			schema;
-	Oid			found;
-	char	   *here;
-
-	if (!SplitIdentifierString(pstrdup(name), '.', &names) || list_length(names) != 2)
-		return InvalidOid;
-	schema = get_namespace_oid(linitial(names), true);
-	found = OidIsValid(schema) ? get_relname_relid(lsecond(names), schema) : InvalidOid;
-	if (!OidIsValid(found) || get_rel_relkind(found) != RELKIND_PARTITIONED_TABLE)
-		return InvalidOid;
-	here = plan_relation_name(found);
-	if (here == NULL || strcmp(here, name) != 0)
-		return InvalidOid;
-	if (found != relid && (!get_rel_relispartition(found) ||
-						   !list_member_oid(get_partition_ancestors(found), relid)))
-		return InvalidOid;
-	return found;
-}
-
-/* See the header. An unknown key is refused: a step that says more than we
- * understand must not be taken for less. */
-bool
-partition_read(Oid relid, const PlanStep *step, NewPartition *spec, char **reason)
-{
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue	v;
-	char	   *key = NULL;
-	char	   *parent = NULL;
-
-	memset(spec, 0, sizeof(NewPartition));
-	if (step->args == NULL)
-		return plan_refuse(reason, "attach_partition needs args");
-	it = JsonbIteratorInit(&step->args->root);
-	(void) JsonbIteratorNext(&it, &v, false);
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
-		char	  **text = NULL;
-
-		if (token == WJB_KEY)
-			key = pnstrdup(v.val.string.val, v.val.string.len);
-		if (token != WJB_VALUE)
-			continue;
-		if (strcmp(key, "from") == 0 || strcmp(key, "to") == 0 || strcmp(key, "values") == 0)
-		{
-			spec->by_list |= key[0] == 'v';
-			if (!read_texts(&v, key, key[0] == 'f' ? &spec->from :
-							key[0] == 't' ? &spec->to : &spec->values, reason))
-				return false;
-			continue;
-		}
-		if (strcmp(key, "parent") == 0)
-			text = &parent;
-		else if (strcmp(key, "schema") == 0)
-			text = &spec->schema;
-		else if (strcmp(key, "name") == 0)
-			text = &spec->name;
-		else
-			return plan_refuse(reason, "attach_partition: \"%s\" is none of its args", key);
-		if (v.type != jbvString)
-			return plan_refuse(reason, "attach_partition: \"%s\" must be a text", key);
-		*text = pnstrdup(v.val.string.val, v.val.string.len);
-	}
-	if (parent == NULL || spec->schema == NULL || spec->name == NULL)
-		return plan_refuse(reason, "attach_partition needs parent, schema and name");
-	if (spec->by_list ? spec->from != NIL || spec->to != NIL : spec->from == NIL || spec->to == NIL)
-		return plan_refuse(reason, "attach_partition needs from and to, or values alone");
-	spec->parent = find_parent(relid, parent);
-	if (!OidIsValid(spec->parent))
-		return plan_refuse(reason, "%s is no partitioned table at or below %s", parent,
-						   plan_relation_name(relid));
-	return true;
-}
 
 /* ---- bounds ---- */
 
@@ -410,6 +256,8 @@ partition_check(const StepSite *site, const PlanStep *step, bool *true_already, 
 	}
 	if (present == PRESENT_SOME)
 		return plan_refuse(reason, "%s has a part of it already", plan_relation_name(other));
+	if (spec.move && !partition_move_check(spec.parent, reason))
+		return false;
 	return check_place(site, &spec, reason);
 }
 
@@ -495,100 +343,6 @@ partition_current(const HealPlan *plan)
 	return true;
 }
 
-/* ---- locks ---- */
-
-static int
-by_relid(const ListCell *a, const ListCell *b)
-{
-	Oid			x = ((PartitionLock *) lfirst(a))->relid;
-	Oid			y = ((PartitionLock *) lfirst(b))->relid;
-
-	return x < y ? -1 : x > y;
-}
-
-static void
-add_lock(List **locks, Oid relid, LOCKMODE mode)
-{
-	PartitionLock *lock;
-	ListCell   *lc;
-
-	foreach(lc, *locks)
-	{
-		lock = lfirst(lc);
-		if (lock->relid == relid)
-		{
-			lock->mode = Max(lock->mode, mode);
-			return;
-		}
-	}
-	lock = palloc(sizeof(PartitionLock));
-	lock->relid = relid;
-	lock->mode = mode;
-	*locks = lappend(*locks, lock);
-}
-
-/*
- * What ATTACH to this parent locks for foreign keys: those that go on to the
- * partition, with all partitions of what they refer to; and those of others
- * that refer to the parent.
- */
-static void
-add_keys(List **locks, Oid parent)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	SpiUser		saved;
-	SpiArgs		args;
-	uint64		n;
-
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_relid(&args, parent);
-	n = spi_exec("SELECT DISTINCT t.relid FROM pg_constraint c CROSS JOIN LATERAL"
-				 " (SELECT confrelid UNION SELECT relid FROM pg_partition_tree(confrelid)) t(relid)"
-				 " WHERE conrelid = $1 AND contype = 'f'"
-				 " UNION SELECT conrelid FROM pg_constraint c WHERE confrelid = $1 AND contype = 'f'"
-				 "   AND NOT EXISTS (SELECT FROM pg_constraint u WHERE u.oid = c.conparentid AND u.confrelid = $1)", &args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		Oid			relid = spi_get_oid(i, 1, NULL);
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		add_lock(locks, relid, ShareRowExclusiveLock);
-		MemoryContextSwitchTo(old);
-	}
-	spi_close(&saved);
-}
-
-/* See the header. */
-List *
-partition_locks(const HealPlan *plan)
-{
-	List	   *locks = NIL;
-	List	   *parents = NIL;
-	ListCell   *lc;
-
-	foreach(lc, plan->steps)
-	{
-		const PlanStep *step = lfirst(lc);
-		NewPartition spec;
-		Oid			last_resort;
-		char	   *reason;
-
-		if (step->kind != STEP_ATTACH_PARTITION ||
-			!partition_read(plan->relid, step, &spec, &reason) ||
-			list_member_oid(parents, spec.parent))
-			continue;
-		parents = lappend_oid(parents, spec.parent);
-		add_lock(&locks, spec.parent, ShareUpdateExclusiveLock);
-		last_resort = get_default_partition_oid(spec.parent);
-		if (OidIsValid(last_resort))
-			add_lock(&locks, last_resort, AccessExclusiveLock);
-		add_keys(&locks, spec.parent);
-	}
-	list_sort(locks, by_relid);
-	return locks;
-}
-
 /* ---- rendering ---- */
 
 /* 'x'::type; the literal means the same under every setting. */
@@ -651,7 +405,7 @@ bound_sql(const NewPartition *spec)
 
 /* See the header. */
 List *
-partition_statements_on(const NewPartition *spec, const char *parent, const char *like,
+partition_statements_on(const NewPartition *spec, const char *parent, const char *from,
 						const char *schema, const char *name)
 {
 	PartitionLevel *level = partition_level(spec->parent);
@@ -670,8 +424,11 @@ partition_statements_on(const NewPartition *spec, const char *parent, const char
 	result = lappend(result,
 					 psprintf("CREATE %sTABLE %s (LIKE %s INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES"
 							  " EXCLUDING STATISTICS EXCLUDING COMMENTS, CONSTRAINT " BOUND_CHECK " CHECK (%s))%s",
-							  model->unlogged ? "UNLOGGED " : "", table, like,
+							  model->unlogged ? "UNLOGGED " : "", table, parent,
 							  partition_condition(level, spec), model->storage));
+	if (from != NULL)
+		result = lappend(result, partition_move_sql(level->default_relid, from, table,
+													partition_condition(level, spec)));
 	result = lappend(result, psprintf("ALTER TABLE %s ATTACH PARTITION %s %s", parent, table,
 									  bound_sql(spec)));
 	result = lappend(result, psprintf("ALTER TABLE %s DROP CONSTRAINT " BOUND_CHECK, table));
@@ -695,7 +452,10 @@ partition_statements(Oid relid, const PlanStep *step)
 		!look_for(level, &spec, &present, &other, &reason) || present == PRESENT_ALL)
 		return NIL;
 	parent = plan_relation_name(spec.parent);
-	return partition_statements_on(&spec, parent, parent, spec.schema, spec.name);
+	return partition_statements_on(&spec, parent,
+								   spec.move && OidIsValid(level->default_relid) ?
+								   plan_relation_name(level->default_relid) : NULL,
+								   spec.schema, spec.name);
 }
 
 void

@@ -166,6 +166,7 @@ typedef struct Reading
 {
 	const PartitionLevel *level;
 	const char *text;
+	bool		pinned;			/* else under the session's settings */
 	MemoryContext cxt;
 	Datum		value;
 } Reading;
@@ -176,7 +177,7 @@ read_text(void *arg)
 {
 	Reading    *r = arg;
 	MemoryContext old = MemoryContextSwitchTo(r->cxt);
-	int			nest = plan_pin_settings();
+	int			nest = r->pinned ? plan_pin_settings() : NewGUCNestLevel();
 	Oid			input;
 	Oid			ioparam;
 
@@ -192,7 +193,7 @@ read_text(void *arg)
 bool
 partition_level_read(const PartitionLevel *level, const char *text, Datum *value, char **reason)
 {
-	Reading		r = {.level = level,.text = text,.cxt = CurrentMemoryContext};
+	Reading		r = {.level = level,.text = text,.pinned = true,.cxt = CurrentMemoryContext};
 	ErrorData  *edata = spi_try(read_text, &r);
 	char	   *printed;
 
@@ -203,4 +204,36 @@ partition_level_read(const PartitionLevel *level, const char *text, Datum *value
 		return plan_refuse(reason, "the bound \"%s\" is to be written \"%s\"", text, printed);
 	*value = r.value;
 	return true;
+}
+
+/* See the header. */
+bool
+partition_level_input(const PartitionLevel *level, const char *text, Datum *value, char **reason)
+{
+	Reading		r = {.level = level,.text = text,.cxt = CurrentMemoryContext};
+	ErrorData  *edata = spi_try(read_text, &r);
+
+	if (edata != NULL)
+		return plan_refuse(reason, "%s", edata->message);
+	*value = r.value;
+	return true;
+}
+
+/* See the header. */
+bool
+partition_level_has(const PartitionLevel *level, bool isnull, Datum value)
+{
+	for (int i = 0; i < level->nvalues; i++)
+		if (level->values[i].isnull == isnull &&
+			(isnull || partition_level_compare(level, level->values[i].value, value) == 0))
+			return true;
+	for (int i = 0; i < level->nranges && !isnull; i++)
+	{
+		const LevelRange *range = &level->ranges[i];
+
+		if ((range->from_min || partition_level_compare(level, range->lower, value) <= 0) &&
+			(range->to_max || partition_level_compare(level, range->upper, value) > 0))
+			return true;
+	}
+	return false;
 }

@@ -73,4 +73,12 @@ extern char *partition_level_text(const PartitionLevel *level, Datum value);
 extern bool partition_level_read(const PartitionLevel *level, const char *text, Datum *value,
 								 char **reason);
 
+/* The same of a text that the type reads in any way, under the session's
+ * settings. */
+extern bool partition_level_input(const PartitionLevel *level, const char *text, Datum *value,
+								  char **reason);
+
+/* Does a partition, other than the default, take this value? */
+extern bool partition_level_has(const PartitionLevel *level, bool isnull, Datum value);
+
 #endif							/* SELFHEAL_PARTITION_LEVEL_H */

@@ -24,4 +24,12 @@ extern void partition_add(Remedy *r, const Evidence *e);
  */
 extern void partition_reroute(Remedy *r, const Evidence *e);
 
+/*
+ * A plan with the one partition of the table itself that a value of its key
+ * belongs to (text as the key's type reads it; NULL: null), however far from
+ * the others, its rows moved out of the default partition. No step when there
+ * is such a partition. NULL with a reason.
+ */
+extern HealPlan *partition_for(Oid relid, const char *value, char **reason);
+
 #endif							/* SELFHEAL_PARTITION_PLAN_H */

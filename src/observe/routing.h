@@ -28,6 +28,8 @@ typedef struct RouteWalk
 	Oid			relid;			/* whose partitions are looked at */
 	Oid			shaped;			/* whose columns the rows fill: the same, or a
 								 * clone */
+	Oid			said;			/* of whose keys the team's words count: hints
+								 * and mappings */
 	void		(*prepare) (void *arg, Shape *shape);	/* or NULL */
 	void		(*note) (void *arg, int row, const Route *route);
 	void	   *arg;

@@ -32,6 +32,8 @@ char	   *guc_allowed_schemas = NULL;
 bool		guc_four_eyes = false;
 int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
+int			guc_max_partitions_ahead = 12;
+int			guc_max_new_partitions = 32;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
@@ -217,6 +219,16 @@ guc_init(void)
 							"New columns that a table gets in a day without approval.",
 							"Those beyond it wait for approval.",
 							&guc_max_new_columns, 1000, 0, 1600,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_partitions_ahead",
+							"How far from the nearest partition a new one may be, in partitions.",
+							"A row beyond it is held for a person: its key is likely a bad value.",
+							&guc_max_partitions_ahead, 12, 0, 1000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_new_partitions",
+							"New partitions that a table gets in a day without approval.",
+							"Rows beyond it are held for a person.",
+							&guc_max_new_partitions, 32, 0, 1000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_payload",
 							"Largest payload that is taken apart.",

@@ -194,6 +194,15 @@ INSERT INTO hinted_intake VALUES ('{"custId": 5, "customer_id": 6, "step": 1}'),
 SELECT * FROM kept('hinted') OFFSET 3;
 SELECT selfheal.discard(max(id), 'unclear') FROM selfheal.quarantine WHERE relid = 'hinted'::regclass;
 
+-- and what a mapping makes of it is the key
+CREATE TABLE mapped (n serial, customer_id int, step int);
+SELECT selfheal.watch('mapped', 'observe', ordering_key => 'customer_id');
+SELECT selfheal.add_mapping('mapped', 'map_field', 'cust', column_name => 'customer_id') > 0 AS added;
+SELECT selfheal.add_mapping('mapped', 'parse_number', 'customer_id', '{"decimal": ".", "group": ","}') > 0 AS added;
+INSERT INTO mapped_intake VALUES ('{"customer_id": "1,000", "step": "x"}'), ('{"cust": 1000, "step": 2}'), ('{"customer_id": 1000, "step": 3}'), ('{"cust": 1, "step": 1}');
+SELECT * FROM kept('mapped');
+SELECT customer_id, step FROM mapped ORDER BY n;
+
 -- wider while rows are held: they keep their keys
 ALTER TABLE hinted ALTER customer_id TYPE numeric(20,2);
 INSERT INTO hinted_intake VALUES ('{"customer_id": 1, "step": 4}'), ('{"customer_id": 1.25, "step": 1}');

@@ -27,8 +27,6 @@
 #include "nodes/pg_list.h"
 #include "observe/store.h"
 
-typedef struct Order Order;
-
 /* Order by these columns (char *), below the current memory context; NULL when
  * there are none. */
 extern Order *order_begin(Oid relid, const List *columns);

@@ -6,6 +6,9 @@ CREATE SCHEMA ordering;
 SET search_path = ordering;
 SET timezone = 'UTC';
 -- what is held, and why
+CREATE FUNCTION held() RETURNS bigint LANGUAGE sql AS
+$$ SELECT count(*) FROM selfheal.quarantine q JOIN pg_class c ON c.oid = q.relid WHERE q.state = 'held' AND c.relnamespace = 'ordering'::regnamespace $$;
+\set held 'SELECT 1 AS idle FROM selfheal.wait_idle(\'30s\'); SELECT held();'
 CREATE FUNCTION kept(want regclass) RETURNS TABLE (class text, key text, payload text) LANGUAGE sql AS
 $$ SELECT e.class, q.ordering_key, q.payload FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
    WHERE q.relid = want AND q.state = 'held' ORDER BY q.id $$;
@@ -35,10 +38,10 @@ SELECT customer_id, step FROM orders ORDER BY n;
 SELECT * FROM kept('orders');
 SELECT count(DISTINCT ordering_hash) AS keys FROM selfheal.quarantine WHERE relid = 'orders'::regclass;
 SELECT table_name, ordering_key, key, rows_waiting, since IS NOT NULL AS since, behind = (SELECT min(id) FROM selfheal.quarantine WHERE relid = 'orders'::regclass) AS behind,
-	class, over_limit FROM selfheal.waiting;
+	class, over_limit FROM selfheal.waiting WHERE table_name = 'ordering.orders';
 SELECT selfheal.wait_idle() ->> 'idle' AS idle;
 SELECT selfheal.resume('orders');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT customer_id, step FROM orders WHERE customer_id = 1 ORDER BY n;
 SELECT class, state FROM selfheal.incident WHERE relid = 'orders'::regclass ORDER BY id;
 SELECT rows_replayed, rows_left FROM selfheal.audit WHERE event = 'replayed' AND table_name = 'orders' ORDER BY id;
@@ -47,57 +50,57 @@ SELECT rows_replayed, rows_left FROM selfheal.audit WHERE event = 'replayed' AND
 -- when he has discarded it
 INSERT INTO orders_intake VALUES ('{"customer_id": 4, "step": "a"}'), ('{"customer_id": 4, "step": 2}'), ('{"customer_id": 5, "step": 1}');
 INSERT INTO orders_intake VALUES ('{"customer_id": 4, "step": 3}');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT * FROM incidents('orders');
 SELECT blocked_since <= now() AS blocked_since FROM selfheal.incidents WHERE class = 'awaiting_order' AND state = 'awaiting_order';
-SELECT key, rows_waiting, class FROM selfheal.waiting;
+SELECT key, rows_waiting, class FROM selfheal.waiting WHERE table_name ~ '^ordering';
 -- a retry cannot help: it waits on
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE class = 'awaiting_order' AND state = 'awaiting_order';
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT * FROM incidents('orders');
 SELECT replayed, held FROM selfheal.replay('orders') AS r (replayed, held);
 SELECT selfheal.discard((SELECT min(id) FROM selfheal.quarantine WHERE relid = 'orders'::regclass), 'no number');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT customer_id, step FROM orders WHERE customer_id IN (4, 5) ORDER BY n;
 SELECT * FROM incidents('orders');
 -- or has corrected it: it keeps its place
 INSERT INTO orders_intake VALUES ('{"customer_id": 6, "step": "a"}'), ('{"customer_id": 6, "step": 2}');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT selfheal.amend((SELECT min(id) FROM selfheal.quarantine WHERE relid = 'orders'::regclass), '{"customer_id": 6, "step": 1}', 'it was the first');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT step FROM orders WHERE customer_id = 6 ORDER BY n;
 -- a row in the middle is discarded: nothing else moves
 INSERT INTO orders_intake VALUES ('{"customer_id": 7, "step": "a"}'), ('{"customer_id": 7, "step": 2}'), ('{"customer_id": 7, "step": 3}');
 SELECT selfheal.discard((SELECT min(id) + 1 FROM selfheal.quarantine WHERE relid = 'orders'::regclass), 'not this one');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT * FROM kept('orders');
 SELECT selfheal.discard((SELECT min(id) FROM selfheal.quarantine WHERE relid = 'orders'::regclass), 'nor this');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT step FROM orders WHERE customer_id = 7 ORDER BY n;
 
 -- two reasons in turn within one key: the row behind waits for both
 INSERT INTO orders_intake VALUES ('{"customer_id": 8, "step": 1, "new": true}'), ('{"customer_id": 8, "step": "a"}'),
 	('{"customer_id": 8, "step": 3, "new": false}'), ('{"customer_id": 8, "step": 4}'), ('{"customer_id": 9, "step": 1, "new": true}');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT customer_id, step FROM orders WHERE customer_id IN (8, 9) ORDER BY n;
 SELECT * FROM kept('orders');
 SELECT * FROM incidents('orders');
 SELECT selfheal.amend((SELECT min(id) FROM selfheal.quarantine WHERE relid = 'orders'::regclass), '{"customer_id": 8, "step": 2}', 'a was 2');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT step FROM orders WHERE customer_id = 8 ORDER BY n;
 
 -- amended to another key, and still no good: it blocks that one, and its own no
 -- more
 INSERT INTO orders_intake VALUES ('{"customer_id": 20, "step": "a"}'), ('{"customer_id": 20, "step": 2}');
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT selfheal.amend((SELECT min(id) FROM selfheal.quarantine WHERE relid = 'orders'::regclass), '{"customer_id": 21, "step": "b"}', 'it was of 21');
-SELECT selfheal.wait_idle() -> 'held' AS held;
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
+:held
 INSERT INTO orders_intake VALUES ('{"customer_id": 20, "step": 3}'), ('{"customer_id": 21, "step": 2}');
 SELECT * FROM kept('orders');
 SELECT step FROM orders WHERE customer_id = 20 ORDER BY n;
 SELECT selfheal.discard(id, 'done with') FROM selfheal.quarantine WHERE relid = 'orders'::regclass;
-SELECT selfheal.wait_idle() -> 'held' AS held;
+:held
 SELECT * FROM incidents('orders');
 
 -- a row that waited, and then does not fit either: it is the first of its key

@@ -41,7 +41,7 @@ INSERT INTO orders_intake VALUES ('{"id": 1, "day": "2026-01-31"}'), ('{"id": 2,
 SELECT * FROM bounds('orders');
 SELECT * FROM tell('orders') WHERE what <> 'stored';
 SELECT * FROM why('orders');
-SELECT sql_run FROM selfheal.audit WHERE table_name = 'orders' AND event = 'applied';
+SELECT sql_run FROM selfheal.audit WHERE schema_name = 'partition' AND table_name = 'orders' AND event = 'applied';
 SELECT verdict, policy, dry_run ->> 'held_stored' AS tried_well, dry_run -> 'not_covered' AS not_covered, inverse
 FROM selfheal.plan WHERE relid = 'orders'::regclass;
 SELECT steps -> 'steps' -> 0 AS step FROM selfheal.plan WHERE relid = 'orders'::regclass;

@@ -283,7 +283,7 @@ SET selfheal.load_id = 'transaction';
 INSERT INTO u_intake VALUES ('{"id": 1}');
 SELECT count(*) FROM u;
 DROP TABLE u, u_old;
-SELECT count(*) FROM selfheal.load_line l WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.relid);
+SELECT count(*) FROM selfheal.load_line l WHERE load_id = 'transaction' AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.relid);
 RESET selfheal.load_id;
 
 --

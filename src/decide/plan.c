@@ -30,10 +30,10 @@ static const struct
 {
 	[STEP_ADD_COLUMN] = {"add_column", STEP_IN_ALTER,.type = true},
 	[STEP_WIDEN_TYPE] = {"widen_type", STEP_IN_ALTER,.type = true},
-	[STEP_DROP_NOT_NULL] = {"drop_not_null", STEP_IN_ALTER},
+	[STEP_DROP_NOT_NULL] = {"drop_not_null", STEP_IN_ALTER,.type = false},
 	[STEP_ADD_ENUM_LABEL] = {"add_enum_label", STEP_BEFORE,.labels = true},
 	[STEP_SET_DEFAULT] = {"set_default", STEP_IN_ALTER,.args = true},
-	[STEP_SET_GENERATED_BY_DEFAULT] = {"set_generated_by_default", STEP_IN_ALTER},
+	[STEP_SET_GENERATED_BY_DEFAULT] = {"set_generated_by_default", STEP_IN_ALTER,.type = false},
 	[STEP_CONVERT_TYPE] = {"convert_type", STEP_IN_ALTER,.type = true},
 	[STEP_EXTEND_CHECK_LIST] = {"extend_check_list", STEP_IN_ALTER,.args = true},
 	[STEP_ATTACH_PARTITION] = {"attach_partition", STEP_BESIDE,.args = true},

@@ -29,6 +29,7 @@
 
 #include "access/xact.h"
 #include "act/replay.h"
+#include "act/reroute.h"
 #include "base/spi.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
@@ -39,6 +40,7 @@
 #include "observe/heldwhy.h"
 #include "observe/kept.h"
 #include "observe/loader.h"
+#include "observe/order.h"
 #include "observe/watch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -51,6 +53,8 @@ typedef struct ReplayRun
 	Oid			relid;
 	int64		plan;
 	bool		as_caller;
+	List	   *ordering_key;	/* of the table */
+	bool		first;			/* no other row is held before these */
 	const LoaderRun *loader;
 	HeldRow    *rows;			/* the run's, within the chunk */
 	int			n;				/* fewer than fetched when locking */
@@ -64,6 +68,8 @@ typedef struct ReplayRun
 	HeldRow    *given_up;		/* by contract; NULL: none */
 	int			ngiven_up;
 	int64		left_out;		/* values, by contract */
+	int64		rerouted;		/* of the stored */
+	Oid			root;			/* through this table */
 	char	   *hash;			/* over the stored */
 	char	   *restricted;		/* what a restricted operation refused first */
 } ReplayRun;
@@ -172,6 +178,27 @@ record_discards(ReplayRun *run, Discards *discards, const StoreRow *tried)
 	run->left_out = discards_values(discards);
 }
 
+/* The rows keep the order of their keys, behind what is held and not theirs. */
+static void
+keep_order(const ReplayRun *run, Store *store)
+{
+	Order	   *order = order_begin(run->relid, run->ordering_key);
+	int64	   *ids;
+	OrderKey   *keys;
+
+	if (order == NULL)
+		return;
+	ids = palloc(sizeof(int64) * Max(run->n, 1));
+	keys = palloc(sizeof(OrderKey) * Max(run->n, 1));
+	for (int i = 0; i < run->n; i++)
+	{
+		ids[i] = run->rows[i].id;
+		keys[i] = run->rows[i].key;
+	}
+	order_line_up(order, ids, keys, run->n, run->first);
+	store_in_order(store, order);
+}
+
 /*
  * Body of the run's subtransaction. The switch ends before our own tables
  * are written; store_close comes last, since the misfits live in the store.
@@ -184,10 +211,11 @@ replay_run(void *arg)
 	Store	   *store;
 	Discards   *discards;
 	Watch		watch;
+	Reroute		reroute;
 	SpiUser		saved;
 	const char *role;
 
-	run->nstored = run->nagain = run->ngiven_up = run->moved = run->left_out = 0;
+	run->nstored = run->nagain = run->ngiven_up = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = NULL;
 	if (run->locking)
 		run->n = held_lock(run->rows, run->n);
@@ -205,10 +233,15 @@ replay_run(void *arg)
 		role = run->loader->settings->role;
 	}
 	store = store_open(run->relid, watch_replay_conflict(run->relid));
+	keep_order(run, store);
 	store_rows(store, tried, run->n);
+	reroute_rows(&reroute, run->relid, tried, run->n);
+	run->rerouted = reroute.stored;
+	run->root = reroute.root;
 	spi_resume(&saved);
 
-	if (!run->as_caller && AfterTriggerPendingOnRel(run->relid))
+	if (!run->as_caller && (AfterTriggerPendingOnRel(run->relid) ||
+							(OidIsValid(run->root) && AfterTriggerPendingOnRel(run->root))))
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 				 errmsg("a deferred trigger of table %s is pending after the replay",
@@ -229,6 +262,7 @@ replay_run(void *arg)
 									 run->plan, role);
 	if (run->nagain > 0)
 		run->moved = heldwhy_renew(run->relid, run->again, run->nagain);
+	reroute_end(&reroute);
 	store_close(store);
 }
 
@@ -242,7 +276,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 {
 	Misfit	   *misfit;
 
-	run->nstored = run->ngiven_up = run->moved = run->left_out = 0;
+	run->nstored = run->ngiven_up = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = loader_restricted(edata) ? pstrdup(edata->message) : NULL;
 	if (run->restricted)
 		return;
@@ -265,12 +299,18 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 	run->moved = heldwhy_renew(run->relid, run->again, run->nagain);
 }
 
+static char *
+table_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
 /* The sentence that sends an incident to a person. */
 static char *
 refusal(Oid relid, const char *message)
 {
-	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												   get_rel_name(relid));
+	char	   *table = table_name(relid);
 
 	return psprintf("code of table %s needs what a replay in the background refuses: %s; "
 					"SELECT selfheal.replay(%s) in a session of your own can store the rows",
@@ -304,6 +344,17 @@ carry_run(ReplayRun *run)
 }
 
 /*
+ * Up to here no row of the table is held any more: the chunk before this one,
+ * in this process, has left none. (A load that commits only now may bring one
+ * with an earlier id; it came later.)
+ */
+static struct
+{
+	Oid			relid;
+	int64		upto;
+}			emptied = {InvalidOid, 0};
+
+/*
  * One chunk; see the header. Working memory is a context of its own that is
  * gone at the end; the result stands in the caller's.
  */
@@ -318,6 +369,7 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	Loader	   *loader;
 	LoaderRun	loader_run;
 	ReplayRun	run = {0};
+	Watch		watch;
 	int			runs = 0;
 
 	PreventCommandIfReadOnly("a replay");
@@ -340,6 +392,10 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	run.relid = relid;
 	run.plan = plan;
 	run.as_caller = as_caller;
+	(void) watch_get(relid, &watch);
+	run.ordering_key = watch.ordering_key;
+	run.first = (after == 0 || (emptied.relid == relid && emptied.upto == after)) &&
+		batch.others == 0 && batch.busy == 0;
 	run.loader = &loader_run;
 	run.again = palloc(sizeof(HeldRow) * Max(batch.n, 1));
 	loader = loader_open(batch.rows, batch.n);
@@ -353,14 +409,20 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		result->replayed += run.nstored;
 		result->discarded += run.ngiven_up;
 		result->left_out += run.left_out;
+		result->rerouted += run.rerouted;
+		if (run.rerouted > 0 && result->root == NULL)
+			result->root = MemoryContextStrdup(caller, table_name(run.root));
 		result->left += run.n - run.nstored - run.ngiven_up;
 		result->moved += run.moved;
 		result->busy += loader_run.n - run.n;
+		run.first &= run.nstored + run.ngiven_up == loader_run.n;
 		if (run.restricted && result->refusal == NULL)
 			result->refusal = MemoryContextStrdup(caller,
 												  refusal(relid, run.restricted));
 	}
 	held_turn_end(relid);
+	emptied.relid = run.first ? relid : InvalidOid;
+	emptied.upto = batch.last;
 
 	if (result->replayed > 0)
 	{

@@ -32,11 +32,14 @@ char	   *guc_allowed_schemas = NULL;
 bool		guc_four_eyes = false;
 int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
+int			guc_max_partitions_ahead = 12;
+int			guc_max_new_partitions = 32;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
 int			guc_replay_chunk = 10000;
 int			guc_quarantine_max = 10485760;
+int			guc_max_waiting = 10000;
 int			guc_load_retention = 43200;
 char	   *guc_load_id = NULL;
 GucLoadIdSet *guc_load_id_set = NULL;
@@ -218,6 +221,16 @@ guc_init(void)
 							"Those beyond it wait for approval.",
 							&guc_max_new_columns, 1000, 0, 1600,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_partitions_ahead",
+							"How far from the nearest partition a new one may be, in partitions.",
+							"A row beyond it is held for a person: its key is likely a bad value.",
+							&guc_max_partitions_ahead, 12, 0, 1000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_new_partitions",
+							"New partitions that a table gets in a day without approval.",
+							"Rows beyond it are held for a person.",
+							&guc_max_new_partitions, 32, 0, 1000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_payload",
 							"Largest payload that is taken apart.",
 							"A larger one is held as it is.",
@@ -243,6 +256,11 @@ guc_init(void)
 							"A load that would hold more fails. 0 means no limit.",
 							&guc_quarantine_max, 10485760, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_waiting",
+							"Rows that wait behind a held row of their ordering key, at most, before a person is told.",
+							"More of them are held all the same: they could not be stored in order.",
+							&guc_max_waiting, 10000, 1, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.load_retention",
 							"How long the record of a load is kept.",
 							"And with it what recognises its lines by selfheal.load_id. Longer while rows of it are held; -1 means for ever.",

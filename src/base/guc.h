@@ -25,6 +25,9 @@ extern bool guc_four_eyes;		/* selfheal.four_eyes */
 extern int	guc_max_width;		/* selfheal.max_width, characters */
 extern int	guc_max_new_columns;	/* selfheal.max_new_columns a table and
 									 * day */
+extern int	guc_max_partitions_ahead;	/* selfheal.max_partitions_ahead */
+extern int	guc_max_new_partitions; /* selfheal.max_new_partitions a table and
+									 * day */
 extern int	guc_max_payload;	/* selfheal.max_payload, kB */
 extern int	guc_dry_run_rows;	/* selfheal.dry_run_rows: held rows tried */
 extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows
@@ -33,6 +36,8 @@ extern int	guc_replay_chunk;	/* selfheal.replay_chunk: rows a
 								 * subtransaction */
 extern int	guc_quarantine_max; /* selfheal.quarantine_max, kB a table; 0 = no
 								 * limit */
+extern int	guc_max_waiting;	/* selfheal.max_waiting: rows behind a held
+								 * one of their ordering key */
 extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
 extern char *guc_load_id;		/* selfheal.load_id: '' = none; the only one

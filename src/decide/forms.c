@@ -7,6 +7,7 @@
 #include "decide/columns.h"
 #include "decide/forms.h"
 #include "decide/labels.h"
+#include "decide/partition.h"
 
 static const StepForm forms[PLAN_STEP_KINDS] = {
 	[STEP_ADD_COLUMN] = {
@@ -30,7 +31,10 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 	[STEP_SET_GENERATED_BY_DEFAULT] = {.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE"},
 	[STEP_CONVERT_TYPE] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
 	[STEP_EXTEND_CHECK_LIST] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
-	[STEP_ATTACH_PARTITION] = {.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE"},
+	[STEP_ATTACH_PARTITION] = {
+		.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE",
+		.check = partition_check,.statements = partition_statements,.undo = partition_undo
+	},
 	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},
 	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE},
 	[STEP_MAP_FIELD] = {.about = ABOUT_KEY},

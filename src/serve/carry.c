@@ -19,6 +19,7 @@
 #include "orient/incident.h"
 #include "pgstat.h"
 #include "serve/carry.h"
+#include "serve/inorder.h"
 #include "serve/round.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -131,7 +132,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows
 	int64		left = outcome_left(outcome) > 0 ? held_count(inc->relid, &id, 1) : 0;
 	FitClass	class = fit_class_from_name(inc->class);
 	bool		again = class == FIT_RETRY ||
-	(fit_is_drift(class) && (changed || more_rows));
+	(fit_is_drift(class) && (changed || more_rows)) || (class == FIT_PARTITION && changed);
 	IncidentNote note = {0};
 
 	if (left == 0 && outcome->replayed == 0 && outcome->discarded > 0)
@@ -154,6 +155,11 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows
 		note.next_try = carry_next_try(inc->relid);
 		note.uncharge = true;
 		incident_move(id, INCIDENT_WAITING_LOCK, &note);
+		return;
+	}
+	else if (class == FIT_AWAITING_ORDER)
+	{
+		inorder_rest(inc);
 		return;
 	}
 	else if (again && inc->attempts < guc_max_attempts)
@@ -251,6 +257,9 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	entry.rows_replayed = chunk->replayed;
 	entry.rows_left = left;
 	entry.result = chunk->refusal;
+	if (chunk->rerouted > 0 && chunk->refusal == NULL)
+		entry.result = psprintf(INT64_FORMAT " rows were stored through %s: they belong to other partitions",
+								chunk->rerouted, chunk->root);
 	entry.ms_since_capture = ms;
 	audit_write(&entry);
 }
@@ -401,11 +410,13 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	Outcome		outcome = {0};
 	AuditEntry	entry;
 	double		ms = 0;
+	int			own = row->nincidents;
 
 	if (!carry_labels(row, vetted, approved))
 		return false;
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
+	row = inorder_along(row);
 	for (int i = 0; i < row->nincidents; i++)
 	{
 		Incident   *inc = incident_get(row->incidents[i]);
@@ -416,7 +427,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 		incidents = lappend(incidents, inc);
 		ms = Max(ms, round_ms_since(inc->first_seen));
 	}
-	outcome.left = held >= 0 ? held :
+	outcome.left = held >= 0 && row->nincidents == own ? held :
 		held_count(row->relid, row->incidents, row->nincidents);
 	round_entry(&entry, "applied", row);
 	entry.rows_held = outcome.left;

@@ -228,3 +228,4 @@ SELECT count(*) FROM selfheal.mapping WHERE table_name IN ('r', 's') AND schema_
 
 DROP SCHEMA mapping CASCADE;
 SELECT count(*) FROM selfheal.mapping;
+DELETE FROM selfheal.discard WHERE schema_name = 'mapping';

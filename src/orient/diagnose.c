@@ -84,6 +84,7 @@ typedef struct Survey
 	MemoryContext thrown_cxt;	/* reset for each row that has thrown */
 	List	   *thrown;			/* Misfit *, of the row at hand */
 	bool		telling;		/* findings, too, for what is discarded */
+	bool		trying;			/* candidates count: nothing is kept */
 } Survey;
 
 /* The finding of this class and column, made when it is the first. */
@@ -148,6 +149,29 @@ note_label(Survey *s, Finding *finding, const char *label)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Can a value of this class be one that is only written in another notation?
+ * A number that has a fraction or too many digits may be: 1.234 is one for
+ * whoever writes 1.234.567,89 beside it.
+ */
+static bool
+may_be_notation(FitClass class)
+{
+	return class == FIT_WRONG_TYPE || class == FIT_BAD_VALUE || class == FIT_ENUM_LABEL ||
+		class == FIT_FRACTION || class == FIT_SCALE;
+}
+
+/* Keep what does not fit: a value, a key or a payload. */
+static void
+keep_sample(Survey *s, Finding *finding, JsonKind kind, const char *val, size_t len)
+{
+	if (s->trying)
+		return;
+	if (finding->samples == NULL)
+		finding->samples = samples_open(s->cxt);
+	samples_note(finding->samples, kind, val, len, s->rows[s->at].id);
+}
+
 /* What the table's contract says of a finding, for the incident's reason. */
 static char *
 contract_says(const Survey *s, FitTerm term)
@@ -191,6 +215,10 @@ note_misfit(Survey *s, const Misfit *misfit)
 		const JsonField *field = &fit_doc(s->diagnosis->shape)->fields[misfit->field - 1];
 
 		infer_value(&finding->evidence, field->kind, field->val, field->len);
+		if (misfit->class == FIT_KEY_TOO_LONG)
+			keep_sample(s, finding, JSON_STRING, field->key, field->keylen);
+		else if (may_be_notation(misfit->class))
+			keep_sample(s, finding, field->kind, field->val, field->len);
 	}
 	if (misfit->class == FIT_ENUM_LABEL && misfit->need != NULL)
 		note_label(s, finding, misfit->need);
@@ -289,6 +317,7 @@ static bool
 note_unread(Survey *s, const char **bytes, size_t *len)
 {
 	const StoreRow *row = &s->rows[s->at].row;
+	Finding    *finding;
 	Misfit		misfit;
 
 	memset(&misfit, 0, sizeof(misfit));
@@ -306,7 +335,9 @@ note_unread(Survey *s, const char **bytes, size_t *len)
 	}
 	else
 		return false;
-	note_misfit(s, &misfit);
+	finding = note_misfit(s, &misfit);
+	if (misfit.class == FIT_BAD_ENCODING)
+		keep_sample(s, finding, JSON_STRING, row->bytes, row->len);
 	return true;
 }
 
@@ -450,13 +481,14 @@ loads_matter(const Shape *shape)
  * have their constant parts folded, which runs functions (typcache.c).
  */
 static Survey *
-begin_survey(Relation rel)
+begin_survey(Relation rel, List *candidates)
 {
 	Survey	   *s = palloc0(sizeof(Survey));
 	SpiUser		saved;
 	HASHCTL		ctl;
 
 	s->cxt = CurrentMemoryContext;
+	s->trying = candidates != NIL;
 	s->diagnosis = palloc0(sizeof(Diagnosis));
 	s->diagnosis->relid = RelationGetRelid(rel);
 	spi_become(&saved, rel->rd_rel->relowner, FIT_SECURITY, true);
@@ -617,16 +649,16 @@ note_refused(Survey *s)
 }
 
 /*
- * Diagnose a table by its held rows: by all, or by those of one incident and
- * only until one fits. Result in the current context; the table's
+ * Diagnose a table by its held rows, as if the candidates counted: by all, or
+ * by those of one incident and only until one fits. Result in the current context; the table's
  * AccessShareLock is kept. Throws when the table is gone.
  */
 static Diagnosis *
-diagnose(Oid relid, int64 incident)
+diagnose(Oid relid, int64 incident, List *candidates)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
-	Survey	   *s = begin_survey(rel);
+	Survey	   *s = begin_survey(rel, candidates);
 	bool		by_loader = loads_matter(s->diagnosis->shape);
 	MemoryContext batch;
 	HeldBatch	held = {.more = true};
@@ -658,13 +690,19 @@ diagnose(Oid relid, int64 incident)
 Diagnosis *
 diagnose_table(Oid relid)
 {
-	return diagnose(relid, 0);
+	return diagnose(relid, 0, NIL);
+}
+
+Diagnosis *
+diagnose_trying(Oid relid, List *candidates)
+{
+	return diagnose(relid, 0, candidates);
 }
 
 bool
 diagnose_fits(Oid relid, int64 incident)
 {
-	return diagnose(relid, incident)->fitting > 0;
+	return diagnose(relid, incident, NIL)->fitting > 0;
 }
 
 /* One payload, as spi_trial's argument. */
@@ -681,7 +719,7 @@ survey_payload(void *arg)
 	PayloadSurvey *p = arg;
 	Relation	rel = table_open(p->relid, AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
-	Survey	   *s = begin_survey(rel);
+	Survey	   *s = begin_survey(rel, NIL);
 	SpiUser		saved;
 
 	s->telling = true;

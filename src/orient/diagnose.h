@@ -14,6 +14,7 @@
 #include "nodes/pg_list.h"
 #include "orient/infer.h"
 #include "orient/refused.h"
+#include "orient/samples.h"
 
 /* Words that are kept of one enum column; more are no labels. */
 #define FINDING_LABELS 32
@@ -44,6 +45,10 @@ typedef struct Finding
 	List	   *refused;		/* Refused *: an insert has found it, no look
 								 * at the payload; first_id is 0, and there is
 								 * no evidence */
+	Samples    *samples;		/* the different values that do not fit, where
+								 * another notation may be why; key_too_long:
+								 * the keys; bad_encoding: the payloads. NULL:
+								 * none are kept */
 } Finding;
 
 typedef struct Diagnosis
@@ -63,6 +68,13 @@ typedef struct Diagnosis
  * discards is no finding: such rows need nothing but a replay. Behind what the
  * payloads show stands what only inserts have found. */
 extern Diagnosis *diagnose_table(Oid relid);
+
+/*
+ * The same as if these mappings (Mapping *) counted already: what is left of a
+ * finding is what they would not help. Without what is kept of each finding
+ * for a plan.
+ */
+extern Diagnosis *diagnose_trying(Oid relid, List *candidates);
 
 /* How many held rows an incident had when its table was diagnosed. */
 extern int64 diagnose_held(const Diagnosis *diagnosis, int64 incident);

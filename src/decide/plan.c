@@ -107,6 +107,14 @@ plan_has(const HealPlan *plan, StepPlace place)
 	return false;
 }
 
+/* See the header. */
+bool
+plan_changes_table(const HealPlan *plan)
+{
+	return plan_has(plan, STEP_IN_ALTER) || plan_has(plan, STEP_BEFORE) ||
+		plan_has(plan, STEP_BESIDE);
+}
+
 /* "schema.table", quoted, in the current context; NULL when it is gone. */
 char *
 plan_relation_name(Oid relid)

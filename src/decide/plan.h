@@ -82,6 +82,9 @@ extern StepPlace plan_step_place(StepKind kind);
 /* Does the plan have a step that is made there? */
 extern bool plan_has(const HealPlan *plan, StepPlace place);
 
+/* Does any step do more than say how payloads are read? */
+extern bool plan_changes_table(const HealPlan *plan);
+
 /* "schema.table" with both names quoted where they need it; NULL when the
  * relation is gone. */
 extern char *plan_relation_name(Oid relid);

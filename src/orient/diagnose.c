@@ -84,7 +84,6 @@ typedef struct Survey
 	MemoryContext thrown_cxt;	/* reset for each row that has thrown */
 	List	   *thrown;			/* Misfit *, of the row at hand */
 	bool		telling;		/* findings, too, for what is discarded */
-	bool		trying;			/* candidates count: nothing is kept */
 } Survey;
 
 /* The finding of this class and column, made when it is the first. */
@@ -165,8 +164,6 @@ may_be_notation(FitClass class)
 static void
 keep_sample(Survey *s, Finding *finding, JsonKind kind, const char *val, size_t len)
 {
-	if (s->trying)
-		return;
 	if (finding->samples == NULL)
 		finding->samples = samples_open(s->cxt);
 	samples_note(finding->samples, kind, val, len, s->rows[s->at].id);
@@ -481,14 +478,13 @@ loads_matter(const Shape *shape)
  * have their constant parts folded, which runs functions (typcache.c).
  */
 static Survey *
-begin_survey(Relation rel, List *candidates)
+begin_survey(Relation rel)
 {
 	Survey	   *s = palloc0(sizeof(Survey));
 	SpiUser		saved;
 	HASHCTL		ctl;
 
 	s->cxt = CurrentMemoryContext;
-	s->trying = candidates != NIL;
 	s->diagnosis = palloc0(sizeof(Diagnosis));
 	s->diagnosis->relid = RelationGetRelid(rel);
 	spi_become(&saved, rel->rd_rel->relowner, FIT_SECURITY, true);
@@ -649,16 +645,16 @@ note_refused(Survey *s)
 }
 
 /*
- * Diagnose a table by its held rows, as if the candidates counted: by all, or
- * by those of one incident and only until one fits. Result in the current context; the table's
+ * Diagnose a table by its held rows: by all, or by those of one incident and
+ * only until one fits. Result in the current context; the table's
  * AccessShareLock is kept. Throws when the table is gone.
  */
 static Diagnosis *
-diagnose(Oid relid, int64 incident, List *candidates)
+diagnose(Oid relid, int64 incident)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
-	Survey	   *s = begin_survey(rel, candidates);
+	Survey	   *s = begin_survey(rel);
 	bool		by_loader = loads_matter(s->diagnosis->shape);
 	MemoryContext batch;
 	HeldBatch	held = {.more = true};
@@ -690,19 +686,13 @@ diagnose(Oid relid, int64 incident, List *candidates)
 Diagnosis *
 diagnose_table(Oid relid)
 {
-	return diagnose(relid, 0, NIL);
-}
-
-Diagnosis *
-diagnose_trying(Oid relid, List *candidates)
-{
-	return diagnose(relid, 0, candidates);
+	return diagnose(relid, 0);
 }
 
 bool
 diagnose_fits(Oid relid, int64 incident)
 {
-	return diagnose(relid, incident, NIL)->fitting > 0;
+	return diagnose(relid, incident)->fitting > 0;
 }
 
 /* One payload, as spi_trial's argument. */
@@ -719,7 +709,7 @@ survey_payload(void *arg)
 	PayloadSurvey *p = arg;
 	Relation	rel = table_open(p->relid, AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
-	Survey	   *s = begin_survey(rel, NIL);
+	Survey	   *s = begin_survey(rel);
 	SpiUser		saved;
 
 	s->telling = true;

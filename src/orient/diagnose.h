@@ -69,13 +69,6 @@ typedef struct Diagnosis
  * payloads show stands what only inserts have found. */
 extern Diagnosis *diagnose_table(Oid relid);
 
-/*
- * The same as if these mappings (Mapping *) counted already: what is left of a
- * finding is what they would not help. Without what is kept of each finding
- * for a plan.
- */
-extern Diagnosis *diagnose_trying(Oid relid, List *candidates);
-
 /* How many held rows an incident had when its table was diagnosed. */
 extern int64 diagnose_held(const Diagnosis *diagnosis, int64 incident);
 

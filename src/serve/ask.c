@@ -137,14 +137,14 @@ selfheal_preview(PG_FUNCTION_ARGS)
 			put_text(values, nulls, 5, contract_word(r->finding->term));
 		else if (r->step)
 		{
-			HealPlan	single = {relid, list_make1(r->step)};
+			HealPlan	single = {relid, list_concat(list_make1(r->step), r->also)};
 			Vetting		vetting = vet_plan(&single);
 
 			if (vetting.plan == NULL)
 				put_text(values, nulls, 5, "refuse");
 			else
 			{
-				Caution		caution = {r->step->column, r->alike, false};
+				Caution		caution = {.column = r->step->column,.alike = r->alike,.question = r->question};
 				Ruling		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), mode,
 												 list_make1(&caution));
 

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "observe/hint.h"
 #include "observe/mapping.h"
+#include "serve/proving.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
 #include "write/route.h"
@@ -139,14 +140,21 @@ column_quota(Oid relid)
 	return (int) Max(guc_max_new_columns - added, 0);
 }
 
-/* What is to be said of a new column before policy is asked. What the team
- * has said itself is not cautioned against. */
+/* What is to be said of a new column, or of a mapping, before policy is asked.
+ * What the team has said itself is not cautioned against. */
 static void
 note_caution(Round *round, const Remedy *remedy)
 {
 	Caution    *caution;
 	bool		beyond;
 
+	if (remedy->question != NULL)
+	{
+		caution = palloc0(sizeof(Caution));
+		caution->column = remedy->step->column;
+		caution->question = remedy->question;
+		round->cautions = lappend(round->cautions, caution);
+	}
 	if (remedy->step->kind != STEP_ADD_COLUMN || remedy->hint != NULL)
 		return;
 	beyond = remedy->alike == NULL && round->quota-- <= 0;
@@ -159,17 +167,44 @@ note_caution(Round *round, const Remedy *remedy)
 	round->cautions = lappend(round->cautions, caution);
 }
 
+/* Would policy let this step run by itself, alone? */
+static bool
+runs_alone(void *arg, PlanStep *step)
+{
+	Round	   *round = arg;
+	HealPlan	single = {round->relid, list_make1(step)};
+	Vetting		vetting = vet_plan(&single);
+
+	return vetting.plan && vetted_plan(vetting.plan)->steps != NIL &&
+		policy_rule(vetting.plan, forecast_cost(vetting.plan), round->watch.mode,
+					round->cautions).verdict == VERDICT_AUTO;
+}
+
+static bool
+adds_column(const List *steps)
+{
+	ListCell   *lc;
+
+	foreach(lc, steps)
+	{
+		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
+			return true;
+	}
+	return false;
+}
+
 /* Ask vet, forecast and policy about one remedy's step alone (and what goes
  * with it). */
 static void
-sort_step(Round *round, const Remedy *remedy)
+sort_step(Round *round, Remedy *remedy)
 {
 	PlanStep   *step = remedy->step;
 	HealPlan	single = {round->relid, list_concat(list_make1(step), remedy->also)};
 	Vetting		vetting;
 	Ruling		ruling;
+	List	   *part;
 
-	if (step->kind == STEP_ADD_COLUMN && round->room-- <= 0)
+	if (adds_column(single.steps) && round->room-- <= 0)
 	{
 		refuse_step(round, step,
 					psprintf("the table would come within %d columns of PostgreSQL's limit of %d, where only a person's own propose() adds any",
@@ -181,12 +216,27 @@ sort_step(Round *round, const Remedy *remedy)
 	if (vetting.plan && vetted_plan(vetting.plan)->steps == NIL)
 		return;					/* already so */
 	if (vetting.plan)
+		vetting.reason = proving_refuses(round->relid, remedy);
+	if (vetting.plan && vetting.reason)
+		vetting.plan = NULL;
+	if (vetting.plan)
 	{
 		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), round->watch.mode,
 							 round->cautions);
 		if (ruling.verdict == VERDICT_AUTO)
 		{
 			round->now = list_concat(round->now, single.steps);
+			return;
+		}
+
+		/*
+		 * what cannot run by itself need not keep back what can: it is for
+		 * the rows that are left, and planned again with them
+		 */
+		part = ruling.verdict == VERDICT_REVIEW ? proving_part(remedy, runs_alone, round) : NIL;
+		if (part != NIL)
+		{
+			round->now = list_concat(round->now, part);
 			return;
 		}
 		if (ruling.verdict == VERDICT_REVIEW)

@@ -18,6 +18,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 /* What is tried on the values of one column. */
@@ -173,8 +174,6 @@ ask_person(Reading *reading, TransformKind kind, const Jsonb *args, const char *
 {
 	Remedy	   *r = reading->remedy;
 
-	for (int i = 0; i < SAMPLES_ROWS && r->finding->samples != NULL && i < r->finding->samples->n; i++)
-		r->rows[r->nrows++] = r->finding->samples->rows[i];
 	if (kind == TRANSFORM_POINT)
 	{
 		r->question = psprintf("%s: approve when x (longitude) comes first; when y (latitude) does, "
@@ -214,7 +213,8 @@ read_all(Reading *reading, bool reads, TransformKind kind, MappingKind mapping)
 	args = transform_infer(TRANSFORM_TRIM, reading->samples, reading->n, reading->basetype, &ignored);
 	if (args != NULL && apply(reading, TRANSFORM_TRIM, args, true) > 0)
 		(void) add_step(reading, MAP_TRIM, args);
-	args = transform_infer(TRANSFORM_NULL_IF, reading->samples, reading->n, reading->basetype, &ignored);
+	args = reading->remedy->finding->target->notnull ? NULL :
+		transform_infer(TRANSFORM_NULL_IF, reading->samples, reading->n, reading->basetype, &ignored);
 	if (args != NULL && apply(reading, TRANSFORM_NULL_IF, args, false) > 0)
 		(void) add_step(reading, MAP_NULL_IF, args);
 	if (reads && reading->n > 0 && reading->total > 0)
@@ -267,9 +267,11 @@ conclude(Reading *reading, const char *why_not)
 	foreach(lc, reading->steps)
 		appendStringInfo(&buf, "%s%s", lc == list_head(reading->steps) ? "" : ", ",
 						 step_words(lfirst(lc)));
-	appendStringInfo(&buf, " %s %d of %d different ones. What was sent is kept.",
-					 list_length(reading->steps) > 1 ? "read" : "reads",
-					 reading->total - reading->n, reading->total);
+	appendStringInfo(&buf, " %s ", list_length(reading->steps) > 1 ? "read" : "reads");
+	if (reading->n > 0)
+		appendStringInfo(&buf, "%d of ", reading->total - reading->n);
+	appendStringInfo(&buf, "%d different %s. What was sent is kept.", reading->total,
+					 reading->total == 1 ? "one" : "ones");
 	if (why_not != NULL)
 		appendStringInfo(&buf, " The others stay held: %s.", why_not);
 	if (r->question != NULL)
@@ -337,13 +339,68 @@ notations_read(Remedy *r, const Evidence *e)
 
 /* See the header. */
 void
+notations_beside(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	bool		beside = false;
+	ListCell   *lc;
+
+	if ((f->class != FIT_FRACTION && f->class != FIT_SCALE) || f->evidence.kinds[JSON_STRING] == 0)
+		return;
+	foreach(lc, r->diagnosis->findings)
+	{
+		const Finding *other = lfirst(lc);
+
+		beside |= other->class == FIT_WRONG_TYPE && other->column != NULL && f->column != NULL &&
+			strcmp(other->column, f->column) == 0;
+	}
+	if (beside && r->hint == NULL)
+		notations_read(r, e);
+	if (r->step == NULL || r->step->kind != STEP_PARSE_NUMBER)
+	{
+		r->step = NULL;
+		r->also = NIL;
+		r->options = NIL;
+		r->question = NULL;
+		r->explanation = NULL;
+	}
+}
+
+/* Is this a label of the enum? */
+static bool
+is_label(Oid type, const TransformSample *v)
+{
+	return v->len < NAMEDATALEN &&
+		SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type),
+							  CStringGetDatum(pnstrdup(v->val, v->len)));
+}
+
+/* See the header. Whatever else the words are, playbooks of labels say. */
+void
 notations_label(Remedy *r, const Evidence *e)
 {
 	const Finding *f = r->finding;
+	Reading		reading = {.remedy = r,.column = f->column};
+	char	   *ignored;
+	Jsonb	   *args;
+	int			left = 0;
 
-	if (f->target == NULL || f->target->tclass != TYPE_ENUM)
+	if (f->target == NULL || f->target->tclass != TYPE_ENUM || f->samples == NULL)
 		return;
-	notations_read(r, e);
+	reading.basetype = f->target->basetype;
+	reading.samples = samples_of(f->samples, JSON_STRING, &reading.n);
+	reading.total = reading.n;
+	args = transform_infer(TRANSFORM_TRIM, reading.samples, reading.n, reading.basetype, &ignored);
+	if (args == NULL || apply(&reading, TRANSFORM_TRIM, args, true) == 0)
+		return;
+	for (int i = 0; i < reading.n; i++)
+		left += !is_label(reading.basetype, &reading.samples[i]);
+	if (left == reading.total)
+		return;
+	reading.n = left;
+	(void) add_step(&reading, MAP_TRIM, args);
+	if (!has_reading(&reading))
+		conclude(&reading, NULL);
 }
 
 /* ---- bytes ---- */

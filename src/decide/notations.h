@@ -24,6 +24,13 @@ extern void notations_read(Remedy *r, const Evidence *e);
 /* The same of words that an enum lacks: labels with blanks around them. */
 extern void notations_label(Remedy *r, const Evidence *e);
 
+/*
+ * The same of numbers with more digits behind a point than the column keeps,
+ * where other values of the column show that the point is no decimal sign. Says
+ * nothing else.
+ */
+extern void notations_beside(Remedy *r, const Evidence *e);
+
 /* Bytes that are text in one of the encodings of selfheal.encodings. */
 extern void notations_decode(Remedy *r, const Evidence *e);
 

@@ -56,7 +56,7 @@ ends(const Remedy *first, const Finding *f)
 
 	if (first->settled_by != NULL && mapsteps_is(first->settled_by) &&
 		a->column != NULL && f->column != NULL && strcmp(a->column, f->column) == 0)
-		return class == a->class || notations_about(class) ||
+		return class == a->class || (notations_about(class) && a->class != FIT_ENUM_LABEL) ||
 			(first->settled_by->kind == STEP_PARSE_NUMBER &&
 			 (class == FIT_FRACTION || class == FIT_SCALE));
 	return same_subject(a, f);

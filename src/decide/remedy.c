@@ -32,13 +32,15 @@ remedy_rows_bring(const Finding *f)
 static void
 append_question(StringInfo buf, const Remedy *r)
 {
+	const Samples *samples = r->finding->samples;
+
 	if (buf->len > 1)
 		appendStringInfoString(buf, ", ");
 	appendStringInfoString(buf, "{\"option\": ");
 	escape_json(buf, psprintf("%s: %s", r->finding->column, r->question));
 	appendStringInfoString(buf, ", \"taken\": false, \"why\": \"it is never guessed\", \"rows\": [");
-	for (int i = 0; i < r->nrows; i++)
-		appendStringInfo(buf, "%s" INT64_FORMAT, i > 0 ? ", " : "", r->rows[i]);
+	for (int i = 0; samples != NULL && i < Min(samples->n, SAMPLES_ROWS); i++)
+		appendStringInfo(buf, "%s" INT64_FORMAT, i > 0 ? ", " : "", samples->rows[i]);
 	appendStringInfoString(buf, "]}");
 }
 

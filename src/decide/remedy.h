@@ -32,8 +32,6 @@ typedef struct Remedy
 								 * not said otherwise; or NULL */
 	char	   *question;		/* a mapping's: what only a person can say, so
 								 * that it waits for him; or NULL */
-	int64		rows[SAMPLES_ROWS]; /* held rows that show it */
-	int			nrows;
 	char	   *explanation;	/* one or two sentences for people */
 	List	   *options;		/* RemedyOption * */
 } Remedy;

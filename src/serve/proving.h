@@ -13,7 +13,8 @@
 /*
  * Why a remedy with mappings is not taken, or NULL: a person has taken such a
  * mapping away, or no held row would fit by it. How many rows would still not
- * fit is added to its explanation. To be called of steps that were vetted.
+ * fit is added to its explanation; what a person should know of rows that are
+ * stored already becomes its question. To be called of steps that were vetted.
  * What goes to a column that is not there yet is proven by the dry run alone.
  */
 extern char *proving_refuses(Oid relid, Remedy *remedy);

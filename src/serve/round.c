@@ -140,21 +140,25 @@ column_quota(Oid relid)
 	return (int) Max(guc_max_new_columns - added, 0);
 }
 
-/* What is to be said of a new column, or of a mapping, before policy is asked.
- * What the team has said itself is not cautioned against. */
+/* What a person must say before a mapping is used. */
+static void
+note_question(Round *round, const Remedy *remedy)
+{
+	Caution    *caution = palloc0(sizeof(Caution));
+
+	caution->column = remedy->step->column;
+	caution->question = remedy->question;
+	round->cautions = lappend(round->cautions, caution);
+}
+
+/* What is to be said of a new column before policy is asked. What the team
+ * has said itself is not cautioned against. */
 static void
 note_caution(Round *round, const Remedy *remedy)
 {
 	Caution    *caution;
 	bool		beyond;
 
-	if (remedy->question != NULL)
-	{
-		caution = palloc0(sizeof(Caution));
-		caution->column = remedy->step->column;
-		caution->question = remedy->question;
-		round->cautions = lappend(round->cautions, caution);
-	}
 	if (remedy->step->kind != STEP_ADD_COLUMN || remedy->hint != NULL)
 		return;
 	beyond = remedy->alike == NULL && round->quota-- <= 0;
@@ -219,6 +223,8 @@ sort_step(Round *round, Remedy *remedy)
 		vetting.reason = proving_refuses(round->relid, remedy);
 	if (vetting.plan && vetting.reason)
 		vetting.plan = NULL;
+	if (vetting.plan && remedy->question)
+		note_question(round, remedy);
 	if (vetting.plan)
 	{
 		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), round->watch.mode,
@@ -405,7 +411,7 @@ round_is_free(int64 incident)
 
 /* Incidents that wait for approval, or all that rest, are open again, but for
  * those of a plan that a person has rejected: his no stays until he, or a hint
- * about the very key, says otherwise. It is not an attempt that failed:
+ * or a mapping of the very key, says otherwise. It is not an attempt that failed:
  * uncharged, unless it is to be one more. */
 static void
 reopen(Oid relid, bool all, bool charge, const char *reason)
@@ -423,7 +429,9 @@ reopen(Oid relid, bool all, bool charge, const char *reason)
 				 " OR ($2 AND i.state IN ('needs_human', 'failed')))"
 				 " AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.id = i.plan AND p.state = 'rejected'"
 				 "  AND NOT EXISTS (SELECT FROM selfheal.hint h WHERE h.relid = i.relid AND h.key = i.column_name"
-				 "   AND h.hinted_at > p.decided_at))"
+				 "   AND h.hinted_at > p.decided_at)"
+				 "  AND NOT EXISTS (SELECT FROM selfheal.mapping m WHERE m.relid = i.relid AND m.added_at > p.decided_at"
+				 "   AND (m.field = i.column_name OR m.column_name = i.column_name OR m.field IS NULL)))"
 				 " ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", &args);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)

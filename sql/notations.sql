@@ -163,8 +163,7 @@ SELECT id, pos FROM places WHERE id > 2 ORDER BY id;
 -- 22021: bytes that are text in a declared encoding
 CREATE TABLE bytes (id int, v text);
 SELECT selfheal.watch('notations.bytes');
-COPY (SELECT 1) TO PROGRAM 'printf ''{"id": 1, "v": "caf\351"}\n{"id": 2, "v": "\200 12"}\n{"id": 3, "v": "\303\251"}\n'' > /tmp/selfheal_notations.ndjson';
-COPY bytes_intake FROM '/tmp/selfheal_notations.ndjson' (FORMAT ndjson);
+COPY bytes_intake FROM PROGRAM 'printf ''{"id": 1, "v": "caf\351"}\n{"id": 2, "v": "\200 12"}\n{"id": 3, "v": "\303\251"}\n''' (FORMAT ndjson);
 :idle;
 SELECT class, state FROM cases('bytes');
 SELECT sql, policy FROM selfheal.pending WHERE table_name = 'notations.bytes';
@@ -174,12 +173,10 @@ SELECT * FROM bytes ORDER BY id;
 -- in none of them, when the operator declares none that fits
 CREATE TABLE opaque (id int, v text);
 SELECT selfheal.watch('notations.opaque');
-COPY (SELECT 1) TO PROGRAM 'printf ''{"id": 1, "v": "\001\351"}\n'' > /tmp/selfheal_notations.ndjson';
-COPY opaque_intake FROM '/tmp/selfheal_notations.ndjson' (FORMAT ndjson);
+COPY opaque_intake FROM PROGRAM 'printf ''{"id": 1, "v": "\001\351"}\n''' (FORMAT ndjson);
 :idle;
 SELECT * FROM cases('opaque');
 SET selfheal.encodings = 'KLINGON';
-COPY (SELECT 1) TO PROGRAM 'rm /tmp/selfheal_notations.ndjson';
 
 -- 22030: bad JSON is never repaired
 CREATE TABLE broken (id int);

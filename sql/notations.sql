@@ -35,7 +35,7 @@ INSERT INTO dated_intake VALUES ('{"id": 3, "at": "03.04.2026 00:00", "day": "02
 SELECT stored, held FROM selfheal.last_load();
 SELECT * FROM dated WHERE id > 2 ORDER BY id;
 -- what was sent is kept
-SELECT payload FROM selfheal.kept WHERE table_name = 'dated' ORDER BY payload::jsonb -> 'id';
+SELECT payload FROM selfheal.originals WHERE table_name = 'notations.dated' ORDER BY payload::jsonb -> 'id';
 
 -- day and month are not certain: held, and said why
 CREATE TABLE unsure (id int, day date);
@@ -130,7 +130,7 @@ INSERT INTO german_intake VALUES ('{"id": 1, "amount": "1.234"}'), ('{"id": 2, "
 SELECT * FROM german ORDER BY id;
 SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'german'::regclass AND attname = 'amount';
 
--- 22P02: a label with blanks around it; another spelling is not guessed
+-- 22P02: a label with blanks around it; of another spelling a person is asked
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE moods (id int, mood mood);
 SELECT selfheal.watch('notations.moods');
@@ -141,6 +141,23 @@ SELECT kind, key FROM readings('moods');
 INSERT INTO moods_intake VALUES ('{"id": 3, "mood": "OK"}');
 :idle;
 SELECT state, left(reason, 40) AS reason FROM cases('moods');
+SELECT sql, policy, verdict FROM selfheal.pending WHERE table_name = 'notations.moods';
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'notations.moods';
+:idle;
+-- one more word joins those that are read already
+INSERT INTO moods_intake VALUES ('{"id": 4, "mood": "Sad"}'), ('{"id": 5, "mood": "OK"}');
+:idle;
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'notations.moods';
+:idle;
+SELECT * FROM moods ORDER BY id;
+SELECT kind, args -> 'words' AS words, state FROM selfheal.mapping WHERE relid = 'moods'::regclass ORDER BY id;
+-- the type gets the label after all: values are read as they are sent
+ALTER TYPE mood ADD VALUE 'OK';
+INSERT INTO moods_intake VALUES ('{"id": 6, "mood": "OK"}'), ('{"id": 7, "mood": "Sad"}');
+SELECT * FROM moods WHERE id > 5 ORDER BY id;
+SELECT selfheal.add_mapping('moods', 'map_value', 'mood', '{"words": {"fine": "great"}}');
+SELECT selfheal.add_mapping('moods', 'map_value', 'id', '{"words": {"one": "1"}}');
+SELECT selfheal.add_mapping('moods', 'map_value', 'mood', '{"words": []}');
 
 -- 42804: pairs. What says its order runs by itself, a bare pair is asked about
 CREATE TABLE places (id int, pos point, named point, dms point);

@@ -43,6 +43,7 @@ static const struct
 	[STEP_IGNORE_FIELD] = {"ignore_field", STEP_IN_MAPPING,.args = true},
 	[STEP_TRIM] = {"trim", STEP_IN_MAPPING,.args = true},
 	[STEP_NULL_IF] = {"null_if", STEP_IN_MAPPING,.args = true},
+	[STEP_MAP_VALUE] = {"map_value", STEP_IN_MAPPING,.args = true},
 	[STEP_PARSE_TIMESTAMP] = {"parse_timestamp", STEP_IN_MAPPING,.args = true},
 	[STEP_PARSE_NUMBER] = {"parse_number", STEP_IN_MAPPING,.args = true},
 	[STEP_PARSE_POINT] = {"parse_point", STEP_IN_MAPPING,.args = true},

@@ -560,6 +560,37 @@ reported_only(int64 id)
 	return only;
 }
 
+/* Does the remedy's step wait for a person? */
+static bool
+waits(const Round *round, const Remedy *remedy)
+{
+	return remedy != NULL && remedy->settled_by != NULL &&
+		list_member_ptr(round->later, remedy->settled_by);
+}
+
+/* Not in this round: the next will ask of the rows that are left. */
+static void
+ask_later(Round *round, const Remedy *remedy)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (!waits(round, remedy))
+		return;
+	foreach(lc, round->remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		if (r->step == NULL || r->step != remedy->settled_by)
+			continue;
+		round->later = list_delete_ptr(round->later, r->step);
+		foreach(lc2, r->also)
+		{
+			round->later = list_delete_ptr(round->later, lfirst(lc2));
+		}
+	}
+}
+
 /* Claim, diagnose, sort remedies; what is hopeless says so, and what has no
  * row left to heal is done. */
 void
@@ -597,13 +628,15 @@ round_orient(Round *round)
 
 		/*
 		 * looked at again: the cure may be one for some of its rows only, as
-		 * a mapping may be that came before the first look
+		 * a mapping may be that came before the first look. Those need not
+		 * wait for what a person is to be asked about the others.
 		 */
-		if (why && remedy && !remedy->certain && held > 0 &&
+		if ((why || waits(round, remedy)) && remedy && !remedy->certain && held > 0 &&
 			(inc->attempts > 1 || (mapped && remedy->finding->refused == NIL)) &&
 			diagnose_fits(round->relid, inc->id))
 		{
 			round->partly = lappend(round->partly, inc);
+			ask_later(round, remedy);
 			why = NULL;
 		}
 

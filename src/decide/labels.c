@@ -240,6 +240,7 @@ labels_respell(Remedy *r, const Evidence *e)
 	if (pairs == NIL)
 		return;
 	r->step = mapsteps_make(MAP_VALUE, f->column, NULL, words_args(r, pairs));
+	r->reads = UINT64CONST(1) << f->class;
 	r->explanation = psprintf("%s for column %s what may be another spelling of a label of type %s: "
 							  "read as that label if a person says so: %s. What was sent is kept.",
 							  remedy_rows_bring(f), quote_identifier(f->column),

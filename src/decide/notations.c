@@ -34,9 +34,9 @@ typedef struct Reading
 	PlanStep   *main;			/* of them, what reads the rest; or NULL */
 } Reading;
 
-/* See the header. */
-bool
-notations_about(FitClass class)
+/* Can a finding of this class be one of notation, whatever else is held? */
+static bool
+is_notation(FitClass class)
 {
 	return class == FIT_WRONG_TYPE || class == FIT_BAD_VALUE;
 }
@@ -107,7 +107,7 @@ gather(Reading *reading, TransformKind kind)
 		const Finding *f = lfirst(lc);
 
 		if (f->column != NULL && strcmp(f->column, reading->column) == 0 && f->samples != NULL &&
-			(notations_about(f->class) || f->class == r->finding->class ||
+			(is_notation(f->class) || f->class == r->finding->class ||
 			 (kind == TRANSFORM_NUMBER && (f->class == FIT_FRACTION || f->class == FIT_SCALE))))
 			all = samples_join(all, f->samples);
 	}
@@ -282,6 +282,50 @@ conclude(Reading *reading, const char *why_not)
 	remedy_option(r, false, "amend the rows", "the next ones would be written the same way");
 }
 
+/* Is any value of this finding read by one of the steps? */
+static bool
+reads_any(const Reading *reading, const Finding *f)
+{
+	ListCell   *lc;
+
+	foreach(lc, mapsteps_mappings(reading->remedy->diagnosis->relid, reading->steps))
+	{
+		const Mapping *m = lfirst(lc);
+		TransformKind kind;
+		Transform  *t;
+
+		if (!mapping_transform(m->kind, &kind))
+			continue;
+		t = transform_make(kind, m->args, reading->basetype, CurrentMemoryContext);
+		for (int i = 0; i < f->samples->n; i++)
+		{
+			const TransformSample *v = &f->samples->values[i];
+			const char *out;
+			int			len;
+
+			if (transform_apply(t, v->kind, v->val, v->len, &out, &len) != TRANSFORM_LEFT)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Note which findings of the column the steps are for. */
+static void
+note_reads(Reading *reading)
+{
+	ListCell   *lc;
+
+	foreach(lc, reading->remedy->diagnosis->findings)
+	{
+		const Finding *f = lfirst(lc);
+
+		if (f->column != NULL && strcmp(f->column, reading->column) == 0 && f->samples != NULL &&
+			f->class < FIT_UNIQUE && reads_any(reading, f))
+			reading->remedy->reads |= UINT64CONST(1) << f->class;
+	}
+}
+
 /* A reading of the same kind that the column has already: what was read by it
  * must be read in future, too. Not to be guessed. */
 static bool
@@ -326,6 +370,9 @@ notations_read(Remedy *r, const Evidence *e)
 	if (reading.n == 0)
 		return;
 	why = read_all(&reading, reads, kind, mapping);
+	note_reads(&reading);
+	if ((r->reads & (UINT64CONST(1) << f->class)) == 0)
+		reading.steps = NIL;	/* they are for another finding */
 	if (reading.steps != NIL && has_reading(&reading))
 		return;
 	if (reading.steps != NIL)
@@ -362,6 +409,7 @@ notations_beside(Remedy *r, const Evidence *e)
 		r->also = NIL;
 		r->options = NIL;
 		r->question = NULL;
+		r->reads = 0;
 		r->explanation = NULL;
 	}
 }
@@ -399,6 +447,7 @@ notations_label(Remedy *r, const Evidence *e)
 		return;
 	reading.n = left;
 	(void) add_step(&reading, MAP_TRIM, args);
+	r->reads = UINT64CONST(1) << f->class;
 	if (!has_reading(&reading))
 		conclude(&reading, NULL);
 }

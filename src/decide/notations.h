@@ -34,7 +34,4 @@ extern void notations_beside(Remedy *r, const Evidence *e);
 /* Bytes that are text in one of the encodings of selfheal.encodings. */
 extern void notations_decode(Remedy *r, const Evidence *e);
 
-/* Can a finding of this class be one of notation? */
-extern bool notations_about(FitClass class);
-
 #endif							/* SELFHEAL_NOTATIONS_H */

@@ -15,7 +15,6 @@
 
 #include "decide/classes.h"
 #include "decide/mapsteps.h"
-#include "decide/notations.h"
 #include "decide/playbook.h"
 #include "observe/contract.h"
 #include "utils/builtins.h"
@@ -45,8 +44,8 @@ same_subject(const Finding *a, const Finding *b)
 
 /*
  * Does an earlier remedy end this finding as well? A notation is one of all of
- * a column's values, whichever class they are of; where none was found, each
- * class has its own playbooks.
+ * a column's values, whichever class they are of; where it reads none of a
+ * class, that has its own playbooks.
  */
 static bool
 ends(const Remedy *first, const Finding *f)
@@ -56,9 +55,7 @@ ends(const Remedy *first, const Finding *f)
 
 	if (first->settled_by != NULL && mapsteps_is(first->settled_by) &&
 		a->column != NULL && f->column != NULL && strcmp(a->column, f->column) == 0)
-		return class == a->class || (notations_about(class) && a->class != FIT_ENUM_LABEL) ||
-			(first->settled_by->kind == STEP_PARSE_NUMBER &&
-			 (class == FIT_FRACTION || class == FIT_SCALE));
+		return (first->reads & (UINT64CONST(1) << class)) != 0;
 	return same_subject(a, f);
 }
 

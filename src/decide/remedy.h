@@ -30,6 +30,8 @@ typedef struct Remedy
 	const char *alike;			/* the new column may be another spelling of
 								 * this column or new key, and the team has
 								 * not said otherwise; or NULL */
+	uint64		reads;			/* a mapping's: 1 << FitClass of the findings
+								 * of its column that it reads values of */
 	char	   *question;		/* a mapping's: what only a person can say, so
 								 * that it waits for him; or NULL */
 	char	   *explanation;	/* one or two sentences for people */

@@ -116,6 +116,8 @@ SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'notat
 :idle;
 SELECT * FROM priced WHERE id IN (3, 6) ORDER BY id;
 SELECT * FROM readings('priced');
+SELECT column_name, jsonb_path_query_array(mappings, '$[*].kind') AS mappings FROM selfheal.incidents WHERE table_name = 'notations.priced' ORDER BY id;
+SELECT selfheal.explain(id) LIKE '%mapping_added%parse_number%mapping_added%null_if%' AS told FROM selfheal.incidents WHERE table_name = 'notations.priced' AND column_name = 'amount';
 -- a number alone that has two readings, and a word
 CREATE TABLE worded (id int, amount numeric(12,2));
 SELECT selfheal.watch('notations.worded');

@@ -50,7 +50,8 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 			WHERE c.attrelid = m.relid AND c.attnum > 0 AND NOT c.attisdropped
 			AND c.attname = CASE WHEN m.kind IN ('parse_timestamp', 'parse_number', 'parse_point') THEN m.column_name
 				WHEN m.kind = 'map_field' AND m.args ->> 'path' IS NULL THEN m.field END) a ON true
-		WHERE m.plan = i.plan AND (m.field = i.column_name OR m.column_name = i.column_name
+		WHERE m.relid = i.relid AND EXISTS (SELECT FROM selfheal.plan o WHERE o.id = m.plan AND i.id = ANY (o.incidents))
+			AND (m.field = i.column_name OR m.column_name = i.column_name
 			OR (i.class = 'key_too_long' AND starts_with(m.field, i.column_name)) OR (m.field IS NULL AND i.column_name IS NULL))) AS mappings
 FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
 WHERE selfheal.may_see(i.relid)

@@ -22,6 +22,7 @@
 #include "act/rivals.h"
 #include "base/guc.h"
 #include "catalog/pg_class.h"
+#include "decide/mapsteps.h"
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "observe/loader.h"
@@ -36,6 +37,7 @@ typedef struct Trial
 {
 	Clone	   *clone;
 	const HealPlan *plan;
+	List	   *mappings;		/* Mapping * that the plan adds */
 	MemoryContext cxt;			/* of first_miss */
 	HeldTrial  *result;
 	List	   *granted;		/* Oid of roles that may load the clone */
@@ -174,7 +176,7 @@ find_leaves(void *arg)
 	Run		   *run = arg;
 	RouteWalk	way = {
 		.relid = run->t->clone->relid,.shaped = run->t->clone->oid,.said = run->t->clone->relid,
-		.prepare = let_stand_in,.note = note_leaf,.arg = run
+		.mappings = run->t->mappings,.prepare = let_stand_in,.note = note_leaf,.arg = run
 	};
 	SpiUser		saved;
 
@@ -257,6 +259,8 @@ try_run(void *arg)
 	loader_become(&saved, run->loader);
 	store = store_open(t->clone->oid, watch_replay_conflict(t->plan->relid));
 	store_stands_for(store, t->plan->relid);
+	if (t->mappings != NIL)
+		store_try_mappings(store, t->mappings);
 	clone_let_stand_in(t->clone, t->plan, store_shape(store));
 	run->stored = store_rows(store, run->tried, run->ntried);
 	spi_resume(&saved);
@@ -338,6 +342,7 @@ heldtrial_run(Clone *clone, const HealPlan *plan, const int64 *incidents,
 	HeldBatch	batch = {.more = true};
 	int64		fetched = 0;
 
+	t.mappings = mapsteps_mappings(plan->relid, plan->steps);
 	t.parents = parents_open(clone);
 	t.rivals = rivals_open(clone);
 	while (batch.more && fetched < guc_dry_run_rows)

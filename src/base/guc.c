@@ -41,6 +41,7 @@ int			guc_replay_chunk = 10000;
 int			guc_quarantine_max = 10485760;
 int			guc_max_waiting = 10000;
 int			guc_load_retention = 43200;
+char	   *guc_encodings = NULL;
 char	   *guc_load_id = NULL;
 GucLoadIdSet *guc_load_id_set = NULL;
 
@@ -123,6 +124,28 @@ check_schemas(char **newval, void **extra, GucSource source)
 		return true;
 	GUC_check_errdetail("It is a list of schemas as in search_path, or * alone for every schema.");
 	return false;
+}
+
+static bool
+check_encodings(char **newval, void **extra, GucSource source)
+{
+	List	   *names;
+	ListCell   *lc;
+
+	if (!SplitIdentifierString(pstrdup(*newval), ',', &names))
+	{
+		GUC_check_errdetail("It is a list of encodings, or empty.");
+		return false;
+	}
+	foreach(lc, names)
+	{
+		if (pg_char_to_encoding(lfirst(lc)) < 0)
+		{
+			GUC_check_errdetail("PostgreSQL knows no encoding \"%s\".", (char *) lfirst(lc));
+			return false;
+		}
+	}
+	return true;
 }
 
 bool
@@ -266,6 +289,11 @@ guc_init(void)
 							"And with it what recognises its lines by selfheal.load_id. Longer while rows of it are held; -1 means for ever.",
 							&guc_load_retention, 43200, -1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomStringVariable("selfheal.encodings",
+							   "Encodings that payloads which are no text may be in.",
+							   "The first in which all held ones are printable text is proposed; a person approves it. Empty: none is.",
+							   &guc_encodings, "WIN1252, LATIN1", PGC_SUSET, GUC_LIST_INPUT,
+							   check_encodings, NULL, NULL);
 	DefineCustomStringVariable("selfheal.load_id",
 							   "Name of the load that begins here.",
 							   "A line that a load of this name has brought already, at the same place, is not taken again.",

@@ -40,6 +40,7 @@ extern int	guc_max_waiting;	/* selfheal.max_waiting: rows behind a held
 								 * one of their ordering key */
 extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
+extern char *guc_encodings;		/* selfheal.encodings: a list of names */
 extern char *guc_load_id;		/* selfheal.load_id: '' = none; the only one
 								 * that is the producer's */
 

@@ -11,6 +11,7 @@
 #include "base/numerals.h"
 #include "base/points.h"
 #include "base/shown.h"
+#include "base/spellings.h"
 #include "base/timestamps.h"
 #include "base/transform.h"
 #include "base/transformspec.h"
@@ -24,6 +25,7 @@ struct Transform
 	union
 	{
 		NullWords  *words;
+		Spellings  *spellings;
 		Timestamps *timestamps;
 		Numerals   *numerals;
 		Points	   *points;
@@ -33,6 +35,7 @@ struct Transform
 static const char *const names[] = {
 	[TRANSFORM_TRIM] = "trim",
 	[TRANSFORM_NULL_IF] = "null_if",
+	[TRANSFORM_VALUE] = "map_value",
 	[TRANSFORM_TIMESTAMP] = "parse_timestamp",
 	[TRANSFORM_NUMBER] = "parse_number",
 	[TRANSFORM_POINT] = "parse_point",
@@ -73,6 +76,9 @@ make(const TransformSpec *spec, Oid basetype, MemoryContext cxt,
 			break;
 		case TRANSFORM_NULL_IF:
 			fine = (t->u.words = nullwords_make(&spec->u.null_if, cxt, fault)) != NULL;
+			break;
+		case TRANSFORM_VALUE:
+			fine = (t->u.spellings = spellings_make(&spec->u.spelling, basetype, cxt, fault)) != NULL;
 			break;
 		case TRANSFORM_TIMESTAMP:
 			fine = (t->u.timestamps = timestamps_make(&spec->u.timestamp, basetype, cxt, fault)) != NULL;
@@ -131,6 +137,9 @@ transform_apply(Transform *t, JsonKind kind, const char *val, int len,
 	if (t->kind == TRANSFORM_NULL_IF)
 		return kind == JSON_STRING && nullwords_match(t->u.words, val, len) ?
 			TRANSFORM_NULLED : TRANSFORM_LEFT;
+	if (t->kind == TRANSFORM_VALUE)
+		return kind == JSON_STRING && spellings_read(t->u.spellings, val, len, out, outlen) ?
+			TRANSFORM_MADE : TRANSFORM_LEFT;
 	if (!read_value(t, kind, val, len, out, outlen) ||
 		(*outlen == len && memcmp(*out, val, len) == 0))
 		return TRANSFORM_LEFT;
@@ -196,6 +205,9 @@ infer(const TransformSample *samples, int n, Oid basetype,
 			return infer_trim(samples, n, why_not);
 		case TRANSFORM_NULL_IF:
 			return nullwords_infer(samples, n, basetype, &spec->u.null_if, why_not);
+		case TRANSFORM_VALUE:
+			*why_not = pstrdup("which label a word means is for a person to say");
+			return false;
 		case TRANSFORM_TEXT:
 			*why_not = pstrdup("an encoding is declared by whoever knows the producer: bytes do not prove it");
 			return false;

@@ -12,6 +12,7 @@
  *
  *	trim             {}
  *	null_if          {"values": ["", "N/A"], "ignore_case": false}
+ *	map_value        {"words": {"OK": "ok"}}				   (spellings.h)
  *	parse_timestamp  {"formats": ["DD.MM.YYYY", "unix"], "zone": null,
  *					  "century": null}            (timeformat.h, timestamps.h)
  *	parse_number     {"decimal": ",", "group": ".", "strip": [],
@@ -44,6 +45,7 @@ typedef enum TransformKind
 {
 	TRANSFORM_TRIM,
 	TRANSFORM_NULL_IF,
+	TRANSFORM_VALUE,
 	TRANSFORM_TIMESTAMP,
 	TRANSFORM_NUMBER,
 	TRANSFORM_POINT,

@@ -40,7 +40,7 @@ kind_arg(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown kind \"%s\"", name),
-				 errhint("Kinds are trim, null_if, parse_timestamp, parse_number, parse_point and decode_text.")));
+				 errhint("Kinds are trim, null_if, map_value, parse_timestamp, parse_number, parse_point and decode_text.")));
 	return kind;
 }
 

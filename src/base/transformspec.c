@@ -26,6 +26,7 @@ typedef struct KindArgs
 static const KindArgs kinds[] = {
 	[TRANSFORM_TRIM] = {{NULL}, "trim takes no arguments: {}."},
 	[TRANSFORM_NULL_IF] = {{"values", "ignore_case"}, "Arguments are values and ignore_case."},
+	[TRANSFORM_VALUE] = {{"words"}, "The argument is words: {\"words\": {\"OK\": \"ok\"}}."},
 	[TRANSFORM_TIMESTAMP] = {{"formats", "zone", "century"}, "Arguments are formats, zone and century."},
 	[TRANSFORM_NUMBER] = {{"decimal", "group", "strip", "grouping", "parentheses", "trailing_minus"},
 	"Arguments are decimal, group, strip, grouping, parentheses and trailing_minus."},
@@ -284,6 +285,32 @@ read_encodings(const Args *args, TextSpec *spec)
 	}
 }
 
+/* Words and what they mean: an object of strings. */
+static void
+read_words(const Args *args, SpellingSpec *spec)
+{
+	JsonbValue *words = find_said(args, "words");
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	if (words == NULL || words->type != jbvBinary || !JsonContainerIsObject(words->val.binary.data) ||
+		JsonContainerSize(words->val.binary.data) == 0)
+		bad_arg(args, "\"words\" must be an object of strings", kinds[args->kind].hint);
+	if (JsonContainerSize(words->val.binary.data) > SPEC_LIST_MAX)
+		bad_arg(args, psprintf("more than %d words", SPEC_LIST_MAX), NULL);
+	spec->words.texts = palloc(sizeof(char *) * SPEC_LIST_MAX);
+	spec->labels.texts = palloc(sizeof(char *) * SPEC_LIST_MAX);
+	it = JsonbIteratorInit(words->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			spec->words.texts[spec->words.n++] = one_text(args, "words", &v);
+		else if (token == WJB_VALUE)
+			spec->labels.texts[spec->labels.n++] = one_text(args, "words", &v);
+	}
+}
+
 void
 transformspec_read(TransformKind kind, const Jsonb *json, TransformSpec *spec)
 {
@@ -299,6 +326,9 @@ transformspec_read(TransformKind kind, const Jsonb *json, TransformSpec *spec)
 		case TRANSFORM_NULL_IF:
 			read_list(&args, "values", SPEC_LIST_MAX, &spec->u.null_if.values);
 			spec->u.null_if.ignore_case = read_bool(&args, "ignore_case");
+			break;
+		case TRANSFORM_VALUE:
+			read_words(&args, &spec->u.spelling);
 			break;
 		case TRANSFORM_TIMESTAMP:
 			read_list(&args, "formats", SPEC_SHORT_LIST_MAX, &spec->u.timestamp.formats);
@@ -423,6 +453,13 @@ transformspec_write(const TransformSpec *spec)
 		case TRANSFORM_NULL_IF:
 			put_list(&out, "values", &spec->u.null_if.values, true);
 			put_bool(&out, "ignore_case", spec->u.null_if.ignore_case);
+			break;
+		case TRANSFORM_VALUE:
+			put_key(&out, "words");
+			appendStringInfoChar(&out, '{');
+			for (int i = 0; i < spec->u.spelling.words.n; i++)
+				put_text(&out, spec->u.spelling.words.texts[i], spec->u.spelling.labels.texts[i]);
+			appendStringInfoChar(&out, '}');
 			break;
 		case TRANSFORM_TIMESTAMP:
 			put_timestamp(&out, &spec->u.timestamp);

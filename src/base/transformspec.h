@@ -16,7 +16,7 @@
 #include "base/transform.h"
 
 /* More of anything is no notation but an attack on whoever reads it. */
-#define SPEC_LIST_MAX 100		/* words of null_if */
+#define SPEC_LIST_MAX 100		/* words of null_if, of map_value */
 #define SPEC_SHORT_LIST_MAX 16	/* formats, signs */
 #define SPEC_TEXT_MAX 200		/* bytes of one text */
 
@@ -47,6 +47,12 @@ typedef struct NullIfSpec
 	SpecList	values;
 	bool		ignore_case;	/* of ASCII letters */
 } NullIfSpec;
+
+typedef struct SpellingSpec
+{
+	SpecList	words;			/* as they are sent */
+	SpecList	labels;			/* what each of them means */
+} SpellingSpec;
 
 typedef struct TimestampSpec
 {
@@ -102,6 +108,7 @@ typedef struct TransformSpec
 	union
 	{
 		NullIfSpec	null_if;
+		SpellingSpec spelling;
 		TimestampSpec timestamp;
 		NumeralSpec number;
 		PointSpec	point;

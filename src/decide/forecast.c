@@ -156,7 +156,10 @@ forecast_cost(const VettedPlan *plan)
 
 		cost->step = lfirst(lc);
 		cost->why = cost->step->kind == STEP_ATTACH_PARTITION ?
-			"a new table beside this one, attached when it is made" : "a change of the catalog alone";
+			"a new table beside this one, attached when it is made" :
+			plan_step_place(cost->step->kind) == STEP_IN_MAPPING ?
+			"no change of the table: payloads are read otherwise" :
+			"a change of the catalog alone";
 		f->drops_not_null |= (cost->step->kind == STEP_DROP_NOT_NULL);
 		f->steps = lappend(f->steps, cost);
 		defaults = lappend_oid(defaults, default_of(p->relid, cost->step));

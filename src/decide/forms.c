@@ -7,7 +7,13 @@
 #include "decide/columns.h"
 #include "decide/forms.h"
 #include "decide/labels.h"
+#include "decide/mapsteps.h"
 #include "decide/partition.h"
+
+/* All kinds of mapping are alike. */
+#define MAPS(what) { \
+	.about = what, .check = mapsteps_check, .statements = mapsteps_words, .undo = mapsteps_undo \
+}
 
 static const StepForm forms[PLAN_STEP_KINDS] = {
 	[STEP_ADD_COLUMN] = {
@@ -37,15 +43,16 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 	},
 	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},
 	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE},
-	[STEP_MAP_FIELD] = {.about = ABOUT_KEY},
-	[STEP_IGNORE_FIELD] = {.about = ABOUT_KEY},
-	[STEP_TRIM] = {.about = ABOUT_KEY},
-	[STEP_NULL_IF] = {.about = ABOUT_KEY},
-	[STEP_PARSE_TIMESTAMP] = {.about = ABOUT_KEY},
-	[STEP_PARSE_NUMBER] = {.about = ABOUT_KEY},
-	[STEP_PARSE_POINT] = {.about = ABOUT_KEY},
-	[STEP_DECODE_TEXT] = {.about = ABOUT_TABLE},
-	[STEP_OVERFLOW_TO_JSONB] = {.about = ABOUT_TABLE},
+	[STEP_MAP_FIELD] = MAPS(ABOUT_KEY),
+	[STEP_IGNORE_FIELD] = MAPS(ABOUT_KEY),
+	[STEP_TRIM] = MAPS(ABOUT_KEY),
+	[STEP_NULL_IF] = MAPS(ABOUT_KEY),
+	[STEP_MAP_VALUE] = MAPS(ABOUT_KEY),
+	[STEP_PARSE_TIMESTAMP] = MAPS(ABOUT_KEY),
+	[STEP_PARSE_NUMBER] = MAPS(ABOUT_KEY),
+	[STEP_PARSE_POINT] = MAPS(ABOUT_KEY),
+	[STEP_DECODE_TEXT] = MAPS(ABOUT_TABLE),
+	[STEP_OVERFLOW_TO_JSONB] = MAPS(ABOUT_TABLE),
 };
 
 const StepForm *

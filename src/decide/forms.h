@@ -26,6 +26,7 @@ typedef enum StepAbout
 /* Where a step is checked. */
 typedef struct StepSite
 {
+	const HealPlan *plan;		/* with all of its steps */
 	Oid			relid;
 	Oid			owner;
 	const List *tree;			/* the table and all that inherits from it */
@@ -59,7 +60,10 @@ typedef struct StepForm
 	/* STEP_IN_ALTER: its clause of the ALTER TABLE on target. */
 	void		(*clause) (StringInfo buf, Oid target, const PlanStep *step);
 
-	/* STEP_BEFORE, STEP_BESIDE: its statements (char *) on the table. */
+	/*
+	 * STEP_BEFORE, STEP_BESIDE: its statements (char *) on the table.
+	 * STEP_IN_MAPPING: what it amounts to, for people; never run.
+	 */
 	List	   *(*statements) (Oid relid, const PlanStep *step);
 
 	/* What would undo it. Reads the catalog as it is before the plan. */

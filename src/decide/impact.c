@@ -513,7 +513,7 @@ survey_notes(Survey *s)
 	{
 		const PlanStep *step = lfirst(lc);
 
-		if (step->kind == STEP_ATTACH_PARTITION)
+		if (step->kind == STEP_ATTACH_PARTITION || plan_step_place(step->kind) == STEP_IN_MAPPING)
 			continue;
 		if (step->kind != STEP_ADD_COLUMN)
 		{
@@ -561,7 +561,8 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 
 	s.plan = vetted_plan(plan);
 	s.cost = cost;
-	if (s.plan->steps == NIL)
+	/* mappings are felt by nobody downstream: rows come as they ever did */
+	if (!plan_changes_table(s.plan))
 		return NIL;
 	s.tree = find_all_inheritors(s.plan->relid, NoLock, NULL);
 	if (cost->published)
@@ -575,6 +576,8 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 			survey_partition(&s, step, notes);
 			continue;
 		}
+		if (plan_step_place(step->kind) == STEP_IN_MAPPING)
+			continue;
 		if (step->kind == STEP_WIDEN_TYPE)
 			survey_views(&s, step);
 		if (!cost->published || (cost->publications == NIL && !notes))

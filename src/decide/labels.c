@@ -19,12 +19,15 @@
 #include "commands/extension.h"
 #include "decide/labels.h"
 #include "decide/lattice.h"
+#include "decide/mapsteps.h"
 #include "nodes/makefuncs.h"
 #include "orient/alike.h"
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -164,6 +167,86 @@ labels_add(Remedy *r, const Evidence *e)
 				  "the only step that stores the rows as they were sent");
 	remedy_option(r, false, "text instead of the enum", "readers may rely on its order and its list");
 	remedy_option(r, false, "BEFORE or AFTER another label", "the order is the team's to say");
+}
+
+/* Words of a mapping of the column that is there already, which the new one
+ * takes the place of; NULL: none. */
+static const Jsonb *
+words_so_far(const Remedy *r)
+{
+	PlanStep   *step = mapsteps_make(MAP_VALUE, r->finding->column, NULL, NULL);
+	const Mapping *there = mapping_replaces(mapping_list(r->diagnosis->relid),
+											mapsteps_mapping(r->diagnosis->relid, step));
+	JsonbValue	v;
+
+	if (there == NULL || there->args == NULL ||
+		getKeyJsonValueFromContainer(&there->args->root, "words", 5, &v) == NULL)
+		return NULL;
+	return JsonbValueToJsonb(&v);
+}
+
+/* {"words": {...}}: those that are read so far, and these (word, label, word,
+ * ...). */
+static Jsonb *
+words_args(const Remedy *r, const List *pairs)
+{
+	const Jsonb *before = words_so_far(r);
+	StringInfoData buf;
+	Datum		words;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	for (int i = 0; i < list_length(pairs); i += 2)
+	{
+		appendStringInfoString(&buf, i > 0 ? ", " : "");
+		escape_json(&buf, list_nth(pairs, i));
+		appendStringInfoString(&buf, ": ");
+		escape_json(&buf, list_nth(pairs, i + 1));
+	}
+	appendStringInfoChar(&buf, '}');
+	words = DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data));
+	if (before != NULL)
+		words = DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(before), words);
+	resetStringInfo(&buf);
+	appendStringInfo(&buf, "{\"words\": %s}",
+					 JsonbToCString(NULL, &DatumGetJsonbP(words)->root, VARSIZE(DatumGetPointer(words))));
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
+}
+
+/* See the header. */
+void
+labels_respell(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	List	   *present;
+	List	   *pairs = NIL;
+	StringInfoData said;
+	ListCell   *lc;
+
+	if (f->target == NULL || f->target->tclass != TYPE_ENUM || f->target->is_domain || f->many_labels)
+		return;
+	present = labels_of(f->target->basetype);
+	initStringInfo(&said);
+	foreach(lc, f->labels)
+	{
+		char	   *word = lfirst(lc);
+		const char *label = has_label(present, word) ? NULL : spelling_of(present, word);
+
+		if (label == NULL)
+			continue;
+		pairs = lappend(lappend(pairs, word), unconstify(char *, label));
+		appendStringInfo(&said, "%s\"%s\" for \"%s\"", said.len > 0 ? ", " : "", word, label);
+	}
+	if (pairs == NIL)
+		return;
+	r->step = mapsteps_make(MAP_VALUE, f->column, NULL, words_args(r, pairs));
+	r->reads = UINT64CONST(1) << f->class;
+	r->explanation = psprintf("%s for column %s what may be another spelling of a label of type %s: "
+							  "read as that label if a person says so: %s. What was sent is kept.",
+							  remedy_rows_bring(f), quote_identifier(f->column),
+							  lattice_name(f->target->type, f->target->typmod), said.data);
+	remedy_option(r, true, psprintf("map_value: %s", said.data),
+				  "a spelling that differs by case, blanks or one letter; which label it is, a person says");
 }
 
 /* See the header. */

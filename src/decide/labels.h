@@ -23,6 +23,13 @@
 extern void labels_add(Remedy *r, const Evidence *e);
 
 /*
+ * The builder behind it: words that may be another spelling of a label that is
+ * there become that label, by a mapping that a person approves. Of words that
+ * are alike another new one it says nothing.
+ */
+extern void labels_respell(Remedy *r, const Evidence *e);
+
+/*
  * ALTER TYPE ... ADD VALUE as a step of a column of relid that has the type;
  * NULL with a reason when it is anything else. May raise what a look-up of
  * the type's name raises.

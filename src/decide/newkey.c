@@ -7,7 +7,9 @@
 #include "catalog/heap.h"
 #include "catalog/pg_type.h"
 #include "decide/lattice.h"
+#include "decide/mapsteps.h"
 #include "decide/newkey.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 /*
@@ -100,6 +102,8 @@ newkey_add(Remedy *r, const Evidence *e)
 		case JSONBOID:
 			remedy_option(r, false, "a table of its own",
 						  "what the parts mean is for a person to say");
+			remedy_option(r, false, "columns for its parts",
+						  "which parts matter is for a person to say: add_mapping() with a path");
 			break;
 		default:
 			remedy_option(r, false, "text", "every value proves more than that");
@@ -118,4 +122,58 @@ newkey_add(Remedy *r, const Evidence *e)
 	remedy_option(r, false, "leave the key out", "its values would be lost");
 	remedy_option(r, false, "NOT NULL or a default",
 				  "rows that are stored already never had a value");
+}
+
+/* Digits of the key's hash behind its beginning. */
+#define SHORT_HASH 6
+
+/* The column's name of a key that is too long for one. */
+static char *
+short_name(const char *key)
+{
+	int			room = NAMEDATALEN - 2 - SHORT_HASH;
+	int			len = pg_mbcliplen(key, (int) strlen(key), room);
+
+	for (int i = len; i > len / 2; i--)
+	{
+		if (key[i] == '_' || key[i] == ' ' || key[i] == '.' || key[i] == '-')
+		{
+			len = i;
+			break;
+		}
+	}
+	return psprintf("%.*s_%.*s", len, key, SHORT_HASH, plan_sha256(key));
+}
+
+/* See the header. Keys that are cut alike share a finding, and its evidence. */
+void
+newkey_shorten(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	Oid			type = infer_type(e);
+	StringInfoData names;
+
+	if (f->class != FIT_KEY_TOO_LONG || f->samples == NULL || !OidIsValid(type))
+		return;
+	initStringInfo(&names);
+	for (int i = 0; i < f->samples->n; i++)
+	{
+		const char *key = f->samples->values[i].val;
+		char	   *column = short_name(key);
+		PlanStep   *map = mapsteps_make(MAP_FIELD, key, column, NULL);
+
+		r->also = lappend(r->also, plan_step(STEP_ADD_COLUMN, column, type, -1));
+		if (r->step == NULL)
+			r->step = map;
+		else
+			r->also = lappend(r->also, map);
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", quote_identifier(column));
+	}
+	r->explanation = psprintf("%s a key that is longer than a column's name can be: it goes to a new column %s "
+							  "of type %s by a mapping.",
+							  remedy_rows_bring(f), names.data, lattice_name(type, -1));
+	remedy_option(r, true, psprintf("column %s, and a mapping of the key to it", names.data),
+				  "the key's beginning and six digits of its hash: readable, and no two are the same");
+	remedy_option(r, false, "the first 63 bytes as the name", "keys that begin alike would be one column");
+	remedy_option(r, false, "leave the key out", "its values would be lost");
 }

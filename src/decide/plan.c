@@ -43,6 +43,7 @@ static const struct
 	[STEP_IGNORE_FIELD] = {"ignore_field", STEP_IN_MAPPING,.args = true},
 	[STEP_TRIM] = {"trim", STEP_IN_MAPPING,.args = true},
 	[STEP_NULL_IF] = {"null_if", STEP_IN_MAPPING,.args = true},
+	[STEP_MAP_VALUE] = {"map_value", STEP_IN_MAPPING,.args = true},
 	[STEP_PARSE_TIMESTAMP] = {"parse_timestamp", STEP_IN_MAPPING,.args = true},
 	[STEP_PARSE_NUMBER] = {"parse_number", STEP_IN_MAPPING,.args = true},
 	[STEP_PARSE_POINT] = {"parse_point", STEP_IN_MAPPING,.args = true},
@@ -105,6 +106,14 @@ plan_has(const HealPlan *plan, StepPlace place)
 			return true;
 	}
 	return false;
+}
+
+/* See the header. */
+bool
+plan_changes_table(const HealPlan *plan)
+{
+	return plan_has(plan, STEP_IN_ALTER) || plan_has(plan, STEP_BEFORE) ||
+		plan_has(plan, STEP_BESIDE);
 }
 
 /* "schema.table", quoted, in the current context; NULL when it is gone. */

@@ -39,6 +39,7 @@ typedef enum StepKind
 	STEP_IGNORE_FIELD,
 	STEP_TRIM,
 	STEP_NULL_IF,
+	STEP_MAP_VALUE,
 	STEP_PARSE_TIMESTAMP,
 	STEP_PARSE_NUMBER,
 	STEP_PARSE_POINT,
@@ -81,6 +82,9 @@ extern StepPlace plan_step_place(StepKind kind);
 
 /* Does the plan have a step that is made there? */
 extern bool plan_has(const HealPlan *plan, StepPlace place);
+
+/* Does any step do more than say how payloads are read? */
+extern bool plan_changes_table(const HealPlan *plan);
 
 /* "schema.table" with both names quoted where they need it; NULL when the
  * relation is gone. */

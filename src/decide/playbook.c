@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "decide/classes.h"
+#include "decide/mapsteps.h"
 #include "decide/playbook.h"
 #include "observe/contract.h"
 #include "utils/builtins.h"
@@ -39,6 +40,23 @@ same_subject(const Finding *a, const Finding *b)
 	if (a->class == FIT_NULL_VALUE || a->class == FIT_MISSING_KEY)
 		return b->class == FIT_NULL_VALUE || b->class == FIT_MISSING_KEY;
 	return a->class == b->class;
+}
+
+/*
+ * Does an earlier remedy end this finding as well? A notation is one of all of
+ * a column's values, whichever class they are of; where it reads none of a
+ * class, that has its own playbooks.
+ */
+static bool
+ends(const Remedy *first, const Finding *f)
+{
+	const Finding *a = first->finding;
+	FitClass	class = f->class;
+
+	if (first->settled_by != NULL && mapsteps_is(first->settled_by) &&
+		a->column != NULL && f->column != NULL && strcmp(a->column, f->column) == 0)
+		return (first->reads & (UINT64CONST(1) << class)) != 0;
+	return same_subject(a, f);
 }
 
 /* What is known of all values that share a step with this finding. */
@@ -108,6 +126,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	ListCell   *lc;
 	const MisfitClass *class = class_of(f);
 
+	r->diagnosis = d;
 	r->finding = f;
 	r->hint = word_about(d, f);
 	if (class->playbooks[0].build == NULL || f->contract != NULL ||
@@ -121,7 +140,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	{
 		const Remedy *first = lfirst(lc);
 
-		if (!same_subject(first->finding, f))
+		if (!ends(first, f))
 			continue;
 		r->playbook = first->playbook;
 		r->settled_by = first->settled_by;
@@ -180,9 +199,10 @@ playbook_frozen(const HealPlan *plan)
 		const PlanStep *step = lfirst(lc);
 		FitTerm		term = types;
 
-		if (step->kind == STEP_ADD_COLUMN)
+		if (step->kind == STEP_ADD_COLUMN || step->kind == STEP_MAP_FIELD ||
+			step->kind == STEP_IGNORE_FIELD || step->kind == STEP_OVERFLOW_TO_JSONB)
 			term = columns;
-		else if (step->kind == STEP_DROP_NOT_NULL)
+		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_DECODE_TEXT)
 			term = TERM_EVOLVE;
 		if (term != TERM_EVOLVE && hint_find(hints, step->column) == NULL)
 			return true;

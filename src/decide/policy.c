@@ -332,6 +332,45 @@ suspects_reason(const Case *c)
 	return some_of(suspects(c));
 }
 
+/* What only a person can answer, of the plan's mappings. */
+static List *
+open_questions(const Case *c)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, c->cautions)
+	{
+		const Caution *caution = lfirst(lc);
+
+		foreach(lc2, c->plan->steps)
+		{
+			const PlanStep *step = lfirst(lc2);
+
+			if (caution->question != NULL && plan_step_place(step->kind) == STEP_IN_MAPPING &&
+				strcmp(step->column, caution->column) == 0)
+			{
+				result = lappend(result, policy_caution(c->plan->relid, caution));
+				break;
+			}
+		}
+	}
+	return result;
+}
+
+static bool
+is_open(const Case *c)
+{
+	return open_questions(c) != NIL;
+}
+
+static char *
+open_reason(const Case *c)
+{
+	return some_of(open_questions(c));
+}
+
 static List *
 beyond_limit(const Case *c)
 {
@@ -538,7 +577,7 @@ always(const Case *c)
 static char *
 metadata_reason(const Case *c)
 {
-	return plan_has(c->plan, STEP_IN_ALTER) || plan_has(c->plan, STEP_BESIDE) ?
+	return plan_changes_table(c->plan) ?
 		"only the catalog changes: no row is read or written" :
 		"the table stays as it is: payloads are read otherwise from now on, and what was sent is kept";
 }
@@ -553,6 +592,7 @@ static const Rule rules[] = {
 	{"mode-propose", VERDICT_REVIEW, is_propose, propose_reason},
 	{"policy-review", VERDICT_REVIEW, is_reviewed, reviewed_reason},
 	{"suspected-rename", VERDICT_REVIEW, has_suspects, suspects_reason},
+	{"open-question", VERDICT_REVIEW, is_open, open_reason},
 	{"max-new-columns", VERDICT_REVIEW, is_beyond_limit, beyond_limit_reason},
 	{"dependents", VERDICT_REVIEW, has_dependents, dependents_reason},
 	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},
@@ -591,6 +631,8 @@ policy_verdict_name(Verdict verdict)
 char *
 policy_caution(Oid relid, const Caution *caution)
 {
+	if (caution->question != NULL)
+		return pstrdup(caution->question);
 	if (caution->alike == NULL)
 		return psprintf("beyond the %d new columns a day of selfheal.max_new_columns",
 						guc_max_new_columns);

@@ -29,14 +29,16 @@ typedef struct Ruling
 
 /*
  * What makes a new column wait, whatever it costs: nobody but the team knows
- * what its key means, or a producer has brought too many. Of steps that the
- * plan does not have it says nothing.
+ * what its key means, or a producer has brought too many; or a mapping: what
+ * was sent leaves a question open. Of steps that the plan does not have it says
+ * nothing.
  */
 typedef struct Caution
 {
-	const char *column;			/* the new column */
+	const char *column;			/* the new column, or a mapping's key */
 	const char *alike;			/* may be another spelling of this name */
 	bool		beyond;			/* more than selfheal.max_new_columns in a day */
+	const char *question;		/* of a mapping: what a person must say */
 } Caution;
 
 /*
@@ -47,7 +49,7 @@ typedef struct Caution
 extern Ruling policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 						  const List *cautions);
 
-/* The reason why this new column waits, for people. */
+/* The reason why this new column, or mapping, waits, for people. */
 extern char *policy_caution(Oid relid, const Caution *caution);
 
 extern const char *policy_verdict_name(Verdict verdict);

@@ -28,6 +28,22 @@ remedy_rows_bring(const Finding *f)
 		psprintf(INT64_FORMAT " rows bring", f->rows);
 }
 
+/* What a person is to say, and the rows to look at. */
+static void
+append_question(StringInfo buf, const Remedy *r)
+{
+	const Samples *samples = r->finding->samples;
+
+	if (buf->len > 1)
+		appendStringInfoString(buf, ", ");
+	appendStringInfoString(buf, "{\"option\": ");
+	escape_json(buf, psprintf("%s: %s", r->finding->column, r->question));
+	appendStringInfoString(buf, ", \"taken\": false, \"why\": \"it is never guessed\", \"rows\": [");
+	for (int i = 0; samples != NULL && i < Min(samples->n, SAMPLES_ROWS); i++)
+		appendStringInfo(buf, "%s" INT64_FORMAT, i > 0 ? ", " : "", samples->rows[i]);
+	appendStringInfoString(buf, "]}");
+}
+
 /* See the header. In the current context. */
 Jsonb *
 remedy_options(const List *remedies)
@@ -42,6 +58,8 @@ remedy_options(const List *remedies)
 	{
 		const Remedy *r = lfirst(lc);
 
+		if (r->question != NULL)
+			append_question(&buf, r);
 		foreach(lc2, r->options)
 		{
 			const RemedyOption *o = lfirst(lc2);

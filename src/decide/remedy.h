@@ -13,6 +13,7 @@
 
 typedef struct Remedy
 {
+	const Diagnosis *diagnosis;
 	const Finding *finding;
 	const char *playbook;		/* name, or NULL when none knows the class */
 	PlanStep   *step;			/* NULL: nothing to change */
@@ -29,6 +30,10 @@ typedef struct Remedy
 	const char *alike;			/* the new column may be another spelling of
 								 * this column or new key, and the team has
 								 * not said otherwise; or NULL */
+	uint64		reads;			/* a mapping's: 1 << FitClass of the findings
+								 * of its column that it reads values of */
+	char	   *question;		/* a mapping's: what only a person can say, so
+								 * that it waits for him; or NULL */
 	char	   *explanation;	/* one or two sentences for people */
 	List	   *options;		/* RemedyOption * */
 } Remedy;
@@ -47,7 +52,9 @@ extern void remedy_option(Remedy *r, bool taken, const char *what, const char *w
 /* "1 row brings" or "12 rows bring" */
 extern char *remedy_rows_bring(const Finding *f);
 
-/* [{"option","taken","why"}] of several remedies. */
+/* [{"option","taken","why"}] of several remedies; one that asks a question has
+ * {"option": the question, "taken": false, "why", "rows": ids of held rows that
+ * show it} before them. */
 extern Jsonb *remedy_options(const List *remedies);
 
 #endif							/* SELFHEAL_REMEDY_H */

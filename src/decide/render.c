@@ -67,6 +67,7 @@ render_text(const HealPlan *plan)
 	if (alter != NULL)
 		all = lappend(all, alter);
 	all = list_concat(all, render_statements(plan, STEP_BESIDE));
+	all = list_concat(all, render_statements(plan, STEP_IN_MAPPING));
 	initStringInfo(&buf);
 	foreach(lc, all)
 		appendStringInfo(&buf, "%s%s", buf.len ? "; " : "", (char *) lfirst(lc));

@@ -21,11 +21,12 @@
 extern char *render_alter(const HealPlan *plan, Oid target);
 
 /* The statements (char *) of the plan's steps that are made there (STEP_BEFORE
- * or STEP_BESIDE), in order. */
+ * or STEP_BESIDE), in order; of STEP_IN_MAPPING what they amount to. */
 extern List *render_statements(const HealPlan *plan, StepPlace place);
 
 /* All that a plan runs, for people: statements before, the ALTER TABLE,
- * statements beside, each ended but the last. NULL without any. */
+ * statements beside, the calls that its mappings amount to, each ended but the
+ * last. NULL without any. */
 extern char *render_text(const HealPlan *plan);
 
 /* What would undo it, as text for the record; a comment line where it cannot

@@ -67,6 +67,7 @@ static const Cell cells[] = {
 	{STEP_IGNORE_FIELD, COST_METADATA, RULE_REVIEW, "values of the key would be left out"},
 	{STEP_TRIM, COST_METADATA, RULE_AUTO, "blanks around a value that cannot hold any: what was sent is kept"},
 	{STEP_NULL_IF, COST_METADATA, RULE_REVIEW, "a value becomes none"},
+	{STEP_MAP_VALUE, COST_METADATA, RULE_REVIEW, "which label a word means, only the team can say"},
 	{STEP_PARSE_TIMESTAMP, COST_METADATA, RULE_AUTO, "one reading is proven by all held values: what was sent is kept"},
 	{STEP_PARSE_NUMBER, COST_METADATA, RULE_AUTO, "one reading is proven by all held values: what was sent is kept"},
 	{STEP_PARSE_POINT, COST_METADATA, RULE_AUTO, "one reading is proven by all held values: what was sent is kept"},

@@ -159,7 +159,8 @@ subscribers_reached(const HealPlan *plan)
 			continue;
 		}
 		/* of columns that are not there yet the answer is the same */
-		if (step->kind == STEP_ADD_COLUMN && asked)
+		if (plan_step_place(step->kind) == STEP_IN_MAPPING ||
+			(step->kind == STEP_ADD_COLUMN && asked))
 			continue;
 		asked |= (step->kind == STEP_ADD_COLUMN);
 		foreach(lc2, subscribers_published(tree, step->column))

@@ -59,8 +59,8 @@ static bool check_tree(const List *tree, Oid owner, char **reason);
 static bool check_pairs(Oid relid, const List *steps, char **reason);
 static bool check_room(const List *tree, const List *steps, char **reason);
 static bool check_foreign(const HealPlan *plan, char **reason);
-static bool check_step(Relation rel, const List *tree, const PlanStep *step,
-					   bool *true_already, char **reason);
+static bool check_step(const HealPlan *plan, Relation rel, const List *tree,
+					   const PlanStep *step, bool *true_already, char **reason);
 
 /* The steps inside; good as long as the vetted plan. */
 const HealPlan *
@@ -105,11 +105,10 @@ vet_plan(const HealPlan *plan)
 
 	vetted->plan.relid = plan->relid;
 	tree = find_all_inheritors(plan->relid, NoLock, NULL);
-	good = check_table(rel, &result.reason) &&
-		(plan->steps == NIL ||
+	good = check_table(rel, &result.reason) && check_pairs(plan->relid, plan->steps, &result.reason) &&
+		(!plan_changes_table(plan) ||
 		 (check_changeable(rel, &result.reason) &&
-		  check_tree(tree, rel->rd_rel->relowner, &result.reason) &&
-		  check_pairs(plan->relid, plan->steps, &result.reason)));
+		  check_tree(tree, rel->rd_rel->relowner, &result.reason)));
 	foreach(lc, plan->steps)
 	{
 		const PlanStep *step = lfirst(lc);
@@ -117,7 +116,7 @@ vet_plan(const HealPlan *plan)
 
 		if (!good)
 			break;
-		good = check_step(rel, tree, step, &true_already, &result.reason);
+		good = check_step(plan, rel, tree, step, &true_already, &result.reason);
 		if (good && !true_already)
 			vetted->plan.steps = lappend(vetted->plan.steps, plan_step_copy(step));
 	}
@@ -174,7 +173,7 @@ check_table(Relation rel, char **reason)
 	return true;
 }
 
-/* May its definition be changed? A plan without steps does not ask. */
+/* May its definition be changed? A plan that does not change it does not ask. */
 static bool
 check_changeable(Relation rel, char **reason)
 {
@@ -224,7 +223,8 @@ check_tree(const List *tree, Oid owner, char **reason)
 	return true;
 }
 
-/* A column is named once for its type, and once for NOT NULL. */
+/* A column is named once for its type, and once for NOT NULL. Mappings of a
+ * key are each of another kind. */
 static bool
 check_pairs(Oid relid, const List *steps, char **reason)
 {
@@ -240,6 +240,9 @@ check_pairs(Oid relid, const List *steps, char **reason)
 		for_each_from(lc2, steps, foreach_current_index(lc) + 1)
 		{
 			const PlanStep *b = lfirst(lc2);
+			bool		adds = a->kind == STEP_ADD_COLUMN || b->kind == STEP_ADD_COLUMN;
+			bool		maps = plan_step_place(a->kind) == STEP_IN_MAPPING ||
+			plan_step_place(b->kind) == STEP_IN_MAPPING;
 
 			if (a->kind == STEP_ATTACH_PARTITION || b->kind == STEP_ATTACH_PARTITION)
 			{
@@ -247,9 +250,7 @@ check_pairs(Oid relid, const List *steps, char **reason)
 					return false;
 				continue;
 			}
-			if (strcmp(a->column, b->column) == 0 &&
-				(a->kind == b->kind || a->kind == STEP_ADD_COLUMN ||
-				 b->kind == STEP_ADD_COLUMN))
+			if (strcmp(a->column, b->column) == 0 && (a->kind == b->kind || (adds && !maps)))
 				return plan_refuse(reason, "column \"%s\" is changed twice",
 								   a->column);
 		}
@@ -303,7 +304,7 @@ check_foreign(const HealPlan *plan, char **reason)
 	Oid			member = InvalidOid;
 	char	   *name;
 
-	if (plan->steps != NIL)
+	if (plan_changes_table(plan))
 		member = route_foreign(plan->relid, false);
 	if (!OidIsValid(member))
 		return true;
@@ -319,11 +320,13 @@ check_foreign(const HealPlan *plan, char **reason)
 
 /* One step against the table as it is now. */
 static bool
-check_step(Relation rel, const List *tree, const PlanStep *step,
-		   bool *true_already, char **reason)
+check_step(const HealPlan *plan, Relation rel, const List *tree,
+		   const PlanStep *step, bool *true_already, char **reason)
 {
 	const StepForm *form = form_of(step->kind);
-	StepSite	site = {.relid = RelationGetRelid(rel),.owner = rel->rd_rel->relowner,.tree = tree};
+	StepSite	site = {.plan = plan,.relid = RelationGetRelid(rel),
+		.owner = rel->rd_rel->relowner,.tree = tree
+	};
 
 	if (form->check == NULL)
 		return plan_refuse(reason, "%s is a step that is not made yet", plan_step_name(step->kind));

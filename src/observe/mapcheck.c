@@ -534,6 +534,7 @@ mapping_check(Oid relid, const List *present, Mapping *m, char **reason, char **
 			break;
 		case MAP_TRIM:
 		case MAP_NULL_IF:
+		case MAP_VALUE:
 		case MAP_PARSE_TIMESTAMP:
 		case MAP_PARSE_NUMBER:
 		case MAP_PARSE_POINT:

@@ -59,7 +59,7 @@ static struct
 
 static const char *const kind_names[] = {
 	"decode_text", "map_field", "ignore_field", "overflow_to_jsonb", "trim",
-	"null_if", "parse_timestamp", "parse_number", "parse_point"
+	"null_if", "map_value", "parse_timestamp", "parse_number", "parse_point"
 };
 
 StaticAssertDecl(lengthof(kind_names) == MAPPING_KINDS, "every MappingKind has a name");
@@ -383,6 +383,7 @@ mapping_apply(const List *mappings, Shape *shape)
 				break;
 			case MAP_TRIM:
 			case MAP_NULL_IF:
+			case MAP_VALUE:
 			case MAP_PARSE_TIMESTAMP:
 			case MAP_PARSE_NUMBER:
 			case MAP_PARSE_POINT:

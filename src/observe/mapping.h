@@ -4,7 +4,7 @@
  *
  * A mapping changes no table and no stored row. It tells where a key's value
  * goes (map_field, ignore_field, overflow_to_jsonb), how a value is to be read
- * (trim, null_if, parse_timestamp, parse_number, parse_point), or in which
+ * (trim, null_if, map_value, parse_timestamp, parse_number, parse_point), or in which
  * encodings a payload may be that is no text (decode_text). It is read anew
  * whenever a table's shape is built, so it counts for loads, dry runs, replays
  * and diagnoses alike, from the commit of mapping_add on until that of
@@ -46,6 +46,7 @@ typedef enum MappingKind
 	MAP_OVERFLOW,				/* overflow_to_jsonb */
 	MAP_TRIM,					/* trim */
 	MAP_NULL_IF,				/* null_if */
+	MAP_VALUE,					/* map_value */
 	MAP_PARSE_TIMESTAMP,		/* parse_timestamp */
 	MAP_PARSE_NUMBER,			/* parse_number */
 	MAP_PARSE_POINT				/* parse_point */

@@ -10,7 +10,7 @@ CREATE TABLE selfheal.mapping (
 	table_name text NOT NULL,
 	version integer NOT NULL,
 	kind text NOT NULL CHECK (kind IN ('decode_text', 'map_field', 'ignore_field', 'overflow_to_jsonb', 'trim',
-		'null_if', 'parse_timestamp', 'parse_number', 'parse_point')),
+		'null_if', 'map_value', 'parse_timestamp', 'parse_number', 'parse_point')),
 	field text,
 	column_name text,
 	args jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(args) = 'object'),

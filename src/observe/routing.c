@@ -234,7 +234,7 @@ walk(void *arg)
 	w->rel = table_open(w->way->shaped, AccessShareLock);
 	w->shape = fit_shape(w->rel, cxt);
 	hint_apply(hint_list(w->way->said), w->shape);
-	mapping_apply(mapping_list(w->way->said), w->shape);
+	mapping_apply(mapping_with(mapping_list(w->way->said), w->way->mappings), w->shape);
 	if (w->way->prepare)
 		w->way->prepare(w->way->arg, w->shape);
 	w->scanner = json_scanner(cxt);

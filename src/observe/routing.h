@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "base/fit.h"
+#include "nodes/pg_list.h"
 #include "observe/store.h"
 
 /* Where a row's way from the root ends. */
@@ -30,6 +31,8 @@ typedef struct RouteWalk
 								 * clone */
 	Oid			said;			/* of whose keys the team's words count: hints
 								 * and mappings */
+	List	   *mappings;		/* Mapping * that count as well: those that
+								 * are tried */
 	void		(*prepare) (void *arg, Shape *shape);	/* or NULL */
 	void		(*note) (void *arg, int row, const Route *route);
 	void	   *arg;

@@ -20,7 +20,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "base/fills.h"
 #include "base/guc.h"
 #include "base/spi.h"
 #include "miscadmin.h"
@@ -32,6 +31,7 @@
 #include "observe/mapping.h"
 #include "orient/alike.h"
 #include "orient/diagnose.h"
+#include "orient/nullerrors.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -56,13 +56,6 @@ typedef struct FindingEntry
 	Finding    *finding;
 } FindingEntry;
 
-/* An error by which an insert said that a column was null. */
-typedef struct NullError
-{
-	int64		error;
-	int			col;
-} NullError;
-
 /* One diagnosis under way. */
 typedef struct Survey
 {
@@ -71,8 +64,7 @@ typedef struct Survey
 	MemoryContext row_cxt;		/* reset for each row */
 	HTAB	   *index;			/* of findings */
 	JsonScanner *scanner;
-	NullError  *nulls;			/* of the held rows, in order of error */
-	int			nnulls;
+	NullErrors *nulls;			/* of the held rows, or NULL */
 	Alike	   *alike;			/* new keys and the names they may stand for */
 
 	/* the rows that are fitted now; at and doc outlive a throw */
@@ -148,6 +140,27 @@ note_label(Survey *s, Finding *finding, const char *label)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Can a value of this class be one that is only written in another notation?
+ * A number that has a fraction or too many digits may be: 1.234 is one for
+ * whoever writes 1.234.567,89 beside it.
+ */
+static bool
+may_be_notation(FitClass class)
+{
+	return class == FIT_WRONG_TYPE || class == FIT_BAD_VALUE || class == FIT_ENUM_LABEL ||
+		class == FIT_FRACTION || class == FIT_SCALE;
+}
+
+/* Keep what does not fit: a value, a key or a payload. */
+static void
+keep_sample(Survey *s, Finding *finding, JsonKind kind, const char *val, size_t len)
+{
+	if (finding->samples == NULL)
+		finding->samples = samples_open(s->cxt);
+	samples_note(finding->samples, kind, val, len, s->rows[s->at].id);
+}
+
 /* What the table's contract says of a finding, for the incident's reason. */
 static char *
 contract_says(const Survey *s, FitTerm term)
@@ -191,6 +204,10 @@ note_misfit(Survey *s, const Misfit *misfit)
 		const JsonField *field = &fit_doc(s->diagnosis->shape)->fields[misfit->field - 1];
 
 		infer_value(&finding->evidence, field->kind, field->val, field->len);
+		if (misfit->class == FIT_KEY_TOO_LONG)
+			keep_sample(s, finding, JSON_STRING, field->key, field->keylen);
+		else if (may_be_notation(misfit->class))
+			keep_sample(s, finding, field->kind, field->val, field->len);
 	}
 	if (misfit->class == FIT_ENUM_LABEL && misfit->need != NULL)
 		note_label(s, finding, misfit->need);
@@ -289,6 +306,7 @@ static bool
 note_unread(Survey *s, const char **bytes, size_t *len)
 {
 	const StoreRow *row = &s->rows[s->at].row;
+	Finding    *finding;
 	Misfit		misfit;
 
 	memset(&misfit, 0, sizeof(misfit));
@@ -306,64 +324,10 @@ note_unread(Survey *s, const char **bytes, size_t *len)
 	}
 	else
 		return false;
-	note_misfit(s, &misfit);
+	finding = note_misfit(s, &misfit);
+	if (misfit.class == FIT_BAD_ENCODING)
+		keep_sample(s, finding, JSON_STRING, row->bytes, row->len);
 	return true;
-}
-
-static int
-compare_null_errors(const void *a, const void *b)
-{
-	const NullError *x = a;
-	const NullError *y = b;
-
-	return x->error < y->error ? -1 : x->error > y->error;
-}
-
-/*
- * Read which held rows an insert has refused for a null. Only where the fit
- * cannot see it by itself; there are as many as there were loads with such
- * rows.
- */
-static void
-read_null_errors(Survey *s)
-{
-	Oid			relid = s->diagnosis->relid;
-	SpiUser		saved;
-	SpiArgs		args;
-	uint64		n;
-
-	if (!fills_nulls(relid))
-		return;
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	n = spi_exec("SELECT DISTINCT e.id, e.column_name FROM selfheal.quarantine q"
-				 " JOIN selfheal.error e ON e.id = q.error"
-				 " WHERE q.relid = $1 AND q.state = 'held' AND e.class = 'null_value'"
-				 " AND e.column_name IS NOT NULL AND e.context IS NOT NULL ORDER BY e.id", &args);
-	s->nulls = MemoryContextAllocHuge(s->cxt, sizeof(NullError) * (n + 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		char	   *column = spi_get_text(i, 2, CurrentMemoryContext);
-		NullError  *e = &s->nulls[s->nnulls++];
-
-		e->error = spi_get_int8(i, 1, NULL);
-		e->col = fit_column(s->diagnosis->shape, column, (int) strlen(column));
-	}
-	spi_close(&saved);
-}
-
-/* The column that an insert of this row found null, or -1. */
-static int
-null_column(const Survey *s, int64 error)
-{
-	NullError	key = {error, -1};
-	NullError  *found = NULL;
-
-	if (s->nnulls > 0)
-		found = bsearch(&key, s->nulls, s->nnulls, sizeof(NullError),
-						compare_null_errors);
-	return found ? found->col : -1;
 }
 
 /*
@@ -383,7 +347,7 @@ fit_rows(void *arg)
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(s->row_cxt);
-		shape->insisted = null_column(s, s->rows[s->at].error);
+		shape->insisted = nullerrors_column(s->nulls, s->rows[s->at].error);
 		if (s->thrown != NIL)
 			(void) fit_row_again(shape, s->doc, &fit);
 		else
@@ -632,7 +596,7 @@ diagnose(Oid relid, int64 incident)
 	HeldBatch	held = {.more = true};
 
 	table_close(rel, NoLock);
-	read_null_errors(s);
+	s->nulls = nullerrors_read(relid, s->diagnosis->shape, s->cxt);
 	batch = AllocSetContextCreate(s->cxt, "selfheal diagnose batch",
 								  ALLOCSET_DEFAULT_SIZES);
 	while (held.more)

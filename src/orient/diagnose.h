@@ -14,6 +14,7 @@
 #include "nodes/pg_list.h"
 #include "orient/infer.h"
 #include "orient/refused.h"
+#include "orient/samples.h"
 
 /* Words that are kept of one enum column; more are no labels. */
 #define FINDING_LABELS 32
@@ -44,6 +45,10 @@ typedef struct Finding
 	List	   *refused;		/* Refused *: an insert has found it, no look
 								 * at the payload; first_id is 0, and there is
 								 * no evidence */
+	Samples    *samples;		/* the different values that do not fit, where
+								 * another notation may be why; key_too_long:
+								 * the keys; bad_encoding: the payloads. NULL:
+								 * none are kept */
 } Finding;
 
 typedef struct Diagnosis

@@ -69,6 +69,12 @@ static const int may_follow[] = {
 
 /* Classes that only the insert finds. The others were all found, and counted,
  * when the row came; a replay that meets them again has no new row. */
+/* A pile of bad values has grown by a tenth, or is small: more of them may prove
+ * how they are to be read. So a million are looked at a hundred times, however
+ * many loads bring them. */
+#define GREW \
+	"i.rows < 100 OR floor(ln(i.rows + g.fresh_rows) / ln(1.1)) > floor(ln(i.rows) / ln(1.1))"
+
 #define INSERT_CLASSES \
 	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other'"
 
@@ -181,7 +187,8 @@ incident_collect(void)
 				 " joined AS ("
 				 "  UPDATE selfheal.incident i SET rows = i.rows + g.fresh_rows, last_seen = greatest(i.last_seen, g.last_seen),"
 				 "   first_seen = least(i.first_seen, g.first_seen),"
-				 "   state = CASE WHEN i.state = 'awaiting_approval' OR i.state = 'needs_human' AND i.class = 'enum_label'"
+				 "   state = CASE WHEN i.state = 'awaiting_approval' OR i.state = 'needs_human'"
+				 "     AND (i.class = 'enum_label' OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW "))"
 				 "     AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents) AND p.relid = i.relid"
 				 "      AND p.state = 'rejected') THEN 'open' ELSE i.state END"
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"

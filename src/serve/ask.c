@@ -137,14 +137,14 @@ selfheal_preview(PG_FUNCTION_ARGS)
 			put_text(values, nulls, 5, contract_word(r->finding->term));
 		else if (r->step)
 		{
-			HealPlan	single = {relid, list_make1(r->step)};
+			HealPlan	single = {relid, list_concat(list_make1(r->step), r->also)};
 			Vetting		vetting = vet_plan(&single);
 
 			if (vetting.plan == NULL)
 				put_text(values, nulls, 5, "refuse");
 			else
 			{
-				Caution		caution = {r->step->column, r->alike, false};
+				Caution		caution = {.column = r->step->column,.alike = r->alike,.question = r->question};
 				Ruling		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), mode,
 												 list_make1(&caution));
 
@@ -191,7 +191,7 @@ selfheal_explain(PG_FUNCTION_ARGS)
 			 "  to_char(i.first_seen, 'YYYY-MM-DD HH24:MI:SS TZ'), to_char(i.last_seen, 'YYYY-MM-DD HH24:MI:SS TZ'))"
 			 " FROM selfheal.incident i WHERE i.id = $1", &args);
 	appendStringInfo(&out, "%s\n%s\n", spi_get_text(0, 1, cxt), spi_get_text(0, 2, cxt));
-	n = spi_exec("SELECT concat(to_char(a.at, 'HH24:MI:SS.MS'), '  ', rpad(a.event, 10), ' ',"
+	n = spi_exec("SELECT concat(to_char(a.at, 'HH24:MI:SS.MS'), '  ', rpad(a.event, greatest(10, length(a.event))), ' ',"
 				 " concat_ws(E'\n                         ',"
 				 "  CASE WHEN a.event IN ('planned', 'proposed', 'discarded', 'amended', 'dismissed') THEN a.explanation"
 				 "   WHEN a.event = 'diagnosed' THEN coalesce(a.explanation, a.result) END,"

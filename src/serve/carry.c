@@ -8,6 +8,7 @@
 
 #include "access/table.h"
 #include "act/apply.h"
+#include "act/mapapply.h"
 #include "act/newlabels.h"
 #include "act/replay.h"
 #include "base/guc.h"
@@ -23,6 +24,8 @@
 #include "serve/round.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "write/route.h"
@@ -121,18 +124,21 @@ outcome_left(const Outcome *outcome)
  * Where an incident stands when its plan has run and its rows were tried:
  * healed when none is left; what somebody has in hand is tried again when he
  * may be done. Drift that is left is looked at anew: at once where the table
- * was changed, later where rows came meanwhile; where nothing was changed and
+ * was changed, later where rows came meanwhile; so are the rows that a mapping
+ * has left, since they may need another one, and drift that was left when
+ * others of its rows fitted the table as it is; where nothing was changed and
  * no row came, the same would come of it. That, and anything else, needs a
  * person.
  */
 static void
-settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows)
+settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, bool more_rows)
 {
 	int64		id = inc->id;
 	int64		left = outcome_left(outcome) > 0 ? held_count(inc->relid, &id, 1) : 0;
 	FitClass	class = fit_class_from_name(inc->class);
 	bool		again = class == FIT_RETRY ||
-	(fit_is_drift(class) && (changed || more_rows)) || (class == FIT_PARTITION && changed);
+	(fit_is_drift(class) && (changed || more_rows)) || (class == FIT_PARTITION && changed) ||
+	(outcome->replayed > 0 && (mapped || (fit_is_drift(class) && !changed)));
 	IncidentNote note = {0};
 
 	if (left == 0 && outcome->replayed == 0 && outcome->discarded > 0)
@@ -187,7 +193,8 @@ settle_all(const PlanRow *row, const List *incidents, const Outcome *outcome)
 	const ListCell *lc;
 
 	foreach(lc, incidents)
-		settle(lfirst(lc), outcome, row->sql != NULL, more_rows);
+		settle(lfirst(lc), outcome, row->sql != NULL,
+			   row->plan != NULL && plan_has(row->plan, STEP_IN_MAPPING), more_rows);
 	if (outcome->busy)
 		misses_of(row->relid)->n++;
 	else
@@ -398,6 +405,26 @@ carry_labels(const PlanRow *row, VettedPlan *vetted, bool approved)
 	return false;
 }
 
+/* Whom the plan's mappings come from, and what they were found to do. */
+static MapSource
+map_source(const PlanRow *row, bool approved)
+{
+	MapSource	source = {.plan = row->id,.why = row->explanation,.by = "selfheal"};
+	JsonbValue	v;
+
+	if (row->nincidents > 0)
+		source.incident = row->incidents[0];
+	if (approved && row->decided_by != NULL)
+		source.by = row->decided_by;
+	if (row->dry_run != NULL &&
+		getKeyJsonValueFromContainer(&row->dry_run->root, "held_stored",
+									 (int) strlen("held_stored"), &v) != NULL &&
+		v.type == jbvNumeric)
+		source.proven = DatumGetInt64(DirectFunctionCall1(numeric_int8,
+														  NumericGetDatum(v.val.numeric)));
+	return source;
+}
+
 bool
 carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 {
@@ -409,6 +436,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	ReplayResult *chunk;
 	Outcome		outcome = {0};
 	AuditEntry	entry;
+	MapSource	source;
 	double		ms = 0;
 	int			own = row->nincidents;
 
@@ -437,6 +465,8 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	debug_query_string = row->sql;
 	pgstat_report_activity(STATE_RUNNING, row->sql);
 	result = apply_plan(vetted, row->schema_hash);
+	source = map_source(row, approved);
+	mapapply_add(vetted, row->schema_hash, &source, result);
 	debug_query_string = NULL;
 	pgstat_report_activity(STATE_RUNNING, NULL);
 	if (result->outcome == APPLY_NO_LOCK)

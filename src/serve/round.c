@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "observe/hint.h"
 #include "observe/mapping.h"
+#include "serve/proving.h"
 #include "serve/round.h"
 #include "utils/syscache.h"
 #include "write/route.h"
@@ -139,6 +140,17 @@ column_quota(Oid relid)
 	return (int) Max(guc_max_new_columns - added, 0);
 }
 
+/* What a person must say before a mapping is used. */
+static void
+note_question(Round *round, const Remedy *remedy)
+{
+	Caution    *caution = palloc0(sizeof(Caution));
+
+	caution->column = remedy->step->column;
+	caution->question = remedy->question;
+	round->cautions = lappend(round->cautions, caution);
+}
+
 /* What is to be said of a new column before policy is asked. What the team
  * has said itself is not cautioned against. */
 static void
@@ -159,17 +171,44 @@ note_caution(Round *round, const Remedy *remedy)
 	round->cautions = lappend(round->cautions, caution);
 }
 
+/* Would policy let this step run by itself, alone? */
+static bool
+runs_alone(void *arg, PlanStep *step)
+{
+	Round	   *round = arg;
+	HealPlan	single = {round->relid, list_make1(step)};
+	Vetting		vetting = vet_plan(&single);
+
+	return vetting.plan && vetted_plan(vetting.plan)->steps != NIL &&
+		policy_rule(vetting.plan, forecast_cost(vetting.plan), round->watch.mode,
+					round->cautions).verdict == VERDICT_AUTO;
+}
+
+static bool
+adds_column(const List *steps)
+{
+	ListCell   *lc;
+
+	foreach(lc, steps)
+	{
+		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
+			return true;
+	}
+	return false;
+}
+
 /* Ask vet, forecast and policy about one remedy's step alone (and what goes
  * with it). */
 static void
-sort_step(Round *round, const Remedy *remedy)
+sort_step(Round *round, Remedy *remedy)
 {
 	PlanStep   *step = remedy->step;
 	HealPlan	single = {round->relid, list_concat(list_make1(step), remedy->also)};
 	Vetting		vetting;
 	Ruling		ruling;
+	List	   *part;
 
-	if (step->kind == STEP_ADD_COLUMN && round->room-- <= 0)
+	if (adds_column(single.steps) && round->room-- <= 0)
 	{
 		refuse_step(round, step,
 					psprintf("the table would come within %d columns of PostgreSQL's limit of %d, where only a person's own propose() adds any",
@@ -181,12 +220,29 @@ sort_step(Round *round, const Remedy *remedy)
 	if (vetting.plan && vetted_plan(vetting.plan)->steps == NIL)
 		return;					/* already so */
 	if (vetting.plan)
+		vetting.reason = proving_refuses(round->relid, remedy);
+	if (vetting.plan && vetting.reason)
+		vetting.plan = NULL;
+	if (vetting.plan && remedy->question)
+		note_question(round, remedy);
+	if (vetting.plan)
 	{
 		ruling = policy_rule(vetting.plan, forecast_cost(vetting.plan), round->watch.mode,
 							 round->cautions);
 		if (ruling.verdict == VERDICT_AUTO)
 		{
 			round->now = list_concat(round->now, single.steps);
+			return;
+		}
+
+		/*
+		 * what cannot run by itself need not keep back what can: it is for
+		 * the rows that are left, and planned again with them
+		 */
+		part = ruling.verdict == VERDICT_REVIEW ? proving_part(remedy, runs_alone, round) : NIL;
+		if (part != NIL)
+		{
+			round->now = list_concat(round->now, part);
 			return;
 		}
 		if (ruling.verdict == VERDICT_REVIEW)
@@ -355,7 +411,7 @@ round_is_free(int64 incident)
 
 /* Incidents that wait for approval, or all that rest, are open again, but for
  * those of a plan that a person has rejected: his no stays until he, or a hint
- * about the very key, says otherwise. It is not an attempt that failed:
+ * or a mapping of the very key, says otherwise. It is not an attempt that failed:
  * uncharged, unless it is to be one more. */
 static void
 reopen(Oid relid, bool all, bool charge, const char *reason)
@@ -373,7 +429,9 @@ reopen(Oid relid, bool all, bool charge, const char *reason)
 				 " OR ($2 AND i.state IN ('needs_human', 'failed')))"
 				 " AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.id = i.plan AND p.state = 'rejected'"
 				 "  AND NOT EXISTS (SELECT FROM selfheal.hint h WHERE h.relid = i.relid AND h.key = i.column_name"
-				 "   AND h.hinted_at > p.decided_at))"
+				 "   AND h.hinted_at > p.decided_at)"
+				 "  AND NOT EXISTS (SELECT FROM selfheal.mapping m WHERE m.relid = i.relid AND m.added_at > p.decided_at"
+				 "   AND (m.field = i.column_name OR m.column_name = i.column_name OR m.field IS NULL)))"
 				 " ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", &args);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
@@ -502,6 +560,37 @@ reported_only(int64 id)
 	return only;
 }
 
+/* Does the remedy's step wait for a person? */
+static bool
+waits(const Round *round, const Remedy *remedy)
+{
+	return remedy != NULL && remedy->settled_by != NULL &&
+		list_member_ptr(round->later, remedy->settled_by);
+}
+
+/* Not in this round: the next will ask of the rows that are left. */
+static void
+ask_later(Round *round, const Remedy *remedy)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (!waits(round, remedy))
+		return;
+	foreach(lc, round->remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		if (r->step == NULL || r->step != remedy->settled_by)
+			continue;
+		round->later = list_delete_ptr(round->later, r->step);
+		foreach(lc2, r->also)
+		{
+			round->later = list_delete_ptr(round->later, lfirst(lc2));
+		}
+	}
+}
+
 /* Claim, diagnose, sort remedies; what is hopeless says so, and what has no
  * row left to heal is done. */
 void
@@ -539,13 +628,15 @@ round_orient(Round *round)
 
 		/*
 		 * looked at again: the cure may be one for some of its rows only, as
-		 * a mapping may be that came before the first look
+		 * a mapping may be that came before the first look. Those need not
+		 * wait for what a person is to be asked about the others.
 		 */
-		if (why && remedy && !remedy->certain && held > 0 &&
+		if ((why || waits(round, remedy)) && remedy && !remedy->certain && held > 0 &&
 			(inc->attempts > 1 || (mapped && remedy->finding->refused == NIL)) &&
 			diagnose_fits(round->relid, inc->id))
 		{
 			round->partly = lappend(round->partly, inc);
+			ask_later(round, remedy);
 			why = NULL;
 		}
 

@@ -38,11 +38,25 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 	CASE WHEN i.class = 'awaiting_order' AND i.state NOT IN ('healed', 'dismissed')
 		THEN (SELECT count(*) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS keys_blocked,
 	CASE WHEN i.class = 'awaiting_order' AND i.state NOT IN ('healed', 'dismissed')
-		THEN (SELECT min(b.since) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS blocked_since
+		THEN (SELECT min(b.since) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS blocked_since,
+	(SELECT jsonb_agg(jsonb_build_object('id', m.id, 'kind', m.kind, 'key', m.field, 'column', m.column_name, 'state', m.state,
+			'permanent', CASE WHEN a.attname IS NULL THEN NULL WHEN a.idle THEN
+				coalesce((SELECT d.statement FROM selfheal.ddl d WHERE d.relid = m.relid AND d.at > m.added_at
+					AND strpos(d.statement, a.attname) > 0 ORDER BY d.id DESC LIMIT 1), 'the table was changed') END)
+			ORDER BY m.id)
+		FROM selfheal.mapping m
+		LEFT JOIN LATERAL (SELECT c.attname, m.kind = 'map_field' OR t.typcategory = 'S' OR t.typname IN ('json', 'jsonb') AS idle
+			FROM pg_catalog.pg_attribute c JOIN pg_catalog.pg_type t ON t.oid = c.atttypid
+			WHERE c.attrelid = m.relid AND c.attnum > 0 AND NOT c.attisdropped
+			AND c.attname = CASE WHEN m.kind IN ('parse_timestamp', 'parse_number', 'parse_point') THEN m.column_name
+				WHEN m.kind = 'map_field' AND m.args ->> 'path' IS NULL THEN m.field END) a ON true
+		WHERE m.relid = i.relid AND EXISTS (SELECT FROM selfheal.plan o WHERE o.id = m.plan AND i.id = ANY (o.incidents))
+			AND (m.field = i.column_name OR m.column_name = i.column_name
+			OR (i.class = 'key_too_long' AND starts_with(m.field, i.column_name)) OR (m.field IS NULL AND i.column_name IS NULL))) AS mappings
 FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
 WHERE selfheal.may_see(i.relid)
 ORDER BY i.id;
-COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took';
+COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took; mappings: how its payloads are read since, and the change of the table by which that is not needed any more';
 
 CREATE VIEW selfheal.pending WITH (security_barrier) AS
 SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
@@ -50,11 +64,14 @@ SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_na
 	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents)) AS rows_waiting,
 	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at,
 	ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ' (level ' || (l ->> 'depth') || ')', ': ', l ->> 'effect'), E'\n\r', '  ')
-		FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n) AS impact
+		FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n) AS impact,
+	(SELECT jsonb_agg(jsonb_build_object('id', q.id, 'payload', left(coalesce(q.payload, encode(q.payload_raw, 'escape')), 1000)) ORDER BY q.id)
+		FROM selfheal.quarantine q WHERE q.relid = p.relid AND q.state = 'held' AND q.id IN
+			(SELECT r::bigint FROM jsonb_array_elements(p.options) o, jsonb_array_elements_text(o -> 'rows') r)) AS samples
 FROM selfheal.plan p
 WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)
 ORDER BY p.id;
-COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait';
+COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait; samples: rows to look at, where a question is open';
 
 CREATE VIEW selfheal.quarantined WITH (security_barrier) AS
 SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state,

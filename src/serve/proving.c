@@ -1,0 +1,168 @@
+/*
+ * proving.c
+ *	  A remedy that says how payloads are read, before it is used: proven on all
+ *	  held rows of the table.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "decide/mapsteps.h"
+#include "orient/mapproof.h"
+#include "serve/proving.h"
+#include "utils/builtins.h"
+
+/* Does one of the remedy's steps add a column? */
+static bool
+adds_column(const Remedy *remedy)
+{
+	ListCell   *lc;
+
+	foreach(lc, remedy->also)
+	{
+		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
+			return true;
+	}
+	return false;
+}
+
+/* Of day and month, both numbers, which comes first? 'D', 'M', or 0: the year
+ * does, or it has not both. */
+static char
+first_of(const char *format)
+{
+	const char *year = strstr(format, "YYYY");
+	const char *month = strstr(format, "MM");
+	const char *day = strstr(format, "DD");
+
+	if (month == NULL || day == NULL || (year != NULL && year < month && year < day))
+		return 0;
+	return day < month ? 'D' : 'M';
+}
+
+/* The formats of a parse_timestamp (char *). */
+static List *
+formats_of(const Mapping *m)
+{
+	List	   *formats = NIL;
+	JsonbValue	v;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+
+	if (getKeyJsonValueFromContainer(&m->args->root, "formats", 7, &v) == NULL ||
+		v.type != jbvBinary)
+		return NIL;
+	it = JsonbIteratorInit(v.val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_ELEM && v.type == jbvString)
+			formats = lappend(formats, pnstrdup(v.val.string.val, v.val.string.len));
+	}
+	return formats;
+}
+
+/*
+ * A date that is written day first, 03.04.2026, is one that the type reads by
+ * itself, the other way round, under a DateStyle with the month first: only
+ * those from the 13th on were held. What was stored of the same loads may be
+ * another day than was meant, which a person should know before the rest is
+ * read rightly beside it.
+ */
+static char *
+ask_of_stored(Oid relid, const Finding *f, const Mapping *m)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *question = NULL;
+	ListCell   *lc;
+
+	foreach(lc, m->kind == MAP_PARSE_TIMESTAMP ? formats_of(m) : NIL)
+	{
+		char		first = first_of(lfirst(lc));
+		SpiUser		saved;
+		SpiArgs		args;
+
+		if (first == 0)
+			continue;
+		spi_open(&saved);
+		spi_args(&args);
+		spi_arg_relid(&args, relid);
+		spi_arg_text(&args, f->column);
+		spi_arg_text(&args, first == 'D' ? "%DMY%" : "%MDY%");
+		if (spi_exec("SELECT sum(l.stored)::bigint, min(l.datestyle) FROM selfheal.load l WHERE l.stored > 0"
+					 " AND l.datestyle NOT LIKE $3 AND l.id IN"
+					 " (SELECT e.load FROM selfheal.incident i JOIN selfheal.error e ON e.incident = i.id"
+					 "  WHERE i.relid = $1 AND i.column_name = $2 AND i.state NOT IN ('healed', 'dismissed'))"
+					 " HAVING count(*) > 0", &args) > 0)
+		{
+			int64		stored = spi_get_int8(0, 1, NULL);
+			char	   *style = spi_get_text(0, 2, cxt);
+			MemoryContext old = MemoryContextSwitchTo(cxt);
+
+			question = psprintf("these values are written with the %s first, and DateStyle (%s) reads the other "
+								"way round what has a day up to 12: " INT64_FORMAT " rows of the same loads "
+								"were stored, some perhaps with another day than was meant",
+								first == 'D' ? "day" : "month", style, stored);
+			MemoryContextSwitchTo(old);
+		}
+		spi_close(&saved);
+		if (question != NULL)
+			break;
+	}
+	return question;
+}
+
+/* See the header. */
+char *
+proving_refuses(Oid relid, Remedy *remedy)
+{
+	List	   *steps = list_concat(list_make1(remedy->step), remedy->also);
+	List	   *present;
+	Mapping    *m;
+	MapProof   *proof;
+	ListCell   *lc;
+
+	foreach(lc, steps)
+	{
+		char	   *removed = mapsteps_is(lfirst(lc)) ? mapsteps_removed(relid, lfirst(lc)) : NULL;
+
+		if (removed)
+			return removed;
+	}
+	if (!mapsteps_is(remedy->step) || adds_column(remedy))
+		return NULL;
+	present = mapping_with(mapping_list(relid), mapsteps_mappings(relid, remedy->also));
+	m = mapsteps_mapping(relid, remedy->step);
+	proof = mapproof_held(relid, present, m, PG_INT64_MAX);
+	if (proof->fits == 0)
+		return psprintf("%s would make none of " INT64_FORMAT " held rows fit%s%s",
+						mapping_words(m), proof->about,
+						proof->left ? "; the first of them: " : "", proof->left ? proof->left : "");
+	if (proof->about > proof->fits)
+		remedy->explanation = psprintf("%s Of " INT64_FORMAT " held rows that it is about " INT64_FORMAT
+									   " would still not fit%s%s.", remedy->explanation,
+									   proof->about, proof->about - proof->fits,
+									   proof->left ? "; the first of them: " : "",
+									   proof->left ? proof->left : "");
+	if (remedy->question == NULL)
+		remedy->question = ask_of_stored(relid, remedy->finding, m);
+	return NULL;
+}
+
+/* See the header. */
+List *
+proving_part(const Remedy *remedy, bool (*runs) (void *arg, PlanStep *step), void *arg)
+{
+	List	   *part;
+	ListCell   *lc;
+
+	if (remedy->also == NIL || !mapsteps_is(remedy->step) || adds_column(remedy) ||
+		remedy->step->kind == STEP_NULL_IF || remedy->step->kind == STEP_TRIM ||
+		!runs(arg, remedy->step))
+		return NIL;
+	part = list_make1(remedy->step);
+	foreach(lc, remedy->also)
+	{
+		if (runs(arg, lfirst(lc)))
+			part = lappend(part, lfirst(lc));
+	}
+	return part;
+}

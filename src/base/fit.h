@@ -72,7 +72,8 @@ typedef enum FitClass
 	FIT_LIMIT,					/* limit: row or index entry too big */
 	FIT_AWAITING_ORDER,			/* awaiting_order: a row of its ordering key
 								 * is held before it */
-	FIT_OTHER					/* other */
+	FIT_OTHER,					/* other */
+	FIT_SEQUENCE				/* sequence: a default's is used up */
 } FitClass;
 
 /* One reason why one value does not fit. */

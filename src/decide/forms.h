@@ -30,6 +30,7 @@ typedef struct StepSite
 	Oid			owner;
 	const List *tree;			/* the table and all that inherits from it */
 	Form_pg_attribute att;		/* of the column; NULL: there is none */
+	const List *steps;			/* of the plan: the step's own and the others */
 } StepSite;
 
 /* What would undo a plan, as far as it was told. */

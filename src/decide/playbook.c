@@ -41,6 +41,15 @@ same_subject(const Finding *a, const Finding *b)
 	return a->class == b->class;
 }
 
+/* A default is for rows without the key: a null that was sent takes another
+ * step. */
+static bool
+shares_step(const Finding *a, const Finding *b, const Hint *hint)
+{
+	return same_subject(a, b) &&
+		(a->class == b->class || hint == NULL || hint->default_value == NULL);
+}
+
 /* What is known of all values that share a step with this finding. */
 static Evidence
 merged_evidence(const Diagnosis *d, const Finding *f)
@@ -69,6 +78,7 @@ merged_evidence(const Diagnosis *d, const Finding *f)
 		sum.max_chars = Max(sum.max_chars, e->max_chars);
 		sum.max_int_digits = Max(sum.max_int_digits, e->max_int_digits);
 		sum.max_frac_digits = Max(sum.max_frac_digits, e->max_frac_digits);
+		sum.max_second_digits = Max(sum.max_second_digits, e->max_second_digits);
 		sum.fits_int2 &= e->fits_int2;
 		sum.fits_int4 &= e->fits_int4;
 	}
@@ -86,6 +96,8 @@ word_about(const Diagnosis *d, const Finding *f)
 
 	if (hint == NULL || f->class == FIT_UNKNOWN_KEY)
 		return hint;
+	if (f->class == FIT_MISSING_KEY)
+		return hint->default_value != NULL ? hint : NULL;
 	return is_about_type(f->class) && hint->type != NULL ? hint : NULL;
 }
 
@@ -108,6 +120,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	ListCell   *lc;
 	const MisfitClass *class = class_of(f);
 
+	r->relid = d->relid;
 	r->finding = f;
 	r->hint = word_about(d, f);
 	if (class->playbooks[0].build == NULL || f->contract != NULL ||
@@ -121,7 +134,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	{
 		const Remedy *first = lfirst(lc);
 
-		if (!same_subject(first->finding, f))
+		if (!shares_step(first->finding, f, f->column ? hint_find(d->hints, f->column) : NULL))
 			continue;
 		r->playbook = first->playbook;
 		r->settled_by = first->settled_by;
@@ -182,7 +195,8 @@ playbook_frozen(const HealPlan *plan)
 
 		if (step->kind == STEP_ADD_COLUMN)
 			term = columns;
-		else if (step->kind == STEP_DROP_NOT_NULL)
+		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_SET_DEFAULT ||
+				 step->kind == STEP_EXTEND_SEQUENCE)
 			term = TERM_EVOLVE;
 		if (term != TERM_EVOLVE && hint_find(hints, step->column) == NULL)
 			return true;

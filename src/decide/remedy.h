@@ -13,6 +13,7 @@
 
 typedef struct Remedy
 {
+	Oid			relid;
 	const Finding *finding;
 	const char *playbook;		/* name, or NULL when none knows the class */
 	PlanStep   *step;			/* NULL: nothing to change */

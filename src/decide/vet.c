@@ -59,7 +59,7 @@ static bool check_tree(const List *tree, Oid owner, char **reason);
 static bool check_pairs(Oid relid, const List *steps, char **reason);
 static bool check_room(const List *tree, const List *steps, char **reason);
 static bool check_foreign(const HealPlan *plan, char **reason);
-static bool check_step(Relation rel, const List *tree, const PlanStep *step,
+static bool check_step(Relation rel, const List *tree, const List *steps, const PlanStep *step,
 					   bool *true_already, char **reason);
 
 /* The steps inside; good as long as the vetted plan. */
@@ -117,7 +117,7 @@ vet_plan(const HealPlan *plan)
 
 		if (!good)
 			break;
-		good = check_step(rel, tree, step, &true_already, &result.reason);
+		good = check_step(rel, tree, plan->steps, step, &true_already, &result.reason);
 		if (good && !true_already)
 			vetted->plan.steps = lappend(vetted->plan.steps, plan_step_copy(step));
 	}
@@ -319,11 +319,11 @@ check_foreign(const HealPlan *plan, char **reason)
 
 /* One step against the table as it is now. */
 static bool
-check_step(Relation rel, const List *tree, const PlanStep *step,
+check_step(Relation rel, const List *tree, const List *steps, const PlanStep *step,
 		   bool *true_already, char **reason)
 {
 	const StepForm *form = form_of(step->kind);
-	StepSite	site = {.relid = RelationGetRelid(rel),.owner = rel->rd_rel->relowner,.tree = tree};
+	StepSite	site = {.relid = RelationGetRelid(rel),.owner = rel->rd_rel->relowner,.tree = tree,.steps = steps};
 
 	if (form->check == NULL)
 		return plan_refuse(reason, "%s is a step that is not made yet", plan_step_name(step->kind));

@@ -70,7 +70,7 @@ static const int may_follow[] = {
 /* Classes that only the insert finds. The others were all found, and counted,
  * when the row came; a replay that meets them again has no new row. */
 #define INSERT_CLASSES \
-	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other'"
+	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other', 'sequence'"
 
 /*
  * Columns that a packet lists: the first, and the incident's own. A load may

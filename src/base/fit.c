@@ -265,9 +265,10 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 			return;
 	}
 	else if (computed)
-		value_misfit(&misfit, FIT_GENERATED, ERRCODE_GENERATED_ALWAYS, NULL,
-					 "the database computes column \"%s\" by itself",
-					 NameStr(column->name));
+	{
+		if (value_computed(shape, col, field, cell, &misfit))
+			return;
+	}
 	else
 	{
 		if (needs_value(shape, col))

@@ -217,6 +217,12 @@ stored_constant(Node *def)
 	return NULL;
 }
 
+static bool
+is_number(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == NUMERICOID;
+}
+
 /* Has the column this very default? Its text, as the type writes it, says. */
 static bool
 has_default(Oid relid, const FormData_pg_attribute *att, const char *value)
@@ -225,15 +231,18 @@ has_default(Oid relid, const FormData_pg_attribute *att, const char *value)
 	Oid			input;
 	Oid			ioparam;
 	Oid			output;
+	Oid			present;
 	bool		varlena;
 	Datum		wanted;
 
-	if (c == NULL || c->constisnull || c->consttype != att->atttypid)
+	if (c == NULL || c->constisnull ||
+		(c->consttype != att->atttypid && !(is_number(c->consttype) && is_number(att->atttypid))))
 		return false;
 	getTypeInputInfo(att->atttypid, &input, &ioparam);
 	getTypeOutputInfo(att->atttypid, &output, &varlena);
 	wanted = OidInputFunctionCall(input, unconstify(char *, value), ioparam, -1);
-	return strcmp(OidOutputFunctionCall(output, wanted), OidOutputFunctionCall(output, c->constvalue)) == 0;
+	getTypeOutputInfo(c->consttype, &present, &varlena);
+	return strcmp(OidOutputFunctionCall(output, wanted), OidOutputFunctionCall(present, c->constvalue)) == 0;
 }
 
 /* See the header. */
@@ -259,17 +268,17 @@ constant_check(const StepSite *site, const PlanStep *step, bool *true_already, c
 	return true;
 }
 
-/* See the header. */
+/* See the header. A bare literal is of the column's own type, also where the
+ * same statement gives it another. */
 void
 constant_clause(StringInfo buf, Oid target, const PlanStep *step)
 {
-	Form_pg_attribute att = columns_get(target, step->column);
 	char	   *value = value_of(step);
 
-	if (att == NULL || value == NULL)
-		elog(ERROR, "column \"%s\" of relation %u cannot get a default", step->column, target);
-	appendStringInfo(buf, "ALTER COLUMN %s SET DEFAULT %s::%s", quote_identifier(step->column),
-					 quote_literal_cstr(value), plan_type_sql(att->atttypid, -1));
+	if (value == NULL)
+		elog(ERROR, "the default of column \"%s\" is not there", step->column);
+	appendStringInfo(buf, "ALTER COLUMN %s SET DEFAULT %s", quote_identifier(step->column),
+					 quote_literal_cstr(value));
 }
 
 /* See the header. */

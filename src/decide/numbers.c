@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "base/guc.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "decide/lattice.h"
@@ -14,7 +15,16 @@
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
-/* Has the sequence no number left? */
+/* The last number that both the sequence and its column have. */
+static int64
+end_of(const ColumnSequence *seq)
+{
+	int64		limit = numbering_limit(seq->column_type, seq->increment);
+
+	return seq->increment > 0 ? Min(seq->max, limit) : Max(seq->min, limit);
+}
+
+/* Has the sequence no number left that its column holds? */
 static bool
 is_used_up(const ColumnSequence *seq)
 {
@@ -22,7 +32,19 @@ is_used_up(const ColumnSequence *seq)
 
 	if (!numbering_last(seq->oid, &last))
 		return false;
-	return seq->increment > 0 ? last > seq->max - seq->increment : last < seq->min - seq->increment;
+	return seq->increment > 0 ? last > end_of(seq) - seq->increment : last < end_of(seq) - seq->increment;
+}
+
+/* Has it come so far that it is seen to before a row fails for it? */
+static bool
+is_near_end(const ColumnSequence *seq)
+{
+	double		first = seq->increment > 0 ? seq->min : seq->max;
+	double		way = (double) end_of(seq) - first;
+	int64		last;
+
+	return guc_sequence_watch > 0 && numbering_last(seq->oid, &last) &&
+		(way == 0 || 100 * ((double) last - first) / way >= guc_sequence_watch);
 }
 
 /*
@@ -71,6 +93,16 @@ who_waits(const Finding *f)
 		psprintf(INT64_FORMAT " rows wait for it", f->rows);
 }
 
+/* The sequence counts far enough, and its column does not. */
+static void
+take_bigint(Remedy *r, const char *column, const char *name)
+{
+	r->step = plan_step(STEP_WIDEN_TYPE, column, INT8OID, -1);
+	r->explanation = psprintf("%s: sequence %s gives numbers that column %s does not hold; it becomes bigint.",
+							  who_waits(r->finding), name, quote_identifier(column));
+	remedy_option(r, true, "bigint", "the type of the sequence");
+}
+
 /* See the header. */
 void
 numbers_extend(Remedy *r, const Evidence *e)
@@ -84,7 +116,7 @@ numbers_extend(Remedy *r, const Evidence *e)
 	bool		as_bigint;
 	char	   *name;
 
-	if (column == NULL || (r->finding->rows > 0 && !is_used_up(&seq)))
+	if (column == NULL || !(r->finding->rows > 0 ? is_used_up(&seq) : is_near_end(&seq)))
 	{
 		r->replay_only = true;
 		r->explanation = pstrdup("The sequence has numbers left by now.");
@@ -93,6 +125,7 @@ numbers_extend(Remedy *r, const Evidence *e)
 	name = plan_relation_name(seq.oid);
 	if (seq.cycle)
 	{
+		r->certain = true;
 		r->explanation = psprintf("Sequence %s starts anew at its end (CYCLE): it is not its limit that rows fail for.", name);
 		return;
 	}
@@ -103,6 +136,7 @@ numbers_extend(Remedy *r, const Evidence *e)
 		(down ? present <= limit : present >= limit);
 	if (widen && types_are_fixed(r->relid, column))
 	{
+		r->certain = true;
 		r->explanation = psprintf("Column %s would have to become bigint, and the table's contract fixes its types.",
 								  quote_identifier(column));
 		return;
@@ -111,6 +145,12 @@ numbers_extend(Remedy *r, const Evidence *e)
 		limit = numbering_limit(INT8OID, seq.increment);
 	if (down ? present <= limit : present >= limit)
 	{
+		if (widen)
+		{
+			take_bigint(r, column, name);
+			return;
+		}
+		r->certain = true;
 		r->explanation = psprintf("Sequence %s has counted to the end of bigint: there is no wider type for it.", name);
 		return;
 	}

@@ -635,6 +635,10 @@ forming_threw(ScanPass *scan, ErrorData *edata)
 
 	fit_from_error(edata, &misfit);
 	misfit.column = NameStr(unconstify(FitColumn *, scan->forming)->name);
+	/* a number that the column does not hold any more ends it as well */
+	if (edata->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE &&
+		defaults_draws(store->defaults, scan->forming - store->shape->cols))
+		misfit.class = FIT_SEQUENCE;
 	misfits_keep(store->misfit_cxt, row, &misfit, 1, NULL, 0);
 	row->edata = edata;
 	scan->forming = NULL;

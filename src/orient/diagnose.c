@@ -601,7 +601,7 @@ note_refused(Survey *s)
 		int64		rows = diagnose_held(s->diagnosis, refused->incident);
 		Finding    *finding;
 
-		if (rows == 0 && refused->need == NULL && refused->seen > 0)
+		if (rows == 0 && refused->need == NULL && !refused->foreseen)
 			continue;
 		finding = find_finding(s, refused->class, refused->column);
 		finding->rows = Max(finding->rows, rows);

@@ -28,7 +28,6 @@
 #include "observe/store.h"
 #include "observe/target.h"
 #include "observe/windows.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"

@@ -71,7 +71,7 @@ INSERT INTO "ääääääääääääääääääääääääääää_intake" VA
 :idle
 SELECT * FROM tell('"ääääääääääääääääääääääääääääää_"');
 
--- generated columns: a value for one is refused, as by INSERT; what they are
+-- generated columns: a value that is not what they compute is held; what they are
 -- computed from cannot be changed in type, and a person does it
 CREATE TABLE gen (id int, v varchar(3), n smallint, up text GENERATED ALWAYS AS (upper(v)) STORED,
 	twice int GENERATED ALWAYS AS (n * 2) STORED CHECK (twice < 100), tail varchar(4) GENERATED ALWAYS AS (v || 'xx') STORED);

@@ -134,6 +134,7 @@ CREATE FUNCTION vh.class(reason pg_catalog.text) RETURNS pg_catalog.text LANGUAG
 		WHEN reason ~ '^the statement is longer|signs of operators|more than 1600 steps' THEN 'size'
 		WHEN reason ~ '^the name .* would be cut$' THEN 'cut name'
 		WHEN reason ~ 'no column of type|BEFORE and AFTER|RENAME VALUE|another spelling|a label has|is no enum' THEN 'label'
+		WHEN reason ~ 'a default is a constant|is no default|DROP DEFAULT|the constant is not|one step, SET GENERATED' THEN 'default'
 		WHEN reason ~ 'is not one of the steps' THEN 'subcommand'
 		WHEN reason ~ 'is not part of the step' THEN 'constraint'
 		WHEN reason ~ 'USING computes' THEN 'using'

@@ -29,6 +29,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/numbering.h"
 #include "decide/partition.h"
 #include "decide/partition_locks.h"
 #include "decide/render.h"
@@ -309,6 +310,26 @@ is_lock_error(const ErrorData *edata)
 		edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
+/* What the plan's steps lock beside the table: the sequences that they are
+ * about, which whoever has drawn from holds to the end of his transaction. */
+static List *
+also_locked(const ApplyState *st)
+{
+	List	   *result = st->outline ? list_copy(st->outline->relations) : NIL;
+	ListCell   *lc;
+
+	foreach(lc, st->plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		ColumnSequence seq;
+
+		if ((step->kind == STEP_EXTEND_SEQUENCE || step->kind == STEP_SET_GENERATED_BY_DEFAULT) &&
+			numbering_sequence(st->relid, step->column, &seq))
+			result = list_append_unique_oid(result, seq.oid);
+	}
+	return result;
+}
+
 /*
  * Who holds what we wanted: at the gate the loads that hold it; at the table
  * whoever holds any lock on it, its partitions, what must be made again or the
@@ -328,7 +349,7 @@ collect_blockers(const ApplyState *st)
 	return holders_now(st->relid,
 					   st->phase >= PHASE_OTHER_SIDES ? HOLDERS_TREE_AND_KEYS :
 					   st->phase == PHASE_CATALOG ? HOLDERS_TREE_AND_CATALOG : HOLDERS_TREE,
-					   st->outline ? st->outline->relations : NIL, objects);
+					   also_locked(st), objects);
 }
 
 /* What is run, each statement but the last ended, in the current context. */

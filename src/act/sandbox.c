@@ -21,6 +21,7 @@
 #include "act/trace.h"
 #include "base/spi.h"
 #include "commands/trigger.h"
+#include "decide/forms.h"
 #include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
@@ -144,6 +145,25 @@ count_history(Trial *t)
 		t->result->history_tried += ((Clone *) lfirst(lc))->history;
 }
 
+/* The clone draws from sequences of its own: they count as far. */
+static void
+extend_sequences(Trial *t)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, t->plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+
+		if (step->kind != STEP_EXTEND_SEQUENCE)
+			continue;
+		t->doing = "the change failed on the clone";
+		foreach(lc2, form_of(step->kind)->statements(t->clone->oid, step))
+			clone_as_owner(t->clone, lfirst(lc2), NULL);
+	}
+}
+
 /*
  * Body of the trial. Between the switches to owner and loaders we are the
  * extension's owner, with a pinned path for all that is deparsed.
@@ -185,6 +205,7 @@ run_trial(void *arg)
 		t->doing = asking;
 		assertions_ask(t->checks, t->clone, ASSERTION_AFTER_STEP);
 	}
+	extend_sequences(t);
 	t->doing = "the new partitions could not be made on the clone";
 	newparts_make(t->clone, t->plan);
 	standin_secure(t->clone);

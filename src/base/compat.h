@@ -306,6 +306,15 @@ extern struct lconv *PGLC_localeconv(void);
 	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
 #endif
 
+/* The sequence of an identity column: from 17 on the relation is asked. Needs
+ * catalog/dependency.h. */
+#if PG_VERSION_NUM >= 170000
+#define compat_identity_sequence(rel, attnum) getIdentitySequence((rel), (attnum), true)
+#else
+#define compat_identity_sequence(rel, attnum) \
+	getIdentitySequence(RelationGetRelid(rel), (attnum), true)
+#endif
+
 /* What a GROUP BY's columns are made from: an entry of the range table of its
  * own from 18 on. Needs nodes/parsenodes.h. */
 #if PG_VERSION_NUM >= 180000

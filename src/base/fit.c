@@ -29,16 +29,17 @@ static const char *const class_names[] = {
 	"bad_key", "bad_json", "not_object", "nul_char", "surrogate",
 	"duplicate_key", "too_deep", "bad_encoding", "too_large",
 	"unique", "foreign_key", "check", "exclusion", "no_partition",
-	"permission", "trigger", "retry", "limit", "awaiting_order", "other"
+	"permission", "trigger", "retry", "limit", "awaiting_order", "other",
+	"sequence"
 };
 
-StaticAssertDecl(lengthof(class_names) == FIT_OTHER + 1,
+StaticAssertDecl(lengthof(class_names) == FIT_SEQUENCE + 1,
 				 "every FitClass has a name");
 
 const char *
 fit_class_name(FitClass class)
 {
-	Assert((int) class >= 0 && class <= FIT_OTHER);
+	Assert((int) class >= 0 && class <= FIT_SEQUENCE);
 	return class_names[class];
 }
 
@@ -264,9 +265,10 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 			return;
 	}
 	else if (computed)
-		value_misfit(&misfit, FIT_GENERATED, ERRCODE_GENERATED_ALWAYS, NULL,
-					 "the database computes column \"%s\" by itself",
-					 NameStr(column->name));
+	{
+		if (value_computed(shape, col, field, cell, &misfit))
+			return;
+	}
 	else
 	{
 		if (needs_value(shape, col))
@@ -651,6 +653,8 @@ class_of_error(const ErrorData *edata)
 			return FIT_BAD_ENCODING;
 		case ERRCODE_GENERATED_ALWAYS:
 			return FIT_GENERATED;
+		case ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED:
+			return FIT_SEQUENCE;
 		case ERRCODE_LOCK_NOT_AVAILABLE:
 		case ERRCODE_OBJECT_IN_USE:
 			return FIT_RETRY;

@@ -72,7 +72,8 @@ typedef enum FitClass
 	FIT_LIMIT,					/* limit: row or index entry too big */
 	FIT_AWAITING_ORDER,			/* awaiting_order: a row of its ordering key
 								 * is held before it */
-	FIT_OTHER					/* other */
+	FIT_OTHER,					/* other */
+	FIT_SEQUENCE				/* sequence: a default's is used up */
 } FitClass;
 
 /* One reason why one value does not fit. */
@@ -140,6 +141,7 @@ typedef struct FitColumn
 								 * in the load's column list */
 	bool		identity;		/* ALWAYS or BY DEFAULT */
 	bool		unusual;		/* computed, or its values are transformed */
+	bool		generated;		/* computed from the row's other columns */
 	bool		is_domain;
 	FmgrInfo	in;				/* input function of the declared type */
 	Oid			ioparam;
@@ -153,6 +155,9 @@ typedef struct Shape
 	int			insisted;		/* column that an insert of the row at hand
 								 * found null, after the table's own code; -1:
 								 * none (diagnose.c sets it) */
+	bool		comparable;		/* what is sent for a generated column can be
+								 * compared with what the table computes: its
+								 * own code does not come between */
 	FitTerm		columns;		/* for a key that is no column */
 	FitTerm		types;			/* for a value that does not fit its type */
 	struct FitKeyTable *keys;	/* name -> index */
@@ -187,7 +192,9 @@ typedef struct FitCell
 typedef struct FitRow
 {
 	FitCell    *cells;			/* by index into shape->cols; the shape's own,
-								 * good until its next fit_row */
+								 * good until its next fit_row. That of a
+								 * generated column is not for the row: it may
+								 * only be compared */
 	int			nmisfits;
 	Misfit	   *misfits;		/* all of them, not only the first */
 	int			nleft;

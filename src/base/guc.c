@@ -34,6 +34,7 @@ int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
 int			guc_max_partitions_ahead = 12;
 int			guc_max_new_partitions = 32;
+int			guc_sequence_watch = 80;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
@@ -253,6 +254,11 @@ guc_init(void)
 							"New partitions that a table gets in a day without approval.",
 							"Rows beyond it are held for a person.",
 							&guc_max_new_partitions, 32, 0, 1000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.sequence_watch",
+							"How far on its way a watched table's sequence is when it is seen to, in percent.",
+							"0 waits until it is used up.",
+							&guc_sequence_watch, 80, 0, 99,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_payload",
 							"Largest payload that is taken apart.",

@@ -50,13 +50,17 @@ opaque_input(const Shape *shape, int col, const char *val, int len,
 	return taken;
 }
 
-/* A second with more digits than the column keeps. */
+/* A second with more digits than the column keeps, or than any type does. */
 static bool
 fraction_misfit(const Shape *shape, int col, int digits, Misfit *out)
 {
+	if (digits > MAX_TIMESTAMP_PRECISION)
+		return value_misfit(out, FIT_BAD_VALUE, ERRCODE_DATETIME_FIELD_OVERFLOW,
+							pstrdup("text"),
+							"a fraction of %d digits would be rounded: no type of time keeps more than %d",
+							digits, MAX_TIMESTAMP_PRECISION);
 	return value_misfit(out, FIT_INEXACT, ERRCODE_DATETIME_FIELD_OVERFLOW,
-						pstrdup(digits > MAX_TIMESTAMP_PRECISION ? "text" :
-								format_type_be(shape->cols[col].basetype)),
+						pstrdup(format_type_be(shape->cols[col].basetype)),
 						"a fraction of %d digits would be rounded by type %s",
 						digits, shape_type_name(shape, col));
 }

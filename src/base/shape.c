@@ -239,6 +239,8 @@ fill_column(Shape *shape, int i, Form_pg_attribute att)
 	col->unusual = col->computed;
 	/* A type may bring a default along; built-in ones never do. */
 	col->identity = att->attidentity != '\0';
+	col->generated = att->attgenerated != '\0';
+	shape->comparable |= col->generated;
 	col->has_default = att->atthasdef || att->attidentity != '\0' ||
 		(att->atttypid >= FirstNormalObjectId &&
 		 get_typdefault(att->atttypid) != NULL);
@@ -340,6 +342,7 @@ fit_shape(Relation rel, MemoryContext parent)
 			work->required[work->nrequired++] = shape->ncols;
 		shape->ncols++;
 	}
+	shape->comparable &= rel->rd_rel->relkind == RELKIND_RELATION;
 	fill_keys(shape);
 	return shape;
 }

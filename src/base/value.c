@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "base/fills.h"
 #include "base/guc.h"
 #include "base/jsonkeys.h"
 #include "base/number.h"
@@ -564,4 +565,42 @@ fit_value(const Shape *shape, int col, const FitCell *cell)
 	return InputFunctionCall(&column->in,
 							 shape_cstring(shape, cell->val, cell->len),
 							 column->ioparam, column->typmod);
+}
+
+/*
+ * Can what is sent for a generated column be compared with what the table
+ * computes? Not where a trigger or a rule may change the row first, nor where
+ * partitions compute each for itself.
+ */
+static bool
+is_comparable(const Shape *shape)
+{
+	FitWork    *work = shape->work;
+
+	if (!shape->comparable)
+		return false;
+	if (work->fills < 0)
+		work->fills = fills_nulls(shape->relid);
+	return !work->fills;
+}
+
+/* See the header. */
+bool
+value_computed(const Shape *shape, int col, const JsonField *field, FitCell *cell, Misfit *out)
+{
+	const FitColumn *column = &shape->cols[col];
+
+	if (column->generated && is_comparable(shape))
+	{
+		if (field->kind == JSON_NULL || value_fits(shape, col, field, cell, out))
+			return true;
+		cell->state = CELL_NULL;
+		fit_words(out);
+		return value_misfit(out, FIT_GENERATED, ERRCODE_GENERATED_ALWAYS, NULL,
+							"the database computes column \"%s\" by itself, and no such value: %s",
+							NameStr(column->name), out->message);
+	}
+	return value_misfit(out, FIT_GENERATED, ERRCODE_GENERATED_ALWAYS, NULL,
+						"the database computes column \"%s\" by itself",
+						NameStr(column->name));
 }

@@ -51,4 +51,12 @@ value_take_ready(FitCell *cell, const char *val, int len, Datum value)
 	return value_take(cell, val, len);
 }
 
+/*
+ * A value for a column that the database computes: a misfit, unless it is of a
+ * generated column and may be just what comes out. Then it is in the cell, to
+ * be compared where the row is formed.
+ */
+extern bool value_computed(const Shape *shape, int col, const JsonField *field,
+						   FitCell *cell, Misfit *out);
+
 #endif							/* SELFHEAL_VALUE_H */

@@ -5,9 +5,11 @@
 #include "postgres.h"
 
 #include "decide/columns.h"
+#include "decide/constant.h"
 #include "decide/forms.h"
 #include "decide/labels.h"
 #include "decide/mapsteps.h"
+#include "decide/numbering.h"
 #include "decide/partition.h"
 
 /* All kinds of mapping are alike. */
@@ -33,15 +35,26 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 		.about = ABOUT_COLUMN,
 		.check = labels_check,.statements = labels_statements,.undo = labels_undo
 	},
-	[STEP_SET_DEFAULT] = {.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE"},
-	[STEP_SET_GENERATED_BY_DEFAULT] = {.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_SET_DEFAULT] = {
+		.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE",
+		.check = constant_check,.clause = constant_clause,.undo = constant_undo
+	},
+	[STEP_SET_GENERATED_BY_DEFAULT] = {
+		.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE",
+		.check = numbering_check_by_default,.clause = numbering_by_default,
+		.undo = numbering_undo_by_default
+	},
 	[STEP_CONVERT_TYPE] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
 	[STEP_EXTEND_CHECK_LIST] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
 	[STEP_ATTACH_PARTITION] = {
 		.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE",
 		.check = partition_check,.statements = partition_statements,.undo = partition_undo
 	},
-	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},
+	[STEP_EXTEND_SEQUENCE] = {
+		.about = ABOUT_COLUMN,
+		.check = numbering_check_extend,.statements = numbering_extend_statements,
+		.undo = numbering_undo_extend
+	},
 	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE},
 	[STEP_MAP_FIELD] = MAPS(ABOUT_KEY),
 	[STEP_IGNORE_FIELD] = MAPS(ABOUT_KEY),

@@ -13,11 +13,13 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/constant.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
 #include "decide/lineage.h"
 #include "decide/mentions.h"
 #include "decide/named.h"
+#include "decide/numbering.h"
 #include "decide/partition.h"
 #include "decide/partition_like.h"
 #include "decide/rules.h"
@@ -44,6 +46,15 @@ subscribers_heal(const Survey *s, const PlanStep *step)
 	const PolicyRule *rule = rules_find(s->rules, step->kind, COST_PUBLISHED);
 
 	return rule != NULL && rule->verdict == RULE_AUTO;
+}
+
+/* Does the step change what the column's values look like to its readers? What
+ * numbers rows, or fills them, does not. */
+static bool
+changes_values(const PlanStep *step)
+{
+	return step->kind != STEP_EXTEND_SEQUENCE && step->kind != STEP_SET_DEFAULT &&
+		step->kind != STEP_SET_GENERATED_BY_DEFAULT && step->kind != STEP_ATTACH_PARTITION;
 }
 
 /* Add a line about something that is not a level of views. */
@@ -412,7 +423,7 @@ survey_functions(Survey *s)
 	ListCell   *lc2;
 
 	foreach(lc, s->plan->steps)
-		if (((PlanStep *) lfirst(lc))->kind != STEP_ATTACH_PARTITION)
+		if (changes_values(lfirst(lc)))
 		columns = lappend(columns, ((PlanStep *) lfirst(lc))->column);
 	if (columns == NIL)
 		return;
@@ -513,7 +524,8 @@ survey_notes(Survey *s)
 	{
 		const PlanStep *step = lfirst(lc);
 
-		if (step->kind == STEP_ATTACH_PARTITION || plan_step_place(step->kind) == STEP_IN_MAPPING)
+		if (step->kind == STEP_ATTACH_PARTITION || plan_step_place(step->kind) == STEP_IN_MAPPING ||
+			!changes_values(step))
 			continue;
 		if (step->kind != STEP_ADD_COLUMN)
 		{
@@ -551,6 +563,25 @@ survey_notes(Survey *s)
 	survey_whole(s);
 }
 
+/* What a person should know of a sequence, or of a default that is there. */
+static void
+survey_numbers(Survey *s, const PlanStep *step)
+{
+	ColumnSequence seq;
+	char	   *present;
+	ListCell   *lc;
+
+	if (step->kind == STEP_EXTEND_SEQUENCE && numbering_sequence(s->plan->relid, step->column, &seq))
+		foreach(lc, numbering_concerns(s->plan->relid, step->column))
+			add(s, "sequence", plan_relation_name(seq.oid), step, IMPACT_REVIEW, lfirst(lc), NULL);
+	if (step->kind != STEP_SET_DEFAULT)
+		return;
+	present = constant_present(s->plan->relid, step->column);
+	if (present != NULL)
+		add(s, "default", present, step, IMPACT_REVIEW, "rows without a value for ",
+			" get it now, and would get another");
+}
+
 List *
 impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 {
@@ -580,6 +611,11 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 			continue;
 		if (step->kind == STEP_WIDEN_TYPE)
 			survey_views(&s, step);
+		if (!changes_values(step))
+		{
+			survey_numbers(&s, step);
+			continue;
+		}
 		if (!cost->published || (cost->publications == NIL && !notes))
 			continue;
 		if (step->kind != STEP_ADD_COLUMN)

@@ -75,12 +75,9 @@ lattice_numeric_typmod(int precision, int scale)
 	return ((precision << 16) | (scale & 0x7ff)) + VARHDRSZ;
 }
 
-/*
- * Digits that a time type keeps after the second's point. None given means
- * six, the most there is.
- */
-static int
-second_digits(Oid type, int32 typmod)
+/* See the header. */
+int
+lattice_second_digits(Oid type, int32 typmod)
 {
 	if (typmod < 0)
 		return MAX_TIMESTAMP_PRECISION;
@@ -265,9 +262,9 @@ widen_seconds(Oid type, int32 from_mod, Oid to, int32 to_mod,
 			return WIDENING_REFUSED;
 		}
 	}
-	if (second_digits(type, to_mod) > second_digits(type, from_mod))
+	if (lattice_second_digits(type, to_mod) > lattice_second_digits(type, from_mod))
 		return WIDENING_CATALOG;
-	*reason = (second_digits(type, to_mod) == second_digits(type, from_mod)) ?
+	*reason = (lattice_second_digits(type, to_mod) == lattice_second_digits(type, from_mod)) ?
 		"it holds the same digits already" : "that is narrower";
 	return WIDENING_REFUSED;
 }

@@ -47,4 +47,8 @@ extern char *lattice_name(Oid type, int32 typmod);
 extern bool lattice_numeric(int32 typmod, int *precision, int *scale);
 extern int32 lattice_numeric_typmod(int precision, int scale);
 
+/* Digits of a second that a time type keeps; none given means six, the most
+ * there is. */
+extern int	lattice_second_digits(Oid type, int32 typmod);
+
 #endif							/* SELFHEAL_LATTICE_H */

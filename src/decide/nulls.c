@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "decide/constant.h"
 #include "decide/nulls.h"
 #include "utils/builtins.h"
 
@@ -34,7 +35,28 @@ nulls_allow(Remedy *r, const Evidence *e)
 							  "no default");
 	remedy_option(r, true, "DROP NOT NULL",
 				  "the only step that stores the rows as they were sent");
-	remedy_option(r, false, "SET DEFAULT", "a value that nobody sent");
+	remedy_option(r, false, "SET DEFAULT",
+				  f->class == FIT_MISSING_KEY ?
+				  "a value that nobody sent: the team names it with hint(..., default_value => ...)" :
+				  "a null that was sent does not use it");
 	remedy_option(r, false, "hold the rows",
 				  "that is what happens until somebody approves");
+}
+
+/* See the header. */
+void
+nulls_default(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+
+	if (r->hint == NULL || r->hint->default_value == NULL || f->class != FIT_MISSING_KEY || f->target == NULL)
+		return;
+	r->step = constant_step(f->column, r->hint->default_value);
+	r->explanation = psprintf("%s no key %s, whose column is NOT NULL without a default: rows without the key get %s, "
+							  "which the team has named by a hint.",
+							  remedy_rows_bring(f), quote_identifier(f->column),
+							  quote_literal_cstr(r->hint->default_value));
+	remedy_option(r, true, psprintf("SET DEFAULT %s", quote_literal_cstr(r->hint->default_value)),
+				  "the team has said so");
+	remedy_option(r, false, "DROP NOT NULL", "the team's word comes before what is inferred");
 }

@@ -42,13 +42,22 @@ same_subject(const Finding *a, const Finding *b)
 	return a->class == b->class;
 }
 
+/* A default is for rows without the key: a null that was sent takes another
+ * step. */
+static bool
+shares_step(const Finding *a, const Finding *b, const Hint *hint)
+{
+	return same_subject(a, b) &&
+		(a->class == b->class || hint == NULL || hint->default_value == NULL);
+}
+
 /*
  * Does an earlier remedy end this finding as well? A notation is one of all of
  * a column's values, whichever class they are of; where it reads none of a
  * class, that has its own playbooks.
  */
 static bool
-ends(const Remedy *first, const Finding *f)
+ends(const Remedy *first, const Finding *f, const Hint *hint)
 {
 	const Finding *a = first->finding;
 	FitClass	class = f->class;
@@ -56,7 +65,7 @@ ends(const Remedy *first, const Finding *f)
 	if (first->settled_by != NULL && mapsteps_is(first->settled_by) &&
 		a->column != NULL && f->column != NULL && strcmp(a->column, f->column) == 0)
 		return (first->reads & (UINT64CONST(1) << class)) != 0;
-	return same_subject(a, f);
+	return shares_step(a, f, hint);
 }
 
 /* What is known of all values that share a step with this finding. */
@@ -87,6 +96,7 @@ merged_evidence(const Diagnosis *d, const Finding *f)
 		sum.max_chars = Max(sum.max_chars, e->max_chars);
 		sum.max_int_digits = Max(sum.max_int_digits, e->max_int_digits);
 		sum.max_frac_digits = Max(sum.max_frac_digits, e->max_frac_digits);
+		sum.max_second_digits = Max(sum.max_second_digits, e->max_second_digits);
 		sum.fits_int2 &= e->fits_int2;
 		sum.fits_int4 &= e->fits_int4;
 	}
@@ -104,6 +114,8 @@ word_about(const Diagnosis *d, const Finding *f)
 
 	if (hint == NULL || f->class == FIT_UNKNOWN_KEY)
 		return hint;
+	if (f->class == FIT_MISSING_KEY)
+		return hint->default_value != NULL ? hint : NULL;
 	return is_about_type(f->class) && hint->type != NULL ? hint : NULL;
 }
 
@@ -140,7 +152,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	{
 		const Remedy *first = lfirst(lc);
 
-		if (!ends(first, f))
+		if (!ends(first, f, f->column ? hint_find(d->hints, f->column) : NULL))
 			continue;
 		r->playbook = first->playbook;
 		r->settled_by = first->settled_by;
@@ -202,7 +214,8 @@ playbook_frozen(const HealPlan *plan)
 		if (step->kind == STEP_ADD_COLUMN || step->kind == STEP_MAP_FIELD ||
 			step->kind == STEP_IGNORE_FIELD || step->kind == STEP_OVERFLOW_TO_JSONB)
 			term = columns;
-		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_DECODE_TEXT)
+		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_DECODE_TEXT ||
+				 step->kind == STEP_SET_DEFAULT || step->kind == STEP_EXTEND_SEQUENCE)
 			term = TERM_EVOLVE;
 		if (term != TERM_EVOLVE && hint_find(hints, step->column) == NULL)
 			return true;

@@ -13,6 +13,7 @@
 #include "decide/widen.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 /* Digits that a double precision always gives back as they were written. */
 #define FLOAT8_SAFE_DIGITS 15
@@ -218,6 +219,33 @@ widen_real(Remedy *r, const Evidence *e)
 	remedy_option(r, false, "round", "never: what was sent would be lost");
 }
 
+/*
+ * A time that keeps fewer digits of a second than came: three, as most clocks
+ * of programs have, or all six. More than six no type keeps: those are bad
+ * values.
+ */
+static void
+widen_seconds(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+	int			kept = lattice_second_digits(col->type, col->typmod);
+	int			need = Min(e->max_second_digits, MAX_TIMESTAMP_PRECISION);
+	int			digits = need <= 3 ? 3 : MAX_TIMESTAMP_PRECISION;
+
+	if (need <= kept)
+	{
+		no_step(r, "more digits of a second would not hold them, it is something else that would be left out");
+		return;
+	}
+	take_type(r, col->type,
+			  col->type == INTERVALOID ? INTERVAL_TYPMOD(digits, INTERVAL_RANGE(col->typmod)) : digits,
+			  psprintf("with room for %d digits of a second", need));
+	if (digits != need)
+		remedy_option(r, false, psprintf("%d digits", need),
+					  "too tight: the next value may have one more");
+	remedy_option(r, false, "round", "never: what was sent would be lost");
+}
+
 /* See the header. */
 void
 widen_type(Remedy *r, const Evidence *e)
@@ -259,6 +287,14 @@ widen_type(Remedy *r, const Evidence *e)
 			no_step(r, "character(n) is padded with blanks, and a change of "
 					"it rewrites the table and changes comparisons");
 			break;
+		case TYPE_OTHER:
+			if (col->type == TIMEOID || col->type == TIMETZOID || col->type == TIMESTAMPOID ||
+				col->type == TIMESTAMPTZOID || col->type == INTERVALOID)
+			{
+				widen_seconds(r, e);
+				break;
+			}
+			/* FALLTHROUGH */
 		default:
 			no_step(r, "nothing wider holds its values unchanged");
 			break;

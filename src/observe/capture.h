@@ -16,7 +16,7 @@
 typedef struct CapturedError
 {
 	Oid			relid;
-	const char *door;			/* intake, replay, report, apply */
+	const char *door;			/* intake, replay, report, apply, watch */
 	int64		load;
 	const Misfit *misfit;
 	const ErrorData *edata;		/* or NULL */

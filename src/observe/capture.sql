@@ -9,7 +9,7 @@ CREATE TABLE selfheal.error (
 	relid regclass,
 	schema_name text,
 	table_name text,
-	door text NOT NULL DEFAULT 'report' CHECK (door IN ('intake', 'replay', 'report', 'apply')),
+	door text NOT NULL DEFAULT 'report' CHECK (door IN ('intake', 'replay', 'report', 'apply', 'watch')),
 	load bigint,
 	class text,
 	column_name text,
@@ -44,7 +44,7 @@ COMMENT ON COLUMN selfheal.error.hint IS 'its hint';
 COMMENT ON COLUMN selfheal.error.application IS 'application_name of the session';
 COMMENT ON COLUMN selfheal.error.id IS 'filled by a trigger, so that a reporter needs no privilege on the sequence';
 COMMENT ON COLUMN selfheal.error.relid IS 'the table; null once it is gone';
-COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay, report, or apply (a subscription that stalls)';
+COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay, report, apply (a subscription that stalls), or watch (foreseen: no row has met it yet)';
 COMMENT ON COLUMN selfheal.error.load IS 'the load in which it was seen';
 COMMENT ON COLUMN selfheal.error.class IS 'why the rows do not fit: too_long, unknown_key, foreign_key, ...';
 COMMENT ON COLUMN selfheal.error.column_name IS 'column or key; null when it is the whole row';

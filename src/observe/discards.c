@@ -35,6 +35,7 @@ struct Discard
 {
 	int64		id;				/* 0: not taken yet */
 	bool		row;
+	bool		alike;			/* the table computes it by itself */
 	FitClass	class;
 	char	   *column;
 	char	   *message;
@@ -63,6 +64,7 @@ struct Discards
 	Discard    *last;			/* that was asked for */
 	int64		values;
 	int64		rows;
+	int64		alike;
 	int			nranges;		/* of ids in selfheal.quarantine */
 	int64		ranges[DISCARDS_RANGES][2];
 };
@@ -88,15 +90,15 @@ discards_begin(Oid relid)
 }
 
 static bool
-is_entry(const Discard *e, bool row, FitClass class, const char *column)
+is_entry(const Discard *e, bool row, bool alike, FitClass class, const char *column)
 {
-	return e->row == row && e->class == class &&
+	return e->row == row && e->alike == alike && e->class == class &&
 		(e->column == column ||
 		 (e->column && column && strcmp(e->column, column) == 0));
 }
 
 static Discard *
-add_entry(Discards *d, bool row, const Misfit *misfit, const char *column)
+add_entry(Discards *d, bool row, bool alike, const Misfit *misfit, const char *column)
 {
 	MemoryContext old = MemoryContextSwitchTo(d->cxt);
 	Discard    *e = palloc0(sizeof(Discard));
@@ -104,6 +106,7 @@ add_entry(Discards *d, bool row, const Misfit *misfit, const char *column)
 
 	fit_words(&words);
 	e->row = row;
+	e->alike = alike;
 	e->class = misfit->class;
 	e->column = column ? pstrdup(column) : NULL;
 	e->message = words.message ? pstrdup(words.message) : NULL;
@@ -119,7 +122,7 @@ add_entry(Discards *d, bool row, const Misfit *misfit, const char *column)
 
 /* By the hash, made when it is not there. */
 static Discard *
-look_up(Discards *d, bool row, const Misfit *misfit)
+look_up(Discards *d, bool row, bool alike, const Misfit *misfit)
 {
 	const char *column = misfit->column;
 	uint64		hash;
@@ -132,19 +135,35 @@ look_up(Discards *d, bool row, const Misfit *misfit)
 		hash = column ? hash_bytes_extended((const unsigned char *) column,
 											strlen(column), misfit->class)
 			: (uint64) misfit->class;
-		hash ^= row;
+		hash ^= row + 2 * alike;
 		slot = hash_search(d->slots, &hash, HASH_FIND, NULL);
 		for (e = slot ? slot->first : NULL; e; e = e->same_hash)
-			if (is_entry(e, row, misfit->class, column))
+			if (is_entry(e, row, alike, misfit->class, column))
 				return e;
 		if (column == NULL || d->n < DISCARDS_MAX)
 			break;
 		column = NULL;
 	}
-	e = add_entry(d, row, misfit, column);
+	e = add_entry(d, row, alike, misfit, column);
 	slot = hash_search(d->slots, &hash, HASH_ENTER, &found);
 	e->same_hash = found ? slot->first : NULL;
 	slot->first = e;
+	return e;
+}
+
+/* The entry, which mostly is the one that followed last time. */
+static Discard *
+find(Discards *d, bool row, bool alike, const Misfit *misfit)
+{
+	Discard    *e = d->last ? d->last->follow : NULL;
+
+	if (e == NULL || !is_entry(e, row, alike, misfit->class, misfit->column))
+	{
+		e = look_up(d, row, alike, misfit);
+		if (d->last)
+			d->last->follow = e;
+	}
+	d->last = e;
 	return e;
 }
 
@@ -152,16 +171,14 @@ look_up(Discards *d, bool row, const Misfit *misfit)
 Discard *
 discards_find(Discards *d, bool row, const Misfit *misfit)
 {
-	Discard    *e = d->last ? d->last->follow : NULL;
+	return find(d, row, false, misfit);
+}
 
-	if (e == NULL || !is_entry(e, row, misfit->class, misfit->column))
-	{
-		e = look_up(d, row, misfit);
-		if (d->last)
-			d->last->follow = e;
-	}
-	d->last = e;
-	return e;
+/* See the header. */
+Discard *
+discards_find_alike(Discards *d, const Misfit *misfit)
+{
+	return find(d, false, true, misfit);
 }
 
 /* One row more of an entry. */
@@ -185,8 +202,13 @@ discards_count(Discards *d, const StoreRow *rows, const int64 *positions, int n)
 		if (!rows[i].stored)
 			continue;
 		for (int j = 0; j < rows[i].nleft; j++)
+		{
 			count(rows[i].left[j], positions ? positions[i] : 0);
-		d->values += rows[i].nleft;
+			if (rows[i].left[j]->alike)
+				d->alike++;
+			else
+				d->values++;
+		}
 	}
 }
 
@@ -374,19 +396,21 @@ parsed(const StringInfoData *json)
 /*
  * What was discarded, as the audit's packet:
  * {"load", "discarded": [{"what": "value" | "row", "class", "column", "rows",
- *  "first", "last"}]}, at most DISCARDS_TOLD of them.
+ *  "first", "last"}]}, at most DISCARDS_TOLD of them; of what the table computes
+ * alike {"load", "computed": [...]}.
  */
 static Jsonb *
-packet(const Discards *d, int64 load)
+packet(const Discards *d, int64 load, bool alike)
 {
 	StringInfoData json;
 	int			n = 0;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"load\": " INT64_FORMAT ", \"discarded\": [", load);
+	appendStringInfo(&json, "{\"load\": " INT64_FORMAT ", \"%s\": [", load,
+					 alike ? "computed" : "discarded");
 	for (const Discard *e = d->head; e && n < DISCARDS_TOLD; e = e->next)
 	{
-		if (e->rows == 0)
+		if (e->rows == 0 || e->alike != alike)
 			continue;
 		appendStringInfo(&json, "%s{\"what\": \"%s\", \"class\": \"%s\", \"column\": ",
 						 n++ > 0 ? ", " : "", e->row ? "row" : "value",
@@ -430,12 +454,22 @@ discards_write(Discards *d, int64 load, const char *door)
 	AuditEntry	entry;
 	Appender   *a;
 
+	if (d != NULL && d->alike > 0)
+	{
+		audit_entry(&entry, "discarded");
+		entry.relid = d->relid;
+		entry.policy = "computed";
+		entry.packet = packet(d, load, true);
+		entry.result = psprintf(INT64_FORMAT " value%s that the table computes alike", d->alike,
+								d->alike == 1 ? "" : "s");
+		audit_write(&entry);
+	}
 	if (d == NULL || d->values + d->rows == 0)
 		return;
 	a = append_open("discard");
 	for (Discard *e = d->head; e; e = e->next)
 	{
-		if (e->rows == 0)
+		if (e->rows == 0 || e->alike)
 			continue;
 		if (e->id == 0)
 			e->id = capture_next_id();
@@ -446,7 +480,7 @@ discards_write(Discards *d, int64 load, const char *door)
 	entry.relid = d->relid;
 	entry.policy = "contract";
 	entry.payload_ref = payload_ref(d);
-	entry.packet = packet(d, load);
+	entry.packet = packet(d, load, false);
 	entry.result = psprintf("%s discarded by contract", counts(d->values, d->rows));
 	audit_write(&entry);
 }

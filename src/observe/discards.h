@@ -23,6 +23,10 @@ extern Discards *discards_begin(Oid relid);
  * like this one, made when it is the first. Its shape must still be there. */
 extern Discard *discards_find(Discards *d, bool row, const Misfit *misfit);
 
+/* The entry that counts values which the table computes alike, by itself: they
+ * are in the record, but nothing was taken away. */
+extern Discard *discards_find_alike(Discards *d, const Misfit *misfit);
+
 /* Count what store_rows has left out of rows that are stored. positions are
  * those in the load; NULL: not known. */
 extern void discards_count(Discards *d, const StoreRow *rows,
@@ -38,13 +42,14 @@ extern int64 discards_keep(Discards *d, const StoreRow *rows,
  * rolls back. */
 extern bool discards_held(Discards *d, HeldRow *rows, int n);
 
-/* So many values so far. */
+/* So many values so far, without those that the table computes alike. */
 extern int64 discards_values(const Discards *d);
 
 /* The first reasons for which rows were discarded, a line each. */
 extern char *discards_reasons(const Discards *d, int max);
 
-/* Write selfheal.discard and the audit's row, if anything was discarded. */
+/* Write selfheal.discard and the audit's row, if anything was discarded; and a
+ * row of the audit for what the table computes alike. */
 extern void discards_write(Discards *d, int64 load, const char *door);
 
 /* Tell whoever loads, or replays, by a NOTICE. */

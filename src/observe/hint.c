@@ -25,6 +25,7 @@
 #define HINT_TYPE 3
 #define HINT_IGNORED 4
 #define HINT_RENAME_TO 5
+#define HINT_DEFAULT_VALUE 8
 
 /* Said of one table at most: each flush of its loads reads them all. */
 #define MAX_HINTS 10000
@@ -67,6 +68,7 @@ hint_list(Oid relid)
 		hint->type = text_or_null(tup, HINT_TYPE, desc);
 		hint->ignored = DatumGetBool(heap_getattr(tup, HINT_IGNORED, desc, &isnull));
 		hint->rename_to = text_or_null(tup, HINT_RENAME_TO, desc);
+		hint->default_value = text_or_null(tup, HINT_DEFAULT_VALUE, desc);
 		result = lappend(result, hint);
 	}
 	systable_endscan(scan);
@@ -99,6 +101,8 @@ hint_apply(const List *hints, Shape *shape)
 		const Hint *hint = lfirst(lc);
 		int			col = FIT_NOWHERE;
 
+		if (hint->default_value != NULL)
+			continue;			/* says nothing of values that are sent */
 		if (hint->rename_to != NULL)
 			col = fit_column(shape, hint->rename_to, (int) strlen(hint->rename_to));
 		if (col >= 0 || hint->ignored)
@@ -160,9 +164,10 @@ hint_set(Oid relid, const Hint *hint, const char *by)
 	spi_arg_bool(&args, hint->ignored);
 	spi_arg_text(&args, hint->rename_to);
 	spi_arg_text(&args, by);
-	spi_exec("INSERT INTO selfheal.hint (relid, key, type, ignored, rename_to, hinted_by)"
-			 " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (relid, key) DO UPDATE"
-			 " SET type = $3, ignored = $4, rename_to = $5, hinted_by = $6, hinted_at = clock_timestamp()",
+	spi_arg_text(&args, hint->default_value);
+	spi_exec("INSERT INTO selfheal.hint (relid, key, type, ignored, rename_to, hinted_by, default_value)"
+			 " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (relid, key) DO UPDATE"
+			 " SET type = $3, ignored = $4, rename_to = $5, hinted_by = $6, default_value = $7, hinted_at = clock_timestamp()",
 			 &args);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);

@@ -1,7 +1,8 @@
 /*
  * hint.h
  *	  What the team has said about a key of a table: which type its column is
- *	  to have, that it is to be left out, or that it goes to another column.
+ *	  to have, that it is to be left out, that it goes to another column, or
+ *	  what rows get that lack it.
  *
  * The team's word comes before whatever is inferred from values. It is read
  * anew whenever a table's shape is built, so it counts for loads, dry runs,
@@ -15,13 +16,15 @@
 #include "base/fit.h"
 #include "nodes/pg_list.h"
 
-/* Exactly one of type, ignored and rename_to is set. */
+/* Exactly one of type, ignored, rename_to and default_value is set. */
 typedef struct Hint
 {
 	char	   *key;
 	char	   *type;			/* as format_type gives it */
 	bool		ignored;
 	char	   *rename_to;		/* a column, which may be gone by now */
+	char	   *default_value;	/* for rows without the key, once the column's
+								 * default is set to it */
 } Hint;
 
 /* Hints of a table (Hint *), in the current context; NIL for most tables,
@@ -37,8 +40,8 @@ extern const Hint *hint_find(const List *hints, const char *key);
 extern void hint_apply(const List *hints, Shape *shape);
 
 /*
- * Say it, in place of what was said of the key before; one of type, ignored
- * and rename_to. The table is watched. Like hint_unset it leaves word for the
+ * Say it, in place of what was said of the key before; one of type, ignored,
+ * rename_to and default_value. The table is watched. Like hint_unset it leaves word for the
  * worker (watched.rethink): what waits may not have to wait any more.
  */
 extern void hint_set(Oid relid, const Hint *hint, const char *by);

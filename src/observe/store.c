@@ -28,13 +28,13 @@
 #include "observe/store.h"
 #include "observe/target.h"
 #include "observe/windows.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "write/defaults.h"
+#include "write/generated.h"
 #include "write/tuples.h"
 
 struct Store
@@ -65,6 +65,7 @@ struct Store
 	int			ncolumns;
 	bool	   *denied;			/* by index into shape->cols: no privilege */
 	Defaults   *defaults;
+	Generated  *generated;
 	bool		by_sql;			/* this flush: the statement knows defaults */
 	Datum	   *values;			/* of one row, by attribute */
 	bool	   *nulls;
@@ -117,10 +118,13 @@ read_shape(Store *store, Relation rel)
 
 	if (store->defaults)
 		defaults_close(store->defaults);
+	if (store->generated)
+		generated_close(store->generated);
 	if (store->target.checks)
 		checks_close(store->target.checks);
 	MemoryContextReset(store->shape_cxt);
 	store->defaults = NULL;
+	store->generated = NULL;
 	store->target.checks = NULL;
 
 	old = MemoryContextSwitchTo(store->shape_cxt);
@@ -153,6 +157,8 @@ read_shape(Store *store, Relation rel)
 	store->defaults = defaults_open(store->shape);
 	if (store->order)
 		order_shape(store->order, store->shape, store->desc);
+	if (store->shape->comparable)
+		store->generated = generated_open(store->shape, store->desc);
 	MemoryContextSwitchTo(old);
 }
 
@@ -232,6 +238,8 @@ void
 store_close(Store *store)
 {
 	defaults_close(store->defaults);
+	if (store->generated)
+		generated_close(store->generated);
 	if (store->target.checks)
 		checks_close(store->target.checks);
 	json_scanner_free(store->scanner);
@@ -269,6 +277,84 @@ takes_default(const Store *store, const FitRow *fit, int i)
 		!(store->by_sql && (column->computed || store->denied[i]));
 }
 
+/* What rows are stored without is collected from here on. */
+static Discards *
+collect(Store *store)
+{
+	if (store->discards == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(store->cxt);
+
+		store->discards = discards_begin(store->relid);
+		MemoryContextSwitchTo(old);
+	}
+	return store->discards;
+}
+
+/* One value more that the row is stored without. */
+static void
+leave_out(ScanPass *scan, Discard *entry)
+{
+	StoreRow   *row = &scan->rows[scan->at];
+	Discard   **left = MemoryContextAlloc(scan->store->misfit_cxt, sizeof(Discard *) * (row->nleft + 1));
+
+	if (row->nleft > 0)
+		memcpy(left, row->left, sizeof(Discard *) * row->nleft);
+	left[row->nleft++] = entry;
+	row->left = left;
+}
+
+/* The row does not fit. Is it held, or does the contract discard it? */
+static void
+refuse(ScanPass *scan, int kept, const FitRow *fit)
+{
+	Store	   *store = scan->store;
+	StoreRow   *row = &scan->rows[scan->at];
+
+	misfits_keep(store->misfit_cxt, row, scan->thrown, kept, fit->misfits, fit->nmisfits);
+	if (likely(store->shape->columns != TERM_DISCARD_ROW && store->shape->types != TERM_DISCARD_ROW))
+		return;
+	for (int i = 0; i < row->nmisfits && !row->discarded; i++)
+		if (fit_term(store->shape, &row->misfits[i]) == TERM_DISCARD_ROW)
+		{
+			(void) collect(store);
+			row->misfits[0] = row->misfits[i];
+			row->nmisfits = 1;
+			row->discarded = true;
+		}
+}
+
+/*
+ * What was sent for generated columns: the row is stored without what they
+ * compute alike. False: it is not stored.
+ */
+static bool
+check_generated(ScanPass *scan, const FitRow *fit)
+{
+	Store	   *store = scan->store;
+	FitRow		refused = *fit;
+	Misfit		misfit;
+	bool		alike;
+
+	for (int col = 0; generated_next(store->generated, scan->rel, fit, store->values, store->nulls,
+									 &col, &scan->forming, &alike, &misfit); col++)
+	{
+		if (alike)
+			leave_out(scan, discards_find_alike(collect(store), &misfit));
+		else if (fit_term(store->shape, &misfit) == TERM_DISCARD_VALUE)
+			leave_out(scan, discards_find(collect(store), false, &misfit));
+		else
+		{
+			scan->rows[scan->at].nleft = 0;
+			refused.misfits = &misfit;
+			refused.nmisfits = 1;
+			refuse(scan, 0, &refused);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Form the tuple of a row that fits. */
 static void
 form_row(ScanPass *scan, const FitRow *fit)
@@ -297,6 +383,8 @@ form_row(ScanPass *scan, const FitRow *fit)
 		const FitCell *cell = &fit->cells[i];
 		int			at = column->attnum - 1;
 
+		if (column->generated)
+			continue;
 		scan->forming = column;
 		if (cell->state == CELL_TEXT)
 		{
@@ -308,6 +396,8 @@ form_row(ScanPass *scan, const FitRow *fit)
 											   &store->nulls[at]);
 	}
 	scan->forming = NULL;
+	if (store->generated && !check_generated(scan, fit))
+		return;
 	tuples_add(&store->tuples, store->desc, store->values, store->nulls, scan->at,
 			   store->target.conflict != ROW_CONFLICT_HOLD ? store->present : NULL,
 			   shape->ncols);
@@ -347,36 +437,15 @@ held_unread(ScanPass *scan, StoreRow *row, const char **bytes, size_t *len)
 	return true;
 }
 
-/* What the contract takes away is collected from here on. */
-static Discards *
-collect(Store *store)
-{
-	if (store->discards == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(store->cxt);
-
-		store->discards = discards_begin(store->relid);
-		MemoryContextSwitchTo(old);
-	}
-	return store->discards;
-}
-
 /* Note which values the row is to be stored without: those that threw, and
  * those that the check has found. */
 static void
-leave_out(ScanPass *scan, const FitRow *fit)
+leave_out_all(ScanPass *scan, const FitRow *fit)
 {
-	StoreRow   *row = &scan->rows[scan->at];
-	int			n = scan->nthrown + fit->nleft;
-
-	if (likely(n == 0))
-		return;
-	row->left = MemoryContextAlloc(scan->store->misfit_cxt, sizeof(Discard *) * n);
-	for (int i = 0; i < n; i++)
-		row->left[row->nleft++] =
-			discards_find(collect(scan->store), false,
-						  i < scan->nthrown ? &scan->thrown[i] :
-						  &fit->left[i - scan->nthrown]);
+	for (int i = 0; i < scan->nthrown; i++)
+		leave_out(scan, discards_find(collect(scan->store), false, &scan->thrown[i]));
+	for (int i = 0; i < fit->nleft; i++)
+		leave_out(scan, discards_find(collect(scan->store), false, &fit->left[i]));
 }
 
 /* Take those that are left out from the misfits that threw. Returns how many
@@ -395,26 +464,6 @@ sort_thrown(ScanPass *scan)
 			scan->thrown[kept++] = misfit;
 		}
 	return kept;
-}
-
-/* The row does not fit. Is it held, or does the contract discard it? */
-static void
-refuse(ScanPass *scan, int kept, const FitRow *fit)
-{
-	Store	   *store = scan->store;
-	StoreRow   *row = &scan->rows[scan->at];
-
-	misfits_keep(store->misfit_cxt, row, scan->thrown, kept, fit->misfits, fit->nmisfits);
-	if (likely(store->shape->columns != TERM_DISCARD_ROW && store->shape->types != TERM_DISCARD_ROW))
-		return;
-	for (int i = 0; i < row->nmisfits && !row->discarded; i++)
-		if (fit_term(store->shape, &row->misfits[i]) == TERM_DISCARD_ROW)
-		{
-			(void) collect(store);
-			row->misfits[0] = row->misfits[i];
-			row->nmisfits = 1;
-			row->discarded = true;
-		}
 }
 
 /* Note by which mappings the row came, or would. */
@@ -522,9 +571,10 @@ scan_row(ScanPass *scan)
 	{
 		if (unlikely(store->ask_order) && must_wait(scan, &scan->fit))
 			return;
-		leave_out(scan, &scan->fit);
+		leave_out_all(scan, &scan->fit);
 		form_row(scan, &scan->fit);
-		return;
+		if (row->nmisfits == 0)
+			return;
 	}
 	if (store->order)
 		make_wait(scan, &scan->fit);
@@ -584,6 +634,10 @@ forming_threw(ScanPass *scan, ErrorData *edata)
 
 	fit_from_error(edata, &misfit);
 	misfit.column = NameStr(unconstify(FitColumn *, scan->forming)->name);
+	/* a number that the column does not hold any more ends it as well */
+	if (edata->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE &&
+		defaults_draws(store->defaults, scan->forming - store->shape->cols))
+		misfit.class = FIT_SEQUENCE;
 	misfits_keep(store->misfit_cxt, row, &misfit, 1, NULL, 0);
 	row->edata = edata;
 	scan->forming = NULL;

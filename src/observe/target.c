@@ -51,7 +51,7 @@ target_sends_denied(const Shape *shape, const bool *denied, const FitRow *fit,
 					StoreRow *row, MemoryContext cxt)
 {
 	for (int i = 0; i < shape->ncols; i++)
-		if (denied[i] && fit->cells[i].state != CELL_ABSENT)
+		if (denied[i] && fit->cells[i].state != CELL_ABSENT && !shape->cols[i].generated)
 		{
 			char	   *column = NameStr(shape->cols[i].name);
 

@@ -551,7 +551,8 @@ diagnose_held(const Diagnosis *diagnosis, int64 incident)
 	return tally ? tally->rows : 0;
 }
 
-/* Findings for what inserts refused rows for that are still held. */
+/* Findings for what inserts refused rows for that are still held, and for what
+ * nobody has met yet but will (an error of no row). */
 static void
 note_refused(Survey *s)
 {
@@ -564,7 +565,7 @@ note_refused(Survey *s)
 		int64		rows = diagnose_held(s->diagnosis, refused->incident);
 		Finding    *finding;
 
-		if (rows == 0 && refused->need == NULL)
+		if (rows == 0 && refused->need == NULL && !refused->foreseen)
 			continue;
 		finding = find_finding(s, refused->class, refused->column);
 		finding->rows = Max(finding->rows, rows);

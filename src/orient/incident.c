@@ -76,7 +76,7 @@ static const int may_follow[] = {
 	"i.rows < 100 OR floor(ln(i.rows + g.fresh_rows) / ln(1.1)) > floor(ln(i.rows) / ln(1.1))"
 
 #define INSERT_CLASSES \
-	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other'"
+	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other', 'sequence'"
 
 /*
  * Columns that a packet lists: the first, and the incident's own. A load may

@@ -59,6 +59,7 @@ infer_string(Evidence *e, const char *val, int len)
 {
 	IsoTime		iso;
 
+	e->max_second_digits = Max(e->max_second_digits, datetime_fraction(val, len));
 	if (datetime_iso(val, len, &iso) == ISO_FINE)
 	{
 		if (!iso.has_time)

@@ -28,6 +28,8 @@ typedef struct Evidence
 	int			max_chars;		/* longest text, in characters */
 	int			max_int_digits;
 	int			max_frac_digits;
+	int			max_second_digits;	/* behind a point in a string: of a
+									 * second, where it is a time */
 	bool		fits_int2;
 	bool		fits_int4;
 } Evidence;

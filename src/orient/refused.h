@@ -29,6 +29,7 @@ typedef struct Refused
 	char	   *need;			/* found by a subscription's apply worker: the
 								 * type that the publisher has, or the label;
 								 * else NULL */
+	bool		foreseen;		/* no row has met it yet (foresee.h) */
 	int64		seen;			/* rows that showed it, held or not */
 } Refused;
 

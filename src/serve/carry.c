@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "access/table.h"
+#include "act/ahead.h"
 #include "act/apply.h"
 #include "act/mapapply.h"
 #include "act/newlabels.h"
@@ -271,6 +272,34 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	audit_write(&entry);
 }
 
+/*
+ * Keys that were sent for an identity are stored: its sequence must not come to
+ * them. Asked by the incidents and not by the plan's steps: rows that were
+ * left when it ran are put in by a later plan.
+ */
+static void
+keep_ahead(const PlanRow *row, const List *incidents, const ReplayResult *chunk)
+{
+	const ListCell *lc;
+
+	foreach(lc, chunk->replayed > 0 ? incidents : NIL)
+	{
+		const Incident *inc = lfirst(lc);
+		char	   *sql;
+		AuditEntry	entry;
+
+		if (inc->column == NULL || fit_class_from_name(inc->class) != FIT_GENERATED)
+			continue;
+		sql = ahead_keep(row->relid, inc->column);
+		if (sql == NULL)
+			continue;
+		round_entry(&entry, "applied", row);
+		entry.sql_run = sql;
+		entry.result = "the sequence goes on above the keys that were sent";
+		audit_write(&entry);
+	}
+}
+
 /* Do rows of the table go to another server, which commits them before us? */
 static bool
 stored_elsewhere(Oid relid)
@@ -309,6 +338,7 @@ carry_rest(const PlanRow *row, const List *incidents, int64 after,
 							 after, guc_replay_chunk, row->id, false);
 		note_chunk(outcome, chunk, cxt);
 		record_replay(row, chunk, outcome->left, ms);
+		keep_ahead(row, incidents, chunk);
 		after = chunk->last_id;
 		more = chunk->more;
 		if (!more)
@@ -519,6 +549,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 		audit_write(&entry);
 	if (chunk->replayed > 0 || result->sql == NULL)
 		record_replay(row, chunk, outcome.left, ms);
+	keep_ahead(row, incidents, chunk);
 	if (!chunk->more)
 		settle_all(row, incidents, &outcome);
 	spi_xact_commit(false);

@@ -12,7 +12,7 @@ DECLARE
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'propose_partition(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',
-		'hint(regclass,text,text,boolean,text)', 'unhint(regclass,text)', 'check(regclass,text,text)', 'uncheck(regclass,text)',
+		'hint(regclass,text,text,boolean,text,text)', 'unhint(regclass,text)', 'check(regclass,text,text)', 'uncheck(regclass,text)',
 		'add_mapping(regclass,text,text,jsonb,name,text,boolean)', 'remove_mapping(bigint,text)'];
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)',

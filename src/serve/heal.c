@@ -30,6 +30,7 @@
 #include "observe/held.h"
 #include "observe/heldref.h"
 #include "observe/watch.h"
+#include "orient/foresee.h"
 #include "orient/incident.h"
 #include "serve/carry.h"
 #include "serve/heal.h"
@@ -397,6 +398,7 @@ heal_pass(void)
 	TimestampTz next_incident = 0;
 	TimestampTz next_plan = 0;
 	TimestampTz next_look = 0;
+	TimestampTz next_ends = 0;
 
 	for (int i = 0; i < MAX_ROUNDS; i++)
 	{
@@ -408,6 +410,9 @@ heal_pass(void)
 		MemoryContextReset(cxt);
 		MemoryContextSwitchTo(cxt);
 		replication_collect();
+		if (i == 0)
+			next_ends = foresee_sequences();
+		MemoryContextSwitchTo(cxt);
 		collect();
 		if (i == 0)
 			next_look = inorder_look();
@@ -433,5 +438,5 @@ heal_pass(void)
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
-	return earliest(earliest(next_incident, next_plan), next_look);
+	return earliest(earliest(next_incident, next_plan), earliest(next_look, next_ends));
 }

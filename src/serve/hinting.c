@@ -14,6 +14,7 @@
 #include "base/spi.h"
 #include "catalog/heap.h"
 #include "catalog/pg_attribute.h"
+#include "decide/constant.h"
 #include "decide/lattice.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
@@ -166,6 +167,31 @@ check_target(Oid relid, const char *column)
 				 errhint("Name a column that loads may fill.")));
 }
 
+/* What rows get that lack the key: a constant of the column's type. */
+static void
+check_default(Oid relid, const char *column, const char *value)
+{
+	Form_pg_attribute att = strlen(column) < NAMEDATALEN ? find_column(relid, column) : NULL;
+	char	   *why = NULL;
+
+	if (att == NULL || att->attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist", column, get_rel_name(relid)),
+				 errhint("A default is of a column of the table, in its exact spelling.")));
+	if (att->attgenerated != '\0' || att->attidentity != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of table \"%s\" is computed by the database", column, get_rel_name(relid)),
+				 errhint("Name a column that loads fill.")));
+	if (!constant_fits(att, value, &why))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" cannot be the default of column \"%s\"", value, column),
+				 errdetail("%s.", why),
+				 errhint("Give a constant as the column stores it; dates and times as ISO 8601 has them.")));
+}
+
 /* What was said is a change of policy for this table. */
 static void
 record(Oid relid, char *what)
@@ -181,7 +207,7 @@ record(Oid relid, char *what)
 }
 
 /*
- * hint("table", key, type | ignore | rename_to): what the team says of a key;
+ * hint("table", key, type | ignore | rename_to | default_value): what the team says of a key;
  * replaces what was said of it before. Errors: 22023, 42701, 42710, 42703, 42704,
  * 42601, and those of a table argument.
  */
@@ -197,16 +223,22 @@ selfheal_hint(PG_FUNCTION_ARGS)
 	hint.type = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	hint.ignored = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	hint.rename_to = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
-	if ((hint.type != NULL) + hint.ignored + (hint.rename_to != NULL) != 1)
+	hint.default_value = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
+	if ((hint.type != NULL) + hint.ignored + (hint.rename_to != NULL) + (hint.default_value != NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a hint says one thing of a key: type, ignore or rename_to"),
+				 errmsg("a hint says one thing of a key: type, ignore, rename_to or default_value"),
 				 errhint("For example: SELECT selfheal.hint('orders', 'Amount', type => 'numeric(12,2)').")));
 
 	if (hint.type != NULL)
 	{
 		hint.type = check_type(relid, hint.key, hint.type);
 		what = psprintf("hint: key \"%s\" is of type %s", hint.key, hint.type);
+	}
+	else if (hint.default_value != NULL)
+	{
+		check_default(relid, hint.key, hint.default_value);
+		what = psprintf("hint: rows without key \"%s\" get \"%s\"", hint.key, hint.default_value);
 	}
 	else if (hint.ignored)
 	{

@@ -13,6 +13,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "decide/effect.h"
 #include "decide/forecast.h"
 #include "miscadmin.h"
@@ -197,6 +198,44 @@ adds_column(const List *steps)
 	return false;
 }
 
+/*
+ * A remedy's step and what goes with it, behind those of others. A column that
+ * two of them make wider is made so once, to what both need: what goes with a
+ * step makes room for it and no more.
+ */
+static List *
+add_steps(List *list, const Remedy *remedy)
+{
+	List	   *more = list_concat(list_make1(remedy->step), remedy->also);
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, more)
+	{
+		PlanStep   *step = lfirst(lc);
+		bool		there = false;
+
+		foreach(lc2, list)
+		{
+			PlanStep   *other = lfirst(lc2);
+
+			if (step->kind != STEP_WIDEN_TYPE || other->kind != STEP_WIDEN_TYPE ||
+				strcmp(step->column, other->column) != 0)
+				continue;
+			there = true;
+			if (other->type == INT2OID || other->type == INT4OID)
+				other->type = step->type;
+			else if (step->type == INT2OID || step->type == INT4OID)
+				step->type = other->type;
+			if (step == remedy->step)
+				lfirst(lc2) = step;
+		}
+		if (!there)
+			list = lappend(list, step);
+	}
+	return list;
+}
+
 /* Ask vet, forecast and policy about one remedy's step alone (and what goes
  * with it). */
 static void
@@ -231,7 +270,7 @@ sort_step(Round *round, Remedy *remedy)
 							 round->cautions);
 		if (ruling.verdict == VERDICT_AUTO)
 		{
-			round->now = list_concat(round->now, single.steps);
+			round->now = add_steps(round->now, remedy);
 			return;
 		}
 
@@ -247,7 +286,7 @@ sort_step(Round *round, Remedy *remedy)
 		}
 		if (ruling.verdict == VERDICT_REVIEW)
 		{
-			round->later = list_concat(round->later, single.steps);
+			round->later = add_steps(round->later, remedy);
 			return;
 		}
 	}

@@ -59,6 +59,31 @@ all_hinted(const Round *round, const List *steps)
 	return steps != NIL;
 }
 
+/* What is no use without a step that is left goes with it. */
+static void
+keep_together(const Round *round, List **left, List **rest)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, round->remedies)
+	{
+		const Remedy *r = lfirst(lc);
+		List	   *all = r->also == NIL ? NIL : lcons(r->step, list_copy(r->also));
+		bool		any = false;
+
+		foreach(lc2, all)
+			any |= list_member_ptr(*left, lfirst(lc2));
+		foreach(lc2, any ? all : NIL)
+		{
+			if (!list_member_ptr(*rest, lfirst(lc2)))
+				continue;
+			*rest = list_delete_ptr(*rest, lfirst(lc2));
+			*left = lappend(*left, lfirst(lc2));
+		}
+	}
+}
+
 /*
  * Leave to a person what together may not run by itself: all of the steps, or
  * where a trial has shown it, those that change a type, since they are what a
@@ -78,6 +103,7 @@ leave_to_person(Round *round, List *steps, bool tried)
 		else
 			rest = lappend(rest, lfirst(lc));
 	}
+	keep_together(round, &left, &rest);
 	if (!tried || left == NIL)
 	{
 		left = list_copy(steps);

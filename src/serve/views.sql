@@ -98,7 +98,7 @@ COMMENT ON VIEW selfheal.waiting IS
 
 CREATE VIEW selfheal.hints WITH (security_barrier) AS
 SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, h.key, h.type, h.ignored, h.rename_to,
-	h.hinted_at, h.hinted_by
+	h.hinted_at, h.hinted_by, h.default_value
 FROM selfheal.hint h JOIN selfheal.watched w USING (relid)
 WHERE selfheal.may_see(h.relid)
 ORDER BY w.schema_name, w.table_name, h.key;

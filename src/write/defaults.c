@@ -16,6 +16,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "write/defaults.h"
@@ -24,6 +25,7 @@ typedef struct ColumnDefault
 {
 	bool		prepared;
 	bool		looks;
+	bool		draws;			/* from a sequence */
 	ExprState  *expr;			/* NULL: the constant below */
 	Datum		value;
 	bool		isnull;
@@ -75,6 +77,16 @@ looks(Node *node, void *arg)
 		expression_tree_walker(node, looks, arg);
 }
 
+static bool
+draws(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	return IsA(node, NextValueExpr) ||
+		(IsA(node, FuncExpr) && castNode(FuncExpr, node)->funcid == F_NEXTVAL) ||
+		expression_tree_walker(node, draws, arg);
+}
+
 /* Find and prepare a column's default, its type's included. */
 static void
 prepare(Defaults *d, Relation rel, int col)
@@ -88,6 +100,7 @@ prepare(Defaults *d, Relation rel, int col)
 	{
 		expr = (Node *) expression_planner((Expr *) expr);
 		c->looks = looks(expr, NULL);
+		c->draws = draws(expr, NULL);
 		if (IsA(expr, Const))
 		{
 			c->value = ((Const *) expr)->constvalue;
@@ -124,6 +137,13 @@ defaults_look(Defaults *d, Relation rel, int col)
 	if (!d->of[col].prepared)
 		prepare(d, rel, col);
 	return d->of[col].looks;
+}
+
+/* See the header. */
+bool
+defaults_draws(const Defaults *d, int col)
+{
+	return d->of[col].prepared && d->of[col].draws;
 }
 
 /* See the header. */

@@ -29,6 +29,9 @@ extern Datum defaults_value(Defaults *d, Relation rel, int col, bool *isnull);
  */
 extern bool defaults_look(Defaults *d, Relation rel, int col);
 
+/* Does this default, which has been asked for, draw from a sequence? */
+extern bool defaults_draws(const Defaults *d, int col);
+
 extern void defaults_close(Defaults *d);
 
 #endif							/* SELFHEAL_DEFAULTS_H */

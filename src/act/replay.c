@@ -52,6 +52,7 @@ typedef struct ReplayRun
 	Oid			relid;
 	int64		plan;
 	bool		as_caller;
+	ReplayWait *wait;			/* rows that wait for a parent, or NULL */
 	const LoaderRun *loader;
 	HeldRow    *rows;			/* the run's, within the chunk */
 	int			n;				/* fewer than fetched when locking */
@@ -146,6 +147,9 @@ sort_rows(ReplayRun *run, const StoreRow *tried, bool by_contract)
 		{
 			run->again[run->nagain] = *row;
 			run->again[run->nagain++].row = tried[i];
+			if (run->wait && run->wait->oldest_load == 0 &&
+				tried[i].nmisfits > 0 && tried[i].misfits[0].class == FIT_FOREIGN_KEY)
+				run->wait->oldest_load = row->load;
 		}
 		else if (run->restricted == NULL)
 			run->restricted = pstrdup(tried[i].edata->message);
@@ -209,6 +213,8 @@ replay_run(void *arg)
 		role = run->loader->settings->role;
 	}
 	store = store_open(run->relid, watch_replay_conflict(run->relid));
+	if (run->wait)
+		store_ask_parents(store, run->wait->ask, &run->wait->orphans, run->wait->cxt);
 	store_rows(store, tried, run->n);
 	reroute_rows(&reroute, run->relid, tried, run->n);
 	run->rerouted = reroute.stored;
@@ -322,9 +328,9 @@ carry_run(ReplayRun *run)
  * One chunk; see the header. Working memory is a context of its own that is
  * gone at the end; the result stands in the caller's.
  */
-ReplayResult *
-replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
-			 int limit, int64 plan, bool as_caller)
+static ReplayResult *
+chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
+	  int limit, int64 plan, bool as_caller, bool untried, ReplayWait *wait)
 {
 	ReplayResult *result = palloc0(sizeof(ReplayResult));
 	MemoryContext caller = CurrentMemoryContext;
@@ -347,7 +353,10 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	MemoryContextSwitchTo(cxt);
 	if (!as_caller)
 		constraints_immediate();
-	held_fetch(relid, incidents, nincidents, after, limit, true, &batch);
+	if (untried)
+		held_fetch_untried(relid, incidents[0], after, limit, &batch);
+	else
+		held_fetch(relid, incidents, nincidents, after, limit, true, &batch);
 	result->last_id = batch.last;
 	result->more = batch.more;
 	result->busy = batch.busy;
@@ -355,6 +364,7 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	run.relid = relid;
 	run.plan = plan;
 	run.as_caller = as_caller;
+	run.wait = wait;
 	run.loader = &loader_run;
 	run.again = palloc(sizeof(HeldRow) * Max(batch.n, 1));
 	loader = loader_open(batch.rows, batch.n);
@@ -391,4 +401,24 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(cxt);
 	return result;
+}
+
+ReplayResult *
+replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
+			 int limit, int64 plan, bool as_caller)
+{
+	return chunk(relid, incidents, nincidents, after, limit, plan, as_caller, false, NULL);
+}
+
+ReplayResult *
+replay_waiting(Oid relid, const int64 *incidents, int nincidents, int64 after,
+			   int limit, ReplayWait *wait)
+{
+	return chunk(relid, incidents, nincidents, after, limit, 0, false, false, wait);
+}
+
+ReplayResult *
+replay_untried(Oid relid, int64 incident, int64 after, int limit)
+{
+	return chunk(relid, &incident, 1, after, limit, 0, false, true, NULL);
 }

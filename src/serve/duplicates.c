@@ -84,6 +84,8 @@ record(const Incident *inc, const ReplayResult *chunk)
 	entry.incident = inc->id;
 	entry.payload_ref = chunk->payload_ref;
 	entry.rows_replayed = chunk->replayed;
+	entry.rows_left = held_count(inc->relid, &inc->id, 1);
+	entry.rows_held = entry.rows_left + chunk->replayed;
 	entry.result = "there already, or without a rival now";
 	entry.ms_since_capture = round_ms_since(inc->first_seen);
 	audit_write(&entry);

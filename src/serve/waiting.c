@@ -342,6 +342,8 @@ record(const Look *look, const ReplayResult *chunk)
 	entry.incident = inc->id;
 	entry.payload_ref = chunk->payload_ref;
 	entry.rows_replayed = chunk->replayed;
+	entry.rows_left = held_count(inc->relid, look->ids, look->n);
+	entry.rows_held = entry.rows_left + chunk->replayed;
 	entry.result = "their parents are there";
 	entry.ms_since_capture = round_ms_since(inc->first_seen);
 	audit_write(&entry);

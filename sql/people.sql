@@ -252,7 +252,7 @@ SELECT * FROM refused ORDER BY id;
 SELECT * FROM states('refused');
 
 --
--- retry: a missing parent that came later
+-- retry: a missing parent that came later, in one transaction with the word
 --
 CREATE TABLE parent (id int PRIMARY KEY);
 CREATE TABLE child (id int, parent int REFERENCES parent);
@@ -261,18 +261,22 @@ INSERT INTO child_intake VALUES ('{"id": 1, "parent": 7}'), ('{"id": 2, "parent"
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM states('child');
 SELECT id FROM selfheal.incidents WHERE table_name = 'people.child' \gset
+BEGIN;
 INSERT INTO parent VALUES (7);
 SET ROLE regress_operator;
 SELECT selfheal.retry(:id);
 RESET ROLE;
+COMMIT;
 SELECT * FROM last_act('child');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM child;
 SELECT class, state, reason, rows_held FROM selfheal.incidents WHERE id = :id;
+BEGIN;
 INSERT INTO parent VALUES (8);
 SET ROLE regress_operator;
 SELECT selfheal.retry(:id);
 RESET ROLE;
+COMMIT;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM child ORDER BY id;
 SELECT * FROM states('child');

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/awaited.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/shmem.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 		return;
 	shmem_init();
 	stalls_init();
+	awaited_init();
 	load_init();
 	dedupe_init();
 	intake_init();

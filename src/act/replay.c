@@ -55,6 +55,7 @@ typedef struct ReplayRun
 	bool		as_caller;
 	List	   *ordering_key;	/* of the table */
 	bool		first;			/* no other row is held before these */
+	ReplayWait *wait;			/* rows that wait for a parent, or NULL */
 	const LoaderRun *loader;
 	HeldRow    *rows;			/* the run's, within the chunk */
 	int			n;				/* fewer than fetched when locking */
@@ -149,6 +150,9 @@ sort_rows(ReplayRun *run, const StoreRow *tried, bool by_contract)
 		{
 			run->again[run->nagain] = *row;
 			run->again[run->nagain++].row = tried[i];
+			if (run->wait && run->wait->oldest_load == 0 &&
+				tried[i].nmisfits > 0 && tried[i].misfits[0].class == FIT_FOREIGN_KEY)
+				run->wait->oldest_load = row->load;
 		}
 		else if (run->restricted == NULL)
 			run->restricted = pstrdup(tried[i].edata->message);
@@ -234,6 +238,8 @@ replay_run(void *arg)
 	}
 	store = store_open(run->relid, watch_replay_conflict(run->relid));
 	keep_order(run, store);
+	if (run->wait)
+		store_ask_parents(store, run->wait->ask, &run->wait->orphans, run->wait->cxt);
 	store_rows(store, tried, run->n);
 	reroute_rows(&reroute, run->relid, tried, run->n);
 	run->rerouted = reroute.stored;
@@ -358,9 +364,9 @@ static struct
  * One chunk; see the header. Working memory is a context of its own that is
  * gone at the end; the result stands in the caller's.
  */
-ReplayResult *
-replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
-			 int limit, int64 plan, bool as_caller)
+static ReplayResult *
+chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
+	  int limit, int64 plan, bool as_caller, bool untried, ReplayWait *wait)
 {
 	ReplayResult *result = palloc0(sizeof(ReplayResult));
 	MemoryContext caller = CurrentMemoryContext;
@@ -384,7 +390,10 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	MemoryContextSwitchTo(cxt);
 	if (!as_caller)
 		constraints_immediate();
-	held_fetch(relid, incidents, nincidents, after, limit, true, &batch);
+	if (untried)
+		held_fetch_untried(relid, incidents[0], after, limit, &batch);
+	else
+		held_fetch(relid, incidents, nincidents, after, limit, true, &batch);
 	result->last_id = batch.last;
 	result->more = batch.more;
 	result->busy = batch.busy;
@@ -396,6 +405,7 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	run.ordering_key = watch.ordering_key;
 	run.first = (after == 0 || (emptied.relid == relid && emptied.upto == after)) &&
 		batch.others == 0 && batch.busy == 0;
+	run.wait = wait;
 	run.loader = &loader_run;
 	run.again = palloc(sizeof(HeldRow) * Max(batch.n, 1));
 	loader = loader_open(batch.rows, batch.n);
@@ -435,4 +445,24 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(cxt);
 	return result;
+}
+
+ReplayResult *
+replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
+			 int limit, int64 plan, bool as_caller)
+{
+	return chunk(relid, incidents, nincidents, after, limit, plan, as_caller, false, NULL);
+}
+
+ReplayResult *
+replay_waiting(Oid relid, const int64 *incidents, int nincidents, int64 after,
+			   int limit, ReplayWait *wait)
+{
+	return chunk(relid, incidents, nincidents, after, limit, 0, false, false, wait);
+}
+
+ReplayResult *
+replay_untried(Oid relid, int64 incident, int64 after, int limit)
+{
+	return chunk(relid, &incident, 1, after, limit, 0, false, true, NULL);
 }

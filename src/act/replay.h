@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "utils/jsonb.h"
+#include "write/fkmiss.h"
 
 typedef struct ReplayResult
 {
@@ -43,5 +44,22 @@ typedef struct ReplayResult
 extern ReplayResult *replay_chunk(Oid relid, const int64 *incidents, int nincidents,
 								  int64 after, int limit, int64 plan,
 								  bool as_caller);
+
+/* What rows that wait for a parent are asked, and what the answers come to. */
+typedef struct ReplayWait
+{
+	ParentsAsk	ask;
+	MemoryContext cxt;			/* of the list */
+	List	   *orphans;		/* Orphans *, of all chunks so far */
+	int64		oldest_load;	/* of the first row that waits on; 0: none */
+} ReplayWait;
+
+/* The same for rows that wait for a parent (nobody's plan): only those whose
+ * parents are there, as far as that can be asked, are tried. */
+extern ReplayResult *replay_waiting(Oid relid, const int64 *incidents, int nincidents,
+									int64 after, int limit, ReplayWait *wait);
+
+/* The same for those rows of one incident that were not tried in vain yet. */
+extern ReplayResult *replay_untried(Oid relid, int64 incident, int64 after, int limit);
 
 #endif							/* SELFHEAL_REPLAY_H */

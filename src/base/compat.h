@@ -324,4 +324,17 @@ extern struct lconv *PGLC_localeconv(void);
 #define compat_group_exprs(rte) NIL
 #endif
 
+/*
+ * Foreign keys that PostgreSQL does not check, and such whose key is a period
+ * and may have several parents: both came with 18. Needs utils/rel.h and
+ * catalog/pg_constraint.h.
+ */
+#if PG_VERSION_NUM >= 180000
+#define compat_fk_checked(fk) ((fk)->conenforced)
+#define compat_fk_period(con) ((con)->conperiod)
+#else
+#define compat_fk_checked(fk) true
+#define compat_fk_period(con) false
+#endif
+
 #endif							/* SELFHEAL_COMPAT_H */

@@ -16,6 +16,7 @@
 #include "base/mapped.h"
 #include "base/opaque.h"
 #include "base/shape.h"
+#include "base/trouble.h"
 #include "base/value.h"
 #include "catalog/heap.h"
 #include "mb/pg_wchar.h"
@@ -621,6 +622,8 @@ is_about_mapping(const ErrorData *edata)
 static FitClass
 class_of_error(const ErrorData *edata)
 {
+	if (trouble_by_sqlstate(edata->sqlerrcode) && trouble_raised_by_code(edata))
+		return FIT_TRIGGER;
 	switch (edata->sqlerrcode)
 	{
 		case ERRCODE_UNIQUE_VIOLATION:

@@ -41,6 +41,9 @@ int			guc_dry_run_history = 1000;
 int			guc_replay_chunk = 10000;
 int			guc_quarantine_max = 10485760;
 int			guc_max_waiting = 10000;
+int			guc_parent_retry_interval = 300;
+int			guc_max_wait = 86400;
+int			guc_trial_interval = 300;
 int			guc_load_retention = 43200;
 char	   *guc_encodings = NULL;
 char	   *guc_load_id = NULL;
@@ -290,6 +293,21 @@ guc_init(void)
 							"More of them are held all the same: they could not be stored in order.",
 							&guc_max_waiting, 10000, 1, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.parent_retry_interval",
+							"How often rows that wait for a parent are looked at though none was seen to come.",
+							"What logical replication stores is not seen. 0 means never.",
+							&guc_parent_retry_interval, 300, 0, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_wait",
+							"How long a row waits for its parent, or for a failure to pass, before a person is told.",
+							"It is stored all the same when the parent comes after that. 0 means for ever.",
+							&guc_max_wait, 86400, 0, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.trial_interval",
+							"When a healer that has stopped since disk, memory or connections were used up tries one heal.",
+							"Each trial that fails doubles it, up to an hour. 0 means never: resume() ends the stop.",
+							&guc_trial_interval, 300, 0, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.load_retention",
 							"How long the record of a load is kept.",
 							"And with it what recognises its lines by selfheal.load_id. Longer while rows of it are held; -1 means for ever.",

@@ -267,6 +267,16 @@ shmem_wake_launcher(void)
 		SetLatch(&GetPGProcByNumber(procno)->procLatch);
 }
 
+/* See the header. */
+void
+shmem_wake_committed(void)
+{
+	if (own_wakes)
+		own_wake = true;
+	else
+		shmem_wake_now(MyDatabaseId);
+}
+
 /*
  * End of transaction. Parallel workers never arm. PREPARE disarms: what the
  * prepared transaction left is visible only after COMMIT PREPARED, perhaps in
@@ -281,10 +291,7 @@ at_xact_end(XactEvent event, void *arg)
 			if (wake_armed)
 			{
 				wake_armed = false;
-				if (own_wakes)
-					own_wake = true;
-				else
-					shmem_wake_now(MyDatabaseId);
+				shmem_wake_committed();
 			}
 			break;
 		case XACT_EVENT_ABORT:

@@ -95,6 +95,9 @@ extern void shmem_require(void);
 extern void shmem_wake_at_commit(void);
 extern void shmem_wake_now(Oid dbid);
 
+/* From a commit callback: this commit has left work behind. */
+extern void shmem_wake_committed(void);
+
 /*
  * A worker's own commits do not wake itself through shared memory: after
  * shmem_own_wakes they are only noted in the process, and shmem_take_own_wake

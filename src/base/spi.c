@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "base/spi.h"
+#include "base/trouble.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -394,13 +395,17 @@ spi_get_jsonb(uint64 row, int col, MemoryContext cxt)
 /*
  * Errors that are not about the step that was tried: somebody wants us to
  * stop, the server is unwell, or another one that holds a foreign table is not
- * to be reached. They are never swallowed.
+ * to be reached. They are never swallowed; but a trigger that raises such a
+ * SQLSTATE says nothing of the kind.
  */
 static bool
-must_rethrow(int sqlerrcode)
+must_rethrow(const ErrorData *edata)
 {
+	int			sqlerrcode = edata->sqlerrcode;
 	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
 
+	if (trouble_raised_by_code(edata))
+		return false;
 	return category == ERRCODE_OPERATOR_INTERVENTION ||
 		category == ERRCODE_INSUFFICIENT_RESOURCES ||
 		category == ERRCODE_CONNECTION_EXCEPTION ||
@@ -445,7 +450,7 @@ attempt(SpiBody body, void *arg_, bool keep)
 	}
 	PG_END_TRY();
 
-	if (edata != NULL && must_rethrow(edata->sqlerrcode))
+	if (edata != NULL && must_rethrow(edata))
 		ReThrowError(edata);
 	return edata;
 }

@@ -27,7 +27,8 @@ CREATE TABLE selfheal.error (
 	application text,
 	incident bigint,
 	first_bulk bigint,
-	last_bulk bigint
+	last_bulk bigint,
+	tried boolean
 );
 ALTER SEQUENCE selfheal.error_id_seq OWNED BY selfheal.error.id;
 CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL;
@@ -57,6 +58,7 @@ COMMENT ON COLUMN selfheal.error.payload IS 'of a report: the row that is to be 
 COMMENT ON COLUMN selfheal.error.role IS 'who loaded or reported';
 COMMENT ON COLUMN selfheal.error.incident IS 'set by the worker';
 COMMENT ON COLUMN selfheal.error.first_bulk IS 'of its held rows that no index finds by their reason (selfheal.quarantine.bulk): the first id; other rows may stand between';
+COMMENT ON COLUMN selfheal.error.tried IS 'true: its rows were tried in vain, and are not tried again for each that comes';
 COMMENT ON COLUMN selfheal.error.last_bulk IS 'the last id of them';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.error', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.error_id_seq', '');

@@ -78,6 +78,8 @@ typedef struct Fetch
 	int			nincidents;
 	Reader		errors;
 	AttrNumber	incident;
+	bool		untried;		/* only errors that were not tried in vain */
+	AttrNumber	tried;
 	HTAB	   *known;			/* of ErrorEntry */
 	ErrorEntry *last;
 
@@ -126,6 +128,15 @@ number(const Reader *r, AttrNumber attnum)
 	return isnull ? 0 : DatumGetInt64(value);
 }
 
+static bool
+is_true(const Reader *r, AttrNumber attnum)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(r->slot, attnum, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
 static void
 fetch_open(Fetch *f, Oid relid, int64 after, LOCKMODE lock)
 {
@@ -151,6 +162,7 @@ fetch_open(Fetch *f, Oid relid, int64 after, LOCKMODE lock)
 
 	reader_open(&f->errors, "error", "error_pkey", AccessShareLock, f->snapshot, 1);
 	f->incident = column(&f->errors, "incident");
+	f->tried = column(&f->errors, "tried");
 	ctl.keysize = sizeof(int64);
 	ctl.entrysize = sizeof(ErrorEntry);
 	ctl.hcxt = f->cxt;
@@ -196,6 +208,8 @@ wanted(Fetch *f, int64 error)
 
 		for (int i = 0; i < f->nincidents; i++)
 			f->last->wanted |= f->incidents[i] == incident;
+		if (f->untried && is_true(&f->errors, f->tried))
+			f->last->wanted = false;
 	}
 	return f->last->wanted;
 }
@@ -271,19 +285,17 @@ untouched(Reader *r)
  * their TOAST table then, so that the limit of bytes holds whatever the limit
  * of rows is.
  */
-void
-held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
-		   int limit, bool to_store, HeldBatch *batch)
+static void
+fetch(Fetch *f, Oid relid, int64 after, int limit, bool to_store, HeldBatch *batch)
 {
-	Fetch		f = {.incidents = incidents,.nincidents = nincidents};
 	int			max = 0;
 	int			looks = 0;
 	Size		bytes = 0;
 
 	memset(batch, 0, sizeof(HeldBatch));
 	batch->last = after;
-	fetch_open(&f, relid, after, to_store ? RowExclusiveLock : AccessShareLock);
-	while (index_getnext_slot(f.held.scan, ForwardScanDirection, f.held.slot))
+	fetch_open(f, relid, after, to_store ? RowExclusiveLock : AccessShareLock);
+	while (index_getnext_slot(f->held.scan, ForwardScanDirection, f->held.slot))
 	{
 		HeldRow    *row;
 		int64		error;
@@ -294,9 +306,9 @@ held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
 			batch->more = true;
 			break;
 		}
-		batch->last = number(&f.held, f.id);
-		error = number(&f.held, f.error);
-		if (!wanted(&f, error))
+		batch->last = number(&f->held, f->id);
+		error = number(&f->held, f->error);
+		if (!wanted(f, error))
 		{
 			looks++;
 			batch->others++;
@@ -306,26 +318,43 @@ held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		{
 			max = Max(256, max * 2);
 			batch->rows = max == 256 ?
-				MemoryContextAlloc(f.cxt, sizeof(HeldRow) * max) :
+				MemoryContextAlloc(f->cxt, sizeof(HeldRow) * max) :
 				repalloc_huge(batch->rows, sizeof(HeldRow) * max);
 		}
 		row = &batch->rows[batch->n];
 		memset(row, 0, sizeof(HeldRow));
 		row->id = batch->last;
 		row->error = error;
-		row->tid = f.held.slot->tts_tid;
-		if (to_store && !untouched(&f.held) && held_lock(row, 1) == 0)
+		row->tid = f->held.slot->tts_tid;
+		if (to_store && !untouched(&f->held) && held_lock(row, 1) == 0)
 		{
 			batch->busy++;
 			continue;
 		}
-		read_held(&f, row);
+		read_held(f, row);
 		bytes += row->row.len;
 		batch->n++;
 	}
-	fetch_close(&f);
+	fetch_close(f);
 	if (batch->rows == NULL)
 		batch->rows = palloc(sizeof(HeldRow));
+}
+
+void
+held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
+		   int limit, bool to_store, HeldBatch *batch)
+{
+	Fetch		f = {.incidents = incidents,.nincidents = nincidents};
+
+	fetch(&f, relid, after, limit, to_store, batch);
+}
+
+void
+held_fetch_untried(Oid relid, int64 incident, int64 after, int limit, HeldBatch *batch)
+{
+	Fetch		f = {.incidents = &incident,.nincidents = 1,.untried = true};
+
+	fetch(&f, relid, after, limit, true, batch);
 }
 
 /* ---- taking ---- */

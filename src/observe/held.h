@@ -57,6 +57,11 @@ typedef struct HeldBatch
 extern void held_fetch(Oid relid, const int64 *incidents, int nincidents,
 					   int64 after, int limit, bool to_store, HeldBatch *batch);
 
+/* The same, to store, for those rows of one incident whose errors were not
+ * tried in vain. */
+extern void held_fetch_untried(Oid relid, int64 incident, int64 after, int limit,
+							   HeldBatch *batch);
+
 /*
  * Take the turn at storing held rows of a table; false, at once, when somebody
  * else has it (or we ourselves, further up). It need not be kept longer than

@@ -106,6 +106,32 @@ heldwhy_tally(const HeldRow *rows, int n, int *ntallies)
 	return tallies;
 }
 
+/* See the header. */
+int64 *
+heldwhy_wanted(Oid relid, int *n)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	int64	   *ids = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	*n = 0;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	if (spi_exec("SELECT FROM selfheal.incident i WHERE i.relid = $1 AND i.state = 'dismissed'"
+				 " AND EXISTS (SELECT FROM selfheal.held h WHERE h.incident = i.id) LIMIT 1", &args) > 0)
+	{
+		*n = (int) spi_exec("SELECT 0::int8 UNION ALL SELECT id FROM selfheal.incident"
+							" WHERE relid = $1 AND state <> 'dismissed'", &args);
+		ids = MemoryContextAlloc(cxt, sizeof(int64) * *n);
+		for (int i = 0; i < *n; i++)
+			ids[i] = spi_get_int8(i, 1, NULL);
+	}
+	spi_close(&saved);
+	return ids;
+}
+
 /* The same with class and column. SPI is open. */
 static void
 read_errors(HeldErrors *all, const HeldRow *rows, int n, MemoryContext cxt)

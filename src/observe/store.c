@@ -13,6 +13,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "base/awaited.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/json.h"
@@ -66,7 +67,9 @@ struct Store
 	bool	   *denied;			/* by index into shape->cols: no privilege */
 	Defaults   *defaults;
 	Generated  *generated;
+	bool	   *keys;			/* by index into shape->cols: of a foreign key */
 	bool		by_sql;			/* this flush: the statement knows defaults */
+	bool		asking;			/* no row is written: defaults are left alone */
 	Datum	   *values;			/* of one row, by attribute */
 	bool	   *nulls;
 	bool	   *present;		/* by index into shape->cols: has a key */
@@ -228,6 +231,14 @@ store_in_order(Store *store, Order *order)
 }
 
 void
+store_ask_parents(Store *store, ParentsAsk ask, List **orphans, MemoryContext cxt)
+{
+	store->target.ask = ask;
+	store->target.orphans = orphans;
+	store->target.orphans_cxt = cxt;
+}
+
+void
 store_reset(Store *store)
 {
 	MemoryContextReset(store->misfit_cxt);
@@ -266,13 +277,17 @@ store_has_mapped(const Store *store)
 
 /* ---- first pass: scan, check, form ---- */
 
-/* Does the row take the column's default, and do we evaluate it? */
+/*
+ * Does the row take the column's default, and do we evaluate it? A row that
+ * is only asked about uses no number of a sequence up.
+ */
 static bool
 takes_default(const Store *store, const FitRow *fit, int i)
 {
 	const FitColumn *column = &store->shape->cols[i];
 
 	return fit->cells[i].state == CELL_ABSENT && column->has_default &&
+		(!store->asking || store->keys[i]) &&
 		TupleDescAttr(store->desc, column->attnum - 1)->attgenerated == '\0' &&
 		!(store->by_sql && (column->computed || store->denied[i]));
 }
@@ -708,13 +723,78 @@ pin_array_nulls(void)
 	return nest;
 }
 
+/* Scan rows and write those that fit, as many at a time as defaults allow. */
+static int64
+write_rows(Store *store, Relation rel, StoreRow *rows, int n)
+{
+	int64		stored = 0;
+
+	for (int at = 0; at < n;)
+	{
+		at = scan_rows(store, rel, rows, n, at);
+		stored += windows_write(&store->target, &store->tuples, rows);
+		store->ask_order = store->order && order_asks(store->order);
+		tuples_reset(&store->tuples);
+	}
+	return stored;
+}
+
+/* Which columns are part of a foreign key? */
+static void
+read_keys(Store *store, Relation rel)
+{
+	ListCell   *lc;
+
+	store->keys = MemoryContextAllocZero(store->shape_cxt,
+										 sizeof(bool) * Max(store->shape->ncols, 1));
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		const ForeignKeyCacheInfo *fk = lfirst(lc);
+
+		for (int k = 0; k < fk->nkeys; k++)
+			for (int i = 0; i < store->shape->ncols; i++)
+				store->keys[i] |= store->shape->cols[i].attnum == fk->conkey[k];
+	}
+}
+
+/*
+ * Rows that wait for their parents: ask, and try those that do not miss one.
+ * The others are scanned, but nothing is evaluated for them that only a row
+ * that is stored needs.
+ */
+static int64
+ask_and_write(Store *store, Relation rel, StoreRow *rows, int n)
+{
+	StoreRow   *tried = MemoryContextAllocHuge(store->misfit_cxt, sizeof(StoreRow) * Max(n, 1));
+	int			ntried = 0;
+	int64		stored;
+
+	read_keys(store, rel);
+	store->asking = true;
+	for (int at = 0; at < n;)
+	{
+		at = scan_rows(store, rel, rows, n, at);
+		windows_ask(&store->target, &store->tuples, rows);
+		tuples_reset(&store->tuples);
+	}
+	store->asking = false;
+	for (int i = 0; i < n; i++)
+		if (rows[i].nmisfits == 0)
+			tried[ntried++] = rows[i];
+	stored = write_rows(store, rel, tried, ntried);
+	for (int i = 0, k = 0; i < n; i++)
+		if (rows[i].nmisfits == 0)
+			rows[i] = tried[k++];
+	return stored;
+}
+
 /* See the header. */
 int64
 store_rows(Store *store, StoreRow *rows, int n)
 {
 	Relation	rel = table_open(store->relid, RowExclusiveLock);
 	int			nest = pin_array_nulls();
-	int64		stored = 0;
+	int64		stored;
 
 	/* a trigger, or the session between two flushes, may have altered it */
 	if (!equalTupleDescs(store->desc, RelationGetDescr(rel)))
@@ -727,15 +807,13 @@ store_rows(Store *store, StoreRow *rows, int n)
 		order_batch(store->order, n);
 		store->ask_order = order_asks(store->order);
 	}
-	for (int at = 0; at < n;)
-	{
-		at = scan_rows(store, rel, rows, n, at);
-		stored += windows_write(&store->target, &store->tuples, rows);
-		store->ask_order = store->order && order_asks(store->order);
-		tuples_reset(&store->tuples);
-	}
+	stored = store->target.ask == PARENTS_UNASKED ?
+		write_rows(store, rel, rows, n) : ask_and_write(store, rel, rows, n);
 	if (nest >= 0)
 		AtEOXact_GUC(true, nest);
+	/* rows may wait for these: the executor's end does not see them */
+	if (stored > 0)
+		awaited_wrote(store->relid);
 	table_close(rel, NoLock);
 	return stored;
 }

@@ -20,6 +20,7 @@
 #include "base/fit.h"
 #include "nodes/pg_list.h"
 #include "observe/options.h"
+#include "write/fkmiss.h"
 
 /* What the table's contract has taken away (discards.h). */
 typedef struct Discards Discards;
@@ -89,6 +90,9 @@ extern void store_try_mappings(Store *store, List *candidates);
 
 /* Rows are stored in this order (NULL: as they come), which stands for store. */
 extern void store_in_order(Store *store, Order *order);
+/* The rows wait for their parents: before any is written, ask which of them
+ * still do. What they miss is added to *orphans (Orphans *, in cxt). */
+extern void store_ask_parents(Store *store, ParentsAsk ask, List **orphans, MemoryContext cxt);
 
 /* Write n rows. Misfits live until store_reset or store_close. Returns how
  * many are in the table now. */

@@ -431,3 +431,21 @@ windows_write(WindowTarget *target, Tuples *tuples, StoreRow *rows)
 	MemoryContextSwitchTo(old);
 	return w.stored;
 }
+
+/* See the header. */
+void
+windows_ask(WindowTarget *target, const Tuples *tuples, StoreRow *rows)
+{
+	MemoryContext old = MemoryContextSwitchTo(target->cxt);
+	ErrorData **why = MemoryContextAllocHuge(target->cxt, sizeof(ErrorData *) * Max(tuples->n, 1));
+
+	memset(why, 0, sizeof(ErrorData *) * tuples->n);
+	if (fkmiss_orphans(target->rel, target->ask, target->desc, target->shape, target->columns,
+					   target->ncolumns, tuples->rows, tuples->n, why, target->orphans,
+					   target->orphans_cxt) > 0)
+		for (int i = 0; i < tuples->n; i++)
+			if (why[i])
+				misfits_keep_error(target->cxt, &rows[tuples->rows[i].row], why[i]);
+	pfree(why);
+	MemoryContextSwitchTo(old);
+}

@@ -10,6 +10,7 @@
 #include "observe/store.h"
 #include "write/attempt.h"
 #include "write/checks.h"
+#include "write/fkmiss.h"
 
 /* What is to be written, and where; and what is known of rows of this load
  * that were refused before. */
@@ -31,6 +32,9 @@ typedef struct WindowTarget
 								 * one; in long_cxt */
 	ErrorData  *missing_parent; /* foreign key that rows have missed; in
 								 * long_cxt */
+	ParentsAsk	ask;			/* windows_ask: what */
+	List	  **orphans;		/* Orphans *, what was found so */
+	MemoryContext orphans_cxt;
 	bool		by_row;			/* rows have failed for what names none */
 	Order	   *order;			/* NULL: rows are written as they come */
 } WindowTarget;
@@ -41,5 +45,11 @@ typedef struct WindowTarget
  * are stored.
  */
 extern int64 windows_write(WindowTarget *target, Tuples *tuples, StoreRow *rows);
+
+/*
+ * Write nothing, but ask which rows miss a parent (target->ask); these get the
+ * misfit that an insert would have given them.
+ */
+extern void windows_ask(WindowTarget *target, const Tuples *tuples, StoreRow *rows);
 
 #endif							/* SELFHEAL_WINDOWS_H */

@@ -595,6 +595,8 @@ diagnose(Oid relid, int64 incident)
 	bool		by_loader = loads_matter(s->diagnosis->shape);
 	MemoryContext batch;
 	HeldBatch	held = {.more = true};
+	int			ncounted = 1;
+	int64	   *counted = incident ? &incident : heldwhy_wanted(relid, &ncounted);
 
 	table_close(rel, NoLock);
 	s->nulls = nullerrors_read(relid, s->diagnosis->shape, s->cxt);
@@ -604,8 +606,7 @@ diagnose(Oid relid, int64 incident)
 	{
 		MemoryContext old = MemoryContextSwitchTo(batch);
 
-		held_fetch(relid, &incident, incident ? 1 : 0, held.last,
-				   BATCH_ROWS, false, &held);
+		held_fetch(relid, counted, ncounted, held.last, BATCH_ROWS, false, &held);
 		if (incident == 0)
 			tally_batch(s, held.rows, held.n);
 		survey_batch(s, held.rows, held.n, owner, by_loader);

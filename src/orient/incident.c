@@ -17,8 +17,18 @@
 
 static const char *const state_names[] = {
 	"open", "planning", "awaiting_approval", "applying", "waiting_lock",
-	"healed", "needs_human", "failed", "dismissed", "awaiting_order"
+	"awaiting_parent", "healed", "needs_human", "failed", "dismissed", "awaiting_order"
 };
+
+static const char *const human_names[] = {
+	"no_safe_plan", "no_playbook", "refused", "budget",
+	"contradictory_evidence", "waited_too_long", "restricted", "no_payload"
+};
+
+StaticAssertDecl(lengthof(state_names) == INCIDENT_AWAITING_ORDER + 1,
+				 "every state has a name");
+StaticAssertDecl(lengthof(human_names) == HUMAN_NO_PAYLOAD + 1,
+				 "every reason has a name");
 
 /* The diagram of incident.h, as sets of states a state may follow. */
 #define FROM(s) (1 << (s))
@@ -27,7 +37,7 @@ static const int may_follow[] = {
 	FROM(INCIDENT_OPEN) | FROM(INCIDENT_AWAITING_APPROVAL) |
 	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
 	FROM(INCIDENT_WAITING_LOCK) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_PLANNING) |
-	FROM(INCIDENT_AWAITING_ORDER),
+	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER) | FROM(INCIDENT_DISMISSED),
 	/* planning */
 	FROM(INCIDENT_OPEN) | FROM(INCIDENT_FAILED) | FROM(INCIDENT_WAITING_LOCK) |
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING),
@@ -41,21 +51,24 @@ static const int may_follow[] = {
 	/* waiting_lock */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK),
+	/* awaiting_parent */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_AWAITING_PARENT) |
+	FROM(INCIDENT_NEEDS_HUMAN),
 	/* healed */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_OPEN) |
 	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK) |
-	FROM(INCIDENT_AWAITING_ORDER),
+	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER),
 	/* needs_human */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_NEEDS_HUMAN) |
-	FROM(INCIDENT_AWAITING_ORDER),
+	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER),
 	/* failed */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_FAILED),
 	/* dismissed */
 	FROM(INCIDENT_OPEN) | FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK) |
-	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
+	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
 	FROM(INCIDENT_AWAITING_ORDER),
 	/* awaiting_order */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING)
@@ -67,14 +80,19 @@ static const int may_follow[] = {
 	"(i.state IN ('open', 'planning', 'applying')" \
 	" OR (i.state IN ('failed', 'waiting_lock') AND i.next_try <= clock_timestamp()))"
 
-/* Classes that only the insert finds. The others were all found, and counted,
- * when the row came; a replay that meets them again has no new row. */
+/* Rows that wait for a parent are to be asked about once more: it may be there
+ * by now. */
+#define CAME_IF(condition) \
+	"waiting = CASE WHEN " condition " THEN coalesce(i.waiting, '{}') || '{\"came\": true}' ELSE i.waiting END"
+
 /* A pile of bad values has grown by a tenth, or is small: more of them may prove
  * how they are to be read. So a million are looked at a hundred times, however
  * many loads bring them. */
 #define GREW \
 	"i.rows < 100 OR floor(ln(i.rows + g.fresh_rows) / ln(1.1)) > floor(ln(i.rows) / ln(1.1))"
 
+/* Classes that only the insert finds. The others were all found, and counted,
+ * when the row came; a replay that meets them again has no new row. */
 #define INSERT_CLASSES \
 	"'unique', 'foreign_key', 'check', 'exclusion', 'no_partition', 'permission', 'trigger', 'retry', 'limit', 'other', 'sequence'"
 
@@ -88,7 +106,7 @@ static const int may_follow[] = {
 #define PACKET_SQL "2000"
 
 #define COLUMNS \
-	"i.id, i.relid, i.class, i.column_name, i.state, i.attempts, i.first_seen, i.rows"
+	"i.id, i.relid, i.class, i.column_name, i.state, i.attempts, i.first_seen, i.rows, i.passing_since"
 
 const char *
 incident_state_name(IncidentState state)
@@ -110,6 +128,7 @@ static Incident *
 incident_from_row(uint64 row, MemoryContext cxt)
 {
 	Incident   *inc = MemoryContextAllocZero(cxt, sizeof(Incident));
+	bool		isnull;
 
 	inc->id = spi_get_int8(row, 1, NULL);
 	inc->relid = spi_get_oid(row, 2, NULL);
@@ -119,6 +138,9 @@ incident_from_row(uint64 row, MemoryContext cxt)
 	inc->attempts = (int) spi_get_int8(row, 6, NULL);
 	inc->first_seen = spi_get_int8(row, 7, NULL);	/* a timestamp is an int64 */
 	inc->rows = spi_get_int8(row, 8, NULL);
+	inc->passing_since = spi_get_int8(row, 9, &isnull);
+	if (isnull)
+		inc->passing_since = 0;
 	return inc;
 }
 
@@ -144,7 +166,9 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
  * rows wake what waits for a person's approval, since the plan may not cover
  * them; what needs a person anyhow only counts them. New words of an enum are
  * looked at all the same, unless a person has said no to one: they need not be
- * of the kind that he is to decide about.
+ * of the kind that he is to decide about; and a duplicate is one of the stored
+ * row, or is not, whatever became of those before. Rows that miss a parent are all
+ * looked at again: it may have come while the new ones were held.
  *
  * An incident that an open transaction of a person holds (retry) is not
  * waited for: its errors are joined when that commit wakes us.
@@ -164,7 +188,7 @@ incident_collect(void)
 	 * just when another table took the name (ddl_watch.c): errors that were
 	 * moved to that table find a new incident below.
 	 */
-	spi_exec("WITH gone AS (UPDATE selfheal.incident i SET state = 'dismissed', relid = NULL, closed_by = 'selfheal',"
+	spi_exec("WITH gone AS (UPDATE selfheal.incident i SET state = 'dismissed', reason_kind = NULL, relid = NULL, closed_by = 'selfheal',"
 			 "  closed_at = clock_timestamp(), why = 'table dropped'"
 			 "  WHERE i.state NOT IN ('healed', 'dismissed')"
 			 "  AND (i.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relid)) RETURNING i.id)"
@@ -181,16 +205,22 @@ incident_collect(void)
 				 "   min(at) AS first_seen, max(at) AS last_seen, min(id) AS oldest, max(id) AS newest"
 				 "  FROM fresh GROUP BY relid, class, col),"
 				 " locked AS MATERIALIZED ("
-				 "  SELECT i.id, i.relid, i.class, coalesce(i.column_name, '') AS col FROM selfheal.incident i"
-				 "  WHERE i.state NOT IN ('healed', 'dismissed') AND (i.relid, i.class, coalesce(i.column_name, ''))"
-				 "   IN (SELECT relid, class, col FROM groups) FOR UPDATE SKIP LOCKED),"
+				 "  SELECT i.id, i.relid, i.class, coalesce(i.column_name, '') AS col,"
+				 "   i.state = 'awaiting_approval' OR i.state = 'needs_human'"
+				 "    AND (i.class IN ('enum_label', 'unique') OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW "))"
+				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
+				 "     AND p.relid = i.relid AND p.state = 'rejected') AS again,"
+				 "   i.state = 'awaiting_parent' OR i.class = 'foreign_key' AND i.state = 'needs_human' AND i.reason_kind = 'waited_too_long' AS waits"
+				 "  FROM selfheal.incident i JOIN groups g ON g.relid = i.relid AND g.class = i.class"
+				 "   AND g.col = coalesce(i.column_name, '')"
+				 "  WHERE i.state NOT IN ('healed', 'dismissed') FOR UPDATE OF i SKIP LOCKED),"
 				 " joined AS ("
 				 "  UPDATE selfheal.incident i SET rows = i.rows + g.fresh_rows, last_seen = greatest(i.last_seen, g.last_seen),"
 				 "   first_seen = least(i.first_seen, g.first_seen),"
-				 "   state = CASE WHEN i.state = 'awaiting_approval' OR i.state = 'needs_human'"
-				 "     AND (i.class = 'enum_label' OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW "))"
-				 "     AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents) AND p.relid = i.relid"
-				 "      AND p.state = 'rejected') THEN 'open' ELSE i.state END"
+				 "   state = CASE WHEN l.again THEN 'open' WHEN l.waits THEN 'awaiting_parent' ELSE i.state END,"
+				 "   reason_kind = CASE WHEN NOT (l.again OR l.waits) THEN i.reason_kind END,"
+				 "   next_try = CASE WHEN l.waits THEN clock_timestamp() ELSE i.next_try END,"
+				 "   " CAME_IF("l.waits")
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"
 				 "  RETURNING " COLUMNS ", false AS opened, g.rows AS new_rows, g.oldest, g.newest, g.col),"
 				 " opened AS ("
@@ -203,13 +233,13 @@ incident_collect(void)
 				 "  RETURNING " COLUMNS ", coalesce(i.column_name, '') AS col),"
 				 " touched AS ("
 				 "  SELECT * FROM joined UNION ALL"
-				 "  SELECT o.id, o.relid, o.class, o.column_name, o.state, o.attempts, o.first_seen, o.rows, true,"
+				 "  SELECT o.id, o.relid, o.class, o.column_name, o.state, o.attempts, o.first_seen, o.rows, o.passing_since, true,"
 				 "   g.rows, g.oldest, g.newest, g.col"
 				 "  FROM opened o JOIN groups g ON g.relid = o.relid AND g.class = o.class AND g.col = o.col),"
 				 " pointed AS ("
 				 "  UPDATE selfheal.error e SET incident = t.id FROM fresh f JOIN touched t"
 				 "   ON t.relid = f.relid AND t.class = f.class AND t.col = f.col WHERE e.id = f.id)"
-				 " SELECT t.id, t.relid::oid, t.class, t.column_name, t.state, t.attempts, t.first_seen, t.rows,"
+				 " SELECT t.id, t.relid::oid, t.class, t.column_name, t.state, t.attempts, t.first_seen, t.rows, t.passing_since,"
 				 "  t.opened, t.new_rows, e.sqlstate, jsonb_strip_nulls(jsonb_build_object('sqlstate', e.sqlstate,"
 				 "  'message', e.message, 'detail', e.detail, 'hint', e.hint, 'context', e.context, 'need', e.need,"
 				 "  'door', e.door, 'load', e.load, 'position', e.position))"
@@ -219,10 +249,10 @@ incident_collect(void)
 		Incident   *inc = incident_from_row(i, cxt);
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 
-		inc->opened = spi_get_bool(i, 9, NULL);
-		inc->new_rows = spi_get_int8(i, 10, NULL);
-		inc->sqlstate = spi_get_text(i, 11, cxt);
-		inc->error = spi_get_jsonb(i, 12, cxt);
+		inc->opened = spi_get_bool(i, 10, NULL);
+		inc->new_rows = spi_get_int8(i, 11, NULL);
+		inc->sqlstate = spi_get_text(i, 12, cxt);
+		inc->error = spi_get_jsonb(i, 13, cxt);
 		result = lappend(result, inc);
 		MemoryContextSwitchTo(old);
 	}
@@ -298,6 +328,95 @@ incident_live(Oid relid)
 	result = incidents_from_rows(n, cxt);
 	spi_close(&saved);
 	return result;
+}
+
+List *
+incident_due_waiting(TimestampTz *next)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *result = NIL;
+	SpiUser		saved;
+	uint64		n;
+	bool		isnull;
+
+	spi_open(&saved);
+	n = spi_exec("SELECT i.relid::oid, i.next_try <= clock_timestamp(), i.next_try FROM selfheal.incident i"
+				 " JOIN selfheal.watched w USING (relid)"
+				 " WHERE i.state = 'awaiting_parent' AND NOT w.paused AND w.mode <> 'observe'"
+				 " ORDER BY i.next_try, i.id", NULL);
+	*next = 0;
+	for (uint64 i = 0; i < n && *next == 0; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		if (spi_get_bool(i, 2, NULL))
+			result = list_append_unique_oid(result, spi_get_oid(i, 1, NULL));
+		else
+			*next = spi_get_int8(i, 3, &isnull);
+		MemoryContextSwitchTo(old);
+	}
+	spi_close(&saved);
+	return result;
+}
+
+/*
+ * See the header. Which incidents have rows that miss a row of these tables
+ * is asked of the catalog. One that an open transaction of a person holds is
+ * not waited for: what he does wakes us.
+ */
+int64
+incident_parents_came(List *parents)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_oids(&args, parents);
+	spi_arg_bool(&args, parents == NIL);
+	n = spi_exec("UPDATE selfheal.incident i SET state = 'awaiting_parent', reason_kind = NULL, next_try = clock_timestamp(), " CAME_IF("true")
+				 " FROM (SELECT w.id FROM selfheal.incident w"
+				 "  WHERE w.class = 'foreign_key' AND (w.state = 'awaiting_parent' OR w.state = 'needs_human' AND w.reason_kind = 'waited_too_long')"
+				 "  AND ($2 OR EXISTS (SELECT FROM selfheal.awaited a WHERE a.incident = w.id AND a.parent::oid = ANY ($1)))"
+				 "  FOR UPDATE SKIP LOCKED) w WHERE i.id = w.id", &args);
+	spi_close(&saved);
+	return (int64) n;
+}
+
+/* See the header. Its errors are pointed at the live one, and so its rows. */
+int64
+incident_take_back(int64 id, const char *reason)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	int64		live = id;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT FROM selfheal.held WHERE incident = $1 LIMIT 1", &args) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("incident " INT64_FORMAT " is dismissed, and none of its rows is held", id),
+				 errhint("A new failure opens a new incident.")));
+	if (spi_exec("SELECT l.id FROM selfheal.incident i JOIN selfheal.incident l ON l.relid = i.relid AND l.class = i.class"
+				 " AND coalesce(l.column_name, '') = coalesce(i.column_name, '') AND l.state NOT IN ('healed', 'dismissed')"
+				 " WHERE i.id = $1 FOR UPDATE OF l", &args) > 0)
+	{
+		live = spi_get_int8(0, 1, NULL);
+		spi_arg_int8(&args, live);
+		spi_exec("WITH moved AS (UPDATE selfheal.error SET incident = $2 WHERE incident = $1 RETURNING rows)"
+				 " UPDATE selfheal.incident SET rows = rows + (SELECT coalesce(sum(rows), 0) FROM moved) WHERE id = $2", &args);
+	}
+	spi_close(&saved);
+	if (incident_get(live)->state != INCIDENT_PLANNING && incident_get(live)->state != INCIDENT_APPLYING)
+	{
+		IncidentNote note = {.reason = reason};
+
+		incident_move(live, INCIDENT_OPEN, &note);
+	}
+	return live;
 }
 
 Incident *
@@ -381,15 +500,26 @@ incident_move(int64 id, IncidentState to, const IncidentNote *note)
 		spi_arg_int8(&args, note->plan);
 	else
 		spi_arg_null(&args, INT8OID);
-	spi_arg_bool(&args, note->uncharge);
+	spi_arg_bool(&args, note->uncharge || note->passing);
 	spi_arg_bool(&args, final);
 	spi_arg_text(&args, note->by);
 	spi_arg_text(&args, note->why);
+	spi_arg_text(&args, to == INCIDENT_NEEDS_HUMAN ? human_names[note->human] : NULL);
+	spi_arg_bool(&args, note->passing);
 	spi_exec("UPDATE selfheal.incident SET state = $2, reason = $3, waiting = $4, next_try = $5,"
 			 " plan = coalesce($6, plan), attempts = attempts - CASE WHEN $7 AND attempts > 0 THEN 1 ELSE 0 END,"
 			 " closed_at = CASE WHEN $8 THEN clock_timestamp() END,"
 			 " seconds = CASE WHEN $8 THEN extract(epoch FROM clock_timestamp() - first_seen) END,"
-			 " closed_by = $9, why = $10 WHERE id = $1", &args);
+			 " closed_by = $9, why = $10, reason_kind = $11,"
+			 " passing_since = CASE WHEN $12 THEN coalesce(passing_since, clock_timestamp())"
+			 "  WHEN $2 IN ('planning', 'applying') THEN passing_since END WHERE id = $1", &args);
+	if (to == INCIDENT_OPEN)
+	{
+		/* what was tried in vain is tried again */
+		spi_args(&args);
+		spi_arg_int8(&args, id);
+		spi_exec("UPDATE selfheal.error SET tried = NULL WHERE incident = $1 AND tried", &args);
+	}
 	spi_close(&saved);
 }
 

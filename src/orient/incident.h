@@ -9,12 +9,17 @@
  *	              |-> failed (retry later)        '-> open (plan again)
  *	              |-> awaiting_order (its rows wait behind held ones)
  *	                     |-> needs_human (too many wait)
+ *	  planning -> awaiting_parent -> healed | needs_human(waited_too_long)
+ *	      (rows whose foreign key misses its parent: looked at when that is
+ *	      written, and now and then; no plan is made for them)
+ *	  needs_human(waited_too_long) -> awaiting_parent (a parent came after all)
  *	  any but healed and dismissed -> dismissed(by, why)
- *	  awaiting_approval, needs_human, failed, waiting_lock, awaiting_order ->
- *	      open (more rows, retry by a person, a plan that is stale, a row that
- *	      others waited behind is gone)
+ *	  awaiting_approval, awaiting_parent, awaiting_order, needs_human, failed,
+ *	      waiting_lock -> open (more rows, retry by a person, a plan that is
+ *	      stale, a row that others waited behind is gone)
  *	  planning, applying -> planning (the worker that had it died)
- *	  healed, dismissed: final; the next failure opens a new incident.
+ *	  healed, dismissed: final; the next failure opens a new incident. But a
+ *	      person who has dismissed one may take it back: dismissed -> open
  *
  * What the healer concludes of an incident that a person has meanwhile opened
  * again (retry, a change of the table) or dismissed is void: it stays so.
@@ -40,12 +45,34 @@ typedef enum IncidentState
 	INCIDENT_AWAITING_APPROVAL,
 	INCIDENT_APPLYING,
 	INCIDENT_WAITING_LOCK,
+	INCIDENT_AWAITING_PARENT,
 	INCIDENT_HEALED,
 	INCIDENT_NEEDS_HUMAN,
 	INCIDENT_FAILED,
 	INCIDENT_DISMISSED,
 	INCIDENT_AWAITING_ORDER
 } IncidentState;
+
+/*
+ * Why an incident needs a person: a closed list, beside the reason in words.
+ * A CHECK in incident.sql has the same words.
+ */
+typedef enum HumanReason
+{
+	HUMAN_NO_SAFE_PLAN = 0,		/* no_safe_plan: what was planned, or could
+								 * be, would not make the rows fit */
+	HUMAN_NO_PLAYBOOK,			/* no_playbook: no step of ours changes a
+								 * table for this class */
+	HUMAN_REFUSED,				/* refused: by policy, a contract or the
+								 * vetter, or a person has rejected the plan */
+	HUMAN_BUDGET,				/* budget: all attempts are used up */
+	HUMAN_CONTRADICTORY_EVIDENCE,	/* contradictory_evidence: the values do
+									 * not agree on what they need */
+	HUMAN_WAITED_TOO_LONG,		/* waited_too_long: selfheal.max_wait */
+	HUMAN_RESTRICTED,			/* restricted: the table's own code needs what
+								 * a replay in the background refuses */
+	HUMAN_NO_PAYLOAD			/* no_payload: a report that brought none */
+} HumanReason;
 
 typedef struct Incident
 {
@@ -57,6 +84,8 @@ typedef struct Incident
 	int			attempts;
 	TimestampTz first_seen;
 	int64		rows;
+	TimestampTz passing_since;	/* since when failures that pass by themselves
+								 * have kept it; 0: none does */
 	bool		opened;			/* incident_collect: made by this call */
 	int64		new_rows;		/* incident_collect: that joined it now */
 	char	   *sqlstate;		/* of the newest error, or NULL */
@@ -67,10 +96,12 @@ typedef struct Incident
 typedef struct IncidentNote
 {
 	const char *reason;
+	HumanReason human;			/* for needs_human */
 	Jsonb	   *waiting;
 	TimestampTz next_try;
 	int64		plan;
 	bool		uncharge;		/* this was not an attempt: a missed lock */
+	bool		passing;		/* nor was this, and it is to pass by itself */
 	const char *by;				/* dismissed: who and why */
 	const char *why;
 } IncidentNote;
@@ -96,6 +127,26 @@ extern List *incident_live(Oid relid);
 
 /* One incident; raises 42704 when there is none. */
 extern Incident *incident_get(int64 id);
+
+/*
+ * Tables with rows that wait for a parent and are to be looked at now (Oid).
+ * *next: when the earliest of the others is due, 0 = none.
+ */
+extern List *incident_due_waiting(TimestampTz *next);
+
+/*
+ * Rows that wait for these parents (oids) are to be looked at now; NIL: all
+ * rows that wait. Those that have waited too long, too. Returns how many
+ * incidents.
+ */
+extern int64 incident_parents_came(List *parents);
+
+/*
+ * A dismissed incident is taken back: it is open again, or, when the same has
+ * opened another one meanwhile, its rows join that. Returns the id of the one
+ * that is open. Raises 55000 when none of its rows is held any more.
+ */
+extern int64 incident_take_back(int64 id, const char *reason);
 
 /* Has our own check found it of a row? Else only an insert has said so. */
 extern bool incident_of_check(int64 id);

@@ -11,7 +11,7 @@ CREATE TABLE selfheal.audit (
 		'approved', 'rejected', 'applied', 'apply_failed', 'replayed',
 		'discarded', 'paused', 'resumed', 'policy_changed', 'setting_changed',
 		'tool_called', 'proposed', 'amended', 'watched', 'unwatched',
-		'retried', 'dismissed', 'mapping_added', 'mapping_removed')),
+		'retried', 'dismissed', 'mapping_added', 'mapping_removed', 'stopped')),
 	incident bigint,
 	plan bigint,
 	schema_name text,

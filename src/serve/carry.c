@@ -81,6 +81,32 @@ carry_next_try(Oid relid)
 	return carry_pause(guc_lock_timeout, misses_of(relid)->n, 60000);
 }
 
+/* See the header. */
+TimestampTz
+carry_later(Oid relid)
+{
+	return carry_pause(Max(guc_lock_timeout, 1000), misses_of(relid)->n++, 60000);
+}
+
+/* See the header. */
+void
+carry_pass(const Incident *inc, const char *reason)
+{
+	IncidentNote note = {.reason = reason};
+
+	if (guc_max_wait > 0 && inc->passing_since != 0 &&
+		GetCurrentTimestamp() - inc->passing_since > (TimestampTz) guc_max_wait * USECS_PER_SEC)
+	{
+		note.reason = psprintf("%s: for longer than selfheal.max_wait", reason);
+		note.human = HUMAN_WAITED_TOO_LONG;
+		incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
+		return;
+	}
+	note.next_try = carry_later(inc->relid);
+	note.passing = true;
+	incident_move(inc->id, INCIDENT_FAILED, &note);
+}
+
 /* Row estimate of a table as the planner has it; AUDIT_UNKNOWN if never
  * analyzed. */
 static int64
@@ -137,8 +163,8 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 	int64		id = inc->id;
 	int64		left = outcome_left(outcome) > 0 ? held_count(inc->relid, &id, 1) : 0;
 	FitClass	class = fit_class_from_name(inc->class);
-	bool		again = class == FIT_RETRY ||
-	(fit_is_drift(class) && (changed || more_rows)) || (class == FIT_PARTITION && changed) ||
+	bool		again = (fit_is_drift(class) && (changed || more_rows)) ||
+	(class == FIT_PARTITION && changed) ||
 	(outcome->replayed > 0 && (mapped || (fit_is_drift(class) && !changed)));
 	IncidentNote note = {0};
 
@@ -154,8 +180,12 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 		incident_move(id, INCIDENT_HEALED, NULL);
 		return;
 	}
+	note.human = HUMAN_NO_PLAYBOOK;
 	if (outcome->refusal)
+	{
 		note.reason = outcome->refusal;
+		note.human = HUMAN_RESTRICTED;
+	}
 	else if (outcome->busy)
 	{
 		note.reason = "somebody has rows of it in hand";
@@ -169,17 +199,25 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 		inorder_rest(inc);
 		return;
 	}
+	else if (class == FIT_RETRY)
+	{
+		carry_pass(inc, psprintf(INT64_FORMAT " rows are tried again", left));
+		return;
+	}
 	else if (again && inc->attempts < guc_max_attempts)
 	{
 		note.reason = psprintf(INT64_FORMAT " rows still do not fit", left);
-		if (class == FIT_RETRY || more_rows)
+		if (more_rows)
 			note.next_try = carry_pause(500, inc->attempts, 3600000);
 		incident_move(id, note.next_try ? INCIDENT_FAILED : INCIDENT_OPEN, &note);
 		return;
 	}
 	else if (again)
+	{
 		note.reason = psprintf(INT64_FORMAT " rows still do not fit after %d attempts",
 							   left, inc->attempts);
+		note.human = HUMAN_BUDGET;
+	}
 	else
 		note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
 	incident_move(id, INCIDENT_NEEDS_HUMAN, &note);
@@ -193,13 +231,15 @@ settle_all(const PlanRow *row, const List *incidents, const Outcome *outcome)
 	held_count(row->relid, row->incidents, row->nincidents) > outcome->tried;
 	const ListCell *lc;
 
+	int			misses = misses_of(row->relid)->n;
+
 	foreach(lc, incidents)
 		settle(lfirst(lc), outcome, row->sql != NULL,
 			   row->plan != NULL && plan_has(row->plan, STEP_IN_MAPPING), more_rows);
 	if (outcome->busy)
 		misses_of(row->relid)->n++;
-	else
-		misses_of(row->relid)->n = 0;
+	else if (misses_of(row->relid)->n == misses)
+		misses_of(row->relid)->n = 0;	/* nothing that is to pass was left */
 }
 
 /* Nobody is to blame for a busy table: wait and say for whom. */

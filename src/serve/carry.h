@@ -9,6 +9,7 @@
 
 #include "decide/docket.h"
 #include "decide/vet.h"
+#include "orient/incident.h"
 #include "utils/timestamp.h"
 
 /*
@@ -23,6 +24,16 @@ extern bool carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int
 
 /* When to try a busy table again: the pause doubles with each miss. */
 extern TimestampTz carry_next_try(Oid relid);
+
+/* The same after a failure that is to pass by itself, which counts as a miss. */
+extern TimestampTz carry_later(Oid relid);
+
+/*
+ * An incident was kept by what passes by itself: it is tried again later, in
+ * pauses that double, and no attempt is charged; after selfheal.max_wait of
+ * this a person is told.
+ */
+extern void carry_pass(const Incident *inc, const char *reason);
 
 /* now + base_ms doubled n times, at most cap_ms, give or take a quarter. */
 extern TimestampTz carry_pause(int base_ms, int n, int cap_ms);

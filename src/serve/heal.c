@@ -13,6 +13,10 @@
  *	  replay    further chunks                                  (a commit each)
  *	  ask       plan what needs a person, dry run, wait         (own commit)
  *
+ * Two kinds of rows leave the round after the claim, since no plan helps them:
+ * duplicates are tried by duplicates.c, and rows whose foreign key misses its
+ * parent are looked at by waiting.c when parents come.
+ *
  * Claims and plans may be lost in a crash (synchronous_commit off): they are
  * made again. An apply may not.
  */
@@ -22,6 +26,7 @@
 #include "act/sandbox.h"
 #include "base/guc.h"
 #include "base/spi.h"
+#include "base/trouble.h"
 #include "decide/rebuild.h"
 #include "decide/replication.h"
 #include "decide/vet.h"
@@ -32,10 +37,13 @@
 #include "observe/watch.h"
 #include "orient/foresee.h"
 #include "orient/incident.h"
+#include "serve/breaker.h"
 #include "serve/carry.h"
+#include "serve/duplicates.h"
 #include "serve/heal.h"
 #include "serve/inorder.h"
 #include "serve/round.h"
+#include "serve/waiting.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -57,6 +65,7 @@ collect(void)
 	ddl_watch_catch_up();
 	watch_relink();
 	round_after_ddl();
+	waiting_collect();
 	touched = incident_collect();
 	round_rethink();
 	round_retire();
@@ -101,8 +110,10 @@ heal_table(Round *round)
 	MemoryContextSwitchTo(cxt);
 	if (watch_get(round->relid, &round->watch))
 		round->claimed = inorder_claimed(round->relid, incident_claim(round->relid));
+	waiting_claim(round);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
+	duplicates_try(round);
 	if (round->claimed == NIL)
 		return;
 
@@ -282,15 +293,23 @@ run_approved(Round *round, int64 id)
 
 /* Charge a failure to the incidents it belongs to, in a new transaction. */
 static void
-record_failure(const Round *round, const ErrorData *edata, bool approved)
+record_failure(const Round *round, const ErrorData *edata, bool approved, bool looking)
 {
 	bool		busy = (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 						edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
+	bool		passes = trouble_passes(edata->sqlerrcode) || trouble_stops(edata);
+	bool		second = trouble_was_first(edata->sqlerrcode);
 	bool		out_of_reach = ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION;
 	ListCell   *lc;
 	AuditEntry	entry;
 
 	spi_xact_begin();
+	if (looking)
+	{
+		waiting_failed(round, edata->message);
+		spi_xact_commit(true);
+		return;
+	}
 	audit_entry(&entry, "apply_failed");
 	entry.relid = get_rel_name(round->relid) ? round->relid : InvalidOid;
 	entry.plan = round->plan;
@@ -304,7 +323,7 @@ record_failure(const Round *round, const ErrorData *edata, bool approved)
 		PlanRow    *row = docket_get(round->plan, true);
 
 		/* an approval outlives a busy table */
-		if (row->state == PLAN_APPROVED && busy)
+		if (row->state == PLAN_APPROVED && passes)
 			docket_wait(round->plan, carry_next_try(round->relid));
 		else if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
 			docket_move(round->plan, PLAN_FAILED, NULL, edata->message);
@@ -316,19 +335,32 @@ record_failure(const Round *round, const ErrorData *edata, bool approved)
 
 		if (!round_is_free(inc->id))
 			continue;			/* a person's open transaction has it */
-		if (inc->state == INCIDENT_AWAITING_APPROVAL && approved && !busy)
+		if (inc->state == INCIDENT_AWAITING_APPROVAL && approved && second)
+			incident_move(inc->id, INCIDENT_OPEN, &note);
+		else if (inc->state == INCIDENT_AWAITING_APPROVAL && approved && !passes)
 			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
 		if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
 			continue;
 		if (busy)
 		{
 			/* somebody else's lock, met while planning: not an attempt */
-			note.next_try = carry_next_try(round->relid);
+			note.next_try = carry_later(round->relid);
 			note.uncharge = true;
 			incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
 		}
+		else if (passes)
+			carry_pass(inc, edata->message);
+		else if (second && inc->attempts < guc_max_attempts)
+		{
+			/* who was quicker may have helped: charged, so that it ends */
+			note.reason = psprintf("%s: somebody else was first, planned again", edata->message);
+			incident_move(inc->id, INCIDENT_OPEN, &note);
+		}
 		else if (inc->attempts >= guc_max_attempts && !out_of_reach)
+		{
+			note.human = HUMAN_BUDGET;
 			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
+		}
 		else
 		{
 			/* a server of foreign tables is waited for until it is back */
@@ -340,13 +372,15 @@ record_failure(const Round *round, const ErrorData *edata, bool approved)
 }
 
 /*
- * One table's heal, fenced: an ERROR in it is recorded after the abort and
+ * One table's heal, or the look at its waiting rows, fenced: an ERROR in it is recorded after the abort and
  * does not stop the others. The time limit is armed here, since
- * statement_timeout does nothing in a background worker.
+ * statement_timeout does nothing in a background worker. False when the healer
+ * has stopped: nothing else may be done.
  */
-static void
-fenced(Oid relid, int64 approved_plan)
+static bool
+fenced(Oid relid, int64 approved_plan, bool look)
 {
+	volatile bool stopped = false;
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext cxt = AllocSetContextCreate(outer, "selfheal round", ALLOCSET_DEFAULT_SIZES);
 	Round	   *round;
@@ -361,6 +395,8 @@ fenced(Oid relid, int64 approved_plan)
 	{
 		if (approved_plan)
 			run_approved(round, approved_plan);
+		else if (look)
+			waiting_look(round);
 		else
 			heal_table(round);
 	}
@@ -378,16 +414,114 @@ fenced(Oid relid, int64 approved_plan)
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	MemoryContextSwitchTo(cxt);
 	if (edata)
-		record_failure(round, edata, approved_plan != 0);
+	{
+		/* first what stops us: if the disk is full, it may be the last word */
+		stopped = breaker_trips(edata, round->relid);
+		record_failure(round, edata, approved_plan != 0, look);
+	}
+	else
+		breaker_well(round->relid);
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
+	return !stopped;
 }
 
-/* Of two times, 0 = never. */
+/* Collect, fenced as well. */
+static bool
+fenced_collect(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ErrorData  *volatile edata = NULL;
+
+	PG_TRY();
+	{
+		replication_collect();
+		collect();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		edata = CopyErrorData();
+		if (!trouble_stops(edata) && !trouble_internal(edata))
+			PG_RE_THROW();
+		EmitErrorReport();
+		FlushErrorState();
+		spi_xact_abort();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	if (edata == NULL)
+	{
+		breaker_well(InvalidOid);
+		return true;
+	}
+	if (!breaker_trips(edata, InvalidOid))
+		ReThrowError(edata);
+	return false;
+}
+
+/* The earlier of two times; 0 is none. */
 static TimestampTz
 earliest(TimestampTz a, TimestampTz b)
 {
-	return a == 0 || (b != 0 && b < a) ? b : a;
+	return b == 0 || (a != 0 && a < b) ? a : b;
+}
+
+/*
+ * One round of a pass over what is runnable. False when the pass is to end:
+ * nothing was, or the healer has stopped. next_order, in the first round: when
+ * rows that wait behind others are looked at again.
+ */
+static bool
+one_round(bool trial, TimestampTz *next_order, TimestampTz *due)
+{
+	TimestampTz next_incident = 0;
+	TimestampTz next_plan = 0;
+	TimestampTz next_look = 0;
+	List	   *approved;
+	List	   *tables;
+	List	   *waiting;
+	MemoryContext cxt = CurrentMemoryContext;
+	ListCell   *lc;
+
+	if (!fenced_collect())
+		return false;
+	if (next_order != NULL)
+		*next_order = inorder_look();
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	approved = docket_approved(&next_plan);
+	tables = incident_due_tables(&next_incident);
+	waiting = incident_due_waiting(&next_look);
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+	*due = earliest(earliest(next_incident, next_plan), next_look);
+
+	/* what a person has approved comes first: rows wait for it */
+	foreach(lc, approved)
+	{
+		if (!fenced(InvalidOid, *(int64 *) lfirst(lc), false))
+			return false;
+		if (trial)
+			return true;
+	}
+	if (approved != NIL)
+		return true;
+	foreach(lc, tables)
+	{
+		if (!fenced(lfirst_oid(lc), 0, false))
+			return false;
+		if (trial)
+			return true;
+	}
+	foreach(lc, waiting)
+	{
+		if (!fenced(lfirst_oid(lc), 0, true))
+			return false;
+		if (trial)
+			return true;
+	}
+	return tables != NIL || waiting != NIL;
 }
 
 TimestampTz
@@ -395,48 +529,41 @@ heal_pass(void)
 {
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext cxt = AllocSetContextCreate(outer, "selfheal pass", ALLOCSET_DEFAULT_SIZES);
-	TimestampTz next_incident = 0;
-	TimestampTz next_plan = 0;
-	TimestampTz next_look = 0;
+	TimestampTz due = 0;
 	TimestampTz next_ends = 0;
+	TimestampTz next_order = 0;
+	TimestampTz trial_at;
+	BreakerState state = breaker_state(&trial_at);
+	bool		more = state != BREAKER_STOPPED;
 
-	for (int i = 0; i < MAX_ROUNDS; i++)
+	for (int i = 0; i < MAX_ROUNDS && more; i++)
 	{
-		List	   *approved;
-		List	   *tables;
-		ListCell   *lc;
-
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(cxt);
 		MemoryContextSwitchTo(cxt);
-		replication_collect();
 		if (i == 0)
+		{
 			next_ends = foresee_sequences();
-		MemoryContextSwitchTo(cxt);
-		collect();
-		if (i == 0)
-			next_look = inorder_look();
-		spi_xact_begin();
-		MemoryContextSwitchTo(cxt);
-		approved = docket_approved(&next_plan);
-		tables = incident_due_tables(&next_incident);
-		spi_xact_commit(true);
-		MemoryContextSwitchTo(cxt);
-		if (approved == NIL && tables == NIL)
-			break;
-		/* what a person has approved comes first: rows wait for it */
-		foreach(lc, approved)
-		{
-			fenced(InvalidOid, *(int64 *) lfirst(lc));
+			MemoryContextSwitchTo(cxt);
 		}
-		if (approved != NIL)
-			continue;
-		foreach(lc, tables)
+		more = one_round(state == BREAKER_TRIAL, i == 0 ? &next_order : NULL, &due);
+		if (state == BREAKER_TRIAL && breaker_state(&trial_at) != BREAKER_STOPPED)
 		{
-			fenced(lfirst_oid(lc), 0);
+			/* one went well, or nothing is left that could go wrong */
+			breaker_close();
+			state = BREAKER_RUNNING;
+			more = true;
 		}
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
-	return earliest(earliest(next_incident, next_plan), earliest(next_look, next_ends));
+	due = earliest(due, earliest(next_order, next_ends));
+	return breaker_state(&trial_at) == BREAKER_RUNNING ? due : trial_at;
+}
+
+/* See the header. */
+TimestampTz
+heal_put_off(void)
+{
+	return waiting_put_off();
 }

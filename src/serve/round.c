@@ -353,6 +353,23 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 	return NULL;
 }
 
+/* The same as one of a closed list. */
+static HumanReason
+hopeless_kind(const Round *round, const Incident *inc, const Remedy *remedy)
+{
+	ListCell   *lc;
+
+	foreach(lc, round->refused)
+	{
+		if (remedy && remedy->settled_by && ((Refusal *) lfirst(lc))->step == remedy->settled_by)
+			return HUMAN_REFUSED;
+	}
+	if (remedy && remedy->finding->contract)
+		return HUMAN_REFUSED;
+	return fit_class_from_name(inc->class) == FIT_WRONG_TYPE ?
+		HUMAN_CONTRADICTORY_EVIDENCE : HUMAN_NO_PLAYBOOK;
+}
+
 /* Which claimed incidents does this list of steps (or a replay) cover? */
 int
 round_covered(const Round *round, const List *steps, bool replays, int64 *ids)
@@ -427,7 +444,10 @@ round_refuse(Round *round, const int64 *ids, int n, const char *reason)
 	audit_write(&entry);
 	for (int i = 0; i < n; i++)
 	{
-		IncidentNote note = {.reason = psprintf("no safe plan: %s", reason)};
+		IncidentNote note = {
+			.reason = psprintf("no safe plan: %s", reason),
+			.human = round->human
+		};
 
 		incident_move(ids[i], INCIDENT_NEEDS_HUMAN, &note);
 	}
@@ -465,7 +485,7 @@ reopen(Oid relid, bool all, bool charge, const char *reason)
 	spi_arg_relid(&args, relid);
 	spi_arg_bool(&args, all);
 	n = spi_exec("SELECT i.id FROM selfheal.incident i WHERE i.relid = $1 AND (i.state = 'awaiting_approval'"
-				 " OR ($2 AND i.state IN ('needs_human', 'failed')))"
+				 " OR ($2 AND i.state IN ('needs_human', 'failed', 'awaiting_parent')))"
 				 " AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.id = i.plan AND p.state = 'rejected'"
 				 "  AND NOT EXISTS (SELECT FROM selfheal.hint h WHERE h.relid = i.relid AND h.key = i.column_name"
 				 "   AND h.hinted_at > p.decided_at)"
@@ -522,7 +542,7 @@ round_after_ddl(void)
 				 " SELECT i.id, i.relid::oid, s.role FROM selfheal.incident i"
 				 " JOIN (SELECT DISTINCT ON (relid) relid, role FROM seen ORDER BY relid, id DESC) s USING (relid)"
 				 " JOIN pg_class c ON c.oid = i.relid"
-				 " WHERE i.state IN ('needs_human', 'failed', 'awaiting_approval')"
+				 " WHERE i.state IN ('needs_human', 'failed', 'awaiting_approval', 'awaiting_parent')"
 				 " ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", NULL);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
@@ -658,12 +678,16 @@ round_orient(Round *round)
 		int64		held = diagnose_held(round->diagnosis, inc->id);
 		bool		empty = remedy == NULL && held == 0;
 		const char *why = NULL;
+		HumanReason human = hopeless_kind(round, inc, remedy);
 		AuditEntry	entry;
 
 		if (!empty)
 			why = hopeless(round, inc, remedy);
 		else if (reported_only(inc->id))
+		{
 			why = "a report without a payload: there is nothing to plan from";
+			human = HUMAN_NO_PAYLOAD;
+		}
 
 		/*
 		 * looked at again: the cure may be one for some of its rows only, as
@@ -692,7 +716,7 @@ round_orient(Round *round)
 		audit_write(&entry);
 		if (why)
 		{
-			IncidentNote note = {.reason = why};
+			IncidentNote note = {.reason = why,.human = human};
 
 			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
 		}

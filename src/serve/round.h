@@ -44,6 +44,7 @@ typedef struct Round
 	Jsonb	   *refused_trial;	/* dry run that refused the last plan, if it
 								 * was one */
 	bool		refused_by_check;	/* of the team's, in it */
+	HumanReason human;			/* why the last plan came to nothing */
 } Round;
 
 /*

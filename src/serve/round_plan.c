@@ -160,6 +160,7 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 	*empty_handed = false;
 	round->refused_trial = NULL;
 	round->refused_by_check = false;
+	round->human = HUMAN_REFUSED;
 	if (vetting.plan == NULL)
 	{
 		*reason = vetting.reason;
@@ -200,6 +201,8 @@ round_plan(Round *round, List *steps, const int64 *ids, int n, bool ask,
 			trial->history_broken == 0 && !trial->refused_by_check;
 		round->refused_trial = trial->json;
 		round->refused_by_check = trial->refused_by_check;
+		if (!trial->refused_by_check)
+			round->human = HUMAN_NO_SAFE_PLAN;
 		if (!*empty_handed || !all_hinted(round, steps))
 			return NULL;
 	}

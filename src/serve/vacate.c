@@ -20,6 +20,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "base/awaited.h"
 #include "base/compat.h"
 #include "base/shmem.h"
 #include "base/spi.h"
@@ -295,7 +296,10 @@ utility(COMPAT_UTILITY_ARGS)
 	prev_utility(COMPAT_UTILITY_PASS);
 
 	if (prepared)
+	{
+		awaited_any();
 		shmem_wake_now(MyDatabaseId);
+	}
 }
 
 /* Put the hook in front. */

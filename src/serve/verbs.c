@@ -1,7 +1,7 @@
 /*
  * verbs.c
  *	  What people decide by SQL of plans, incidents and tables: propose,
- *	  dry_run, approve, reject, retry, pause, resume.
+ *	  dry_run, approve, reject, retry, dismiss, pause, resume.
  *
  * These functions only write down what somebody decided, and wake the worker;
  * the healing itself is heal.c's. dry_run alone runs in the caller's own
@@ -18,6 +18,7 @@
 #include "decide/partition_plan.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
+#include "observe/held.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/foureyes.h"
@@ -32,6 +33,7 @@ PG_FUNCTION_INFO_V1(selfheal_dry_run);
 PG_FUNCTION_INFO_V1(selfheal_approve);
 PG_FUNCTION_INFO_V1(selfheal_reject);
 PG_FUNCTION_INFO_V1(selfheal_retry);
+PG_FUNCTION_INFO_V1(selfheal_dismiss);
 PG_FUNCTION_INFO_V1(selfheal_pause);
 PG_FUNCTION_INFO_V1(selfheal_resume);
 
@@ -343,6 +345,7 @@ selfheal_reject(PG_FUNCTION_ARGS)
 			IncidentNote note = {0};
 
 			note.reason = psprintf("plan " INT64_FORMAT " was rejected: %s", row->id, why);
+			note.human = HUMAN_REFUSED;
 			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
 		}
 	}
@@ -366,33 +369,80 @@ verbs_incident_arg(FunctionCallInfo fcinfo)
 	return inc;
 }
 
-/* retry(incident_id): look at it again now. */
+/* retry(incident_id): look at it again now; one that was dismissed is taken
+ * back. */
 Datum
 selfheal_retry(PG_FUNCTION_ARGS)
 {
 	Incident   *inc = verbs_incident_arg(fcinfo);
 	Watch		watch;
 	AuditEntry	entry;
+	IncidentNote note = {0};
 
 	shmem_require();
+	if (inc->state == INCIDENT_HEALED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("incident " INT64_FORMAT " is healed already", inc->id),
+				 errhint("A new failure opens a new incident.")));
+	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
+		watch_check_watched(inc->relid, &watch);
+	note.reason = psprintf("retry by %s", verbs_caller());
+	audit_entry(&entry, "retried");
+	entry.incident = inc->id;
+	if (inc->state == INCIDENT_DISMISSED)
+	{
+		int64		live = incident_take_back(inc->id, note.reason);
+
+		entry.result = live == inc->id ? "taken back" :
+			psprintf("its rows belong to incident " INT64_FORMAT " now", live);
+	}
+	else if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
+		incident_move(inc->id, INCIDENT_OPEN, &note);
+	entry.relid = inc->relid;
+	audit_write(&entry);
+	shmem_wake_at_commit();
+	PG_RETURN_VOID();
+}
+
+/*
+ * dismiss(incident_id, why): nobody is to look at it any more. What is held of
+ * it stays held, and is counted: dismiss() says that the incident is closed,
+ * discard() that rows are given up. No plan is made from these rows.
+ */
+Datum
+selfheal_dismiss(PG_FUNCTION_ARGS)
+{
+	Incident   *inc = verbs_incident_arg(fcinfo);
+	char	   *why = verbs_text_arg(fcinfo, 1);
+	IncidentNote note = {0};
+	AuditEntry	entry;
+
+	if (why == NULL || why[strspn(why, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("why must not be empty"),
+				 errhint("Say in a sentence why: it stands in the audit.")));
+	lock_incident(inc->id);
+	inc = incident_get(inc->id);
 	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("incident " INT64_FORMAT " is %s already", inc->id,
 						incident_state_name(inc->state)),
-				 errhint("A new failure opens a new incident.")));
-	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
-		watch_check_watched(inc->relid, &watch);
-	if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
-	{
-		IncidentNote note = {0};
-
-		note.reason = psprintf("retry by %s", verbs_caller());
-		incident_move(inc->id, INCIDENT_OPEN, &note);
-	}
-	audit_entry(&entry, "retried");
+				 inc->state == INCIDENT_HEALED ?
+				 errhint("Nothing is left to dismiss: a new failure opens a new incident.") :
+				 errhint("Its held rows can be tried again with selfheal.retry(" INT64_FORMAT "), or given up with selfheal.discard().",
+						 inc->id)));
+	note.by = verbs_caller();
+	note.why = why;
+	incident_move(inc->id, INCIDENT_DISMISSED, &note);
+	audit_entry(&entry, "dismissed");
 	entry.incident = inc->id;
-	entry.relid = inc->relid;
+	entry.relid = get_rel_name(inc->relid) ? inc->relid : InvalidOid;
+	entry.explanation = why;
+	entry.rows_left = OidIsValid(inc->relid) ? held_count(inc->relid, &inc->id, 1) : 0;
+	entry.result = "its rows stay held";
 	audit_write(&entry);
 	shmem_wake_at_commit();
 	PG_RETURN_VOID();

@@ -53,8 +53,15 @@ REVOKE ALL ON FUNCTION selfheal.reject(bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.retry(incident_id bigint) RETURNS void
 AS 'MODULE_PATHNAME', 'selfheal_retry' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION selfheal.retry(bigint) IS 'let the healer look at an incident again now';
+COMMENT ON FUNCTION selfheal.retry(bigint) IS
+'let the healer look at an incident again now; one that was dismissed is taken back';
 REVOKE ALL ON FUNCTION selfheal.retry(bigint) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.dismiss(incident_id bigint, why text) RETURNS void
+AS 'MODULE_PATHNAME', 'selfheal_dismiss' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.dismiss(bigint, text) IS
+'close an incident that nobody is to look at any more: its rows stay held, and counted, and are not tried; retry() takes it back, discard() gives its rows up';
+REVOKE ALL ON FUNCTION selfheal.dismiss(bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.pause("table" regclass) RETURNS void
 AS 'MODULE_PATHNAME', 'selfheal_pause' LANGUAGE C VOLATILE;

@@ -52,7 +52,8 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 				WHEN m.kind = 'map_field' AND m.args ->> 'path' IS NULL THEN m.field END) a ON true
 		WHERE m.relid = i.relid AND EXISTS (SELECT FROM selfheal.plan o WHERE o.id = m.plan AND i.id = ANY (o.incidents))
 			AND (m.field = i.column_name OR m.column_name = i.column_name
-			OR (i.class = 'key_too_long' AND starts_with(m.field, i.column_name)) OR (m.field IS NULL AND i.column_name IS NULL))) AS mappings
+			OR (i.class = 'key_too_long' AND starts_with(m.field, i.column_name)) OR (m.field IS NULL AND i.column_name IS NULL))) AS mappings,
+	i.reason_kind
 FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
 WHERE selfheal.may_see(i.relid)
 ORDER BY i.id;
@@ -78,10 +79,12 @@ SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state
 	coalesce(e.class, d.class) AS class, coalesce(e.column_name, d.column_name) AS column_name, e.need,
 	coalesce(e.message, d.message) AS message, e.sqlstate, q.position, q.load,
 	l.role, l.at AS loaded_at, e.incident, q.payload, q.payload_raw, q.original,
-	q.changed_by, q.changed_at, q.why
+	q.changed_by, q.changed_at, q.why,
+	CASE WHEN q.state = 'held' THEN selfheal.waits_for(i.state) END AS waits_for
 FROM selfheal.quarantine q
 JOIN selfheal.load l ON l.id = q.load
 LEFT JOIN selfheal.error e ON e.id = q.error
+LEFT JOIN selfheal.incident i ON i.id = e.incident
 LEFT JOIN selfheal.discard d ON d.id = q.error AND q.state = 'discarded'
 WHERE selfheal.may_see(l.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
@@ -150,7 +153,7 @@ SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incid
 	(SELECT coalesce(sum(r.rows), 0)::bigint FROM selfheal.replayed r WHERE r.plan = i.plan) AS rows_replayed,
 	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, i.waiting, i.next_try
 FROM selfheal.incident i, selfheal.worker_state() s
-WHERE i.state IN ('planning', 'applying', 'waiting_lock', 'failed') AND selfheal.may_see(i.relid)
+WHERE i.state IN ('planning', 'applying', 'waiting_lock', 'awaiting_parent', 'failed') AND selfheal.may_see(i.relid)
 ORDER BY i.id;
 COMMENT ON VIEW selfheal.activity IS 'heals at work or waiting for a lock or a pause: how far they are';
 
@@ -166,6 +169,12 @@ SELECT s.item, s.value, s.note FROM (
 	UNION ALL SELECT 3, 'worker',
 		CASE WHEN w.pid IS NOT NULL THEN 'running' ELSE 'not running' END, 'starts by itself when there is work'
 		FROM selfheal.worker_state() w
+	UNION ALL SELECT 3, 'healer', CASE WHEN s.one THEN 'stopped' ELSE 'not stopped' END,
+		CASE WHEN s.one THEN format('since %s: %s (%s); %s', date_trunc('seconds', s.since), s.reason, s.sqlstate,
+			CASE WHEN s.sqlstate LIKE '53%' THEN 'free disk, memory or connections; '
+					|| coalesce('one heal is tried at ' || date_trunc('seconds', s.trial_at) || ', or ', 'then ') || 'SELECT selfheal.resume()'
+				ELSE 'look at the server log and check disks and data, then SELECT selfheal.resume()' END) END
+		FROM (SELECT) one LEFT JOIN selfheal.stopped s ON true
 	UNION ALL SELECT 4, 'watched tables', count(*)::text,
 		nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused' FROM selfheal.watched
 	UNION ALL SELECT 5, 'open incidents', count(*)::text, NULL FROM selfheal.incident
@@ -182,5 +191,5 @@ SELECT s.item, s.value, s.note FROM (
 	UNION ALL SELECT 10, 'publication for all tables', string_agg(pubname, ', '),
 		'publish named tables or schemas: a subscriber that lacks our tables stops'
 		FROM pg_catalog.pg_publication WHERE puballtables HAVING count(*) > 0
-) s ORDER BY s.n;
+) s ORDER BY s.n, s.item DESC;
 COMMENT ON VIEW selfheal.status IS 'how selfheal does in this database, one line an item';

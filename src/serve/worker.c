@@ -395,6 +395,14 @@ work(void)
 					not_before = TimestampTzPlusMilliseconds(now, PAUSE_MS);
 				}
 			}
+			else if (heal_put_off() != 0)
+			{
+				/* whoever waits for us to be idle waits for that as well */
+				failed = busy = 0;
+				wanted = true;
+				paused_at = seen;
+				not_before = heal_put_off();
+			}
 			else
 			{
 				failed = busy = 0;
@@ -666,9 +674,11 @@ selfheal_wait_idle(PG_FUNCTION_ARGS)
 	(void) spi_exec("SELECT jsonb_strip_nulls(jsonb_build_object("
 					" 'idle', $1, 'why', $2,"
 					" 'awaiting_approval', count(*) FILTER (WHERE state = 'awaiting_approval'),"
+					" 'awaiting_parent', count(*) FILTER (WHERE state = 'awaiting_parent'),"
 					" 'waiting_lock', count(*) FILTER (WHERE state = 'waiting_lock'),"
 					" 'failed', count(*) FILTER (WHERE state = 'failed'),"
 					" 'needs_human', count(*) FILTER (WHERE state = 'needs_human'),"
+					" 'stopped', (SELECT s.reason FROM selfheal.stopped s),"
 					" 'held', (SELECT count(*) FROM selfheal.quarantine WHERE state = 'held')))"
 					" FROM selfheal.incident", &args);
 	result = spi_get_jsonb(0, 1, cxt);

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "utils/hsearch.h"
 #include "write/tuples.h"
 
 /*
@@ -23,5 +24,35 @@ extern int	fkmiss_find(Relation rel, const ErrorData *edata, TupleDesc desc,
 						const Shape *shape, const int *columns, int ncolumns,
 						const FormedRow *rows, int n, bool *missing,
 						char **detail);
+
+/* What is asked of the parents of rows that wait for theirs. */
+typedef enum ParentsAsk
+{
+	PARENTS_UNASKED,			/* nothing: the rows are tried */
+	PARENTS_OF_OTHERS,			/* a row that refers to a row of its own table
+								 * may have its parent among those that are
+								 * tried with it */
+	PARENTS_STORED				/* all parents must be there already */
+} ParentsAsk;
+
+/* What rows miss at one foreign key, over several calls. */
+typedef struct Orphans
+{
+	Oid			constraint;
+	Oid			parent;
+	int64		rows;
+	HTAB	   *keys;			/* hashes of the keys that are missing */
+} Orphans;
+
+/*
+ * Which rows miss a parent, at any foreign key of the table, as far as a query
+ * can tell: nothing is written. why[] (zeroed by the caller) gets the error
+ * that the insert would have raised. Adds to *orphans (Orphans *, in
+ * long_cxt). Returns how many rows.
+ */
+extern int	fkmiss_orphans(Relation rel, ParentsAsk ask, TupleDesc desc,
+						   const Shape *shape, const int *columns, int ncolumns,
+						   const FormedRow *rows, int n, ErrorData **why,
+						   List **orphans, MemoryContext long_cxt);
 
 #endif							/* SELFHEAL_FKMISS_H */

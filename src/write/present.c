@@ -17,11 +17,13 @@
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "write/present.h"
 
 /* The question, as spi_try's argument. */
@@ -37,6 +39,8 @@ typedef struct Question
 	int			nkeys;
 	AttrNumber	keys[INDEX_MAX_KEYS];	/* of rel */
 	Oid			ops[INDEX_MAX_KEYS];
+	char	   *predicate;		/* of a partial index: rows outside of it met
+								 * nobody; NULL: none */
 	bool	   *there;
 	int			found;
 } Question;
@@ -66,6 +70,31 @@ is_ours(const Question *q, Oid heap)
 		 list_member_oid(get_partition_ancestors(heap), RelationGetRelid(q->rel)));
 }
 
+/* What a partial index says of its rows, in the words of a query that runs
+ * under a pinned path; NULL: it has all rows. */
+static char *
+predicate_of(Oid indexid, Oid heap)
+{
+	HeapTuple	tup = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	char	   *predicate = NULL;
+	bool		isnull = true;
+	Datum		tree = 0;
+	SpiUser		saved;
+
+	if (!HeapTupleIsValid(tup))
+		return NULL;
+	tree = SysCacheGetAttr(INDEXRELID, tup, Anum_pg_index_indpred, &isnull);
+	if (!isnull)
+	{
+		spi_become(&saved, GetUserId(), 0, true);
+		predicate = TextDatumGetCString(DirectFunctionCall2(pg_get_expr, tree,
+															ObjectIdGetDatum(heap)));
+		spi_resume(&saved);
+	}
+	ReleaseSysCache(tup);
+	return predicate;
+}
+
 /*
  * Columns of our table and operators by which the index compares; false when
  * it is not our table's, or has a key that is no column. A partition's columns
@@ -92,6 +121,8 @@ read_keys(Question *q, Oid indexid)
 		good = q->keys[i] > 0 && OidIsValid(q->ops[i]);
 	}
 	index_close(index, NoLock);
+	if (good)
+		q->predicate = predicate_of(indexid, heap);
 	return good;
 }
 
@@ -142,6 +173,8 @@ question_sql(const Question *q, const bool *present)
 								 type, q->ops[i], psprintf("r.c%d", at), type);
 		appendStringInfoString(&sql, " AND ");
 	}
+	if (q->predicate)
+		appendStringInfo(&sql, "(%s) AND ", q->predicate);
 	appendStringInfo(&sql, "pg_catalog.record_image_eq(ROW(%s), ROW(%s)))",
 					 theirs.data, ours.data);
 	return sql.data;

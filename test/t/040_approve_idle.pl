@@ -56,7 +56,7 @@ sql(q{CREATE EXTENSION selfheal;
 my $number = 0;
 
 # A watched table with: a row that waits for approval (no "must"), a row that
-# needs a person (no parent 1), and a row that is stored.
+# waits for its parent 1, and a row that is stored.
 sub table
 {
 	my $t = 't' . ++$number;
@@ -67,7 +67,7 @@ sub table
 		INSERT INTO ${t}_intake VALUES ('{"id": 1}'), ('{"id": 2, "must": "x", "parent": 1}'), ('{"id": 3, "must": "x"}')});
 	idle("$t is loaded");
 	is(sql("SELECT string_agg(class || ' ' || state, ', ' ORDER BY class) FROM selfheal.incidents WHERE table_name = 'public.$t'"),
-		'foreign_key needs_human, missing_key awaiting_approval', "$t: one plan waits, one row needs a person");
+		'foreign_key awaiting_parent, missing_key awaiting_approval', "$t: one plan waits, one row waits for its parent");
 	return $t;
 }
 

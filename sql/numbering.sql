@@ -92,7 +92,7 @@ SELECT t, what, "row" FROM unnest(ARRAY['lim', 'first']) t, tell(t::regclass);
 INSERT INTO second_intake VALUES ('{"v": "a"}');
 SELECT * FROM second;
 -- one plan, one change in the record
-SELECT event, sql_run FROM selfheal.audit WHERE table_name = 'wide' AND event IN ('planned', 'applied', 'replayed') ORDER BY id;
+SELECT event, sql_run FROM selfheal.audit WHERE schema_name = 'num' AND table_name = 'wide' AND event IN ('planned', 'applied', 'replayed') ORDER BY id;
 
 -- identities: a key that was sent, after approval, and the sequence goes on
 -- above it
@@ -110,7 +110,7 @@ INSERT INTO ident_max_intake VALUES ('{"id": 7, "v": "sent"}'), ('{"id": 700, "v
 SELECT t, state, sql, reason FROM unnest(ARRAY['ident', 'ident_down', 'ident_part', 'ident_max']) t, plans(t::regclass);
 SELECT approve(t) FROM unnest(ARRAY['ident', 'ident_down', 'ident_part', 'ident_max']::regclass[]) t;
 :idle
-SELECT table_name, sql_run, result FROM selfheal.audit WHERE table_name LIKE 'ident%' AND event = 'applied' ORDER BY id;
+SELECT table_name, sql_run, result FROM selfheal.audit WHERE schema_name = 'num' AND table_name LIKE 'ident%' AND event = 'applied' ORDER BY id;
 INSERT INTO ident_intake VALUES ('{"v": "own"}'), ('{"v": "own"}');
 INSERT INTO ident_down_intake VALUES ('{"v": "own"}');
 INSERT INTO ident_part_intake VALUES ('{"k": "a"}');
@@ -181,14 +181,14 @@ SELECT stored, held FROM selfheal.last_load();
 :idle
 SELECT * FROM tell('gen') WHERE what <> 'stored';
 SELECT column_name, reason FROM selfheal.incidents WHERE table_name = 'num.gen' ORDER BY 1;
-SELECT policy, result, packet -> 'computed' AS computed FROM selfheal.audit WHERE table_name = 'gen' AND event = 'discarded' ORDER BY id;
+SELECT policy, result, packet -> 'computed' AS computed FROM selfheal.audit WHERE schema_name = 'num' AND table_name = 'gen' AND event = 'discarded' ORDER BY id;
 SELECT * FROM selfheal.discarded WHERE table_name = 'num.gen';
 -- a replay compares anew
 SELECT amend('gen', '"id": 3', '{"id": 3, "a": 3, "b": 6}');
 SELECT retry('gen');
 :idle
 SELECT * FROM gen WHERE id = 3;
-SELECT policy, result, packet -> 'computed' AS computed FROM selfheal.audit WHERE table_name = 'gen' AND event = 'discarded' ORDER BY id DESC LIMIT 1;
+SELECT policy, result, packet -> 'computed' AS computed FROM selfheal.audit WHERE schema_name = 'num' AND table_name = 'gen' AND event = 'discarded' ORDER BY id DESC LIMIT 1;
 -- by contract
 SELECT selfheal.set_contract('gen', types => 'discard_value');
 INSERT INTO gen_intake VALUES ('{"id": 20, "a": 2, "b": 5, "t": "x2"}');
@@ -237,7 +237,7 @@ SELECT selfheal.wake();
 :idle
 SELECT table_name, column_name, state, rows_seen, sql, regexp_replace(reason, '\(\d+\)', '(n)') AS reason FROM selfheal.incidents WHERE table_name ~ '^num.(soon|not_)' ORDER BY 1;
 SELECT class, door, rows, need, message FROM selfheal.error WHERE door = 'watch' AND table_name LIKE 'soon%' ORDER BY message;
-SELECT event, rows_held, rows_replayed, verdict, result FROM selfheal.audit WHERE table_name = 'soon' AND event <> 'watched' ORDER BY id;
+SELECT event, rows_held, rows_replayed, verdict, result FROM selfheal.audit WHERE schema_name = 'num' AND table_name = 'soon' AND event <> 'watched' ORDER BY id;
 SELECT explanation FROM selfheal.plan WHERE relid = 'soon'::regclass;
 SELECT columns('soon');
 SELECT data_type, min_value, max_value, last_value FROM pg_sequences WHERE sequencename = 'soon_s';

@@ -44,7 +44,7 @@ SELECT selfheal.resume('orders');
 :held
 SELECT customer_id, step FROM orders WHERE customer_id = 1 ORDER BY n;
 SELECT class, state FROM selfheal.incident WHERE relid = 'orders'::regclass ORDER BY id;
-SELECT rows_replayed, rows_left FROM selfheal.audit WHERE event = 'replayed' AND table_name = 'orders' ORDER BY id;
+SELECT rows_replayed, rows_left FROM selfheal.audit WHERE schema_name = 'ordering' AND event = 'replayed' AND table_name = 'orders' ORDER BY id;
 
 -- the first of a key needs a person: those behind it wait for him, and come
 -- when he has discarded it
@@ -220,7 +220,7 @@ INSERT INTO hinted_intake VALUES ('{"client": "1", "step": 6}');
 SELECT class, key, payload FROM kept('hinted') OFFSET 5;
 ALTER TABLE hinted DROP client;
 SELECT ordering_key FROM selfheal.watched WHERE relid = 'hinted'::regclass;
-SELECT result FROM selfheal.audit WHERE table_name = 'hinted' AND event = 'policy_changed' ORDER BY id;
+SELECT result FROM selfheal.audit WHERE schema_name = 'ordering' AND table_name = 'hinted' AND event = 'policy_changed' ORDER BY id;
 SELECT count(ordering_key) AS with_key, count(*) AS held FROM selfheal.quarantine WHERE relid = 'hinted'::regclass;
 INSERT INTO hinted_intake VALUES ('{"step": 7}');
 SELECT step FROM hinted WHERE step = 7;

@@ -282,8 +282,10 @@ COMMIT;
 SET selfheal.load_id = 'transaction';
 INSERT INTO u_intake VALUES ('{"id": 1}');
 SELECT count(*) FROM u;
+SELECT 'u'::regclass::oid AS u, 'u_old'::regclass::oid AS u_old \gset
+SELECT count(*) FROM selfheal.load_line WHERE relid::oid IN (:u, :u_old);
 DROP TABLE u, u_old;
-SELECT count(*) FROM selfheal.load_line l WHERE load_id = 'transaction' AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.relid);
+SELECT count(*) FROM selfheal.load_line WHERE relid::oid IN (:u, :u_old);
 RESET selfheal.load_id;
 
 --
@@ -509,7 +511,7 @@ SELECT selfheal.wake();
 SELECT 1 AS done FROM selfheal.wait_idle('60s');
 SELECT * FROM kept();
 SELECT count(*) AS orphans FROM selfheal.quarantine q WHERE NOT EXISTS (SELECT FROM selfheal.load l WHERE l.id = q.load);
-SELECT count(*) AS clean FROM selfheal.load WHERE at < now() - interval '30 days' AND held = 0;
+SELECT count(*) AS clean FROM selfheal.load WHERE schema_name = 'producers' AND at < now() - interval '30 days' AND held = 0;
 -- given up and put away, a day or two later
 DELETE FROM selfheal.quarantine WHERE load = (SELECT id FROM selfheal.load WHERE load_id = 'holds');
 SELECT selfheal.wake();

@@ -90,6 +90,7 @@ extern void store_try_mappings(Store *store, List *candidates);
 
 /* Rows are stored in this order (NULL: as they come), which stands for store. */
 extern void store_in_order(Store *store, Order *order);
+
 /* The rows wait for their parents: before any is written, ask which of them
  * still do. What they miss is added to *orphans (Orphans *, in cxt). */
 extern void store_ask_parents(Store *store, ParentsAsk ask, List **orphans, MemoryContext cxt);

@@ -29,6 +29,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/convert.h"
 #include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/intake.h"
@@ -121,7 +122,7 @@ lock_other_sides(ApplyState *st, const List *locked)
 		SpiArgs		args;
 		uint64		found;
 
-		if (step->kind != STEP_WIDEN_TYPE)
+		if (!plan_changes_type(step))
 			continue;
 		spi_args(&args);
 		spi_arg_int8_array(&args, relids, n);
@@ -252,6 +253,7 @@ run_alter(void *arg)
 	spi_become(&owner, st->owner,
 			   SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
 			   true);
+	convert_pin(st->plan);
 	if (st->sql != NULL)
 		spi_exec(st->sql, NULL);
 	foreach(lc, st->beside)

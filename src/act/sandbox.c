@@ -20,6 +20,7 @@
 #include "act/trace.h"
 #include "base/spi.h"
 #include "commands/trigger.h"
+#include "decide/convert.h"
 #include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
@@ -157,6 +158,7 @@ run_trial(void *arg)
 
 	constraints_immediate();
 	spi_become(&saved, spi_extension_owner(), SECURITY_LOCAL_USERID_CHANGE, true);
+	convert_pin(t->plan);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 

@@ -32,6 +32,8 @@ char	   *guc_allowed_schemas = NULL;
 bool		guc_four_eyes = false;
 int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
+double		guc_convert_share = 0.5;
+int			guc_convert_rows = 20;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
@@ -217,6 +219,16 @@ guc_init(void)
 							"New columns that a table gets in a day without approval.",
 							"Those beyond it wait for approval.",
 							&guc_max_new_columns, 1000, 0, 1600,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("selfheal.convert_share",
+							 "Share of the rows that came last from which another type is proposed for their column.",
+							 "Below it a value of another type is a bad value, which changes no table.",
+							 &guc_convert_share, 0.5, 0, 1,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.convert_rows",
+							"Rows of another type from which another type is proposed for their column.",
+							"If they are selfheal.convert_share of what came.",
+							&guc_convert_rows, 20, 1, 1000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_payload",
 							"Largest payload that is taken apart.",

@@ -25,6 +25,9 @@ extern bool guc_four_eyes;		/* selfheal.four_eyes */
 extern int	guc_max_width;		/* selfheal.max_width, characters */
 extern int	guc_max_new_columns;	/* selfheal.max_new_columns a table and
 									 * day */
+extern double guc_convert_share;	/* selfheal.convert_share of the rows that
+									 * came last */
+extern int	guc_convert_rows;	/* selfheal.convert_rows, at least */
 extern int	guc_max_payload;	/* selfheal.max_payload, kB */
 extern int	guc_dry_run_rows;	/* selfheal.dry_run_rows: held rows tried */
 extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows

@@ -8,6 +8,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "decide/classes.h"
+#include "decide/convert.h"
 #include "decide/labels.h"
 #include "decide/newkey.h"
 #include "decide/nulls.h"
@@ -115,8 +116,8 @@ static const MisfitClass classes[] = {
 	.done = "the column gets the next size of a ladder, or text; a value beyond selfheal.max_width is held"},
 	{2, "22001", "char(n) too long", CLASS_CHANGE,
 		.fits = {FIT_TOO_LONG},
-		.playbooks = {{"widen_type", widen_type}},
-	.done = "held: blanks count in char(n), and a change of it rewrites the table"},
+		.playbooks = {{"convert_type", convert_type}},
+	.done = "varchar or text after approval: blanks no longer count, and the table is rewritten"},
 	{3, "22003", "integer or smallint out of range", CLASS_CHANGE,
 		.fits = {FIT_OUT_OF_RANGE, FIT_FRACTION},
 		.playbooks = {{"widen_type", widen_type}},
@@ -127,16 +128,19 @@ static const MisfitClass classes[] = {
 	.done = "the column gets as many digits more as were seen; what rewrites a large table asks first"},
 	{5, "22P02", "a word where a number, a uuid, a boolean is", CLASS_MAP,
 		.fits = {FIT_WRONG_TYPE, FIT_BAD_VALUE, FIT_TOO_WIDE},.matches = is_no_time,
-	.done = "held: a bad value changes no table"},
+		.playbooks = {{"convert_type", convert_type}},
+	.done = "held: a bad value changes no table; from selfheal.convert_share of the rows on text after approval"},
 	{6, "22P02", "a label that the enum lacks", CLASS_CHANGE,
 		.fits = {FIT_ENUM_LABEL},
 		.playbooks = {{"add_enum_label", labels_add}},
 	.done = "ADD VALUE after approval; another spelling of a label is not added"},
 	{7, "22007", "a date in another notation", CLASS_MAP,
 		.fits = {FIT_WRONG_TYPE},.matches = is_time,
-	.done = "held: a bad value changes no table"},
+		.playbooks = {{"convert_type", convert_type}},
+	.done = "held: a bad value changes no table; from selfheal.convert_share of the rows on text after approval"},
 	{8, "22008", "an impossible date, a zero date", CLASS_MAP,
 		.fits = {FIT_BAD_VALUE},.matches = is_time_not_zone,
+		.playbooks = {{"convert_type", convert_type}},
 	.done = "held: an impossible date is never guessed"},
 	{9, "22009", "a time zone that is too far from UTC", CLASS_HOLD,
 		.fits = {FIT_BAD_VALUE},.matches = is_time,
@@ -179,7 +183,8 @@ static const MisfitClass classes[] = {
 	.done = "the load is refused by PostgreSQL"},
 	{22, "42804", "an expression of another type", CLASS_MAP,
 		.fits = {FIT_WRONG_TYPE},.matches = is_no_string,
-	.done = "held: a bad value changes no table"},
+		.playbooks = {{"convert_type", convert_type}},
+	.done = "held: a bad value changes no table; from selfheal.convert_share of the rows on text after approval"},
 	{23, "42601 22P04", "more or fewer values than columns", CLASS_HOLD,
 		.fits = {FIT_NOT_OBJECT},
 	.done = "held: which value belongs to which column, nobody can know"},

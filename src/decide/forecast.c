@@ -170,7 +170,7 @@ forecast_cost(const VettedPlan *plan)
 			ForecastStep *cost = lfirst(lc2);
 			ForecastStep here;
 
-			if (cost->step->kind != STEP_WIDEN_TYPE)
+			if (!plan_changes_type(cost->step))
 				continue;
 			memset(&here, 0, sizeof(here));
 			here.step = cost->step;
@@ -307,9 +307,10 @@ cost_of_widening(Forecast *f, ForecastStep *cost, Relation member)
 		return;
 	att = (Form_pg_attribute) GETSTRUCT(atttup);
 	attnum = att->attnum;
-	if (att->atttypid == FLOAT4OID)
+	if (att->atttypid == FLOAT4OID && cost->step->kind == STEP_WIDEN_TYPE)
 		f->reads_otherwise = true;
-	if (lattice_widening(att->atttypid, att->atttypmod, cost->step->type,
+	if (cost->step->kind == STEP_CONVERT_TYPE ||
+		lattice_widening(att->atttypid, att->atttypmod, cost->step->type,
 						 cost->step->typmod, &why) == WIDENING_REWRITE)
 		cost->rewrite = true;
 	ReleaseSysCache(atttup);

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "decide/columns.h"
+#include "decide/convert.h"
 #include "decide/forms.h"
 #include "decide/labels.h"
 
@@ -28,7 +29,10 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 	},
 	[STEP_SET_DEFAULT] = {.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE"},
 	[STEP_SET_GENERATED_BY_DEFAULT] = {.about = ABOUT_COLUMN,.lock = "ACCESS EXCLUSIVE"},
-	[STEP_CONVERT_TYPE] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_CONVERT_TYPE] = {
+		.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE",
+		.check = convert_check,.clause = columns_widen,.undo = convert_undo
+	},
 	[STEP_EXTEND_CHECK_LIST] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
 	[STEP_ATTACH_PARTITION] = {.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE"},
 	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},

@@ -14,15 +14,18 @@
 #include "postgres.h"
 
 #include "decide/classes.h"
+#include "decide/convert.h"
 #include "decide/playbook.h"
 #include "observe/contract.h"
 #include "utils/builtins.h"
 
 /* A misfit of the column's type? These share one step. */
 static bool
-is_about_type(FitClass class)
+is_about_type(const Finding *f)
 {
-	return class == FIT_TOO_LONG || class == FIT_OUT_OF_RANGE ||
+	FitClass	class = f->class;
+
+	return convert_due(f) || class == FIT_TOO_LONG || class == FIT_OUT_OF_RANGE ||
 		class == FIT_PRECISION || class == FIT_SCALE ||
 		class == FIT_FRACTION || class == FIT_INEXACT;
 }
@@ -34,8 +37,8 @@ same_subject(const Finding *a, const Finding *b)
 	if (a->column == NULL || b->column == NULL ||
 		strcmp(a->column, b->column) != 0)
 		return false;
-	if (is_about_type(a->class))
-		return is_about_type(b->class);
+	if (is_about_type(a))
+		return is_about_type(b);
 	if (a->class == FIT_NULL_VALUE || a->class == FIT_MISSING_KEY)
 		return b->class == FIT_NULL_VALUE || b->class == FIT_MISSING_KEY;
 	return a->class == b->class;
@@ -86,7 +89,24 @@ word_about(const Diagnosis *d, const Finding *f)
 
 	if (hint == NULL || f->class == FIT_UNKNOWN_KEY)
 		return hint;
-	return is_about_type(f->class) && hint->type != NULL ? hint : NULL;
+	return is_about_type(f) && hint->type != NULL ? hint : NULL;
+}
+
+/*
+ * The finding that decides for all that share a step with this one: where the
+ * family of the column's type is given up, no member of it is any use.
+ */
+static const Finding *
+family_given_up(const Diagnosis *d, const Finding *f)
+{
+	ListCell   *lc;
+
+	foreach(lc, d->findings)
+	{
+		if (same_subject(f, lfirst(lc)) && convert_due(lfirst(lc)))
+			return lfirst(lc);
+	}
+	return f;
 }
 
 /* A clause as a sentence of its own. */
@@ -135,6 +155,8 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	}
 
 	e = merged_evidence(d, f);
+	r->finding = family_given_up(d, f);
+	class = class_of(r->finding);
 	for (int i = 0; i < CLASS_PLAYBOOKS && class->playbooks[i].build != NULL; i++)
 	{
 		class->playbooks[i].build(r, &e);
@@ -143,6 +165,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 		r->playbook = class->playbooks[i].name;
 		break;
 	}
+	r->finding = f;
 	r->settled_by = r->step;
 	if (r->explanation == NULL)
 		r->explanation = sentence(class_reason(f->class));

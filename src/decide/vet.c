@@ -242,7 +242,8 @@ check_pairs(const List *steps, char **reason)
 
 			if (strcmp(a->column, b->column) == 0 &&
 				(a->kind == b->kind || a->kind == STEP_ADD_COLUMN ||
-				 b->kind == STEP_ADD_COLUMN))
+				 b->kind == STEP_ADD_COLUMN ||
+				 (plan_changes_type(a) && plan_changes_type(b))))
 				return plan_refuse(reason, "column \"%s\" is changed twice",
 								   a->column);
 		}

@@ -174,6 +174,7 @@ note_misfit(Survey *s, const Misfit *misfit)
 {
 	Finding    *finding = find_finding(s, misfit->class, misfit->column);
 
+	finding->last_id = s->rows[s->at].id;
 	if (finding->rows++ == 0)
 	{
 		Misfit		words = *misfit;
@@ -651,7 +652,10 @@ diagnose(Oid relid, int64 incident)
 	}
 	MemoryContextDelete(batch);
 	if (incident == 0)
+	{
 		note_refused(s);
+		share_findings(s->diagnosis);
+	}
 	return end_survey(s);
 }
 

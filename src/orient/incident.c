@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -126,6 +127,14 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
 }
 
 /*
+ * How often was it looked, by this many rows, whether they are so many that the
+ * table is to change for them? At each doubling: more often would have every
+ * bad row read all that are held.
+ */
+#define LOOKS(rows) \
+	"CASE WHEN " rows " < $1 THEN 0 ELSE 1 + floor(log(2.0, ((" rows ") / $1)::numeric)) END"
+
+/*
  * Set-based, since a load may bring thousands of new keys: groups of new
  * errors find their live incident or open one, and are pointed at it. New
  * rows wake what waits for a person's approval, since the plan may not cover
@@ -143,6 +152,7 @@ incident_collect(void)
 	SpiUser		saved;
 	uint64		n;
 	List	   *result = NIL;
+	SpiArgs		args;
 
 	spi_open(&saved);
 
@@ -158,6 +168,9 @@ incident_collect(void)
 			 " UPDATE selfheal.error e SET incident = NULL FROM gone g, pg_class c"
 			 " WHERE e.incident = g.id AND c.oid = e.relid", NULL);
 
+	/* what half of the rows show as another class may make up the share */
+	spi_args(&args);
+	spi_arg_int8(&args, Max(guc_convert_rows / 2, 1));
 	n = spi_exec("WITH fresh AS MATERIALIZED ("
 				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at,"
 				 "   CASE WHEN e.door <> 'replay' OR e.class IN (" INSERT_CLASSES ") THEN e.rows ELSE 0 END AS fresh_rows"
@@ -174,7 +187,9 @@ incident_collect(void)
 				 " joined AS ("
 				 "  UPDATE selfheal.incident i SET rows = i.rows + g.fresh_rows, last_seen = greatest(i.last_seen, g.last_seen),"
 				 "   first_seen = least(i.first_seen, g.first_seen),"
-				 "   state = CASE WHEN i.state = 'awaiting_approval' OR i.state = 'needs_human' AND i.class = 'enum_label'"
+				 "   state = CASE WHEN i.state = 'awaiting_approval' OR i.state = 'needs_human'"
+				 "     AND (i.class = 'enum_label' OR i.class IN ('wrong_type', 'bad_value', 'check')"
+				 "      AND " LOOKS("i.rows + g.fresh_rows") " > " LOOKS("i.rows") ")"
 				 "     AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents) AND p.relid = i.relid"
 				 "      AND p.state = 'rejected') THEN 'open' ELSE i.state END"
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"
@@ -199,7 +214,7 @@ incident_collect(void)
 				 "  t.opened, t.new_rows, e.sqlstate, jsonb_strip_nulls(jsonb_build_object('sqlstate', e.sqlstate,"
 				 "  'message', e.message, 'detail', e.detail, 'hint', e.hint, 'context', e.context, 'need', e.need,"
 				 "  'door', e.door, 'load', e.load, 'position', e.position))"
-				 " FROM touched t JOIN selfheal.error e ON e.id = t.newest ORDER BY t.oldest", NULL);
+				 " FROM touched t JOIN selfheal.error e ON e.id = t.newest ORDER BY t.oldest", &args);
 	for (uint64 i = 0; i < n; i++)
 	{
 		Incident   *inc = incident_from_row(i, cxt);

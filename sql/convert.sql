@@ -15,6 +15,13 @@ SET search_path = conv, public;
 CREATE VIEW waiting AS SELECT w.table_name, w.sql, w.verdict, w.policy, w.rows_waiting, w.dry_run ->> 'held_stored' AS tried_well,
 	w.dry_run ->> 'history_tried' AS history, w.dry_run ->> 'history_broken' AS broken, w.forecast ->> 'rewrite' AS rewrite
 FROM selfheal.pending w WHERE w.table_name LIKE 'conv.%';
+-- a setting of the database, and a worker that has it
+CREATE FUNCTION set_db(name text, value text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('ALTER DATABASE %I ' || CASE WHEN value IS NULL THEN 'RESET %s' ELSE 'SET %s = %L' END, current_database(), name, value);
+	RETURN (SELECT count(*) FILTER (WHERE NOT pg_terminate_backend(pid, 20000)) FROM pg_stat_activity
+		WHERE backend_type = 'selfheal worker' AND datname = current_database());
+END $$;
 -- rows of one load: n of them, the first bad ones words
 CREATE FUNCTION load(t regclass, col text, n int, bad int, word text DEFAULT 'n/k') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -39,13 +46,11 @@ SELECT class, column_name, state, reason FROM selfheal.incident WHERE relid IN (
 SELECT * FROM waiting;
 SELECT columns('below'), columns('above');
 -- the share is settable, and so is the number of rows
-ALTER SYSTEM SET selfheal.convert_share = 0.45;
-SELECT pg_reload_conf();
+SELECT set_db('selfheal.convert_share', '0.45');
 SELECT retry('below');
 :idle
 SELECT table_name, sql FROM waiting ORDER BY 1;
-ALTER SYSTEM RESET selfheal.convert_share;
-SELECT pg_reload_conf();
+SELECT set_db('selfheal.convert_share', NULL);
 CREATE TABLE few (id int, qty int);
 SELECT selfheal.watch('few');
 SELECT load('few', 'qty', 19, 19);
@@ -75,22 +80,20 @@ SELECT state, reason FROM selfheal.incident WHERE relid = 'mixed'::regclass;
 -- approved: stored values as they were written, held rows as they were sent
 CREATE TABLE many (id int, b bool, i int, n numeric(8,3), f float4, d date DEFAULT NULL, ts timestamp(3), tz timestamptz, u uuid, c char(4));
 ALTER TABLE many ALTER d DROP DEFAULT;
-INSERT INTO many VALUES (1, true, -7, 1.500, 0.1, '2024-02-29', '2024-02-29 12:34:56.789', '2024-02-29 12:00+02', '00000000-0000-0000-0000-000000000001', 'ab'),
+INSERT INTO many VALUES (1, true, -7, 1.500, 0.1234567, '2024-02-29', '2024-02-29 12:34:56.789', '2024-02-29 12:00+02', '00000000-0000-0000-0000-000000000001', 'ab'),
 	(2, NULL, NULL, 'NaN', '-Infinity', '0044-03-15 BC', 'infinity', '-infinity', NULL, NULL);
 SELECT selfheal.watch('many');
-INSERT INTO many_intake SELECT format('{"id": %s, "b": "x%1$s", "i": "x%1$s", "n": "x%1$s", "f": "x%1$s", "d": "x%1$s", "ts": "x%1$s", "tz": "x%1$s", "u": "x%1$s"}', g) FROM generate_series(11, 30) g;
-INSERT INTO many_intake VALUES ('{"id": 31, "i": 99999999999, "c": "abcdef"}');
+INSERT INTO many_intake SELECT format('{"id": %s, "b": "x%1$s", "i": "x%1$s", "n": "x%1$s", "f": "x%1$s", "d": "x%1$s", "ts": "x%1$s", "tz": "x%1$s", "u": "x%1$s"}', g) FROM generate_series(11, 30) g
+	UNION ALL SELECT '{"id": 31, "i": 99999999999, "c": "abcdef"}';
 :idle
 SELECT class, column_name, state FROM selfheal.incident WHERE relid = 'many'::regclass ORDER BY 1, 2;
 SELECT * FROM waiting WHERE table_name = 'conv.many';
 SELECT line FROM selfheal.pending, unnest(impact) line WHERE table_name = 'conv.many' AND line LIKE 'readers%';
 -- whatever the server's settings
-ALTER SYSTEM SET DateStyle = 'German'; ALTER SYSTEM SET TimeZone = 'Asia/Tokyo'; ALTER SYSTEM SET extra_float_digits = -3;
-SELECT pg_reload_conf();
+SELECT set_db('DateStyle', 'German'), set_db('TimeZone', 'Asia/Tokyo'), set_db('extra_float_digits', '-3');
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'conv.many';
 :idle
-ALTER SYSTEM RESET DateStyle; ALTER SYSTEM RESET TimeZone; ALTER SYSTEM RESET extra_float_digits;
-SELECT pg_reload_conf();
+SELECT set_db('DateStyle', NULL), set_db('TimeZone', NULL), set_db('extra_float_digits', NULL);
 SELECT columns('many');
 SELECT * FROM many WHERE id < 12 OR id = 31 ORDER BY id;
 SELECT DISTINCT state FROM selfheal.incident WHERE relid = 'many'::regclass;

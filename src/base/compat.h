@@ -51,6 +51,13 @@
 	pg_namespace_aclcheck((nspid), (roleid), (mode))
 #endif
 
+/* Constraints that are not enforced came with 18. */
+#if PG_VERSION_NUM >= 180000
+#define compat_constraint_enforced(form) ((form)->conenforced)
+#else
+#define compat_constraint_enforced(form) true
+#endif
+
 /* LockHeldByMe may be asked for stronger modes too from 17 on. */
 #if PG_VERSION_NUM >= 170000
 #define compat_lock_held(tag, mode) LockHeldByMe((tag), (mode), false)

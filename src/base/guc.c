@@ -34,6 +34,7 @@ int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
 double		guc_convert_share = 0.5;
 int			guc_convert_rows = 20;
+int			guc_list_rows = 1;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
@@ -229,6 +230,11 @@ guc_init(void)
 							"Rows of another type from which another type is proposed for their column.",
 							"If they are selfheal.convert_share of what came.",
 							&guc_convert_rows, 20, 1, 1000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.list_rows",
+							"Rows with one new value from which it is proposed for a CHECK's list.",
+							"For a CHECK (column IN (...)); a person approves it.",
+							&guc_list_rows, 1, 1, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_payload",
 							"Largest payload that is taken apart.",

@@ -7,6 +7,7 @@
 #include "base/compat.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "decide/checklist.h"
 #include "decide/classes.h"
 #include "decide/convert.h"
 #include "decide/labels.h"
@@ -157,7 +158,8 @@ static const MisfitClass classes[] = {
 	.done = "held; no step drops a constraint"},
 	{13, "23514", "a CHECK constraint", CLASS_HOLD,
 		.fits = {FIT_CHECK},.matches = is_of_table,
-	.done = "held; no step drops a constraint"},
+		.playbooks = {{"extend_check_list", checklist_extend}},
+	.done = "held; a CHECK (column IN (...)) gets a new literal after approval, no other is touched"},
 	{14, "23514", "no partition for the row", CLASS_CHANGE,
 		.fits = {FIT_PARTITION},.matches = lacks_partition,.of_row = true,
 	.done = "held"},

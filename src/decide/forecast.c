@@ -45,6 +45,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
+#include "decide/checklist.h"
 #include "decide/forecast.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
@@ -170,11 +171,14 @@ forecast_cost(const VettedPlan *plan)
 			ForecastStep *cost = lfirst(lc2);
 			ForecastStep here;
 
-			if (!plan_changes_type(cost->step))
-				continue;
 			memset(&here, 0, sizeof(here));
 			here.step = cost->step;
-			cost_of_widening(f, &here, rel);
+			if (plan_changes_type(cost->step))
+				cost_of_widening(f, &here, rel);
+			else if (cost->step->kind == STEP_EXTEND_CHECK_LIST)
+				here.scan = checklist_scans(m->relid, cost->step);
+			else
+				continue;
 			add_to_member(m, cost, &here);
 		}
 		f->members = lappend(f->members, m);

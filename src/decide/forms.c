@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "decide/checklist.h"
 #include "decide/columns.h"
 #include "decide/convert.h"
 #include "decide/forms.h"
@@ -33,7 +34,11 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 		.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE",
 		.check = convert_check,.clause = columns_widen,.undo = convert_undo
 	},
-	[STEP_EXTEND_CHECK_LIST] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_EXTEND_CHECK_LIST] = {
+		.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE",
+		.check = checklist_check,.clause = checklist_clause,
+		.statements = checklist_statements,.undo = checklist_undo
+	},
 	[STEP_ATTACH_PARTITION] = {.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE"},
 	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},
 	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE},

@@ -59,7 +59,10 @@ typedef struct StepForm
 	/* STEP_IN_ALTER: its clause of the ALTER TABLE on target. */
 	void		(*clause) (StringInfo buf, Oid target, const PlanStep *step);
 
-	/* STEP_BEFORE, STEP_BESIDE: its statements (char *) on the table. */
+	/*
+	 * STEP_BEFORE, STEP_BESIDE: its statements (char *) on the table;
+	 * STEP_IN_ALTER: what is said anew after it, read before. NULL: none.
+	 */
 	List	   *(*statements) (Oid relid, const PlanStep *step);
 
 	/* What would undo it. Reads the catalog as it is before the plan. */

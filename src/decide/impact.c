@@ -12,6 +12,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "decide/checklist.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
 #include "decide/lineage.h"
@@ -213,6 +214,10 @@ survey_publications(Survey *s, const PlanStep *step, const List *published)
 			add(s, "publication", pub->name, step, level,
 				"a subscriber without the new labels of ",
 				psprintf(" stops at the first row that has one%s", where));
+		else if (step->kind == STEP_EXTEND_CHECK_LIST)
+			add(s, "publication", pub->name, step, level,
+				"a subscriber with the old list of ",
+				psprintf(" stops at the first row that has a new value%s", where));
 		else
 			add(s, "publication", pub->name, step, level,
 				"a subscriber that asks for a value in ",
@@ -359,6 +364,17 @@ survey_readers(Survey *s, const PlanStep *step)
 			" as text from then on: 10 stands before 9, and what calculates with it fails until it casts");
 }
 
+/* The CHECK whose list gets longer. */
+static void
+survey_list(Survey *s, const PlanStep *step)
+{
+	char	   *name = checklist_name(step);
+
+	if (name != NULL)
+		add(s, "check", quote_identifier(name), step, IMPACT_NOTE, "takes more values of ",
+			": what decides by them meets new ones");
+}
+
 /* What else has the enum's labels. */
 static void
 survey_labels(Survey *s, const PlanStep *step)
@@ -406,6 +422,8 @@ survey_functions(Survey *s)
 				"; a variable or a cast of the old type may be too small" :
 				step->kind == STEP_DROP_NOT_NULL ?
 				", which may be null then" :
+				step->kind == STEP_EXTEND_CHECK_LIST ?
+				", which may have a new value then" :
 				", which may have a new label then");
 		}
 	}
@@ -483,7 +501,9 @@ survey_notes(Survey *s)
 	{
 		const PlanStep *step = lfirst(lc);
 
-		if (step->kind != STEP_ADD_COLUMN)
+		if (step->kind == STEP_EXTEND_CHECK_LIST)
+			survey_list(s, step);
+		else if (step->kind != STEP_ADD_COLUMN)
 		{
 			if (step->kind == STEP_DROP_NOT_NULL)
 				survey_views(s, step);

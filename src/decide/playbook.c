@@ -205,7 +205,7 @@ playbook_frozen(const HealPlan *plan)
 
 		if (step->kind == STEP_ADD_COLUMN)
 			term = columns;
-		else if (step->kind == STEP_DROP_NOT_NULL)
+		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_EXTEND_CHECK_LIST)
 			term = TERM_EVOLVE;
 		if (term != TERM_EVOLVE && hint_find(hints, step->column) == NULL)
 			return true;

@@ -31,6 +31,7 @@
 #include "observe/loader.h"
 #include "observe/mapping.h"
 #include "orient/alike.h"
+#include "orient/brought.h"
 #include "orient/diagnose.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -74,6 +75,7 @@ typedef struct Survey
 	NullError  *nulls;			/* of the held rows, in order of error */
 	int			nnulls;
 	Alike	   *alike;			/* new keys and the names they may stand for */
+	BroughtAll *brought;		/* values that CHECKs refused, or NULL */
 
 	/* the rows that are fitted now; at and doc outlive a throw */
 	const HeldRow *rows;
@@ -249,7 +251,11 @@ note_fit(Survey *s, const FitRow *fit)
 		return;
 	}
 	if (note_thrown(s) + fit->nmisfits == 0)
+	{
 		s->diagnosis->fitting++;
+		if (s->brought != NULL)
+			brought_note(s->brought, s->rows[s->at].error, fit);
+	}
 	for (int i = 0; s->telling && i < fit->nleft; i++)
 		(void) note_misfit(s, &fit->left[i]);
 	for (int i = 0; i < fit->nmisfits; i++)
@@ -612,6 +618,8 @@ note_refused(Survey *s)
 			finding->message = refused->message;
 			finding->sqlstate = refused->sqlstate;
 		}
+		if (refused->class == FIT_CHECK)
+			refused->brought = brought_of(s->brought, refused->constraint);
 		finding->refused = lappend(finding->refused, refused);
 	}
 	MemoryContextSwitchTo(old);
@@ -634,6 +642,8 @@ diagnose(Oid relid, int64 incident)
 
 	table_close(rel, NoLock);
 	read_null_errors(s);
+	if (incident == 0)
+		s->brought = brought_begin(s->diagnosis->shape, s->cxt);
 	batch = AllocSetContextCreate(s->cxt, "selfheal diagnose batch",
 								  ALLOCSET_DEFAULT_SIZES);
 	while (held.more)

@@ -131,8 +131,8 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
  * table is to change for them? At each doubling: more often would have every
  * bad row read all that are held.
  */
-#define LOOKS(rows) \
-	"CASE WHEN " rows " < $1 THEN 0 ELSE 1 + floor(log(2.0, ((" rows ") / $1)::numeric)) END"
+#define LOOKS(rows, from) \
+	"CASE WHEN " rows " < " from " THEN 0 ELSE 1 + floor(log(2.0, ((" rows ") / " from ")::numeric)) END"
 
 /*
  * Set-based, since a load may bring thousands of new keys: groups of new
@@ -171,6 +171,7 @@ incident_collect(void)
 	/* what half of the rows show as another class may make up the share */
 	spi_args(&args);
 	spi_arg_int8(&args, Max(guc_convert_rows / 2, 1));
+	spi_arg_int8(&args, guc_list_rows);
 	n = spi_exec("WITH fresh AS MATERIALIZED ("
 				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at,"
 				 "   CASE WHEN e.door <> 'replay' OR e.class IN (" INSERT_CLASSES ") THEN e.rows ELSE 0 END AS fresh_rows"
@@ -188,8 +189,9 @@ incident_collect(void)
 				 "  UPDATE selfheal.incident i SET rows = i.rows + g.fresh_rows, last_seen = greatest(i.last_seen, g.last_seen),"
 				 "   first_seen = least(i.first_seen, g.first_seen),"
 				 "   state = CASE WHEN i.state = 'awaiting_approval' OR i.state = 'needs_human'"
-				 "     AND (i.class = 'enum_label' OR i.class IN ('wrong_type', 'bad_value', 'check')"
-				 "      AND " LOOKS("i.rows + g.fresh_rows") " > " LOOKS("i.rows") ")"
+				 "     AND (i.class = 'enum_label' OR i.class IN ('wrong_type', 'bad_value')"
+				 "      AND " LOOKS("i.rows + g.fresh_rows", "$1") " > " LOOKS("i.rows", "$1")
+				 "      OR i.class = 'check' AND " LOOKS("i.rows + g.fresh_rows", "$2") " > " LOOKS("i.rows", "$2") ")"
 				 "     AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents) AND p.relid = i.relid"
 				 "      AND p.state = 'rejected') THEN 'open' ELSE i.state END"
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"

@@ -30,6 +30,8 @@ typedef struct Refused
 								 * type that the publisher has, or the label;
 								 * else NULL */
 	int64		seen;			/* rows that showed it, held or not */
+	const struct Brought *brought;	/* check: what held rows brought
+									 * (brought.h), or NULL */
 } Refused;
 
 /*

@@ -216,6 +216,24 @@ changed_since(const Incident *inc)
 	return changed;
 }
 
+/* What a playbook says that looked at what inserts refused, and took no step;
+ * NULL when none had anything to say. */
+static const char *
+looked_at(const Round *round, FitClass class)
+{
+	ListCell   *lc;
+
+	foreach(lc, round->remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		if (r->finding->class == class && r->finding->refused != NIL && r->step == NULL &&
+			r->options != NIL)
+			return r->explanation;
+	}
+	return NULL;
+}
+
 /* Why no step of ours will help these rows, or NULL when one may. */
 static const char *
 hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
@@ -246,6 +264,9 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 	 */
 	if (inc->attempts > 1 || changed_since(inc))
 		return NULL;
+	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY && looked_at(round, class))
+		return psprintf("%s selfheal.retry(" INT64_FORMAT ") when the cause is gone",
+						looked_at(round, class), inc->id);
 	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY)
 		return psprintf("%s: no playbook changes a table for this; selfheal.retry(" INT64_FORMAT ") when the cause is gone",
 						inc->class, inc->id);

@@ -36,11 +36,15 @@
 	object_ownercheck(RelationRelationId, (relid), (roleid))
 #define compat_type_ownercheck(typid, roleid) \
 	object_ownercheck(TypeRelationId, (typid), (roleid))
+#define compat_namespace_ownercheck(nspid, roleid) \
+	object_ownercheck(NamespaceRelationId, (nspid), (roleid))
 #else
 #define compat_class_ownercheck(relid, roleid) \
 	pg_class_ownercheck((relid), (roleid))
 #define compat_type_ownercheck(typid, roleid) \
 	pg_type_ownercheck((typid), (roleid))
+#define compat_namespace_ownercheck(nspid, roleid) \
+	pg_namespace_ownercheck((nspid), (roleid))
 #endif
 
 #if PG_VERSION_NUM >= 160000

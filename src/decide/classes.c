@@ -182,7 +182,7 @@ static const MisfitClass classes[] = {
 		.playbooks = {{"add_column", newkey_add}},
 	.done = "a new nullable column of the type that its values prove; a suspected rename asks first"},
 	{21, "42P01", "a table that does not exist", CLASS_CHANGE,
-	.done = "the load is refused by PostgreSQL"},
+	.done = "held, if land() brought it; a table for it in the landing schema after approval"},
 	{22, "42804", "an expression of another type", CLASS_MAP,
 		.fits = {FIT_WRONG_TYPE},.matches = is_no_string,
 		.playbooks = {{"convert_type", convert_type}},

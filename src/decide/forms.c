@@ -9,6 +9,7 @@
 #include "decide/convert.h"
 #include "decide/forms.h"
 #include "decide/labels.h"
+#include "decide/newtable.h"
 
 static const StepForm forms[PLAN_STEP_KINDS] = {
 	[STEP_ADD_COLUMN] = {
@@ -41,7 +42,7 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 	},
 	[STEP_ATTACH_PARTITION] = {.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE"},
 	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},
-	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE},
+	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE,.approval_only = true,.check = newtable_check},
 	[STEP_MAP_FIELD] = {.about = ABOUT_KEY},
 	[STEP_IGNORE_FIELD] = {.about = ABOUT_KEY},
 	[STEP_TRIM] = {.about = ABOUT_KEY},

@@ -33,6 +33,7 @@
 #include "orient/incident.h"
 #include "serve/carry.h"
 #include "serve/heal.h"
+#include "serve/landed.h"
 #include "serve/round.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -56,6 +57,7 @@ collect(void)
 	watch_relink();
 	round_after_ddl();
 	touched = incident_collect();
+	landed_collect();
 	round_rethink();
 	round_retire();
 	foreach(lc, touched)

@@ -480,7 +480,7 @@ round_retire(void)
 				 " (SELECT p.id, CASE WHEN p.state = 'planned' THEN 'the worker ended before it ran'"
 				 "   WHEN c.oid IS NULL THEN 'the table is gone' ELSE 'no row waits for it any more' END AS why"
 				 "  FROM selfheal.plan p LEFT JOIN pg_class c ON c.oid = p.relid"
-				 "  WHERE p.state = 'planned' OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL)"
+				 "  WHERE p.state = 'planned' OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL AND p.playbook IS DISTINCT FROM 'create_table')"
 				 "  OR (p.state = 'awaiting_approval' AND p.proposed_by = 'selfheal'"
 				 "   AND NOT EXISTS (SELECT FROM selfheal.incident i WHERE i.id = ANY (p.incidents)"
 				 "    AND i.state NOT IN ('healed', 'dismissed', 'needs_human')))"

@@ -20,6 +20,7 @@
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/foureyes.h"
+#include "serve/landed.h"
 #include "serve/round.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -64,6 +65,11 @@ plan_arg(FunctionCallInfo fcinfo, bool lock)
 
 	verbs_require_arg(fcinfo, 0, "plan_id", "Ids stand in the view selfheal.pending.");
 	row = docket_get(PG_GETARG_INT64(0), lock);
+	if (landed_is_plan(row))
+	{
+		landed_check_right();
+		return row;
+	}
 	if (!OidIsValid(row->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -261,13 +267,18 @@ selfheal_approve(PG_FUNCTION_ARGS)
 
 	shmem_require();
 	require_awaiting(row);
-	watch_check_watched(row->relid, &watch);
+	if (!landed_is_plan(row))
+		watch_check_watched(row->relid, &watch);
 	foureyes_check(row);
 	docket_move(row->id, PLAN_APPROVED, verbs_caller(), NULL);
 	foureyes_decided(row->id);
 	round_entry(&entry, "approved", row);
+	if (landed_is_plan(row))
+		landed_entry(&entry, row);
 	entry.approval = approval_json(row, verbs_caller());
 	audit_write(&entry);
+	if (landed_is_plan(row))
+		landed_make(row, verbs_caller());
 	shmem_wake_at_commit();
 	PG_RETURN_VOID();
 }
@@ -314,6 +325,8 @@ selfheal_reject(PG_FUNCTION_ARGS)
 		}
 	}
 	round_entry(&entry, "rejected", row);
+	if (landed_is_plan(row))
+		landed_entry(&entry, row);
 	entry.result = why;
 	entry.approval = approval_json(row, verbs_caller());
 	audit_write(&entry);

@@ -20,7 +20,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "base/fills.h"
 #include "base/guc.h"
 #include "base/spi.h"
 #include "miscadmin.h"
@@ -33,6 +32,7 @@
 #include "orient/alike.h"
 #include "orient/brought.h"
 #include "orient/diagnose.h"
+#include "orient/nullerrors.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -57,13 +57,6 @@ typedef struct FindingEntry
 	Finding    *finding;
 } FindingEntry;
 
-/* An error by which an insert said that a column was null. */
-typedef struct NullError
-{
-	int64		error;
-	int			col;
-} NullError;
-
 /* One diagnosis under way. */
 typedef struct Survey
 {
@@ -72,8 +65,7 @@ typedef struct Survey
 	MemoryContext row_cxt;		/* reset for each row */
 	HTAB	   *index;			/* of findings */
 	JsonScanner *scanner;
-	NullError  *nulls;			/* of the held rows, in order of error */
-	int			nnulls;
+	NullErrors *nulls;			/* of the held rows, or NULL */
 	Alike	   *alike;			/* new keys and the names they may stand for */
 	BroughtAll *brought;		/* values that CHECKs refused, or NULL */
 
@@ -317,62 +309,6 @@ note_unread(Survey *s, const char **bytes, size_t *len)
 	return true;
 }
 
-static int
-compare_null_errors(const void *a, const void *b)
-{
-	const NullError *x = a;
-	const NullError *y = b;
-
-	return x->error < y->error ? -1 : x->error > y->error;
-}
-
-/*
- * Read which held rows an insert has refused for a null. Only where the fit
- * cannot see it by itself; there are as many as there were loads with such
- * rows.
- */
-static void
-read_null_errors(Survey *s)
-{
-	Oid			relid = s->diagnosis->relid;
-	SpiUser		saved;
-	SpiArgs		args;
-	uint64		n;
-
-	if (!fills_nulls(relid))
-		return;
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	n = spi_exec("SELECT DISTINCT e.id, e.column_name FROM selfheal.quarantine q"
-				 " JOIN selfheal.error e ON e.id = q.error"
-				 " WHERE q.relid = $1 AND q.state = 'held' AND e.class = 'null_value'"
-				 " AND e.column_name IS NOT NULL AND e.context IS NOT NULL ORDER BY e.id", &args);
-	s->nulls = MemoryContextAllocHuge(s->cxt, sizeof(NullError) * (n + 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		char	   *column = spi_get_text(i, 2, CurrentMemoryContext);
-		NullError  *e = &s->nulls[s->nnulls++];
-
-		e->error = spi_get_int8(i, 1, NULL);
-		e->col = fit_column(s->diagnosis->shape, column, (int) strlen(column));
-	}
-	spi_close(&saved);
-}
-
-/* The column that an insert of this row found null, or -1. */
-static int
-null_column(const Survey *s, int64 error)
-{
-	NullError	key = {error, -1};
-	NullError  *found = NULL;
-
-	if (s->nnulls > 0)
-		found = bsearch(&key, s->nulls, s->nnulls, sizeof(NullError),
-						compare_null_errors);
-	return found ? found->col : -1;
-}
-
 /*
  * Fit rows from s->at on: the body of a subtransaction. When fit_row throws,
  * nothing of that row has been counted yet.
@@ -390,7 +326,7 @@ fit_rows(void *arg)
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(s->row_cxt);
-		shape->insisted = null_column(s, s->rows[s->at].error);
+		shape->insisted = nullerrors_column(s->nulls, s->rows[s->at].error);
 		if (s->thrown != NIL)
 			(void) fit_row_again(shape, s->doc, &fit);
 		else
@@ -641,7 +577,7 @@ diagnose(Oid relid, int64 incident)
 	HeldBatch	held = {.more = true};
 
 	table_close(rel, NoLock);
-	read_null_errors(s);
+	s->nulls = nullerrors_read(s->diagnosis->shape, s->cxt);
 	if (incident == 0)
 		s->brought = brought_begin(s->diagnosis->shape, s->cxt);
 	batch = AllocSetContextCreate(s->cxt, "selfheal diagnose batch",

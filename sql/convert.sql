@@ -77,6 +77,14 @@ SELECT selfheal.resume('mixed');
 :idle
 SELECT state, reason FROM selfheal.incident WHERE relid = 'mixed'::regclass;
 
+-- no further back than a thousand rows: what came long ago says nothing of today
+CREATE TABLE again (id int, qty int);
+SELECT selfheal.watch('again');
+SELECT load('again', 'qty', 1, 1);
+SELECT load('again', 'qty', 2000, 0);
+SELECT load('again', 'qty', 1000, 1000);
+:idle
+SELECT state FROM selfheal.incident WHERE relid = 'again'::regclass;
 -- approved: stored values as they were written, held rows as they were sent
 CREATE TABLE many (id int, b bool, i int, n numeric(8,3), f float4, d date DEFAULT NULL, ts timestamp(3), tz timestamptz, u uuid, c char(4));
 ALTER TABLE many ALTER d DROP DEFAULT;

@@ -346,6 +346,24 @@ verbs_incident_arg(FunctionCallInfo fcinfo)
 	return inc;
 }
 
+/* The names in an incident of no table: of one that is gone, or is yet to be
+ * made. */
+static void
+name_incident(AuditEntry *entry)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, entry->incident);
+	spi_exec("SELECT schema_name, table_name FROM selfheal.incident WHERE id = $1", &args);
+	entry->schema_name = spi_get_text(0, 1, cxt);
+	entry->table_name = spi_get_text(0, 2, cxt);
+	spi_close(&saved);
+}
+
 /* retry(incident_id): look at it again now. */
 Datum
 selfheal_retry(PG_FUNCTION_ARGS)
@@ -373,6 +391,8 @@ selfheal_retry(PG_FUNCTION_ARGS)
 	audit_entry(&entry, "retried");
 	entry.incident = inc->id;
 	entry.relid = inc->relid;
+	if (!OidIsValid(inc->relid))
+		name_incident(&entry);
 	audit_write(&entry);
 	shmem_wake_at_commit();
 	PG_RETURN_VOID();

@@ -88,6 +88,10 @@ INSERT INTO k_intake VALUES
 	('{"id": 5, "address": {}, "debug": null}'),
 	('{"id": 6, "address": null}'),
 	('{"id": 7, "address": {"c\u0069ty": "K\u00f6ln"}}');
+COPY k_intake FROM STDIN (FORMAT ndjson);
+{"id": 8, "customer name": "Bob", "debug": 1, "address": {"geo": {"lng": 9.9, "lat": 1}, "city": "Bonn"}}
+\.
+SELECT * FROM selfheal.ingest('k', ARRAY['{"id": 9, "customer name": "Eve", "debug": 1, "address": {"geo": {"lng": 9.9, "lat": 2}, "city": "Rom"}}']);
 -- nothing is lost: what nobody takes holds the row, and two words for one thing
 INSERT INTO k_intake VALUES
 	('{"id": 21, "address": {"city": "Ulm", "zip": "89073", "geo": {"lat": 1, "alt": 5}}}'),
@@ -137,12 +141,22 @@ SET client_min_messages = warning;
 SELECT idle('o');
 INSERT INTO o_intake VALUES ('{"id": 3, "a": 1}'), ('{"id": 4, "more": {"own": 1}}'), ('{"id": 5, "more": {"own": 1}, "x": 1}'),
 	('{"id": 6, "more": null, "x": "\u00e9"}'), ('{"id": 7, "x": {"a": 1, "a": 2}}'), ('{"id": 8, "x": 1, "a": "word"}');
+COPY o_intake FROM STDIN (FORMAT ndjson);
+{"id": 10, "x": "a\tb", "deep": {"y" : [ 1.0, 2e3 ]}}
+\.
+SELECT * FROM selfheal.ingest('o', ARRAY['{"id": 11, "x": false}']);
 TABLE o ORDER BY id;
 SELECT class, column_name, message FROM held('o');
 -- a hint is a word, too: its key is to have a column
 SELECT selfheal.hint('o', 'b', type => 'int');
 INSERT INTO o_intake VALUES ('{"id": 9, "b": 1, "c": 1}');
 SELECT class, column_name FROM held('o') WHERE column_name = 'b';
+-- and a mapping comes before the contract, which takes what it leaves
+SELECT selfheal.set_contract('o', columns => 'discard_value', types => 'discard_value');
+SELECT selfheal.add_mapping('o', 'parse_number', 'a', '{"decimal": ","}', force => true) > 0 AS added;
+INSERT INTO o_intake VALUES ('{"id": 20, "x": 1, "a": "7"}'), ('{"id": 21, "a": "7,5"}'), ('{"id": 23, "a": "8,0"}'), ('{"id": 22, "more": {"own": 1}, "x": 1}');
+SELECT * FROM o WHERE id >= 20 ORDER BY id;
+SELECT class, column_name, rows FROM selfheal.discarded WHERE table_name = 'mapping.o' ORDER BY id;
 
 --
 -- bytes that are no text
@@ -156,6 +170,7 @@ SELECT selfheal.add_mapping('b', 'decode_text', NULL, '{"encodings": ["WIN1252"]
 SET client_min_messages = warning;
 SELECT idle('b');
 \copy b_intake FROM PROGRAM 'printf ''{"id": 11, "v": "\351"}\n{"id": 12, "v": "\303\251"}\n''' (FORMAT ndjson)
+SELECT * FROM selfheal.ingest('b', ARRAY['{"id": 13, "v": "é"}']);
 TABLE b ORDER BY id;
 SELECT position, held IS NOT NULL AS replayed, payload, payload_raw, versions FROM selfheal.originals WHERE table_name = 'mapping.b' ORDER BY at, held, position;
 
@@ -198,7 +213,9 @@ INSERT INTO s_intake VALUES ('{"id": 1, "day": "13.02.2026"}');
 TABLE s;
 SELECT table_name, kind, field, column_name FROM selfheal.mappings WHERE id IN (:m, :n) ORDER BY id;
 SELECT selfheal.remove_mapping(:m, 'the till was mended');
+\set VERBOSITY sqlstate
 SELECT selfheal.remove_mapping(:m);
+\set VERBOSITY terse
 SELECT selfheal.remove_mapping(NULL);
 SELECT selfheal.remove_mapping(0);
 INSERT INTO s_intake VALUES ('{"id": 2, "day": "13.02.2026"}');

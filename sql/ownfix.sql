@@ -62,7 +62,7 @@ SELECT answered FROM selfheal.ddl WHERE schema_name = 'own' AND table_name = 'ca
 
 -- a partition stands for its root; a paused table waits until it is resumed
 CREATE TABLE p (y int, id int) PARTITION BY LIST (y);
-CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1, 100);
 SELECT selfheal.watch('p');
 INSERT INTO p_intake VALUES ('{"y": 1, "id": 1}'), ('{"y": 2, "id": 2}'), ('{"y": 3, "id": 3}');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');

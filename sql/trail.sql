@@ -158,6 +158,8 @@ SELECT state FROM selfheal.incidents WHERE table_name = 'trail.refuses';
 SELECT selfheal.unwatch('trail.refuses');
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 
+SELECT selfheal.remove_mapping(selfheal.add_mapping('trail.walk', 'ignore_field', 'nobody has it'), 'said by mistake');
+
 -- the closed list, and who has left a row of each. Nobody can yet change a
 -- policy by SQL, a setting is the server's, and no tool is there to be called.
 SELECT e.event, count(a.id) > 0 AS left_a_row, bool_or(a.actor_client = 'selfheal worker') AS worker,

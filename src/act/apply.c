@@ -30,6 +30,8 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "decide/convert.h"
+#include "decide/partition.h"
+#include "decide/partition_locks.h"
 #include "decide/render.h"
 #include "miscadmin.h"
 #include "observe/intake.h"
@@ -190,16 +192,51 @@ lock_table(ApplyState *st)
 
 /*
  * A plan that does not alter the table itself: nobody else may alter it
- * meanwhile, but loads and readers go on. What its statements lock besides
- * they wait for within what is left of the budget.
+ * meanwhile, but loads and readers go on. What new partitions lock besides is
+ * waited for within what is left of the budget.
  */
 static void
-lock_beside(ApplyState *st)
+lock_beside(ApplyState *st, const List *locks)
 {
-	st->since = GetCurrentTimestamp();
-	set_ms("lock_timeout", guc_lock_timeout);
-	LockRelationOid(st->relid, ShareUpdateExclusiveLock);
-	st->gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(st->relid));
+	const ListCell *lc;
+
+	if (st->sql == NULL)
+	{
+		st->since = GetCurrentTimestamp();
+		set_ms("lock_timeout", guc_lock_timeout);
+		LockRelationOid(st->relid, ShareUpdateExclusiveLock);
+		st->gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(st->relid));
+	}
+
+	/* one budget for all, where each ATTACH would have a whole one for each */
+	foreach(lc, st->gone ? NIL : locks)
+	{
+		const PartitionLock *lock = lfirst(lc);
+
+		st->phase = PHASE_OTHER_SIDES;
+		set_ms("lock_timeout", budget_left(st));
+		LockRelationOid(lock->relid, lock->mode);
+	}
+}
+
+/*
+ * Would loads of the table wait for one of these locks? A key that refers to
+ * the table itself, a default partition.
+ */
+static bool
+stops_loads(Oid relid, const List *locks)
+{
+	List	   *tree = locks != NIL ? find_all_inheritors(relid, NoLock, NULL) : NIL;
+	const ListCell *lc;
+
+	foreach(lc, locks)
+	{
+		const PartitionLock *lock = lfirst(lc);
+
+		if (lock->mode > ShareUpdateExclusiveLock && list_member_oid(tree, lock->relid))
+			return true;
+	}
+	return false;
 }
 
 /* Body of the first subtransaction: gate, then table. */
@@ -207,19 +244,20 @@ static void
 take_locks(void *arg)
 {
 	ApplyState *st = arg;
+	List	   *locks;
 	SpiUser		saved;
 	HeapTuple	tup;
 
 	st->phase = PHASE_GATE;
 	open_budget(&saved, guc_gate_timeout);
-	if (st->sql != NULL)
+	locks = partition_locks(st->plan);
+	if (st->sql != NULL || stops_loads(st->relid, locks))
 		intake_gate(st->relid, true);
 	st->phase = PHASE_TABLE;
 	st->outline = rebuild_outline(st->plan);
 	if (st->sql != NULL)
 		lock_table(st);
-	else
-		lock_beside(st);
+	lock_beside(st, locks);
 	spi_resume(&saved);
 
 	if (st->gone)
@@ -320,6 +358,8 @@ stopped(ApplyResult *result, const ApplyState *st, ErrorData *edata)
 		result->outcome = APPLY_NO_LOCK;
 		result->blockers = collect_blockers(st);
 	}
+	else if (edata->sqlerrcode == ERRCODE_DUPLICATE_TABLE && st->beside != NIL)
+		result->outcome = APPLY_STALE;	/* somebody has the name by now */
 	else
 	{
 		result->outcome = APPLY_FAILED;
@@ -352,7 +392,8 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 
 	if (!st.gone)
 		st.rebuild = rebuild_find(p);
-	if (st.gone || strcmp(rebuild_hash(p, st.rebuild), expected_hash) != 0)
+	if (st.gone || strcmp(rebuild_hash(p, st.rebuild), expected_hash) != 0 ||
+		!partition_current(p))
 	{
 		result->outcome = APPLY_STALE;
 		return result;

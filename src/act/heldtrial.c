@@ -20,12 +20,12 @@
 #include "act/members.h"
 #include "act/parents.h"
 #include "act/rivals.h"
-#include "act/routing.h"
 #include "base/guc.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "observe/loader.h"
+#include "observe/routing.h"
 #include "observe/watch.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -149,17 +149,39 @@ admit_loader(const Trial *t, Oid role)
 
 /* ---- where to ---- */
 
-/* Body of a subtransaction: where do the run's rows belong? */
+static void
+let_stand_in(void *arg, Shape *shape)
+{
+	const Run  *run = arg;
+
+	clone_let_stand_in(run->t->clone, run->t->plan, shape);
+}
+
+static void
+note_leaf(void *arg, int row, const Route *route)
+{
+	((Run *) arg)->leaf[row] = route->leaf;
+}
+
+/*
+ * Body of a subtransaction: where do the run's rows belong? No step of ours
+ * changes the type of a key's column, so that the clone's values are the
+ * table's.
+ */
 static void
 find_leaves(void *arg)
 {
 	Run		   *run = arg;
+	RouteWalk	way = {
+		.relid = run->t->clone->relid,.shaped = run->t->clone->oid,.said = run->t->clone->relid,
+		.prepare = let_stand_in,.note = note_leaf,.arg = run
+	};
 	SpiUser		saved;
 
 	loader_require(run->loader);
 	admit_loader(run->t, run->loader->role);
 	loader_become(&saved, run->loader);
-	routing_find(run->t->clone, run->t->plan, run->tried, run->ntried, run->leaf);
+	routing_walk(&way, run->tried, run->ntried);
 	spi_resume(&saved);
 }
 

@@ -29,6 +29,7 @@
 
 #include "access/xact.h"
 #include "act/replay.h"
+#include "act/reroute.h"
 #include "base/spi.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
@@ -64,6 +65,8 @@ typedef struct ReplayRun
 	HeldRow    *given_up;		/* by contract; NULL: none */
 	int			ngiven_up;
 	int64		left_out;		/* values, by contract */
+	int64		rerouted;		/* of the stored */
+	Oid			root;			/* through this table */
 	char	   *hash;			/* over the stored */
 	char	   *restricted;		/* what a restricted operation refused first */
 } ReplayRun;
@@ -184,10 +187,11 @@ replay_run(void *arg)
 	Store	   *store;
 	Discards   *discards;
 	Watch		watch;
+	Reroute		reroute;
 	SpiUser		saved;
 	const char *role;
 
-	run->nstored = run->nagain = run->ngiven_up = run->moved = run->left_out = 0;
+	run->nstored = run->nagain = run->ngiven_up = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = NULL;
 	if (run->locking)
 		run->n = held_lock(run->rows, run->n);
@@ -206,9 +210,13 @@ replay_run(void *arg)
 	}
 	store = store_open(run->relid, watch_replay_conflict(run->relid));
 	store_rows(store, tried, run->n);
+	reroute_rows(&reroute, run->relid, tried, run->n);
+	run->rerouted = reroute.stored;
+	run->root = reroute.root;
 	spi_resume(&saved);
 
-	if (!run->as_caller && AfterTriggerPendingOnRel(run->relid))
+	if (!run->as_caller && (AfterTriggerPendingOnRel(run->relid) ||
+							(OidIsValid(run->root) && AfterTriggerPendingOnRel(run->root))))
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 				 errmsg("a deferred trigger of table %s is pending after the replay",
@@ -229,6 +237,7 @@ replay_run(void *arg)
 									 run->plan, role);
 	if (run->nagain > 0)
 		run->moved = heldwhy_renew(run->relid, run->again, run->nagain);
+	reroute_end(&reroute);
 	store_close(store);
 }
 
@@ -242,7 +251,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 {
 	Misfit	   *misfit;
 
-	run->nstored = run->ngiven_up = run->moved = run->left_out = 0;
+	run->nstored = run->ngiven_up = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = loader_restricted(edata) ? pstrdup(edata->message) : NULL;
 	if (run->restricted)
 		return;
@@ -265,12 +274,18 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 	run->moved = heldwhy_renew(run->relid, run->again, run->nagain);
 }
 
+static char *
+table_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
 /* The sentence that sends an incident to a person. */
 static char *
 refusal(Oid relid, const char *message)
 {
-	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												   get_rel_name(relid));
+	char	   *table = table_name(relid);
 
 	return psprintf("code of table %s needs what a replay in the background refuses: %s; "
 					"SELECT selfheal.replay(%s) in a session of your own can store the rows",
@@ -353,6 +368,9 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		result->replayed += run.nstored;
 		result->discarded += run.ngiven_up;
 		result->left_out += run.left_out;
+		result->rerouted += run.rerouted;
+		if (run.rerouted > 0 && result->root == NULL)
+			result->root = MemoryContextStrdup(caller, table_name(run.root));
 		result->left += run.n - run.nstored - run.ngiven_up;
 		result->moved += run.moved;
 		result->busy += loader_run.n - run.n;

@@ -20,6 +20,9 @@ typedef struct ReplayResult
 	int64		replayed;
 	int64		discarded;		/* rows that the table's contract gives up */
 	int64		left_out;		/* values that rows were stored without, by it */
+	int64		rerouted;		/* of the replayed: through the root of their
+								 * partition, by whose name they are stored */
+	char	   *root;			/* its name, when some were */
 	int64		left;			/* tried and still held */
 	int64		moved;			/* of them for another reason than before */
 	int64		busy;			/* rows passed over, since somebody has them

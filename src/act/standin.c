@@ -34,7 +34,9 @@ allow_nulls_in(const Clone *clone)
 	n = spi_exec("SELECT 'DROP CONSTRAINT ' || quote_ident(conname) FROM pg_constraint"
 				 " WHERE conrelid = $1 AND contype = 'p'"
 				 " UNION ALL SELECT 'ALTER ' || quote_ident(attname) || ' DROP NOT NULL' FROM pg_attribute"
-				 " WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attnotnull AND attidentity = ''",
+				 " WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attnotnull AND attidentity = ''"
+				 " AND NOT EXISTS (SELECT FROM pg_inherits JOIN pg_attribute p ON p.attrelid = inhparent"
+				 "   WHERE inhrelid = $1 AND p.attname = pg_attribute.attname AND p.attnotnull)",
 				 &args);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
@@ -49,8 +51,9 @@ allow_nulls_in(const Clone *clone)
 /*
  * The table's own code may fill a column before NOT NULL is asked, and the
  * clone has none of it: a column that must have a value may be null there, a
- * primary key is none. An identity is filled on the clone as well. What a
- * partition has from its parent goes with the parent's.
+ * primary key is none. An identity is filled on the clone as well, and a
+ * partition, where it is none, must then have a value as its parent. What else
+ * a partition has from its parent goes with the parent's.
  */
 static void
 allow_nulls(const Clone *clone)

@@ -62,6 +62,15 @@
 #define compat_constraint_enforced(form) true
 #endif
 
+/* Needs catalog/pg_tablespace.h and utils/acl.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_tablespace_aclcheck(spcid, roleid, mode) \
+	object_aclcheck(TableSpaceRelationId, (spcid), (roleid), (mode))
+#else
+#define compat_tablespace_aclcheck(spcid, roleid, mode) \
+	pg_tablespace_aclcheck((spcid), (roleid), (mode))
+#endif
+
 /* LockHeldByMe may be asked for stronger modes too from 17 on. */
 #if PG_VERSION_NUM >= 170000
 #define compat_lock_held(tag, mode) LockHeldByMe((tag), (mode), false)

@@ -59,7 +59,10 @@ convert(const char *bytes, size_t len, int encoding, size_t *outlen)
 	Oid			proc;
 	char	   *out;
 
-	if (encoding == to || to == PG_SQL_ASCII)
+	/* bytes of no encoding are nothing that others could be converted to */
+	if (to == PG_SQL_ASCII)
+		return NULL;
+	if (encoding == to)
 	{
 		if (!pg_verify_mbstr(encoding, bytes, (int) len, true))
 			return NULL;

@@ -35,6 +35,8 @@ int			guc_max_new_columns = 1000;
 double		guc_convert_share = 0.5;
 int			guc_convert_rows = 20;
 int			guc_list_rows = 1;
+int			guc_max_partitions_ahead = 12;
+int			guc_max_new_partitions = 32;
 int			guc_max_payload = 131072;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
@@ -235,6 +237,16 @@ guc_init(void)
 							"Rows with one new value from which it is proposed for a CHECK's list.",
 							"For a CHECK (column IN (...)); a person approves it.",
 							&guc_list_rows, 1, 1, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_partitions_ahead",
+							"How far from the nearest partition a new one may be, in partitions.",
+							"A row beyond it is held for a person: its key is likely a bad value.",
+							&guc_max_partitions_ahead, 12, 0, 1000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_new_partitions",
+							"New partitions that a table gets in a day without approval.",
+							"Rows beyond it are held for a person.",
+							&guc_max_new_partitions, 32, 0, 1000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_payload",
 							"Largest payload that is taken apart.",

@@ -29,6 +29,9 @@ extern double guc_convert_share;	/* selfheal.convert_share of the rows that
 									 * came last */
 extern int	guc_convert_rows;	/* selfheal.convert_rows, at least */
 extern int	guc_list_rows;		/* selfheal.list_rows that bring a new literal */
+extern int	guc_max_partitions_ahead;	/* selfheal.max_partitions_ahead */
+extern int	guc_max_new_partitions; /* selfheal.max_new_partitions a table and
+									 * day */
 extern int	guc_max_payload;	/* selfheal.max_payload, kB */
 extern int	guc_dry_run_rows;	/* selfheal.dry_run_rows: held rows tried */
 extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows

@@ -54,7 +54,12 @@ typedef struct MappedObject
 	MappedPart	root;
 	FitRest		rest;
 	int			number;			/* of the mapping that said so */
-	JsonText	text;			/* of the row's object */
+
+	/* of the row at hand */
+	JsonText	text;			/* its object */
+	StringInfoData untaken;		/* paths of parts that nobody takes, for
+								 * people */
+	StringInfoData left[FIT_PATH_MAX];	/* of it, and of objects in it */
 } MappedObject;
 
 /* What does not fit about a key, found before the row is checked. */
@@ -62,8 +67,8 @@ typedef struct MappedFault
 {
 	const char *key;
 	int			len;
-	StringInfoData parts;		/* that nobody takes; or (data NULL) there are
-								 * two values for it */
+	const char *parts;			/* that nobody takes; NULL: there are two
+								 * values for it */
 	bool		within;			/* of one of its parts */
 } MappedFault;
 
@@ -159,6 +164,9 @@ object_of(Shape *shape, Mapped *m, const char *key)
 	object->root.len = len;
 	object->root.col = PART_INNER;
 	jsontext_init(&object->text, shape->cxt);
+	initStringInfo(&object->untaken);
+	for (int i = 0; i < FIT_PATH_MAX; i++)
+		initStringInfo(&object->left[i]);
 	alias_enter(shape, key, len, ALIAS_PARTS, at);
 	return object;
 }
@@ -304,8 +312,7 @@ typedef struct Taking
 	const Shape *shape;
 	Mapped	   *m;
 	MappedObject *object;
-	StringInfo	untaken;		/* paths of parts that nobody takes, for
-								 * people */
+	const char *way[FIT_PATH_MAX];	/* keys to the object within it */
 	bool		taken;			/* some part was */
 	bool		twice;			/* one is there twice */
 	bool		wild;			/* of what is left */
@@ -315,18 +322,29 @@ typedef struct Taking
 #define UNTAKEN_SHOWN 200
 
 static void
-note_untaken(Taking *t, const char *prefix, const JsonField *member)
+note_untaken(Taking *t, int depth, const JsonField *member)
 {
-	if (member->kind == JSON_NULL)
+	StringInfo	untaken = &t->object->untaken;
+
+	if (member->kind == JSON_NULL || untaken->len > UNTAKEN_SHOWN)
 		return;
-	if (t->untaken->len > UNTAKEN_SHOWN)
-		return;
-	if (t->untaken->len > 0)
-		appendStringInfoString(t->untaken, ", ");
-	appendStringInfo(t->untaken, "%s%.*s", prefix,
-					 pg_mbcliplen(member->key, member->keylen, NAMEDATALEN), member->key);
-	if (t->untaken->len > UNTAKEN_SHOWN)
-		appendStringInfoString(t->untaken, ", ...");
+	if (untaken->len > 0)
+		appendStringInfoString(untaken, ", ");
+	for (int i = 0; i < depth; i++)
+		appendStringInfo(untaken, "%s.", t->way[i]);
+	appendBinaryStringInfo(untaken, member->key,
+						   pg_mbcliplen(member->key, member->keylen, NAMEDATALEN));
+	if (untaken->len > UNTAKEN_SHOWN)
+		appendStringInfoString(untaken, ", ...");
+}
+
+/* A member that is left: as it was written. */
+static void
+leave_member(StringInfo left, const char *bytes, Size len)
+{
+	if (left->len > 0)
+		appendStringInfoChar(left, ',');
+	appendBinaryStringInfo(left, bytes, (int) len);
 }
 
 /* The member of the row's object that a part stands for: as a field of its
@@ -373,14 +391,16 @@ forget_row(MappedPart *part)
 
 /*
  * Take an object apart; p stands behind its opening brace. What is left of it
- * is appended to left, as it was written, without the braces. The text has
- * been read before, so it is right.
+ * is gathered as it was written, without the braces. The text has been read
+ * before, so it is right.
  */
-static const char *
-take_object(Taking *t, MappedPart *of, const char *p, const char *prefix, StringInfo left)
+static void
+take_object(Taking *t, MappedPart *of, const char *p, int depth)
 {
 	JsonText   *text = &t->object->text;
+	StringInfo	left = &t->object->left[depth];
 
+	resetStringInfo(left);
 	p = jsontext_blank(p, text->end);
 	while (*p != '}')
 	{
@@ -403,27 +423,27 @@ take_object(Taking *t, MappedPart *of, const char *p, const char *prefix, String
 			take_part(t, part, &member);
 		else if (part != NULL && member.kind == JSON_OBJECT)
 		{
-			const char *deeper = psprintf("%s%s.", prefix, part->key);
-			StringInfoData inner;
+			StringInfo	inner = &t->object->left[depth + 1];
 
-			initStringInfo(&inner);
-			(void) take_object(t, part, member.raw + 1, deeper, &inner);
-			if (inner.len > 0)
-				appendStringInfo(left, "%s%.*s{%s}", left->len > 0 ? "," : "",
-								 (int) (member.raw - start), start, inner.data);
+			t->way[depth] = part->key;
+			take_object(t, part, member.raw + 1, depth + 1);
+			if (inner->len > 0)
+			{
+				leave_member(left, start, member.raw + 1 - start);
+				appendBinaryStringInfo(left, inner->data, inner->len);
+				appendStringInfoChar(left, '}');
+			}
 		}
 		else
 		{
-			note_untaken(t, prefix, &member);
+			note_untaken(t, depth, &member);
 			t->wild |= member.wild;
-			appendStringInfo(left, "%s%.*s", left->len > 0 ? "," : "",
-							 (int) (p - start), start);
+			leave_member(left, start, p - start);
 		}
 		p = jsontext_blank(p, text->end);
 		if (*p == ',')
 			p = jsontext_blank(p + 1, text->end);
 	}
-	return p + 1;
 }
 
 /* A field whose object has parts that are taken. */
@@ -432,34 +452,32 @@ take_apart(const Shape *shape, Mapped *m, MappedObject *object, const JsonField 
 {
 	MemoryContext old = MemoryContextSwitchTo(shape->work->row);
 	Taking		t = {.shape = shape,.m = m,.object = object};
-	StringInfoData left;
-	StringInfoData untaken;
+	StringInfo	left = &object->left[0];
+	StringInfo	untaken = &object->untaken;
 	int			before = m->doc.nfields;
 
-	initStringInfo(&left);
-	initStringInfo(&untaken);
-	t.untaken = &untaken;
+	resetStringInfo(untaken);
 	forget_row(&object->root);
 	jsontext_start(&object->text, field->raw, field->rawlen);
-	(void) take_object(&t, &object->root, field->raw + 1, "", &left);
+	take_object(&t, &object->root, field->raw + 1, 0);
 	if (t.twice)
 	{
 		m->doc.nfields = before;
 		add_fault(m, field->key, field->keylen)->within = true;
 	}
-	else if (object->rest == REST_HOLD && untaken.len > 0)
-		add_fault(m, field->key, field->keylen)->parts = untaken;
-	else if (object->rest == REST_DROP && left.len > 0)
+	else if (object->rest == REST_HOLD && untaken->len > 0)
+		add_fault(m, field->key, field->keylen)->parts = untaken->data;
+	else if (object->rest == REST_DROP && left->len > 0)
 		mapped_use(shape, object->number);
 	else if (object->rest == REST_COLUMN && !t.taken)
 		*add_field(shape, m) = *field;
-	else if (object->rest == REST_COLUMN && left.len > 0)
+	else if (object->rest == REST_COLUMN && left->len > 0)
 	{
 		JsonField  *rest = add_field(shape, m);
 
 		*rest = *field;
-		rest->raw = rest->val = psprintf("{%s}", left.data);
-		rest->rawlen = rest->len = left.len + 2;
+		rest->raw = rest->val = psprintf("{%s}", left->data);
+		rest->rawlen = rest->len = left->len + 2;
 		rest->wild = t.wild;
 		rest->unsure = true;
 	}
@@ -557,10 +575,10 @@ mapped_fault(const Shape *shape, Misfit *out, const char **key, int *len)
 	*key = fault->key;
 	*len = fault->len;
 	shown = pg_mbcliplen(fault->key, fault->len, NAMEDATALEN);
-	if (fault->parts.data != NULL)
+	if (fault->parts != NULL)
 		value_misfit(out, FIT_BAD_VALUE, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
 					 "parts of key \"%.*s\" that no mapping takes: %s", shown, fault->key,
-					 fault->parts.data);
+					 fault->parts);
 	else
 		value_misfit(out, FIT_DUPLICATE_KEY, ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
 					 fault->within ? "a part of key \"%.*s\" is there twice, with different values" :

@@ -84,6 +84,14 @@ static const char *const weekday_names[] = {
 
 /* ---- compiling ---- */
 
+static bool
+bad_format(TransformFault *fault, const char *text, const char *what,
+		   const char *hint)
+{
+	return fault_is(fault, psprintf("format %s %s", shown_value(text, (int) strlen(text)), what),
+					hint);
+}
+
 static inline bool
 part_has(uint32 seen, Part part)
 {
@@ -120,7 +128,6 @@ numeric_part(const TimeFormatPart *p)
 static bool
 check_parts(const char *text, TimeFormat *f, uint32 seen, TransformFault *fault)
 {
-	char	   *shown = shown_value(text, (int) strlen(text));
 	bool		year = part_has(seen, PART_YEAR) || part_has(seen, PART_YEAR2);
 	int			months = part_has(seen, PART_MONTH) + part_has(seen, PART_MONTH3) +
 	part_has(seen, PART_MONTH_NAME);
@@ -136,22 +143,22 @@ check_parts(const char *text, TimeFormat *f, uint32 seen, TransformFault *fault)
 	f->has_time = hour24 || hour12;
 	f->has_zone = part_has(seen, PART_ZONE);
 	if (f->has_date && (!year || months == 0 || !day))
-		return fault_is(fault, psprintf("format %s has only a part of a date", shown),
-						"A date needs a year, a month and a day: none of them is made up.");
+		return bad_format(fault, text, "has only a part of a date",
+						  "A date needs a year, a month and a day: none of them is made up.");
 	if (months > 1 || (part_has(seen, PART_YEAR) && part_has(seen, PART_YEAR2)) ||
 		(part_has(seen, PART_WEEKDAY3) && part_has(seen, PART_WEEKDAY_NAME)) ||
 		(hour24 && hour12) || fractions > 1)
-		return fault_is(fault, psprintf("format %s has a part twice", shown), vocabulary_hint);
+		return bad_format(fault, text, "has a part twice", vocabulary_hint);
 	if (hour12 != part_has(seen, PART_MERIDIEM))
-		return fault_is(fault, psprintf("format %s has one of HH12 and AM, which need each other", shown),
-						"Hours of 0 to 23 are HH24; hours of 1 to 12 are HH12, with AM for the letters behind them.");
+		return bad_format(fault, text, "has one of HH12 and AM, which need each other",
+						  "Hours of 0 to 23 are HH24; hours of 1 to 12 are HH12, with AM for the letters behind them.");
 	if ((part_has(seen, PART_MINUTE) && !f->has_time) ||
 		(part_has(seen, PART_SECOND) && !part_has(seen, PART_MINUTE)) ||
 		(fractions > 0 && !part_has(seen, PART_SECOND)) || (f->has_zone && !f->has_time))
-		return fault_is(fault, psprintf("format %s has only a part of a time", shown),
-						"Minutes need hours, seconds need minutes, a fraction needs seconds, a zone needs a time.");
+		return bad_format(fault, text, "has only a part of a time",
+						  "Minutes need hours, seconds need minutes, a fraction needs seconds, a zone needs a time.");
 	if (!f->has_date && !f->has_time)
-		return fault_is(fault, psprintf("format %s has neither a date nor a time", shown), vocabulary_hint);
+		return bad_format(fault, text, "has neither a date nor a time", vocabulary_hint);
 	for (int i = 0; i + 1 < f->n; i++)
 	{
 		const TimeFormatPart *next = &f->parts[i + 1];
@@ -160,9 +167,8 @@ check_parts(const char *text, TimeFormat *f, uint32 seen, TransformFault *fault)
 			(numeric_part(next) || next->part == PART_ZONE ||
 			 (f->parts[i].part == PART_ZONE && next->part == PART_LITERAL && next->literal == ':')) &&
 			!(f->parts[i].part == PART_FRACTION && next->part == PART_ZONE))
-			return fault_is(fault, psprintf("format %s does not say where %s ends", shown,
-											spellings[f->parts[i].part]),
-							"A part of one or two digits, FF and TZ need something else than digits behind them.");
+			return bad_format(fault, text, psprintf("does not say where %s ends", spellings[f->parts[i].part]),
+							  "A part of one or two digits, FF and TZ need something else than digits behind them.");
 	}
 	return true;
 }
@@ -222,8 +228,7 @@ timeformat_compile(const char *text, TimeFormat *f, TransformFault *fault)
 		return add_part(f, text[4] ? PART_UNIX_MS : PART_UNIX, false, 0);
 	}
 	if (strlen(text) > MAX_FORMAT_BYTES)
-		return fault_is(fault, psprintf("format %s is longer than %d bytes",
-										shown_value(text, (int) strlen(text)), MAX_FORMAT_BYTES), vocabulary_hint);
+		return bad_format(fault, text, psprintf("is longer than %d bytes", MAX_FORMAT_BYTES), vocabulary_hint);
 	while (*p)
 	{
 		bool		loose = !quoted && strncmp(p, "FM", 2) == 0;
@@ -243,9 +248,8 @@ timeformat_compile(const char *text, TimeFormat *f, TransformFault *fault)
 				part != PART_HOUR24 && part != PART_HOUR12)
 				next = NULL;
 			else if (part_has(seen, part))
-				return fault_is(fault, psprintf("format %s has %s twice",
-												shown_value(text, (int) strlen(text)), spellings[part]),
-								vocabulary_hint);
+				return bad_format(fault, text, psprintf("has %s twice", spellings[part]),
+								  vocabulary_hint);
 			else
 			{
 				seen |= 1u << part;
@@ -260,16 +264,13 @@ timeformat_compile(const char *text, TimeFormat *f, TransformFault *fault)
 			next = ++p;
 		}
 		if (next == NULL)
-			return fault_is(fault, psprintf("format %s has an unknown part at %s",
-											shown_value(text, (int) strlen(text)), shown_value(p, (int) strlen(p))),
-							vocabulary_hint);
+			return bad_format(fault, text, psprintf("has an unknown part at %s", shown_value(p, (int) strlen(p))),
+							  vocabulary_hint);
 		if (!fine)
-			return fault_is(fault, psprintf("format %s has more than %d parts",
-											shown_value(text, (int) strlen(text)), TIMEFORMAT_PARTS), vocabulary_hint);
+			return bad_format(fault, text, psprintf("has more than %d parts", TIMEFORMAT_PARTS), vocabulary_hint);
 	}
 	if (quoted)
-		return fault_is(fault, psprintf("format %s has a double quote that is not closed",
-										shown_value(text, (int) strlen(text))), vocabulary_hint);
+		return bad_format(fault, text, "has a double quote that is not closed", vocabulary_hint);
 	return check_parts(text, f, seen, fault);
 }
 

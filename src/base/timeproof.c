@@ -61,7 +61,8 @@ static const DateForm date_forms[] = {
 	{19, false, "Day, FMDD Month YYYY"},
 	{20, false, "YYYY-Mon-DD"},
 	{21, false, "YYYY\xE5\xB9\xB4" "FMMM\xE6\x9C\x88" "FMDD\xE6\x97\xA5"},
-	{22, false, "YYYYMMDDHH24MISS"}, {22, false, "YYYYMMDDHH24MI"}
+	{22, false, "YYYYMMDDHH24MISS"}, {22, false, "YYYYMMDDHH24MI"},
+	{22, false, "YYYYMMDDHH24MISSTZ"}
 };
 
 #define DATE_FORMS ((int) lengthof(date_forms))
@@ -102,7 +103,6 @@ typedef struct Family
 {
 	uint64		forms;			/* that read all of its samples so far */
 	const TransformSample *first;
-	bool		told_apart;		/* a sample that its orders read differently */
 	const TransformSample *open;	/* one of these */
 } Family;
 
@@ -134,16 +134,13 @@ compile(const char *text, TimeFormat *out)
 static void
 compile_tail(Tail *tail, const char *text)
 {
-	TimeFormat	whole;
-	TimeFormat	date;
+	const int	ndate = 3;
 
 	tail->text = pstrdup(text);
-	compile(psprintf("YYYYMMDD%s", text), &whole);
-	compile("YYYYMMDD", &date);
-	tail->format = whole;
-	tail->format.n = whole.n - date.n;
+	compile(psprintf("YYYYMMDD%s", text), &tail->format);
 	tail->format.has_date = false;
-	memmove(tail->format.parts, whole.parts + date.n,
+	tail->format.n -= ndate;
+	memmove(tail->format.parts, tail->format.parts + ndate,
 			tail->format.n * sizeof(TimeFormatPart));
 }
 
@@ -235,7 +232,8 @@ note_date(Proof *proof, const TransformSample *s)
 
 		if (!timeformat_read_part(&proof->dates[i], 0, s->val, s->len, &r, &used) ||
 			!plausible(i, s->kind, &r) ||
-			(tail = find_tail(proof, s->val + used, s->len - used)) < 0)
+			(tail = find_tail(proof, s->val + used, s->len - used)) < 0 ||
+			(proof->dates[i].has_time && proof->tails[tail].format.has_time))
 			continue;
 		if (family < 0)
 		{

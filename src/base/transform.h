@@ -26,6 +26,11 @@
  * Several transforms of one column go in the order of the kinds below: blanks
  * first, then the words for nothing, then the reading. After TRANSFORM_MADE
  * the next one gets the text as a JSON_STRING.
+ *
+ * They are for every value of a column, before its type is asked, and not only
+ * for those that do not fit: "1.234" is a number to numeric as well, and
+ * "03/04/2024" a date under some DateStyle, each another one than the
+ * producer's. What is left goes to the type, which may read it in its own way.
  */
 #ifndef SELFHEAL_TRANSFORM_H
 #define SELFHEAL_TRANSFORM_H

@@ -6,7 +6,7 @@ COMMENT ON FUNCTION selfheal.transform(text, jsonb, jsonb, regtype) IS
 'what trim, null_if, parse_timestamp, parse_number or parse_point would make of a value for a column of this type: {"outcome": "left"|"made"|"nulled", "text": what the type would read}; of decode_text, with the bytes as a string of hexadecimal digits: {"outcome", "text", "encoding"}';
 REVOKE ALL ON FUNCTION selfheal.transform(text, jsonb, jsonb, regtype) FROM PUBLIC;
 
-CREATE FUNCTION selfheal.transform_infer(kind text, "values" jsonb, type regtype) RETURNS jsonb
+CREATE FUNCTION selfheal.transform_infer(kind text, samples jsonb, type regtype) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'selfheal_transform_infer' LANGUAGE C STABLE;
 COMMENT ON FUNCTION selfheal.transform_infer(text, jsonb, regtype) IS
 'the arguments of a mapping that a list of values proves: {"args", "why_not"}; args is null where they prove none; both: one argument is null and must be said by somebody';

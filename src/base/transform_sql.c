@@ -198,7 +198,7 @@ take_values(Jsonb *list, TransformSample **samples)
 	if (!JB_ROOT_IS_ARRAY(list) || JB_ROOT_IS_SCALAR(list))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("values must be a JSON array"),
+				 errmsg("samples must be a JSON array"),
 				 errhint("List the values as they were sent: '[\"31.12.2024\", \"01.02.2025\"]'.")));
 	*samples = palloc(Max(JB_ROOT_COUNT(list), 1) * sizeof(TransformSample));
 	it = JsonbIteratorInit(&list->root);
@@ -208,7 +208,7 @@ take_values(Jsonb *list, TransformSample **samples)
 	return n;
 }
 
-/* transform_infer(kind, values, type): {"args", "why_not"}. Errors: 22023. */
+/* transform_infer(kind, samples, type): {"args", "why_not"}. Errors: 22023. */
 Datum
 selfheal_transform_infer(PG_FUNCTION_ARGS)
 {
@@ -220,7 +220,7 @@ selfheal_transform_infer(PG_FUNCTION_ARGS)
 	char	   *why_not;
 	int			n;
 
-	require(fcinfo, 1, "values");
+	require(fcinfo, 1, "samples");
 	n = take_values(PG_GETARG_JSONB_P(1), &samples);
 	args = transform_infer(kind, samples, n, type, &why_not);
 	initStringInfo(&out);

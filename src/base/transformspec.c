@@ -268,11 +268,16 @@ read_encodings(const Args *args, TextSpec *spec)
 	if (names.n == 0)
 		bad_arg(args, "\"encodings\" names no encoding",
 				"Name what the producer writes, the likeliest first: {\"encodings\": [\"WIN1252\"]}.");
-	spec->n = names.n;
 	for (int i = 0; i < names.n; i++)
 	{
-		spec->encodings[i] = pg_char_to_encoding(names.texts[i]);
-		if (spec->encodings[i] < 0 || spec->encodings[i] == PG_SQL_ASCII)
+		int			encoding = pg_char_to_encoding(names.texts[i]);
+		bool		twice = false;
+
+		for (int k = 0; k < spec->n; k++)
+			twice |= spec->encodings[k] == encoding;
+		if (!twice)
+			spec->encodings[spec->n++] = encoding;
+		if (encoding < 0 || encoding == PG_SQL_ASCII)
 			bad_arg(args, psprintf("%s is no encoding that text can be read in",
 								   shown_value(names.texts[i], (int) strlen(names.texts[i]))),
 					"Take a name from the manual's chapter on character set support, as WIN1252 or LATIN1.");

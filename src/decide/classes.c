@@ -13,6 +13,7 @@
 #include "decide/labels.h"
 #include "decide/newkey.h"
 #include "decide/nulls.h"
+#include "decide/partition_plan.h"
 #include "decide/replication.h"
 #include "decide/widen.h"
 #include "funcapi.h"
@@ -162,12 +163,14 @@ static const MisfitClass classes[] = {
 	.done = "held; a CHECK (column IN (...)) gets a new literal after approval, no other is touched"},
 	{14, "23514", "no partition for the row", CLASS_CHANGE,
 		.fits = {FIT_PARTITION},.matches = lacks_partition,.of_row = true,
-	.done = "held"},
+		.playbooks = {{"attach_partition", partition_add}},
+	.done = "a new partition beside its siblings, near them; a value far from them is held"},
 	{15, "23514", "a row sent to the wrong partition", CLASS_MAP,
 		.fits = {FIT_PARTITION},.of_row = true,
-	.done = "held"},
+		.playbooks = {{"reroute", partition_reroute}},
+	.done = "stored through the root, where its loader may insert into that; else held"},
 	{16, "23514", "the default partition has rows of a new one", CLASS_CHANGE,
-	.done = "the plan is refused"},
+	.done = "propose_partition() moves them into it after approval, in the transaction that attaches it"},
 	{17, "23514", "a CHECK constraint of a domain", CLASS_HOLD,
 		.fits = {FIT_CHECK},
 	.done = "held: the domain may be shared by other columns"},

@@ -35,6 +35,7 @@
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
+#include "catalog/partition.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -49,6 +50,8 @@
 #include "decide/forecast.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
+#include "decide/partition.h"
+#include "decide/partition_locks.h"
 #include "decide/rebuild.h"
 #include "decide/subscribers.h"
 #include "utils/builtins.h"
@@ -60,6 +63,8 @@
 static void add_dependent(Forecast *f, const ObjectAddress *object,
 						  const char *kind);
 static Oid	rule_relation(Oid rule);
+static Oid	default_of(Oid relid, const PlanStep *step);
+static void what_is_locked(Forecast *f, const HealPlan *plan);
 static void cost_of_widening(Forecast *f, ForecastStep *cost, Relation member);
 static void cost_of_constraint(Forecast *f, ForecastStep *cost, Oid constraint,
 							   Oid relid);
@@ -103,7 +108,9 @@ add_cost(ForecastStep *sum, const ForecastStep *here)
 		sum->why = "the new type is stored otherwise: table and indexes are "
 			"written anew";
 	else if (sum->scan)
-		sum->why = "a constraint names the column: every row is read once";
+		sum->why = sum->step->kind == STEP_ATTACH_PARTITION ?
+			"the default partition is read once: it must have no row of the new one" :
+			"a constraint names the column: every row is read once";
 	else if (sum->indexes != NIL)
 		sum->why = "an index on the column has an expression or a predicate: "
 			"it is built anew";
@@ -138,6 +145,7 @@ forecast_cost(const VettedPlan *plan)
 {
 	const HealPlan *p = vetted_plan(plan);
 	Forecast   *f = palloc0(sizeof(Forecast));
+	List	   *defaults = NIL; /* Oid, of each step */
 	ListCell   *lc;
 	ListCell   *lc2;
 
@@ -148,9 +156,11 @@ forecast_cost(const VettedPlan *plan)
 		ForecastStep *cost = palloc0(sizeof(ForecastStep));
 
 		cost->step = lfirst(lc);
-		cost->why = "a change of the catalog alone";
+		cost->why = cost->step->kind == STEP_ATTACH_PARTITION ?
+			"a new table beside this one, attached when it is made" : "a change of the catalog alone";
 		f->drops_not_null |= (cost->step->kind == STEP_DROP_NOT_NULL);
 		f->steps = lappend(f->steps, cost);
+		defaults = lappend_oid(defaults, default_of(p->relid, cost->step));
 	}
 
 	foreach(lc, find_all_inheritors(p->relid, NoLock, NULL))
@@ -177,6 +187,8 @@ forecast_cost(const VettedPlan *plan)
 				cost_of_widening(f, &here, rel);
 			else if (cost->step->kind == STEP_EXTEND_CHECK_LIST)
 				here.scan = checklist_scans(m->relid, cost->step);
+			else if (list_nth_oid(defaults, foreach_current_index(lc2)) == m->relid)
+				here.scan = true;
 			else
 				continue;
 			add_to_member(m, cost, &here);
@@ -185,6 +197,7 @@ forecast_cost(const VettedPlan *plan)
 		relation_close(rel, AccessShareLock);
 	}
 	what_is_made_again(f, p);
+	what_is_locked(f, p);
 	forecast_sum(f);
 
 	/* a column list may leave out what is changed */
@@ -202,6 +215,34 @@ forecast_plan(const VettedPlan *plan)
 
 	forecast_tell(f);
 	return f;
+}
+
+/* A default partition is read for each new one: it must have no row of it. */
+static Oid
+default_of(Oid relid, const PlanStep *step)
+{
+	NewPartition spec;
+	char	   *reason;
+
+	if (step->kind != STEP_ATTACH_PARTITION || !partition_read(relid, step, &spec, &reason))
+		return InvalidOid;
+	return get_default_partition_oid(spec.parent);
+}
+
+/* Tables that ATTACH locks beside the parent of the new partition. */
+static void
+what_is_locked(Forecast *f, const HealPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, partition_locks(plan))
+	{
+		const PartitionLock *lock = lfirst(lc);
+		char	   *name = plan_relation_name(lock->relid);
+
+		if (lock->mode > ShareUpdateExclusiveLock && name != NULL && lock->relid != plan->relid)
+			forecast_add_once(&f->also_locks, name);
+	}
 }
 
 /* What PostgreSQL would refuse the change for, up to the last view above. */

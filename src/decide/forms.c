@@ -10,6 +10,7 @@
 #include "decide/forms.h"
 #include "decide/labels.h"
 #include "decide/newtable.h"
+#include "decide/partition.h"
 
 static const StepForm forms[PLAN_STEP_KINDS] = {
 	[STEP_ADD_COLUMN] = {
@@ -40,7 +41,10 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 		.check = checklist_check,.clause = checklist_clause,
 		.statements = checklist_statements,.undo = checklist_undo
 	},
-	[STEP_ATTACH_PARTITION] = {.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE"},
+	[STEP_ATTACH_PARTITION] = {
+		.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE",
+		.check = partition_check,.statements = partition_statements,.undo = partition_undo
+	},
 	[STEP_EXTEND_SEQUENCE] = {.about = ABOUT_COLUMN},
 	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE,.approval_only = true,.check = newtable_check},
 	[STEP_MAP_FIELD] = {.about = ABOUT_KEY},

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -18,6 +20,8 @@
 #include "decide/lineage.h"
 #include "decide/mentions.h"
 #include "decide/named.h"
+#include "decide/partition.h"
+#include "decide/partition_like.h"
 #include "decide/rules.h"
 #include "decide/subscribers.h"
 #include "utils/builtins.h"
@@ -182,6 +186,44 @@ publication_refuses(const Survey *s, const PublishedBy *pub)
 			return true;
 	}
 	return false;
+}
+
+/* What a new partition is to those who follow its siblings, and what it lacks
+ * of them. */
+static void
+survey_partition(Survey *s, const PlanStep *step, bool notes)
+{
+	ImpactLevel level = subscribers_heal(s, step) ? IMPACT_NOTE : IMPACT_REVIEW;
+	NewPartition spec;
+	PartitionLikeness *model;
+	char	   *name;
+	char	   *reason;
+	ListCell   *lc;
+
+	if (!partition_read(s->plan->relid, step, &spec, &reason))
+		return;
+	model = partition_like(spec.parent);
+	name = quote_qualified_identifier(spec.schema, spec.name);
+	foreach(lc, s->cost->published ?
+			subscribers_of_partition(spec.parent, get_namespace_oid(spec.schema, true)) : NIL)
+	{
+		const PublishesNew *pub = lfirst(lc);
+
+		if (!pub->sends)
+			add(s, "publication", pub->name, NULL, level,
+				psprintf("lists partitions one by one: rows of %s are not sent until a person adds it", name), NULL);
+		else if (pub->as_root)
+			add(s, "publication", pub->name, NULL, IMPACT_NOTE,
+				"sends rows of new partitions as the root's: a subscriber needs nothing for them", NULL);
+		else
+			add(s, "publication", pub->name, NULL, level,
+				psprintf("a subscriber without %s stops at the first row of it", name), NULL);
+	}
+	if (spec.move && OidIsValid(get_default_partition_oid(spec.parent)))
+		add(s, "partitions", plan_relation_name(get_default_partition_oid(spec.parent)), NULL, IMPACT_REVIEW,
+			psprintf("its rows that belong to %s move there; whoever reads the table waits as long", name), NULL);
+	foreach(lc, notes ? model->lacks : NIL)
+		add(s, "partitions", name, NULL, IMPACT_NOTE, lfirst(lc), NULL);
 }
 
 /* What a subscriber meets. */
@@ -401,7 +443,10 @@ survey_functions(Survey *s)
 	ListCell   *lc2;
 
 	foreach(lc, s->plan->steps)
+		if (((PlanStep *) lfirst(lc))->kind != STEP_ATTACH_PARTITION)
 		columns = lappend(columns, ((PlanStep *) lfirst(lc))->column);
+	if (columns == NIL)
+		return;
 	foreach(lc, mentions_in_functions(s->plan->relid, columns, &more,
 									  &cut))
 	{
@@ -453,13 +498,13 @@ survey_whole(Survey *s)
 		if (name != NULL)
 			names = lappend(names, name);
 	}
-	if (names != NIL)
+	if (names != NIL && plan_has(s->plan, STEP_IN_ALTER))
 		add(s, partitioned ? "partitions" : "child tables",
 			effect_some_of(names, false), NULL, IMPACT_NOTE,
 			list_length(names) == 1 ? "the change goes on to it" :
 			psprintf("the change goes on to all %d", list_length(names)), NULL);
 
-	foreach(lc, s->slots)
+	foreach(lc, plan_has(s->plan, STEP_IN_ALTER) ? s->slots : NIL)
 		add(s, "slot", lfirst(lc), NULL, IMPACT_NOTE,
 			"what it decodes has rows of another shape after the change", NULL);
 	foreach(lc, subscribers_feeding(s->tree))
@@ -501,6 +546,8 @@ survey_notes(Survey *s)
 	{
 		const PlanStep *step = lfirst(lc);
 
+		if (step->kind == STEP_ATTACH_PARTITION)
+			continue;
 		if (step->kind == STEP_EXTEND_CHECK_LIST)
 			survey_list(s, step);
 		else if (step->kind != STEP_ADD_COLUMN)
@@ -560,6 +607,11 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 	{
 		const PlanStep *step = lfirst(lc);
 
+		if (step->kind == STEP_ATTACH_PARTITION)
+		{
+			survey_partition(&s, step, notes);
+			continue;
+		}
 		if (plan_changes_type(step))
 			survey_views(&s, step);
 		if (!cost->published || (cost->publications == NIL && !notes))

@@ -14,7 +14,8 @@ remedy_option(Remedy *r, bool taken, const char *what, const char *why)
 {
 	RemedyOption *o = palloc(sizeof(RemedyOption));
 
-	o->option = r->finding->column ? psprintf("%s: %s", r->finding->column, what) : pstrdup(what);
+	o->option = r->finding->column == NULL ? pstrdup(what) :
+		psprintf("%s: %s", r->finding->column, what);
 	o->taken = taken;
 	o->why = pstrdup(why);
 	r->options = lappend(r->options, o);

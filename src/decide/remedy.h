@@ -18,6 +18,8 @@ typedef struct Remedy
 	PlanStep   *step;			/* NULL: nothing to change */
 	List	   *also;			/* PlanStep *: no use without them, so that
 								 * they run together or not at all */
+	bool		certain;		/* without a step: no row of it can be stored
+								 * as the table is, so that a replay is no use */
 	const PlanStep *settled_by; /* the step that makes these values fit: its
 								 * own, or that of an earlier remedy for the
 								 * same column; NULL = none */

@@ -15,10 +15,12 @@
 #include "access/table.h"
 #include "access/xlog.h"
 #include "base/spi.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_subscription.h"
 #include "catalog/pg_subscription_rel.h"
+#include "decide/partition.h"
 #include "decide/subscribers.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -67,6 +69,77 @@ subscribers_published(const List *tree, const char *column)
 	return result;
 }
 
+/* See the header. What is above the parent counts as the parent does. */
+List *
+subscribers_of_partition(Oid parent, Oid schema)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *result = NIL;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, parent);
+	spi_arg_int8(&args, schema);
+	n = spi_exec("SELECT p.pubname::text, quote_ident(p.pubname), s.sends, p.pubviaroot"
+				 " FROM pg_publication p CROSS JOIN LATERAL (SELECT p.puballtables"
+				 "   OR EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = p.oid AND (n.pnnspid::int8 = $2"
+				 "     OR n.pnnspid IN (SELECT c.relnamespace FROM pg_partition_ancestors($1) a JOIN pg_class c ON c.oid = a.relid)))"
+				 "   OR EXISTS (SELECT FROM pg_publication_rel r JOIN pg_partition_ancestors($1) a ON a.relid = r.prrelid"
+				 "     WHERE r.prpubid = p.oid) AS sends) s"
+				 " WHERE s.sends OR EXISTS (SELECT FROM pg_publication_rel r JOIN pg_inherits i ON i.inhrelid = r.prrelid"
+				 "   WHERE r.prpubid = p.oid AND i.inhparent = $1)"
+				 " ORDER BY p.pubname", &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+		PublishesNew *pub = palloc(sizeof(PublishesNew));
+
+		pub->bare = spi_get_text(i, 1, cxt);
+		pub->name = spi_get_text(i, 2, cxt);
+		pub->sends = spi_get_bool(i, 3, NULL);
+		pub->as_root = spi_get_bool(i, 4, NULL);
+		result = lappend(result, pub);
+		MemoryContextSwitchTo(old);
+	}
+	spi_close(&saved);
+	return result;
+}
+
+static void
+add_name(List **names, char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, *names)
+	{
+		if (strcmp(lfirst(lc), name) == 0)
+			return;
+	}
+	*names = lappend(*names, name);
+}
+
+/* Publications whose subscribers must have a new partition, or miss it. */
+static void
+reached_by_partition(Oid relid, const PlanStep *step, List **names)
+{
+	NewPartition spec;
+	char	   *reason;
+	ListCell   *lc;
+
+	if (!partition_read(relid, step, &spec, &reason))
+		return;
+	foreach(lc, subscribers_of_partition(spec.parent, get_namespace_oid(spec.schema, true)))
+	{
+		const PublishesNew *pub = lfirst(lc);
+
+		if (!pub->sends || !pub->as_root)
+			add_name(names, pub->bare);
+	}
+}
+
 List *
 subscribers_reached(const HealPlan *plan)
 {
@@ -75,12 +148,16 @@ subscribers_reached(const HealPlan *plan)
 	bool		asked = false;
 	ListCell   *lc;
 	ListCell   *lc2;
-	ListCell   *lc3;
 
 	foreach(lc, plan->steps)
 	{
 		const PlanStep *step = lfirst(lc);
 
+		if (step->kind == STEP_ATTACH_PARTITION)
+		{
+			reached_by_partition(plan->relid, step, &names);
+			continue;
+		}
 		/* of columns that are not there yet the answer is the same */
 		if (step->kind == STEP_ADD_COLUMN && asked)
 			continue;
@@ -89,11 +166,8 @@ subscribers_reached(const HealPlan *plan)
 		{
 			const PublishedBy *pub = lfirst(lc2);
 
-			foreach(lc3, names)
-				if (strcmp(lfirst(lc3), pub->bare) == 0)
-				break;
-			if (pub->carries && lc3 == NULL)
-				names = lappend(names, pub->bare);
+			if (pub->carries)
+				add_name(&names, pub->bare);
 		}
 	}
 	return names;

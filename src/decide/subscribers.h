@@ -29,6 +29,20 @@ extern List *subscribers_published(const List *tree, const char *column);
 /* char *: names of the publications that carry what the plan changes. */
 extern List *subscribers_reached(const HealPlan *plan);
 
+/* How a publication takes a partition that is not there yet. */
+typedef struct PublishesNew
+{
+	char	   *bare;			/* not quoted */
+	char	   *name;			/* quoted */
+	bool		sends;			/* its rows; else it lists siblings alone */
+	bool		as_root;		/* as rows of a table above: a subscriber
+								 * needs nothing for it */
+} PublishesNew;
+
+/* Of the publications that carry the parent or a partition of it, for a
+ * partition of this schema; in the current context. */
+extern List *subscribers_of_partition(Oid parent, Oid schema);
+
 typedef enum RowIdentity
 {
 	IDENTITY_OTHER,				/* a key without the column, or none */

@@ -34,6 +34,7 @@
 #include "commands/extension.h"
 #include "decide/columns.h"
 #include "decide/forms.h"
+#include "decide/partition.h"
 #include "decide/render.h"
 #include "decide/statement.h"
 #include "decide/vet.h"
@@ -55,7 +56,7 @@ struct VettedPlan
 static bool check_table(Relation rel, char **reason);
 static bool check_changeable(Relation rel, char **reason);
 static bool check_tree(const List *tree, Oid owner, char **reason);
-static bool check_pairs(const List *steps, char **reason);
+static bool check_pairs(Oid relid, const List *steps, char **reason);
 static bool check_room(const List *tree, const List *steps, char **reason);
 static bool check_foreign(const HealPlan *plan, char **reason);
 static bool check_step(Relation rel, const List *tree, const PlanStep *step,
@@ -108,7 +109,7 @@ vet_plan(const HealPlan *plan)
 		(plan->steps == NIL ||
 		 (check_changeable(rel, &result.reason) &&
 		  check_tree(tree, rel->rd_rel->relowner, &result.reason) &&
-		  check_pairs(plan->steps, &result.reason)));
+		  check_pairs(plan->relid, plan->steps, &result.reason)));
 	foreach(lc, plan->steps)
 	{
 		const PlanStep *step = lfirst(lc);
@@ -225,7 +226,7 @@ check_tree(const List *tree, Oid owner, char **reason)
 
 /* A column is named once for its type, and once for NOT NULL. */
 static bool
-check_pairs(const List *steps, char **reason)
+check_pairs(Oid relid, const List *steps, char **reason)
 {
 	ListCell   *lc;
 	ListCell   *lc2;
@@ -240,6 +241,12 @@ check_pairs(const List *steps, char **reason)
 		{
 			const PlanStep *b = lfirst(lc2);
 
+			if (a->kind == STEP_ATTACH_PARTITION || b->kind == STEP_ATTACH_PARTITION)
+			{
+				if (a->kind == b->kind && !partition_check_pair(relid, a, b, reason))
+					return false;
+				continue;
+			}
 			if (strcmp(a->column, b->column) == 0 &&
 				(a->kind == b->kind || a->kind == STEP_ADD_COLUMN ||
 				 b->kind == STEP_ADD_COLUMN ||

@@ -131,7 +131,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows
 	int64		left = outcome_left(outcome) > 0 ? held_count(inc->relid, &id, 1) : 0;
 	FitClass	class = fit_class_from_name(inc->class);
 	bool		again = class == FIT_RETRY ||
-	(fit_is_drift(class) && (changed || more_rows));
+	(fit_is_drift(class) && (changed || more_rows)) || (class == FIT_PARTITION && changed);
 	IncidentNote note = {0};
 
 	if (left == 0 && outcome->replayed == 0 && outcome->discarded > 0)
@@ -251,6 +251,9 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	entry.rows_replayed = chunk->replayed;
 	entry.rows_left = left;
 	entry.result = chunk->refusal;
+	if (chunk->rerouted > 0 && chunk->refusal == NULL)
+		entry.result = psprintf(INT64_FORMAT " rows were stored through %s: they belong to other partitions",
+								chunk->rerouted, chunk->root);
 	entry.ms_since_capture = ms;
 	audit_write(&entry);
 }

@@ -9,7 +9,7 @@ DECLARE
 	viewer constant text[] := ARRAY['may_see(regclass)', 'worker_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)', 'policy_effective(regclass)',
 		'transform(text,jsonb,jsonb,regtype)', 'transform_infer(text,jsonb,regtype)', 'transform_args(text,jsonb,regtype)'];
-	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'dry_run(bigint)',
+	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'propose_partition(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'replay(regclass)', 'discard(bigint,text)',
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',
 		'hint(regclass,text,text,boolean,text)', 'unhint(regclass,text)', 'check(regclass,text,text)', 'uncheck(regclass,text)', 'discard_arrivals(text,text)',

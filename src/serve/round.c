@@ -72,10 +72,10 @@ remedy_of(const Round *round, const Incident *inc)
 
 		/*
 		 * what an insert refused and no step cures: the held rows fit, as far
-		 * as can be seen without one
+		 * as can be seen without one, unless the playbook is certain
 		 */
 		if (r->finding->refused != NIL && r->settled_by == NULL && !r->replay_only &&
-			((const Refused *) llast(r->finding->refused))->need == NULL)
+			!r->certain && ((const Refused *) llast(r->finding->refused))->need == NULL)
 			continue;
 		if (strcmp(fit_class_name(r->finding->class), inc->class) == 0 &&
 			((column == NULL && inc->column == NULL) ||
@@ -561,7 +561,7 @@ round_orient(Round *round)
 		 * looked at again: the cure may be one for some of its rows only, as
 		 * a mapping may be that came before the first look
 		 */
-		if (why && remedy && held > 0 &&
+		if (why && remedy && !remedy->certain && held > 0 &&
 			(inc->attempts > 1 || (mapped && remedy->finding->refused == NIL)) &&
 			diagnose_fits(round->relid, inc->id))
 		{

@@ -15,6 +15,7 @@
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "decide/docket.h"
+#include "decide/partition_plan.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
 #include "observe/watch.h"
@@ -27,6 +28,7 @@
 #include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(selfheal_propose);
+PG_FUNCTION_INFO_V1(selfheal_propose_partition);
 PG_FUNCTION_INFO_V1(selfheal_dry_run);
 PG_FUNCTION_INFO_V1(selfheal_approve);
 PG_FUNCTION_INFO_V1(selfheal_reject);
@@ -142,6 +144,9 @@ verbs_one_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
+static Datum proposed(FunctionCallInfo fcinfo, Oid relid, const Watch *watch, Vetting vetting,
+					  const char *ddl);
+
 /*
  * propose("table", ddl, why): a person's own change. Vetted as any other; it
  * always waits for approve(), in every mode. A refusal is recorded and
@@ -152,28 +157,56 @@ selfheal_propose(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	char	   *ddl = verbs_text_arg(fcinfo, 1);
+	Watch		watch;
+
+	watch_check_table(relid, WATCH_NEED_READ);
+	verbs_require_arg(fcinfo, 1, "ddl", "Give one ALTER TABLE statement.");
+	verbs_require_arg(fcinfo, 2, "why", "Say in a sentence what it is for: it stands in the audit.");
+	watch_check_watched(relid, &watch);
+	return proposed(fcinfo, relid, &watch, vet_sql(relid, ddl), ddl);
+}
+
+/*
+ * propose_partition("table", value, why): the partition that the value belongs
+ * to, as the others are; rows of it in the default partition move there.
+ */
+Datum
+selfheal_propose_partition(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	char	   *value = verbs_text_arg(fcinfo, 1);
+	Vetting		vetting = {NULL, NULL};
+	Watch		watch;
+	HealPlan   *plan;
+
+	watch_check_table(relid, WATCH_NEED_READ);
+	verbs_require_arg(fcinfo, 2, "why", "Say in a sentence what it is for: it stands in the audit.");
+	watch_check_watched(relid, &watch);
+	plan = partition_for(relid, value, &vetting.reason);
+	if (plan != NULL)
+		vetting = vet_plan(plan);
+	return proposed(fcinfo, relid, &watch, vetting,
+					psprintf("the partition of %s", value ? quote_literal_cstr(value) : "null"));
+}
+
+/* What becomes of a proposal that was vetted; argument 2 says why. */
+static Datum
+proposed(FunctionCallInfo fcinfo, Oid relid, const Watch *watch, Vetting vetting, const char *ddl)
+{
 	char	   *why = verbs_text_arg(fcinfo, 2);
 	const char *by = verbs_caller();
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
-	Watch		watch;
-	Vetting		vetting;
 	AuditEntry	entry;
 	PlanRow    *row;
 	Forecast   *cost;
 	Ruling		ruling;
 	DryRun	   *trial = NULL;
 
-	watch_check_table(relid, WATCH_NEED_READ);
-	verbs_require_arg(fcinfo, 1, "ddl", "Give one ALTER TABLE statement.");
-	verbs_require_arg(fcinfo, 2, "why", "Say in a sentence what it is for: it stands in the audit.");
-	watch_check_watched(relid, &watch);
-
-	vetting = vet_sql(relid, ddl);
 	if (vetting.plan)
 	{
 		cost = forecast_cost(vetting.plan);
-		ruling = policy_rule(vetting.plan, cost, watch.mode, NIL);
+		ruling = policy_rule(vetting.plan, cost, watch->mode, NIL);
 		if (vetted_plan(vetting.plan)->steps != NIL && ruling.verdict != VERDICT_REFUSE)
 		{
 			/* who approves is to know what the clone knows */
@@ -181,7 +214,7 @@ selfheal_propose(PG_FUNCTION_ARGS)
 			if (trial->traced)
 			{
 				forecast_correct(cost, trial->traced);
-				ruling = policy_rule(vetting.plan, cost, watch.mode, NIL);
+				ruling = policy_rule(vetting.plan, cost, watch->mode, NIL);
 			}
 		}
 		if (vetted_plan(vetting.plan)->steps == NIL)

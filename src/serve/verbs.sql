@@ -27,6 +27,13 @@ COMMENT ON FUNCTION selfheal.propose(regclass, text, text) IS
 'propose a change of a watched table: vetted, then it waits for approve(); a refusal is recorded and returned';
 REVOKE ALL ON FUNCTION selfheal.propose(regclass, text, text) FROM PUBLIC;
 
+CREATE FUNCTION selfheal.propose_partition("table" regclass, value text, why text,
+	OUT plan_id bigint, OUT verdict text, OUT reason text)
+AS 'MODULE_PATHNAME', 'selfheal_propose_partition' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION selfheal.propose_partition(regclass, text, text) IS
+'propose the partition that a value of the key belongs to, as wide and named as the others, rows of it moved out of the default partition: vetted, then it waits for approve()';
+REVOKE ALL ON FUNCTION selfheal.propose_partition(regclass, text, text) FROM PUBLIC;
+
 CREATE FUNCTION selfheal.dry_run(plan_id bigint) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'selfheal_dry_run' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.dry_run(bigint) IS

@@ -93,15 +93,15 @@ MemoryContextAllocZero(MemoryContext context, Size size)
 	return MemoryContextAllocExtended(context, size, MCXT_ALLOC_ZERO);
 }
 
-/* One context for what is not given one; it is never deleted. */
+MemoryContext CurrentMemoryContext = NULL;
+
+/* Where nobody has set a context, one that is never deleted. */
 void *
 palloc(Size size)
 {
-	static MemoryContext current = NULL;
-
-	if (current == NULL)
-		current = stub_context();
-	return MemoryContextAlloc(current, size);
+	if (CurrentMemoryContext == NULL)
+		CurrentMemoryContext = stub_context();
+	return MemoryContextAlloc(CurrentMemoryContext, size);
 }
 
 void *

@@ -8,12 +8,13 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "act/routing.h"
+#include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
 #include "observe/mapping.h"
+#include "observe/routing.h"
 #include "optimizer/optimizer.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
@@ -39,15 +40,13 @@ typedef struct Level
 /* One walk over the rows, as spi_try's argument. */
 typedef struct Walk
 {
-	const Clone *clone;
-	const HealPlan *plan;
+	const RouteWalk *way;
 	const StoreRow *rows;
 	int			n;
-	Oid		   *leaf;
 	int			at;
 
 	/* of one subtransaction */
-	Relation	rel;			/* the clone */
+	Relation	rel;			/* whose columns are filled */
 	Shape	   *shape;
 	JsonScanner *scanner;
 	Defaults   *defaults;
@@ -184,32 +183,42 @@ find_partition(const Level *level, Datum *values, bool *nulls)
 }
 
 /* One row's way from the root. */
-static Oid
+static void
 route_row(Walk *w, const StoreRow *row)
 {
+	Route		route = {InvalidOid, InvalidOid, NULL, NULL};
+	Datum		values[PARTITION_MAX_KEYS];
+	bool		nulls[PARTITION_MAX_KEYS];
+	Oid			relid = w->way->relid;
 	FitRow		fit;
-	Oid			relid = w->clone->relid;
 	const char *bytes = row->bytes;
 	size_t		len = row->len;
 
 	if ((row->bad_encoding && fit_decode(w->shape, bytes, len, &bytes, &len) < 0) ||
 		!fit_row(w->shape, json_scan(w->scanner, bytes, len), &fit))
-		return InvalidOid;
-	for (;;)
+	{
+		w->way->note(w->way->arg, w->at, &route);
+		return;
+	}
+	while (!OidIsValid(route.leaf))
 	{
 		Level	   *level = level_of(w, relid);
-		Datum		values[PARTITION_MAX_KEYS];
-		bool		nulls[PARTITION_MAX_KEYS];
 		int			at;
 
 		key_values(w, level, &fit, values, nulls);
 		at = find_partition(level, values, nulls);
 		if (at < 0)
-			return InvalidOid;
+		{
+			route.parent = relid;
+			route.values = values;
+			route.nulls = nulls;
+			break;
+		}
 		relid = level->desc->oids[at];
 		if (level->desc->is_leaf[at])
-			return relid;
+			route.leaf = relid;
 	}
+	w->way->note(w->way->arg, w->at, &route);
 }
 
 /* Body of the subtransaction: from w->at to the end. */
@@ -222,11 +231,12 @@ walk(void *arg)
 	ListCell   *lc;
 
 	MemoryContextSwitchTo(cxt);
-	w->rel = table_open(w->clone->oid, AccessShareLock);
+	w->rel = table_open(w->way->shaped, AccessShareLock);
 	w->shape = fit_shape(w->rel, cxt);
-	hint_apply(hint_list(w->clone->relid), w->shape);
-	mapping_apply(mapping_list(w->clone->relid), w->shape);
-	clone_let_stand_in(w->clone, w->plan, w->shape);
+	hint_apply(hint_list(w->way->said), w->shape);
+	mapping_apply(mapping_list(w->way->said), w->shape);
+	if (w->way->prepare)
+		w->way->prepare(w->way->arg, w->shape);
 	w->scanner = json_scanner(cxt);
 	w->defaults = defaults_open(w->shape);
 	w->estate = CreateExecutorState();
@@ -239,7 +249,7 @@ walk(void *arg)
 		MemoryContextReset(w->row_cxt);
 		ResetPerTupleExprContext(w->estate);
 		MemoryContextSwitchTo(w->row_cxt);
-		w->leaf[w->at] = route_row(w, &w->rows[w->at]);
+		route_row(w, &w->rows[w->at]);
 	}
 	MemoryContextSwitchTo(cxt);
 	foreach(lc, w->levels)
@@ -258,16 +268,14 @@ walk(void *arg)
 
 /* See the header. */
 void
-routing_find(const Clone *clone, const HealPlan *plan, const StoreRow *rows,
-			 int n, Oid *leaf)
+routing_walk(const RouteWalk *way, const StoreRow *rows, int n)
 {
-	Walk		w = {.clone = clone,.plan = plan,.rows = rows,.n = n,.leaf = leaf};
+	Walk		w = {.way = way,.rows = rows,.n = n};
 
-	memset(leaf, 0, sizeof(Oid) * n);
 	for (int thrown = 0; w.at < n && thrown < THROWS_MAX; thrown++)
 	{
 		if (spi_try(walk, &w) == NULL)
 			return;
-		leaf[w.at++] = InvalidOid;
+		w.at++;
 	}
 }

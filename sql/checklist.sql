@@ -30,34 +30,34 @@ BEGIN
 		WHERE backend_type = 'selfheal worker' AND datname = current_database());
 END $$;
 
-CREATE TABLE orders (id int PRIMARY KEY, state varchar(20) CONSTRAINT states CHECK (state IN ('new', 'paid', 'it''s')), n int CONSTRAINT ns CHECK (n > 0));
-COMMENT ON CONSTRAINT states ON orders IS 'what a state''s name may be';
-CREATE INDEX ON orders (lower(state));
-SELECT selfheal.watch('orders');
-INSERT INTO orders_intake VALUES ('{"id": 1, "state": "new", "n": 1}'), ('{"id": 2, "state": "paid", "n": 2}'), ('{"id": 3}');
-INSERT INTO orders_intake VALUES ('{"id": 4, "state": "shipped"}'), ('{"id": 5, "state": "back\\slash"}'), ('{"id": 6, "state": "Paid"}'), ('{"id": 7, "n": -1}'),
+CREATE TABLE wares (id int PRIMARY KEY, state varchar(20) CONSTRAINT states CHECK (state IN ('new', 'paid', 'it''s')), n int CONSTRAINT ns CHECK (n > 0));
+COMMENT ON CONSTRAINT states ON wares IS 'what a state''s name may be';
+CREATE INDEX ON wares (lower(state));
+SELECT selfheal.watch('wares');
+INSERT INTO wares_intake VALUES ('{"id": 1, "state": "new", "n": 1}'), ('{"id": 2, "state": "paid", "n": 2}'), ('{"id": 3}');
+INSERT INTO wares_intake VALUES ('{"id": 4, "state": "shipped"}'), ('{"id": 5, "state": "back\\slash"}'), ('{"id": 6, "state": "Paid"}'), ('{"id": 7, "n": -1}'),
 	('{"id": 8, "state": "shipped", "n": 5}'), ('{"id": 9, "state": "lost", "n": -5}');
 :idle
 SELECT * FROM waiting;
-SELECT explanation, options FROM selfheal.plan WHERE relid = 'orders'::regclass;
-SELECT steps -> 'steps' AS steps FROM selfheal.plan WHERE relid = 'orders'::regclass;
-SELECT line FROM selfheal.pending, unnest(impact) line WHERE table_name = 'lists.orders' ORDER BY 1;
-SELECT * FROM checks('orders');
-SELECT approve('orders');
+SELECT explanation, options FROM selfheal.plan WHERE relid = 'wares'::regclass;
+SELECT steps -> 'steps' AS steps FROM selfheal.plan WHERE relid = 'wares'::regclass;
+SELECT line FROM selfheal.pending, unnest(impact) line WHERE table_name = 'lists.wares' ORDER BY 1;
+SELECT * FROM checks('wares');
+SELECT approve('wares');
 :idle
-SELECT * FROM tell('orders');
-SELECT * FROM checks('orders');
-SELECT sql_run FROM selfheal.audit WHERE table_name = 'orders' AND schema_name = 'lists' AND event = 'applied';
-SELECT inverse FROM selfheal.plan WHERE relid = 'orders'::regclass AND state = 'applied';
+SELECT * FROM tell('wares');
+SELECT * FROM checks('wares');
+SELECT sql_run FROM selfheal.audit WHERE table_name = 'wares' AND schema_name = 'lists' AND event = 'applied';
+SELECT inverse FROM selfheal.plan WHERE relid = 'wares'::regclass AND state = 'applied';
 -- only a spelling, and only another CHECK: held, each with its reason
-SELECT class, state, reason FROM selfheal.incident WHERE relid = 'orders'::regclass AND state <> 'healed' ORDER BY id;
+SELECT class, state, reason FROM selfheal.incident WHERE relid = 'wares'::regclass AND state <> 'healed' ORDER BY id;
 -- new rows, up to the next doubling, are looked at again
-INSERT INTO orders_intake VALUES ('{"id": 10, "state": "returned"}'), ('{"id": 11, "state": "PAID"}'), ('{"id": 12, "state": "paid "}'), ('{"id": 13, "state": "new"}');
+INSERT INTO wares_intake VALUES ('{"id": 10, "state": "returned"}'), ('{"id": 11, "state": "PAID"}'), ('{"id": 12, "state": "paid "}'), ('{"id": 13, "state": "new"}');
 :idle
 SELECT sql, rows_waiting FROM waiting;
-SELECT selfheal.reject(plan_id, 'no such state') FROM selfheal.pending WHERE table_name = 'lists.orders';
+SELECT selfheal.reject(plan_id, 'no such state') FROM selfheal.pending WHERE table_name = 'lists.wares';
 :idle
-SELECT state FROM selfheal.incident WHERE relid = 'orders'::regclass AND state <> 'healed';
+SELECT state FROM selfheal.incident WHERE relid = 'wares'::regclass AND state <> 'healed';
 
 -- what is a list, and what is not
 CREATE DOMAIN word AS text;
@@ -131,5 +131,7 @@ SELECT sql FROM waiting WHERE table_name = 'lists.rare';
 SELECT selfheal.set_policy('rare', 'extend_check_list', NULL, 'auto');
 SELECT verdict, reason FROM (VALUES ('ALTER TABLE lists.rare DROP CONSTRAINT rare_s_check, ADD CONSTRAINT rare_s_check CHECK (s IN (''aa'', ''bb'', ''cc''))'),
 	('ALTER TABLE lists.rare ADD CONSTRAINT more CHECK (s IN (''aa''))'), ('ALTER TABLE lists.rare DROP CONSTRAINT rare_s_check'), ('COMMENT ON CONSTRAINT rare_s_check ON lists.rare IS ''x''')) q(q), selfheal.vet('rare', q);
+SELECT count(selfheal.discard(q.id, 'end of the test')) > 0 AS discarded FROM selfheal.quarantine q JOIN pg_class c ON c.oid = q.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE q.state = 'held' AND n.nspname = 'lists';
 DROP SCHEMA lists CASCADE;
 :idle

@@ -193,5 +193,7 @@ ALTER TABLE rules DROP CONSTRAINT small, DROP CONSTRAINT even, ADD CONSTRAINT ne
 
 :idle
 SELECT e.context ->> 'constraint' AS "constraint", count(*) FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error WHERE q.relid = 'rules'::regclass GROUP BY 1 ORDER BY 1;
+SELECT count(selfheal.discard(q.id, 'end of the test')) > 0 AS discarded FROM selfheal.quarantine q JOIN pg_class c ON c.oid = q.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE q.state = 'held' AND n.nspname = 'conv';
 DROP SCHEMA conv CASCADE;
 :idle

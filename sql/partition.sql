@@ -351,3 +351,36 @@ SELECT * FROM bounds('hostile');
 SELECT * FROM tell('hostile') WHERE what <> 'stored';
 
 SELECT number, verdict, playbooks FROM selfheal.classes() WHERE number IN (14, 15, 16);
+
+-- publications: of the root, of partitions one by one; a foreign sibling
+SET client_min_messages = error;
+CREATE TABLE pub_root (d int) PARTITION BY RANGE (d);
+CREATE TABLE pub_root_0 PARTITION OF pub_root FOR VALUES FROM (0) TO (10);
+CREATE TABLE pub_each (d int) PARTITION BY RANGE (d);
+CREATE TABLE pub_each_0 PARTITION OF pub_each FOR VALUES FROM (0) TO (10);
+CREATE TABLE pub_some (d int) PARTITION BY RANGE (d);
+CREATE TABLE pub_some_0 PARTITION OF pub_some FOR VALUES FROM (0) TO (10);
+CREATE PUBLICATION regress_part_root FOR TABLE pub_root WITH (publish_via_partition_root = true);
+CREATE PUBLICATION regress_part_each FOR TABLE pub_each;
+CREATE PUBLICATION regress_part_some FOR TABLE pub_some_0;
+CREATE FOREIGN DATA WRAPPER regress_part_fdw;
+CREATE SERVER regress_part_server FOREIGN DATA WRAPPER regress_part_fdw;
+CREATE TABLE far (d int) PARTITION BY RANGE (d);
+CREATE TABLE far_0 PARTITION OF far FOR VALUES FROM (0) TO (10);
+CREATE FOREIGN TABLE far_10 PARTITION OF far FOR VALUES FROM (10) TO (20) SERVER regress_part_server;
+SELECT count(selfheal.watch(t::regclass)) FROM unnest('{pub_root,pub_each,pub_some,far}'::text[]) t;
+INSERT INTO pub_root_intake VALUES ('{"d": 15}');
+INSERT INTO pub_each_intake VALUES ('{"d": 15}');
+INSERT INTO pub_some_intake VALUES ('{"d": 15}');
+INSERT INTO far_intake VALUES ('{"d": 25}');
+:idle
+SELECT t, b.* FROM unnest('{pub_root,pub_each,pub_some}'::text[]) t, bounds(t::regclass) b;
+SELECT table_name, policy, impact FROM selfheal.pending WHERE table_name ~ '^partition.pub' ORDER BY 1;
+SELECT * FROM why('far');
+DROP PUBLICATION regress_part_root, regress_part_each, regress_part_some;
+DROP TABLE far;
+DROP SERVER regress_part_server;
+DROP FOREIGN DATA WRAPPER regress_part_fdw;
+DROP SCHEMA partition, closed CASCADE;
+DROP OWNED BY regress_leaf_only, regress_both, regress_part_owner;
+DROP ROLE regress_leaf_only, regress_both, regress_part_owner;

@@ -40,6 +40,7 @@
 #include "observe/heldwhy.h"
 #include "observe/kept.h"
 #include "observe/loader.h"
+#include "observe/order.h"
 #include "observe/watch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -52,6 +53,8 @@ typedef struct ReplayRun
 	Oid			relid;
 	int64		plan;
 	bool		as_caller;
+	List	   *ordering_key;	/* of the table */
+	bool		first;			/* no other row is held before these */
 	const LoaderRun *loader;
 	HeldRow    *rows;			/* the run's, within the chunk */
 	int			n;				/* fewer than fetched when locking */
@@ -175,6 +178,27 @@ record_discards(ReplayRun *run, Discards *discards, const StoreRow *tried)
 	run->left_out = discards_values(discards);
 }
 
+/* The rows keep the order of their keys, behind what is held and not theirs. */
+static void
+keep_order(const ReplayRun *run, Store *store)
+{
+	Order	   *order = order_begin(run->relid, run->ordering_key);
+	int64	   *ids;
+	OrderKey   *keys;
+
+	if (order == NULL)
+		return;
+	ids = palloc(sizeof(int64) * Max(run->n, 1));
+	keys = palloc(sizeof(OrderKey) * Max(run->n, 1));
+	for (int i = 0; i < run->n; i++)
+	{
+		ids[i] = run->rows[i].id;
+		keys[i] = run->rows[i].key;
+	}
+	order_line_up(order, ids, keys, run->n, run->first);
+	store_in_order(store, order);
+}
+
 /*
  * Body of the run's subtransaction. The switch ends before our own tables
  * are written; store_close comes last, since the misfits live in the store.
@@ -209,6 +233,7 @@ replay_run(void *arg)
 		role = run->loader->settings->role;
 	}
 	store = store_open(run->relid, watch_replay_conflict(run->relid));
+	keep_order(run, store);
 	store_rows(store, tried, run->n);
 	reroute_rows(&reroute, run->relid, tried, run->n);
 	run->rerouted = reroute.stored;
@@ -319,6 +344,17 @@ carry_run(ReplayRun *run)
 }
 
 /*
+ * Up to here no row of the table is held any more: the chunk before this one,
+ * in this process, has left none. (A load that commits only now may bring one
+ * with an earlier id; it came later.)
+ */
+static struct
+{
+	Oid			relid;
+	int64		upto;
+}			emptied = {InvalidOid, 0};
+
+/*
  * One chunk; see the header. Working memory is a context of its own that is
  * gone at the end; the result stands in the caller's.
  */
@@ -333,6 +369,7 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	Loader	   *loader;
 	LoaderRun	loader_run;
 	ReplayRun	run = {0};
+	Watch		watch;
 	int			runs = 0;
 
 	PreventCommandIfReadOnly("a replay");
@@ -355,6 +392,10 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	run.relid = relid;
 	run.plan = plan;
 	run.as_caller = as_caller;
+	(void) watch_get(relid, &watch);
+	run.ordering_key = watch.ordering_key;
+	run.first = (after == 0 || (emptied.relid == relid && emptied.upto == after)) &&
+		batch.others == 0 && batch.busy == 0;
 	run.loader = &loader_run;
 	run.again = palloc(sizeof(HeldRow) * Max(batch.n, 1));
 	loader = loader_open(batch.rows, batch.n);
@@ -374,11 +415,14 @@ replay_chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		result->left += run.n - run.nstored - run.ngiven_up;
 		result->moved += run.moved;
 		result->busy += loader_run.n - run.n;
+		run.first &= run.nstored + run.ngiven_up == loader_run.n;
 		if (run.restricted && result->refusal == NULL)
 			result->refusal = MemoryContextStrdup(caller,
 												  refusal(relid, run.restricted));
 	}
 	held_turn_end(relid);
+	emptied.relid = run.first ? relid : InvalidOid;
+	emptied.upto = batch.last;
 
 	if (result->replayed > 0)
 	{

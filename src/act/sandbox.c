@@ -15,6 +15,7 @@
 
 #include "act/assertions.h"
 #include "act/heldtrial.h"
+#include "act/newparts.h"
 #include "act/sandbox.h"
 #include "act/standin.h"
 #include "act/trace.h"
@@ -186,6 +187,8 @@ run_trial(void *arg)
 		t->doing = asking;
 		assertions_ask(t->checks, t->clone, ASSERTION_AFTER_STEP);
 	}
+	t->doing = "the new partitions could not be made on the clone";
+	newparts_make(t->clone, t->plan);
 	standin_secure(t->clone);
 
 	t->doing = "held rows could not be tried";

@@ -29,7 +29,7 @@ static const char *const class_names[] = {
 	"bad_key", "bad_json", "not_object", "nul_char", "surrogate",
 	"duplicate_key", "too_deep", "bad_encoding", "too_large",
 	"unique", "foreign_key", "check", "exclusion", "no_partition",
-	"permission", "trigger", "retry", "limit", "other"
+	"permission", "trigger", "retry", "limit", "awaiting_order", "other"
 };
 
 StaticAssertDecl(lengthof(class_names) == FIT_OTHER + 1,

@@ -70,6 +70,8 @@ typedef enum FitClass
 	FIT_TRIGGER,				/* trigger: raised by the table's own code */
 	FIT_RETRY,					/* retry: lock, deadlock, serialization */
 	FIT_LIMIT,					/* limit: row or index entry too big */
+	FIT_AWAITING_ORDER,			/* awaiting_order: a row of its ordering key
+								 * is held before it */
 	FIT_OTHER					/* other */
 } FitClass;
 

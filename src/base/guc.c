@@ -42,6 +42,7 @@ int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
 int			guc_replay_chunk = 10000;
 int			guc_quarantine_max = 10485760;
+int			guc_max_waiting = 10000;
 int			guc_load_retention = 43200;
 char	   *guc_load_id = NULL;
 GucLoadIdSet *guc_load_id_set = NULL;
@@ -273,6 +274,11 @@ guc_init(void)
 							"A load that would hold more fails. 0 means no limit.",
 							&guc_quarantine_max, 10485760, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_waiting",
+							"Rows that wait behind a held row of their ordering key, at most, before a person is told.",
+							"More of them are held all the same: they could not be stored in order.",
+							&guc_max_waiting, 10000, 1, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.load_retention",
 							"How long the record of a load is kept.",
 							"And with it what recognises its lines by selfheal.load_id. Longer while rows of it are held; -1 means for ever.",

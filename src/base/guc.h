@@ -40,6 +40,8 @@ extern int	guc_replay_chunk;	/* selfheal.replay_chunk: rows a
 								 * subtransaction */
 extern int	guc_quarantine_max; /* selfheal.quarantine_max, kB a table; 0 = no
 								 * limit */
+extern int	guc_max_waiting;	/* selfheal.max_waiting: rows behind a held
+								 * one of their ordering key */
 extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
 extern char *guc_load_id;		/* selfheal.load_id: '' = none; the only one

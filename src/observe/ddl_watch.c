@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
 #include "observe/mapping.h"
+#include "observe/ordering.h"
 #include "observe/watch.h"
 #include "postmaster/bgworker.h"
 #include "record/audit.h"
@@ -410,6 +411,7 @@ after_ddl(void *arg)
 	follow_swaps();
 	follow_columns();
 	mapping_follow_tables();
+	ordering_follow();
 	spi_close(&saved);
 }
 
@@ -461,6 +463,7 @@ after_drop(void *arg)
 			   spi_get_text(i, 3, CurrentMemoryContext),
 			   spi_get_bool(i, 4, NULL));
 	}
+	ordering_forget();
 	spi_close(&saved);
 }
 

@@ -71,6 +71,7 @@ typedef struct Fetch
 	AttrNumber	payload_raw;
 	AttrNumber	load;
 	AttrNumber	error;
+	AttrNumber	ordering_hash;
 
 	/* which incidents' rows are wanted; all when there are none */
 	const int64 *incidents;
@@ -141,6 +142,7 @@ fetch_open(Fetch *f, Oid relid, int64 after, LOCKMODE lock)
 	f->payload_raw = column(&f->held, "payload_raw");
 	f->load = column(&f->held, "load");
 	f->error = column(&f->held, "error");
+	f->ordering_hash = column(&f->held, "ordering_hash");
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
 	index_rescan(f->held.scan, keys, 2, NULL, 0);
@@ -246,6 +248,8 @@ read_held(Fetch *f, HeldRow *out)
 	Datum		raw = slot_getattr(f->held.slot, f->payload_raw, &raw_isnull);
 
 	out->load = number(&f->held, f->load);
+	out->key.hash = number(&f->held, f->ordering_hash);
+	out->key.text = slot_attisnull(f->held.slot, f->ordering_hash) ? NULL : "";
 	keep_payload(f, out, payload, isnull, raw, raw_isnull);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(f->row_cxt);
@@ -295,6 +299,7 @@ held_fetch(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		if (!wanted(&f, error))
 		{
 			looks++;
+			batch->others++;
 			continue;
 		}
 		if (batch->n == max)

@@ -28,6 +28,8 @@ typedef struct HeldRow
 	int64		error;
 	ItemPointerData tid;		/* the version that was read */
 	bool		locked;			/* this transaction has its row lock */
+	OrderKey	key;			/* it was held with: text NULL: none, else not
+								 * read */
 	StoreRow	row;			/* bytes, len, bad_encoding are filled */
 } HeldRow;
 
@@ -39,6 +41,8 @@ typedef struct HeldBatch
 	bool		more;			/* held rows of the table stand behind it */
 	int64		busy;			/* passed over, since somebody has them in
 								 * hand */
+	int64		others;			/* passed over, since they are of other
+								 * incidents */
 } HeldBatch;
 
 /*

@@ -161,6 +161,35 @@ same_reason(const HeldRow *row, const HeldError *e)
 		(constraint == NULL || same_name(e->constraint, constraint));
 }
 
+/* Has the row, as it was tried now, another ordering key than it was held
+ * with? */
+static bool
+other_key(const HeldRow *row)
+{
+	return row->row.key != NULL &&
+		(row->key.text == NULL || row->key.hash != row->row.key->hash);
+}
+
+/* Keep such keys. They are rare: a hint or an amendment has changed them. */
+static void
+renew_keys(Oid relid, const HeldRow *rows, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		SpiArgs		args;
+
+		if (!other_key(&rows[i]))
+			continue;
+		spi_args(&args);
+		spi_arg_relid(&args, relid);
+		spi_arg_int8(&args, rows[i].id);
+		spi_arg_int8(&args, rows[i].row.key->hash);
+		spi_arg_text(&args, rows[i].row.key->text);
+		spi_exec("UPDATE selfheal.quarantine SET ordering_hash = $3, ordering_key = $4"
+				 " WHERE relid = $1 AND id = $2", &args);
+	}
+}
+
 /*
  * See the header. Error rows are made anew: an incident that was healed does
  * not get more rows behind its back. Rows are locked before they are counted.
@@ -187,7 +216,7 @@ heldwhy_renew(Oid relid, const HeldRow *rows, int n)
 	change = palloc(sizeof(HeldRow) * n);
 	for (int i = 0; i < n; i++)
 		if (!rows[i].row.stored && rows[i].row.nmisfits > 0 &&
-			!same_reason(&rows[i], error_of(&old, &rows[i])))
+			(other_key(&rows[i]) || !same_reason(&rows[i], error_of(&old, &rows[i]))))
 			change[changed++] = rows[i];
 	changed = held_lock(change, changed);
 	if (changed == 0)
@@ -219,6 +248,7 @@ heldwhy_renew(Oid relid, const HeldRow *rows, int n)
 				 " FROM unnest($1, $2) AS c(id, error)"
 				 " WHERE q.relid = $3 AND q.id = c.id AND q.state = 'held'", &args) != (uint64) changed)
 		elog(ERROR, "held rows vanished under their locks");
+	renew_keys(relid, change, changed);
 	spi_close(&saved);
 	reasons_write(reasons);
 	return changed;

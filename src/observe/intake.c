@@ -35,6 +35,7 @@
 #include "observe/intake.h"
 #include "observe/kept.h"
 #include "observe/limits.h"
+#include "observe/order.h"
 #include "observe/quarantine.h"
 #include "observe/store.h"
 #include "observe/watch.h"
@@ -156,6 +157,7 @@ intake_begin(Oid relid, LoadSource source)
 	intake_gate(relid, false);
 	(void) watch_get(relid, &in->watch);
 	in->store = store_open(relid, in->watch.on_conflict);
+	store_in_order(in->store, order_begin(relid, in->watch.ordering_key));
 	MemoryContextSwitchTo(old);
 	return in;
 }

@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define QUARANTINE_COLUMNS 13
+#define QUARANTINE_COLUMNS 15
 
 /*
  * Rows of one reason in one batch from which on they are held in bulk: without
@@ -87,6 +87,12 @@ append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
 	memset(nulls, false, 8);
 	nulls[row->bad_encoding ? 2 : 3] = true;
 	nulls[12] = false;
+	if (row->key && !discarded)
+	{
+		values[13] = Int64GetDatum(row->key->hash);
+		values[14] = CStringGetTextDatum(row->key->text);
+		nulls[13] = nulls[14] = false;
+	}
 	append_row(a, QUARANTINE_COLUMNS, values, nulls);
 	pfree(DatumGetPointer(payload));
 	pfree(DatumGetPointer(state));

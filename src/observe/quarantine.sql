@@ -17,6 +17,8 @@ CREATE TABLE selfheal.quarantine (
 	changed_at timestamptz,
 	why text,
 	bulk boolean NOT NULL DEFAULT false,
+	ordering_hash bigint,
+	ordering_key text,
 	CONSTRAINT quarantine_held PRIMARY KEY (relid, id)
 );
 ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
@@ -28,6 +30,8 @@ ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
 -- share theirs, between the ids that selfheal.error keeps. selfheal.held joins
 -- both.
 CREATE INDEX quarantine_reason ON selfheal.quarantine (error) WHERE NOT bulk AND state = 'held';
+-- Empty but for tables whose rows have an order.
+CREATE INDEX quarantine_order ON selfheal.quarantine (relid, ordering_hash, id) WHERE ordering_hash IS NOT NULL;
 COMMENT ON TABLE selfheal.quarantine IS
 'rows that did not fit, byte for byte; a row that is stored leaves the table in the transaction that stores it';
 COMMENT ON COLUMN selfheal.quarantine.id IS 'number of the held row';
@@ -43,6 +47,9 @@ COMMENT ON COLUMN selfheal.quarantine.position IS 'its line in the load, from 1'
 COMMENT ON COLUMN selfheal.quarantine.original IS 'the first text of a payload that was amended';
 COMMENT ON COLUMN selfheal.quarantine.changed_by IS 'who amended or discarded it; "contract": the table''s contract';
 COMMENT ON COLUMN selfheal.quarantine.why IS 'what he gave as reason';
+COMMENT ON COLUMN selfheal.quarantine.ordering_hash IS
+'hash of its ordering key (watch), where the table has one and the payload says it: later rows of the key wait behind this one; 1 is one key as an integer and as a numeric';
+COMMENT ON COLUMN selfheal.quarantine.ordering_key IS 'that key for people: its values in the order of the columns, the first 200 bytes';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine_id_seq', '');
 

@@ -24,7 +24,9 @@
 #include "observe/mapping.h"
 #include "observe/mapset.h"
 #include "observe/misfits.h"
+#include "observe/order.h"
 #include "observe/store.h"
+#include "observe/target.h"
 #include "observe/windows.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -51,6 +53,8 @@ struct Store
 	List	   *candidates;		/* mappings that are tried */
 	MapSets		mapsets;		/* by which rows came, until store_reset */
 	bool		has_mapped;		/* some row has */
+	Order	   *order;			/* NULL: rows are stored as they come */
+	bool		ask_order;		/* rows that fit may have to wait */
 
 	/* in shape_cxt, made anew when the table's columns have changed */
 	TupleDesc	desc;
@@ -83,7 +87,9 @@ typedef struct ScanPass
 	int			decoded;		/* the mapping that has made text of its
 								 * bytes, or -1 */
 	bool		in_fit;
+	bool		refused;		/* its value could not be made: it is held */
 	bool		full;			/* what is formed must be written first */
+	FitRow		fit;			/* what its check has found */
 	const FitColumn *forming;	/* its value is being made */
 } ScanPass;
 
@@ -101,30 +107,6 @@ read_words(Store *store)
 		store->mappings = mapping_with(store->mappings, store->candidates);
 	if (store->mappings != NIL)
 		mapping_apply(store->mappings, store->shape);
-}
-
-/*
- * Which columns the current user may fill. The executor's parts ask nobody. A
- * privilege on some columns is enough as long as payloads keep to them.
- */
-static void
-check_privilege(Store *store, Relation rel)
-{
-	Oid			relid = store->relid;
-	bool		all = pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) == ACLCHECK_OK;
-	bool		any = all;
-
-	for (int i = 0; i < store->shape->ncols; i++)
-	{
-		const FitColumn *col = &store->shape->cols[i];
-
-		store->denied[i] = !all &&
-			pg_attribute_aclcheck(relid, col->attnum, GetUserId(),
-								  ACL_INSERT) != ACLCHECK_OK;
-		any |= !store->denied[i];
-	}
-	if (!any)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(rel));
 }
 
 /* Build, or build again, all that depends on the table's columns. */
@@ -147,7 +129,7 @@ read_shape(Store *store, Relation rel)
 	read_words(store);
 	store->columns = palloc(sizeof(int) * Max(store->shape->ncols, 1));
 	store->denied = palloc0(sizeof(bool) * Max(store->shape->ncols, 1));
-	check_privilege(store, rel);
+	target_privileges(rel, store->shape, store->denied);
 	store->ncolumns = 0;
 	for (int i = 0; i < store->shape->ncols; i++)
 		if (!store->shape->cols[i].computed && !store->denied[i])
@@ -169,23 +151,9 @@ read_shape(Store *store, Relation rel)
 	store->target.missing_parent = NULL;
 	store->target.met_stored = NULL;
 	store->defaults = defaults_open(store->shape);
+	if (store->order)
+		order_shape(store->order, store->shape, store->desc);
 	MemoryContextSwitchTo(old);
-}
-
-/* Targets that we write: tables that hold rows, here or elsewhere. */
-static void
-check_target(Relation rel)
-{
-	char		kind = rel->rd_rel->relkind;
-
-	if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE ||
-		kind == RELKIND_FOREIGN_TABLE)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg("cannot load payloads into \"%s\"", RelationGetRelationName(rel)),
-			 errdetail("It is not a table."),
-			 errhint("Watch an ordinary, a partitioned or a foreign table.")));
 }
 
 /* See the header. */
@@ -203,7 +171,7 @@ store_open(Oid relid, RowConflict conflict)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table with OID %u does not exist", relid),
 				 errhint("It may have been dropped a moment ago.")));
-	check_target(rel);
+	target_check(rel);
 	options_check_conflict(relid, conflict);
 	store->relid = relid;
 	store->target.conflict = conflict;
@@ -244,6 +212,15 @@ store_try_mappings(Store *store, List *candidates)
 	table_close(rel, NoLock);
 }
 
+/* See the header. */
+void
+store_in_order(Store *store, Order *order)
+{
+	store->order = store->target.order = order;
+	if (order)
+		order_shape(order, store->shape, store->desc);
+}
+
 void
 store_reset(Store *store)
 {
@@ -280,23 +257,6 @@ store_has_mapped(const Store *store)
 }
 
 /* ---- first pass: scan, check, form ---- */
-
-/* Is a value sent for a column that the user may not fill? */
-static bool
-sends_denied(Store *store, StoreRow *row, const FitRow *fit)
-{
-	for (int i = 0; i < store->shape->ncols; i++)
-		if (store->denied[i] && fit->cells[i].state != CELL_ABSENT)
-		{
-			char	   *column = NameStr(store->shape->cols[i].name);
-
-			misfits_keep_reason(store->misfit_cxt, row, FIT_PERMISSION,
-								ERRCODE_INSUFFICIENT_PRIVILEGE, column,
-								psprintf("permission denied for column \"%s\"", column));
-			return true;
-		}
-	return false;
-}
 
 /* Does the row take the column's default, and do we evaluate it? */
 static bool
@@ -474,6 +434,35 @@ note_mapped(ScanPass *scan, const FitRow *fit)
 	store->has_mapped = true;
 }
 
+/* In an order: has the row, which fits, to wait? */
+static bool
+must_wait(ScanPass *scan, const FitRow *fit)
+{
+	Store	   *store = scan->store;
+	bool		wait;
+
+	/* what a key's functions throw is the row's own fault */
+	scan->forming = &store->shape->cols[0];
+	wait = order_waits(store->order, &scan->rows[scan->at], scan->at, fit, store->misfit_cxt);
+	scan->forming = NULL;
+	return wait;
+}
+
+/* In an order: the row is held, and others wait for it. */
+static void
+make_wait(ScanPass *scan, const FitRow *fit)
+{
+	Store	   *store = scan->store;
+	StoreRow   *row = &scan->rows[scan->at];
+
+	if (row->discarded)
+		return;
+	scan->forming = &store->shape->cols[0];
+	order_refused(store->order, row, scan->at, fit, store->misfit_cxt);
+	scan->forming = NULL;
+	store->ask_order = order_asks(store->order);
+}
+
 /*
  * Scan one row: a tuple more, or its misfits. When a value has thrown we come
  * here again for the same row, to find what else does not fit.
@@ -483,12 +472,16 @@ scan_row(ScanPass *scan)
 {
 	Store	   *store = scan->store;
 	StoreRow   *row = &scan->rows[scan->at];
-	FitRow		fit;
 	const char *bytes;
 	size_t		len;
 	int			kept = 0;
 	bool		fits;
 
+	if (unlikely(scan->refused))
+	{
+		make_wait(scan, &scan->fit);
+		return;
+	}
 	if (!scan->again)
 	{
 		row->stored = false;
@@ -500,20 +493,22 @@ scan_row(ScanPass *scan)
 		row->nmisfits = 0;
 		row->misfits = NULL;
 		row->edata = NULL;
+		row->key = NULL;
+		row->keyed = false;
 		if (held_unread(scan, row, &bytes, &len))
 			return;
 		scan->doc = json_scan(store->scanner, bytes, len);
 		scan->in_fit = true;
-		fits = fit_row(store->shape, scan->doc, &fit);
+		fits = fit_row(store->shape, scan->doc, &scan->fit);
 	}
 	else
 	{
 		scan->in_fit = true;
-		fits = fit_row_again(store->shape, scan->doc, &fit);
+		fits = fit_row_again(store->shape, scan->doc, &scan->fit);
 	}
 	scan->in_fit = false;
-	if (unlikely(fit.nused > 0 || scan->decoded >= 0))
-		note_mapped(scan, &fit);
+	if (unlikely(scan->fit.nused > 0 || scan->decoded >= 0))
+		note_mapped(scan, &scan->fit);
 
 	if (scan->again)
 	{
@@ -522,12 +517,17 @@ scan_row(ScanPass *scan)
 			row->edata = NULL;
 	}
 	if (kept > 0 || !fits)
-		refuse(scan, kept, &fit);
-	else if (!sends_denied(store, row, &fit))
+		refuse(scan, kept, &scan->fit);
+	else if (!target_sends_denied(store->shape, store->denied, &scan->fit, row, store->misfit_cxt))
 	{
-		leave_out(scan, &fit);
-		form_row(scan, &fit);
+		if (unlikely(store->ask_order) && must_wait(scan, &scan->fit))
+			return;
+		leave_out(scan, &scan->fit);
+		form_row(scan, &scan->fit);
+		return;
 	}
+	if (store->order)
+		make_wait(scan, &scan->fit);
 }
 
 /* Body of the first pass's subtransaction: from scan->at to the end. */
@@ -546,7 +546,7 @@ scan_body(void *arg)
 		if (scan->full)
 			break;
 		scan->nthrown = 0;
-		scan->again = false;
+		scan->again = scan->refused = false;
 	}
 }
 
@@ -625,7 +625,9 @@ scan_rows(Store *store, Relation rel, StoreRow *rows, int n, int at)
 		else if (scan.forming)
 		{
 			forming_threw(&scan, edata);
-			scan.at++;
+			/* once more, for its key; but not twice */
+			scan.refused = store->order != NULL && !scan.refused;
+			scan.at += !scan.refused;
 		}
 		else
 			ReThrowError(edata);
@@ -666,10 +668,16 @@ store_rows(Store *store, StoreRow *rows, int n)
 
 	store->by_sql = attempts_by_sql(store->target.attempts, rel);
 	store->target.rel = rel;
+	if (store->order)
+	{
+		order_batch(store->order, n);
+		store->ask_order = order_asks(store->order);
+	}
 	for (int at = 0; at < n;)
 	{
 		at = scan_rows(store, rel, rows, n, at);
 		stored += windows_write(&store->target, &store->tuples, rows);
+		store->ask_order = store->order && order_asks(store->order);
 		tuples_reset(&store->tuples);
 	}
 	if (nest >= 0)

@@ -33,6 +33,14 @@ typedef struct StoreMapped
 	int		   *versions;
 } StoreMapped;
 
+/* Which rows must wait for others (order.h), and the ordering key of one. */
+typedef struct Order Order;
+typedef struct OrderKey
+{
+	int64		hash;			/* equal keys have one */
+	const char *text;			/* for people, clipped */
+} OrderKey;
+
 typedef struct StoreRow
 {
 	const char *bytes;			/* payload */
@@ -42,6 +50,7 @@ typedef struct StoreRow
 	bool		stored;			/* it is in the table now */
 	bool		already;		/* and was before: an equal row stood there */
 	bool		discarded;		/* it is not, by contract; then nmisfits is 1 */
+	bool		keyed;			/* in an order: it is known to have a key */
 	int			nleft;			/* values that it is stored without, or would */
 	Discard   **left;			/* have been; in store->cxt */
 	const StoreMapped *mapped;	/* it came, or would, by mappings; NULL: as it
@@ -49,6 +58,8 @@ typedef struct StoreRow
 	int			nmisfits;
 	Misfit	   *misfits;		/* in store->cxt */
 	ErrorData  *edata;			/* the insert's own error, or NULL */
+	OrderKey   *key;			/* of a row that is held in an order, if it is
+								 * known; in store->cxt */
 } StoreRow;
 
 typedef struct Store Store;
@@ -75,6 +86,9 @@ extern void store_stands_for(Store *store, Oid relid);
  * the shape anew: to be called before its shape is told anything else.
  */
 extern void store_try_mappings(Store *store, List *candidates);
+
+/* Rows are stored in this order (NULL: as they come), which stands for store. */
+extern void store_in_order(Store *store, Order *order);
 
 /* Write n rows. Misfits live until store_reset or store_close. Returns how
  * many are in the table now. */

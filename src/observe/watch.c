@@ -28,7 +28,7 @@
 #include "catalog/pg_proc.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "observe/append.h"
+#include "observe/ordering.h"
 #include "observe/remote.h"
 #include "observe/watch.h"
 #include "parser/parsetree.h"
@@ -39,30 +39,11 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(selfheal_watch);
 PG_FUNCTION_INFO_V1(selfheal_unwatch);
 PG_FUNCTION_INFO_V1(selfheal_unwatch_all);
-
-/* Columns of selfheal.watched by position, from 1. */
-enum
-{
-	WATCHED_RELID = 1,
-	WATCHED_SCHEMA_NAME,
-	WATCHED_TABLE_NAME,
-	WATCHED_INTAKE,
-	WATCHED_MODE,
-	WATCHED_OWNER,
-	WATCHED_PAUSED,
-	WATCHED_WATCHED_AT,
-	WATCHED_WATCHED_BY,
-	WATCHED_ON_CONFLICT,
-	WATCHED_REJECT_LIMIT,
-	WATCHED_RETHINK,
-	WATCHED_KEEP_PAYLOAD
-};
 
 /* Have we ever dealt with this table? */
 static bool
@@ -175,77 +156,7 @@ watch_check_table(Oid relid, WatchNeed need)
 				 errhint("Rows are stored as the role that brought them: GRANT INSERT.")));
 }
 
-/* A text column of a row of ours, or NULL; copied. */
-static char *
-get_text(HeapTuple tup, TupleDesc desc, int column)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(tup, column, desc, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
-}
-
-/* The row of selfheal.watched as a value. */
-static void
-read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
-{
-	bool		isnull;
-	char	   *limit = get_text(tup, desc, WATCHED_REJECT_LIMIT);
-
-	out->intake = DatumGetObjectId(heap_getattr(tup, WATCHED_INTAKE, desc, &isnull));
-	if (isnull)
-		out->intake = InvalidOid;
-	out->mode = options_mode(get_text(tup, desc, WATCHED_MODE));
-	out->paused = DatumGetBool(heap_getattr(tup, WATCHED_PAUSED, desc, &isnull));
-	out->owner = get_text(tup, desc, WATCHED_OWNER);
-	out->on_conflict = options_conflict(get_text(tup, desc, WATCHED_ON_CONFLICT));
-	if (limit)
-		out->reject_limit = options_reject_limit(limit);
-	out->keep_payload = options_keep(get_text(tup, desc, WATCHED_KEEP_PAYLOAD));
-}
-
-/* See the header. The primary key is the only index that leads to the row;
- * it is read as the catalogs are. */
-bool
-watch_get(Oid relid, Watch *out)
-{
-	Relation	rel = table_open(append_relation("watched"), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tup;
-	bool		found;
-
-	memset(out, 0, sizeof(Watch));
-	out->relid = relid;
-	out->mode = WATCH_AUTO;
-	out->on_conflict = ROW_CONFLICT_HOLD;
-
-	ScanKeyInit(&key, WATCHED_RELID, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, append_relation("watched_pkey"), true,
-							  snapshot, 1, &key);
-	tup = systable_getnext(scan);
-	found = HeapTupleIsValid(tup);
-	if (found)
-		read_watch(tup, RelationGetDescr(rel), out);
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, NoLock);
-	return found;
-}
-
 /* See the header. */
-RowConflict
-watch_replay_conflict(Oid relid)
-{
-	Watch		watch;
-
-	(void) watch_get(relid, &watch);
-	return watch.on_conflict == ROW_CONFLICT_HOLD ? ROW_CONFLICT_SKIP :
-		watch.on_conflict;
-}
-
 void
 watch_check_watched(Oid relid, Watch *out)
 {
@@ -548,11 +459,11 @@ option_args(SpiArgs *args, const Watch *watch)
 }
 
 /*
- * watch("table", mode, owner, on_conflict, reject_limit, keep_payload): creates the intake
+ * watch("table", mode, owner, on_conflict, reject_limit, keep_payload, ordering_key): creates the intake
  * view, or changes the options of a table that is watched already, those that
  * are given. Returns the view's qualified name. Needs ownership of the table.
  * Errors: 22023, 42P01, 42809, 42501, 42P07, 55000 (not preloaded, "update"
- * without a primary key).
+ * without a primary key), and ordering_set's.
  */
 Datum
 selfheal_watch(PG_FUNCTION_ARGS)
@@ -622,6 +533,8 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		spi_close(&saved);
 		audit_watch("watched", relid, options_mode_name(watch.mode));
 	}
+	if (!PG_ARGISNULL(6))
+		ordering_set(relid, text_arg(fcinfo, 6), watch.ordering_key);
 	PG_RETURN_TEXT_P(cstring_to_text(result));
 }
 

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "observe/options.h"
 
 typedef struct Watch
@@ -19,6 +20,7 @@ typedef struct Watch
 	RowConflict on_conflict;
 	RejectLimit reject_limit;
 	KeepPayload keep_payload;
+	List	   *ordering_key;	/* columns (char *); NIL: none */
 } Watch;
 
 /*

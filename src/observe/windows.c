@@ -18,6 +18,8 @@
  *	   whether it is theirs.
  *	 - A row refused as a duplicate is tried once more, alone, when those
  *	   before it are stored: the row it met may be one that is held itself.
+ *	 - Where rows have an order (order.h), those that come after a row of their
+ *	   key which was refused are held before they are tried.
  *
  * Where one row in a hundred fails, windows of 16 to 64 rows cost least: a
  * subtransaction is cheap beside the rows that are written again.
@@ -26,6 +28,7 @@
 
 #include "miscadmin.h"
 #include "observe/misfits.h"
+#include "observe/order.h"
 #include "observe/windows.h"
 #include "utils/memutils.h"
 #include "write/fkmiss.h"
@@ -59,7 +62,12 @@ typedef struct Write
 static void
 hold(Write *w, const FormedRow *row, ErrorData *edata)
 {
-	misfits_keep_error(w->target->cxt, &w->rows[row->row], edata);
+	WindowTarget *t = w->target;
+	StoreRow   *held = &w->rows[row->row];
+
+	misfits_keep_error(t->cxt, held, edata);
+	if (t->order)
+		order_formed_refused(t->order, held, row->row, row->tuple, t->cxt);
 }
 
 /* Take row k out of what is to be written; those before it in the window move
@@ -74,10 +82,10 @@ take_out(Write *w, int k)
 	w->formed[w->at++] = row;
 }
 
-/* Hold those of the next n rows that have an error, which are "found"; the
+/* Those of the next n rows that are marked, which are "found", are decided; the
  * others move to the end, in their order. */
 static void
-take_out_all(Write *w, int n, ErrorData **why, int found)
+set_aside(Write *w, int n, const bool *marked, int found)
 {
 	FormedRow  *from = w->formed + w->at;
 	FormedRow  *out = palloc(sizeof(FormedRow) * found);
@@ -86,17 +94,30 @@ take_out_all(Write *w, int n, ErrorData **why, int found)
 
 	for (int i = n - 1; i >= 0; i--)
 	{
-		if (why[i])
-		{
-			hold(w, &from[i], why[i]);
+		if (marked[i])
 			out[--nout] = from[i];
-		}
 		else
 			from[--to] = from[i];
 	}
 	memcpy(from, out, sizeof(FormedRow) * found);
 	pfree(out);
 	w->at += found;
+}
+
+/* Hold those of the next n rows that have an error, which are "found". */
+static void
+take_out_all(Write *w, int n, ErrorData **why, int found)
+{
+	bool	   *marked = MemoryContextAllocHuge(w->target->cxt, sizeof(bool) * n);
+
+	for (int i = 0; i < n; i++)
+	{
+		marked[i] = why[i] != NULL;
+		if (marked[i])
+			hold(w, &w->formed[w->at + i], why[i]);
+	}
+	set_aside(w, n, marked, found);
+	pfree(marked);
 	w->passed = 0;
 }
 
@@ -121,28 +142,20 @@ take_out_present(Write *w, ErrorData *edata)
 	FormedRow  *from = w->formed + w->at;
 	int			n = w->n - w->at;
 	bool	   *there = MemoryContextAllocHuge(t->cxt, sizeof(bool) * Max(n, 1));
-	FormedRow  *out;
 	int			found;
-	int			to = n;
 
 	found = present_find(t->rel, edata, t->desc, t->shape, t->columns,
 						 t->ncolumns, from, n, there);
-	out = palloc(sizeof(FormedRow) * Max(found, 1));
-	for (int i = n - 1, nout = found; found > 0 && i >= 0; i--)
+	for (int i = 0; found > 0 && i < n; i++)
 	{
-		if (there[i])
-		{
-			w->rows[from[i].row].stored = true;
-			w->rows[from[i].row].already = true;
-			out[--nout] = from[i];
-		}
-		else
-			from[--to] = from[i];
+		if (!there[i])
+			continue;
+		w->rows[from[i].row].stored = true;
+		w->rows[from[i].row].already = true;
 	}
-	memcpy(from, out, sizeof(FormedRow) * found);
-	pfree(out);
+	if (found > 0)
+		set_aside(w, n, there, found);
 	pfree(there);
-	w->at += found;
 	w->stored += found;
 	return found;
 }
@@ -328,6 +341,36 @@ next_window(const Write *w)
 	return w->alone ? 1 : Min(w->window, w->n - w->at);
 }
 
+/*
+ * Take those of the next n rows out that wait for one which was refused.
+ * Returns how many. Rows that have passed already stood before it.
+ */
+static int
+take_out_waiting(Write *w, int n)
+{
+	WindowTarget *t = w->target;
+	int			taken = 0;
+	bool	   *out;
+
+	if (t->order == NULL || w->passed > 0 || !order_any_refused(t->order))
+		return 0;
+	out = MemoryContextAllocHuge(t->cxt, sizeof(bool) * n);
+	for (int i = 0; i < n; i++)
+	{
+		const FormedRow *row = &w->formed[w->at + i];
+
+		out[i] = order_formed_waits(t->order, &w->rows[row->row], row->row, row->tuple, t->cxt);
+		taken += out[i];
+	}
+	if (taken > 0)
+	{
+		set_aside(w, n, out, taken);
+		w->alone = false;
+	}
+	pfree(out);
+	return taken;
+}
+
 /* Try the next window, and decide what its outcome means. */
 static void
 write_window(Write *w)
@@ -337,6 +380,8 @@ write_window(Write *w)
 	int			culprit;
 	ErrorData  *edata;
 
+	if (take_out_waiting(w, n) > 0)
+		return;
 	edata = attempts_write(t->attempts, t->rel, w->formed + w->at, n,
 						   w->by_row, &culprit);
 	if (edata == NULL)

@@ -32,6 +32,7 @@ typedef struct WindowTarget
 	ErrorData  *missing_parent; /* foreign key that rows have missed; in
 								 * long_cxt */
 	bool		by_row;			/* rows have failed for what names none */
+	Order	   *order;			/* NULL: rows are written as they come */
 } WindowTarget;
 
 /*

@@ -7,9 +7,12 @@
  *	              |-> healed (nothing left)       |-> needs_human(reason)
  *	              |-> needs_human(reason)         |-> failed (retry later)
  *	              |-> failed (retry later)        '-> open (plan again)
+ *	              |-> awaiting_order (its rows wait behind held ones)
+ *	                     |-> needs_human (too many wait)
  *	  any but healed and dismissed -> dismissed(by, why)
- *	  awaiting_approval, needs_human, failed, waiting_lock -> open (more rows,
- *	      retry by a person, a plan that is stale)
+ *	  awaiting_approval, needs_human, failed, waiting_lock, awaiting_order ->
+ *	      open (more rows, retry by a person, a plan that is stale, a row that
+ *	      others waited behind is gone)
  *	  planning, applying -> planning (the worker that had it died)
  *	  healed, dismissed: final; the next failure opens a new incident.
  *
@@ -40,7 +43,8 @@ typedef enum IncidentState
 	INCIDENT_HEALED,
 	INCIDENT_NEEDS_HUMAN,
 	INCIDENT_FAILED,
-	INCIDENT_DISMISSED
+	INCIDENT_DISMISSED,
+	INCIDENT_AWAITING_ORDER
 } IncidentState;
 
 typedef struct Incident

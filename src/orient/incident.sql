@@ -10,7 +10,7 @@ CREATE TABLE selfheal.incident (
 	column_name text,
 	state text NOT NULL DEFAULT 'open' CHECK (state IN
 		('open', 'planning', 'awaiting_approval', 'applying', 'waiting_lock',
-		 'healed', 'needs_human', 'failed', 'dismissed')),
+		 'healed', 'needs_human', 'failed', 'dismissed', 'awaiting_order')),
 	reason text,
 	rows bigint NOT NULL DEFAULT 0,
 	first_seen timestamptz NOT NULL,

@@ -290,6 +290,9 @@ selfheal_discard_incident(PG_FUNCTION_ARGS)
 							 " WHERE q.state = 'held' ORDER BY q.id LIMIT $2 FOR UPDATE OF q"),
 					 inc->id, PG_GETARG_INT64(2), why, inc->relid, inc->id);
 	dismiss_if_empty(inc, why);
+	/* others may have waited behind them */
+	if (n > 0 && shmem_state != NULL)
+		shmem_wake_at_commit();
 	PG_RETURN_INT64(n);
 }
 

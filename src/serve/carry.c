@@ -19,6 +19,7 @@
 #include "orient/incident.h"
 #include "pgstat.h"
 #include "serve/carry.h"
+#include "serve/inorder.h"
 #include "serve/round.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -154,6 +155,11 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool more_rows
 		note.next_try = carry_next_try(inc->relid);
 		note.uncharge = true;
 		incident_move(id, INCIDENT_WAITING_LOCK, &note);
+		return;
+	}
+	else if (class == FIT_AWAITING_ORDER)
+	{
+		inorder_rest(inc);
 		return;
 	}
 	else if (again && inc->attempts < guc_max_attempts)
@@ -404,11 +410,13 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	Outcome		outcome = {0};
 	AuditEntry	entry;
 	double		ms = 0;
+	int			own = row->nincidents;
 
 	if (!carry_labels(row, vetted, approved))
 		return false;
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
+	row = inorder_along(row);
 	for (int i = 0; i < row->nincidents; i++)
 	{
 		Incident   *inc = incident_get(row->incidents[i]);
@@ -419,7 +427,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 		incidents = lappend(incidents, inc);
 		ms = Max(ms, round_ms_since(inc->first_seen));
 	}
-	outcome.left = held >= 0 ? held :
+	outcome.left = held >= 0 && row->nincidents == own ? held :
 		held_count(row->relid, row->incidents, row->nincidents);
 	round_entry(&entry, "applied", row);
 	entry.rows_held = outcome.left;

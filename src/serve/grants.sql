@@ -14,12 +14,12 @@ DECLARE
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',
 		'hint(regclass,text,text,boolean,text)', 'unhint(regclass,text)', 'check(regclass,text,text)', 'uncheck(regclass,text)', 'discard_arrivals(text,text)',
 		'add_mapping(regclass,text,text,jsonb,name,text,boolean)', 'remove_mapping(bigint,text)'];
-	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text)',
+	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'audit_double(double precision)',
 		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
 		'set_contract(regclass,text,text,text)', 'set_landing(text)', 'stalls()'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks',
-		'contracts', 'discarded', 'mappings', 'originals', 'arrivals'];
+		'contracts', 'discarded', 'mappings', 'originals', 'waiting', 'arrivals'];
 	auditor constant text[] := ARRAY['audit', 'audit_export', 'stalled'];
 	functions text[];
 	f text;

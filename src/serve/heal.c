@@ -33,6 +33,7 @@
 #include "orient/incident.h"
 #include "serve/carry.h"
 #include "serve/heal.h"
+#include "serve/inorder.h"
 #include "serve/landed.h"
 #include "serve/round.h"
 #include "tcop/tcopprot.h"
@@ -100,7 +101,7 @@ heal_table(Round *round)
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	if (watch_get(round->relid, &round->watch))
-		round->claimed = incident_claim(round->relid);
+		round->claimed = inorder_claimed(round->relid, incident_claim(round->relid));
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
 	if (round->claimed == NIL)
@@ -383,6 +384,13 @@ fenced(Oid relid, int64 approved_plan)
 	MemoryContextDelete(cxt);
 }
 
+/* Of two times, 0 = never. */
+static TimestampTz
+earliest(TimestampTz a, TimestampTz b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 TimestampTz
 heal_pass(void)
 {
@@ -390,6 +398,7 @@ heal_pass(void)
 	MemoryContext cxt = AllocSetContextCreate(outer, "selfheal pass", ALLOCSET_DEFAULT_SIZES);
 	TimestampTz next_incident = 0;
 	TimestampTz next_plan = 0;
+	TimestampTz next_look = 0;
 
 	for (int i = 0; i < MAX_ROUNDS; i++)
 	{
@@ -402,6 +411,8 @@ heal_pass(void)
 		MemoryContextSwitchTo(cxt);
 		replication_collect();
 		collect();
+		if (i == 0)
+			next_look = inorder_look();
 		spi_xact_begin();
 		MemoryContextSwitchTo(cxt);
 		approved = docket_approved(&next_plan);
@@ -424,7 +435,5 @@ heal_pass(void)
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
-	if (next_incident == 0 || (next_plan != 0 && next_plan < next_incident))
-		return next_plan;
-	return next_incident;
+	return earliest(earliest(next_incident, next_plan), next_look);
 }

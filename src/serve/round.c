@@ -264,10 +264,12 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 	 */
 	if (inc->attempts > 1 || changed_since(inc))
 		return NULL;
-	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY && looked_at(round, class))
+	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY &&
+		looked_at(round, class))
 		return psprintf("%s selfheal.retry(" INT64_FORMAT ") when the cause is gone",
 						looked_at(round, class), inc->id);
-	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY)
+	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY &&
+		class != FIT_AWAITING_ORDER)
 		return psprintf("%s: no playbook changes a table for this; selfheal.retry(" INT64_FORMAT ") when the cause is gone",
 						inc->class, inc->id);
 	if (fit_is_drift(class) && OidIsValid(route_foreign(round->relid, true)) &&

@@ -34,7 +34,11 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 	p.id AS plan_id, p.sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
 	i.attempts, i.next_try, i.waiting,
 	(SELECT w.owner FROM selfheal.watched w WHERE w.relid = i.relid) AS owner,
-	i.closed_by, i.why
+	i.closed_by, i.why,
+	CASE WHEN i.class = 'awaiting_order' AND i.state NOT IN ('healed', 'dismissed')
+		THEN (SELECT count(*) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS keys_blocked,
+	CASE WHEN i.class = 'awaiting_order' AND i.state NOT IN ('healed', 'dismissed')
+		THEN (SELECT min(b.since) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS blocked_since
 FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
 WHERE selfheal.may_see(i.relid)
 ORDER BY i.id;
@@ -64,6 +68,16 @@ LEFT JOIN selfheal.error e ON e.id = q.error
 LEFT JOIN selfheal.discard d ON d.id = q.error AND q.state = 'discarded'
 WHERE selfheal.may_see(l.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
+
+CREATE VIEW selfheal.waiting WITH (security_barrier) AS
+SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, array_to_string(w.ordering_key, ', ') AS ordering_key,
+	b.key, b.rows_waiting, b.since, b.id AS behind, b.class, b.column_name, b.incident,
+	b.rows_waiting > current_setting('selfheal.max_waiting', true)::bigint AS over_limit
+FROM selfheal.watched w JOIN selfheal.blocked b USING (relid)
+WHERE selfheal.may_see(w.relid)
+ORDER BY w.schema_name, w.table_name, b.since, b.id;
+COMMENT ON VIEW selfheal.waiting IS
+'ordering keys with rows that wait: how many, since when, and behind which held row (selfheal.quarantined.id) of which incident; of a table''s first 100,000 held rows that have a key';
 
 CREATE VIEW selfheal.hints WITH (security_barrier) AS
 SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, h.key, h.type, h.ignored, h.rename_to,

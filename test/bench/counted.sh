@@ -135,6 +135,10 @@ count_loads() {
 	for permille in 10 100 1000; do
 		count_load "narrow, intake, $permille ‰ too long" "$n" "TRUNCATE narrow; COPY narrow_intake FROM '$WORK/long$permille.ndjson' (FORMAT ndjson);"
 	done
+	COUNTED_FIRST=
+	count_load "without an ordering_key" "$n" "TRUNCATE narrow, selfheal.quarantine; COPY narrow_intake FROM '$WORK/narrow.ndjson' (FORMAT ndjson);"
+	count_load "ordering_key set, nothing held" "$n" "TRUNCATE ordered, selfheal.quarantine; COPY ordered_intake FROM '$WORK/narrow.ndjson' (FORMAT ndjson);"
+	count_load "ordering_key set, every row held" "$n" "TRUNCATE ordered, selfheal.quarantine; COPY ordered_intake FROM '$WORK/long1000.ndjson' (FORMAT ndjson);"
 	count_pgbench
 	bounded_user 60 "$PG_BIN/pg_ctl" start -s -w -t 50 -D "$WORK/data" -l "$WORK/data/server.log"
 	rm -f "$WORK"/{narrow,wide,keyed}.{ndjson,csv,txt} "$WORK"/long*.ndjson

@@ -25,6 +25,21 @@ bench_toolong() {
 	rm -f "$WORK"/long{0,100,1000}.ndjson
 }
 
+# An ordering_key: with nothing held it must cost nothing; where rows are held
+# their keys are held too.
+bench_ordered() {
+	ndjson_file fits "SELECT * FROM narrow_rows($ROWS, 0)"
+	ndjson_file long "SELECT * FROM narrow_rows($ROWS, 1000)"
+	way ordered.without narrow "$ROWS" 0 "COPY narrow_intake FROM '$WORK/fits.ndjson' (FORMAT ndjson);"
+	way ordered.set ordered "$ROWS" 0 "COPY ordered_intake FROM '$WORK/fits.ndjson' (FORMAT ndjson);"
+	way ordered.held_without narrow 0 "$ROWS" "COPY narrow_intake FROM '$WORK/long.ndjson' (FORMAT ndjson);"
+	way ordered.held_set ordered 0 "$ROWS" "COPY ordered_intake FROM '$WORK/long.ndjson' (FORMAT ndjson);"
+	alternate 60 ordered.{without,set,held_without,held_set}
+	compared "ordering_key set and nothing held, against without" ordered.set ordered.without '<=' 1.05 ' ×'
+	detail "ordering_key, $ROWS rows" "$ROWS" ordered.without ordered.{without,set,held_without,held_set}
+	rm -f "$WORK"/{fits,long}.ndjson
+}
+
 # Refused by PostgreSQL itself when the row is written.
 bench_refused() {
 	local bad t

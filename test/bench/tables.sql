@@ -24,6 +24,9 @@ $$;
 
 CREATE TABLE narrow (id bigint, customer varchar(32), amount numeric(12,2), note text, at timestamptz);
 
+-- As narrow, and rows of one id keep their order.
+CREATE TABLE ordered (LIKE narrow);
+
 CREATE TABLE shops (id bigint PRIMARY KEY);
 INSERT INTO shops SELECT generate_series(0, 999);
 
@@ -123,3 +126,4 @@ SELECT make_peers(t) FROM unnest('{narrow,wide,keyed}'::regclass[]) t;
 
 -- Nothing is to be healed here but where healing is measured.
 SELECT selfheal.watch(t, 'observe') FROM unnest('{narrow,wide,keyed,checked,child,audited}'::regclass[]) t;
+SELECT selfheal.watch('ordered', 'observe', ordering_key => 'id');

@@ -1,0 +1,33 @@
+/*
+ * ordering.h
+ *	  The ordering key of a watched table: which columns make it (watched.
+ *	  ordering_key), as its owner has said by watch().
+ *
+ * What the key does is order.h's.
+ */
+#ifndef SELFHEAL_ORDERING_H
+#define SELFHEAL_ORDERING_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+/* The stored array as a list (char *), in the current context. */
+extern List *ordering_columns(Datum array);
+
+/*
+ * Set the key of a watched table: 'customer_id', or several columns as in
+ * 'region, "Customer"'; '' takes it away. Nothing happens when it is the key
+ * already (before: what it was). Rows that are held already lose their places
+ * and are tried again; running loads are waited for. Audit: policy_changed.
+ * Errors: 22023 (no list of names), 42701, 42703 (no such column), 42809 (a
+ * column that the database computes, or whose type cannot tell equal values).
+ */
+extern void ordering_set(Oid relid, const char *text, const List *before);
+
+/* After a command (event trigger, inside spi_open): follow columns that were
+ * renamed; of those that were dropped, take the key away, with an audit row. */
+extern void ordering_follow(void);
+extern void ordering_forget(void);
+
+#endif							/* SELFHEAL_ORDERING_H */

@@ -1,0 +1,112 @@
+/*
+ * watch_row.c
+ *	  What the owner of a table asked for: its row of selfheal.watched.
+ *
+ * Every load asks, so it is read as the catalogs are, without SQL.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "observe/append.h"
+#include "observe/ordering.h"
+#include "observe/watch.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Columns of selfheal.watched by position, from 1. */
+enum
+{
+	WATCHED_RELID = 1,
+	WATCHED_SCHEMA_NAME,
+	WATCHED_TABLE_NAME,
+	WATCHED_INTAKE,
+	WATCHED_MODE,
+	WATCHED_OWNER,
+	WATCHED_PAUSED,
+	WATCHED_WATCHED_AT,
+	WATCHED_WATCHED_BY,
+	WATCHED_ON_CONFLICT,
+	WATCHED_REJECT_LIMIT,
+	WATCHED_RETHINK,
+	WATCHED_KEEP_PAYLOAD,
+	WATCHED_ORDERING_KEY
+};
+
+/* A text column of a row of ours, or NULL; copied. */
+static char *
+get_text(HeapTuple tup, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tup, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* The row of selfheal.watched as a value. */
+static void
+read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
+{
+	bool		isnull;
+	char	   *limit = get_text(tup, desc, WATCHED_REJECT_LIMIT);
+	Datum		key = heap_getattr(tup, WATCHED_ORDERING_KEY, desc, &isnull);
+
+	if (!isnull)
+		out->ordering_key = ordering_columns(key);
+
+	out->intake = DatumGetObjectId(heap_getattr(tup, WATCHED_INTAKE, desc, &isnull));
+	if (isnull)
+		out->intake = InvalidOid;
+	out->mode = options_mode(get_text(tup, desc, WATCHED_MODE));
+	out->paused = DatumGetBool(heap_getattr(tup, WATCHED_PAUSED, desc, &isnull));
+	out->owner = get_text(tup, desc, WATCHED_OWNER);
+	out->on_conflict = options_conflict(get_text(tup, desc, WATCHED_ON_CONFLICT));
+	if (limit)
+		out->reject_limit = options_reject_limit(limit);
+	out->keep_payload = options_keep(get_text(tup, desc, WATCHED_KEEP_PAYLOAD));
+}
+
+/* See the header. The primary key is the only index that leads to the row;
+ * it is read as the catalogs are. */
+bool
+watch_get(Oid relid, Watch *out)
+{
+	Relation	rel = table_open(append_relation("watched"), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+	bool		found;
+
+	memset(out, 0, sizeof(Watch));
+	out->relid = relid;
+	out->mode = WATCH_AUTO;
+	out->on_conflict = ROW_CONFLICT_HOLD;
+
+	ScanKeyInit(&key, WATCHED_RELID, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, append_relation("watched_pkey"), true,
+							  snapshot, 1, &key);
+	tup = systable_getnext(scan);
+	found = HeapTupleIsValid(tup);
+	if (found)
+		read_watch(tup, RelationGetDescr(rel), out);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	return found;
+}
+
+/* See the header. */
+RowConflict
+watch_replay_conflict(Oid relid)
+{
+	Watch		watch;
+
+	(void) watch_get(relid, &watch);
+	return watch.on_conflict == ROW_CONFLICT_HOLD ? ROW_CONFLICT_SKIP :
+		watch.on_conflict;
+}

@@ -27,11 +27,11 @@ SQL_ORDER = \
 	base/shmem base/transform \
 	record/audit \
 	observe/watch observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
-	observe/report observe/intake observe/ddl_watch \
+	observe/report observe/intake observe/landing observe/ddl_watch \
 	orient/incident orient/diagnose \
 	decide/plan decide/policy decide/subcommands decide/classes decide/replication decide/vet \
 	act/sandbox act/assertions act/replay \
-	serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/breaker serve/inorder serve/views serve/mappings serve/grants
+	serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/breaker serve/inorder serve/views serve/mappings serve/landed serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
 SQL_FORGOTTEN := $(filter-out $(SQL_PARTS),$(wildcard $(TOP)src/*/*.sql))
 INSTALL_SQL = sql/$(EXTENSION)--$(EXTVERSION).sql

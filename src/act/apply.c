@@ -29,6 +29,7 @@
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "decide/convert.h"
 #include "decide/numbering.h"
 #include "decide/partition.h"
 #include "decide/partition_locks.h"
@@ -124,7 +125,7 @@ lock_other_sides(ApplyState *st, const List *locked)
 		SpiArgs		args;
 		uint64		found;
 
-		if (step->kind != STEP_WIDEN_TYPE)
+		if (!plan_changes_type(step))
 			continue;
 		spi_args(&args);
 		spi_arg_int8_array(&args, relids, n);
@@ -291,6 +292,7 @@ run_alter(void *arg)
 	spi_become(&owner, st->owner,
 			   SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE,
 			   true);
+	convert_pin(st->plan);
 	if (st->sql != NULL)
 		spi_exec(st->sql, NULL);
 	foreach(lc, st->beside)

@@ -119,7 +119,7 @@ add_changed(SpiArgs *args, const Look *l)
 	{
 		PlanStep   *step = lfirst(lc);
 
-		if (step->kind == STEP_WIDEN_TYPE)
+		if (plan_changes_type(step))
 			columns[n++] = get_attnum(l->plan->relid, step->column);
 	}
 	spi_arg_int8_array(args, columns, n);

@@ -21,6 +21,7 @@
 #include "act/trace.h"
 #include "base/spi.h"
 #include "commands/trigger.h"
+#include "decide/convert.h"
 #include "decide/forms.h"
 #include "decide/render.h"
 #include "miscadmin.h"
@@ -178,6 +179,7 @@ run_trial(void *arg)
 
 	constraints_immediate();
 	spi_become(&saved, spi_extension_owner(), SECURITY_LOCAL_USERID_CHANGE, true);
+	convert_pin(t->plan);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 

@@ -36,11 +36,15 @@
 	object_ownercheck(RelationRelationId, (relid), (roleid))
 #define compat_type_ownercheck(typid, roleid) \
 	object_ownercheck(TypeRelationId, (typid), (roleid))
+#define compat_namespace_ownercheck(nspid, roleid) \
+	object_ownercheck(NamespaceRelationId, (nspid), (roleid))
 #else
 #define compat_class_ownercheck(relid, roleid) \
 	pg_class_ownercheck((relid), (roleid))
 #define compat_type_ownercheck(typid, roleid) \
 	pg_type_ownercheck((typid), (roleid))
+#define compat_namespace_ownercheck(nspid, roleid) \
+	pg_namespace_ownercheck((nspid), (roleid))
 #endif
 
 #if PG_VERSION_NUM >= 160000
@@ -49,6 +53,13 @@
 #else
 #define compat_namespace_aclcheck(nspid, roleid, mode) \
 	pg_namespace_aclcheck((nspid), (roleid), (mode))
+#endif
+
+/* Constraints that are not enforced came with 18. */
+#if PG_VERSION_NUM >= 180000
+#define compat_constraint_enforced(form) ((form)->conenforced)
+#else
+#define compat_constraint_enforced(form) true
 #endif
 
 /* Needs catalog/pg_tablespace.h and utils/acl.h. */

@@ -32,6 +32,9 @@ char	   *guc_allowed_schemas = NULL;
 bool		guc_four_eyes = false;
 int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
+double		guc_convert_share = 0.5;
+int			guc_convert_rows = 20;
+int			guc_list_rows = 1;
 int			guc_max_partitions_ahead = 12;
 int			guc_max_new_partitions = 32;
 int			guc_sequence_watch = 80;
@@ -247,6 +250,21 @@ guc_init(void)
 							"New columns that a table gets in a day without approval.",
 							"Those beyond it wait for approval.",
 							&guc_max_new_columns, 1000, 0, 1600,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("selfheal.convert_share",
+							 "Share of the rows that came last from which another type is proposed for their column.",
+							 "Below it a value of another type is a bad value, which changes no table.",
+							 &guc_convert_share, 0.5, 0, 1,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.convert_rows",
+							"Rows of another type from which another type is proposed for their column.",
+							"If they are selfheal.convert_share of what came.",
+							&guc_convert_rows, 20, 1, 1000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.list_rows",
+							"Rows with one new value from which it is proposed for a CHECK's list.",
+							"For a CHECK (column IN (...)); a person approves it.",
+							&guc_list_rows, 1, 1, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_partitions_ahead",
 							"How far from the nearest partition a new one may be, in partitions.",

@@ -26,6 +26,10 @@ extern int	guc_max_width;		/* selfheal.max_width, characters */
 extern int	guc_sequence_watch; /* selfheal.sequence_watch percent; 0 = off */
 extern int	guc_max_new_columns;	/* selfheal.max_new_columns a table and
 									 * day */
+extern double guc_convert_share;	/* selfheal.convert_share of the rows that
+									 * came last */
+extern int	guc_convert_rows;	/* selfheal.convert_rows, at least */
+extern int	guc_list_rows;		/* selfheal.list_rows that bring a new literal */
 extern int	guc_max_partitions_ahead;	/* selfheal.max_partitions_ahead */
 extern int	guc_max_new_partitions; /* selfheal.max_new_partitions a table and
 									 * day */

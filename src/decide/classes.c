@@ -7,7 +7,9 @@
 #include "base/compat.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "decide/checklist.h"
 #include "decide/classes.h"
+#include "decide/convert.h"
 #include "decide/labels.h"
 #include "decide/newkey.h"
 #include "decide/notations.h"
@@ -118,8 +120,8 @@ static const MisfitClass classes[] = {
 	.done = "the column gets the next size of a ladder, or text; a value beyond selfheal.max_width is held"},
 	{2, "22001", "char(n) too long", CLASS_CHANGE,
 		.fits = {FIT_TOO_LONG},
-		.playbooks = {{"widen_type", widen_type}},
-	.done = "held: blanks count in char(n), and a change of it rewrites the table"},
+		.playbooks = {{"convert_type", convert_type}},
+	.done = "varchar or text after approval: blanks no longer count, and the table is rewritten"},
 	{3, "22003", "integer or smallint out of range", CLASS_CHANGE,
 		.fits = {FIT_OUT_OF_RANGE, FIT_FRACTION},
 		.playbooks = {{"notation", notations_beside}, {"widen_type", widen_type}},
@@ -130,19 +132,19 @@ static const MisfitClass classes[] = {
 	.done = "the column gets as many digits more as were seen; what rewrites a large table asks first"},
 	{5, "22P02", "a word where a number, a uuid, a boolean is", CLASS_MAP,
 		.fits = {FIT_WRONG_TYPE, FIT_BAD_VALUE, FIT_TOO_WIDE},.matches = is_no_time,
-		.playbooks = {{"notation", notations_read}},
-	.done = "read by a mapping when all held values prove one reading (blanks, grouping and decimal signs, points); words for nothing after approval; else held: a bad value changes no table"},
+		.playbooks = {{"notation", notations_read}, {"convert_type", convert_type}},
+	.done = "read by a mapping when all held values prove one reading (blanks, grouping and decimal signs, points); words for nothing after approval; from selfheal.convert_share of the rows on text after approval; else held: a bad value changes no table"},
 	{6, "22P02", "a label that the enum lacks", CLASS_CHANGE,
 		.fits = {FIT_ENUM_LABEL},
 		.playbooks = {{"trim", notations_label}, {"add_enum_label", labels_add}, {"map_value", labels_respell}},
 	.done = "ADD VALUE after approval; a label with blanks around it is trimmed; another spelling of one is read as that label (map_value) after approval"},
 	{7, "22007", "a date in another notation", CLASS_MAP,
 		.fits = {FIT_WRONG_TYPE},.matches = is_time,
-		.playbooks = {{"notation", notations_read}},
-	.done = "read by a mapping (parse_timestamp) when all held values prove one reading; held while day and month are not certain"},
+		.playbooks = {{"notation", notations_read}, {"convert_type", convert_type}},
+	.done = "read by a mapping (parse_timestamp) when all held values prove one reading; held while day and month are not certain; from selfheal.convert_share of the rows on text after approval"},
 	{8, "22008", "an impossible date, a zero date", CLASS_MAP,
 		.fits = {FIT_BAD_VALUE},.matches = is_time_not_zone,
-		.playbooks = {{"notation", notations_read}},
+		.playbooks = {{"notation", notations_read}, {"convert_type", convert_type}},
 	.done = "a zero date becomes null after approval (null_if), another notation is read by a mapping; an impossible date is held and never guessed"},
 	{9, "22009", "a time zone that is too far from UTC", CLASS_HOLD,
 		.fits = {FIT_BAD_VALUE},.matches = is_time,
@@ -159,7 +161,8 @@ static const MisfitClass classes[] = {
 	.done = "waits for its parent and is stored when that comes; after selfheal.max_wait a person is told"},
 	{13, "23514", "a CHECK constraint", CLASS_HOLD,
 		.fits = {FIT_CHECK},.matches = is_of_table,
-	.done = "held; no step drops a constraint"},
+		.playbooks = {{"extend_check_list", checklist_extend}},
+	.done = "held; a CHECK (column IN (...)) gets a new literal after approval, no other is touched"},
 	{14, "23514", "no partition for the row", CLASS_CHANGE,
 		.fits = {FIT_PARTITION},.matches = lacks_partition,.of_row = true,
 		.playbooks = {{"attach_partition", partition_add}},
@@ -184,11 +187,11 @@ static const MisfitClass classes[] = {
 		.playbooks = {{"add_column", newkey_add}, {"map_field", newkey_shorten}},
 	.done = "a new nullable column of the type that its values prove; a suspected rename asks first; a key over 63 bytes gets a column of a shorter name after approval"},
 	{21, "42P01", "a table that does not exist", CLASS_CHANGE,
-	.done = "the load is refused by PostgreSQL"},
+	.done = "held, if land() brought it; a table for it in the landing schema after approval"},
 	{22, "42804", "an expression of another type", CLASS_MAP,
 		.fits = {FIT_WRONG_TYPE},.matches = is_no_string,
-		.playbooks = {{"notation", notations_read}},
-	.done = "a pair is read as a point by a mapping, whose order a person says where nothing proves it; else held: a bad value changes no table"},
+		.playbooks = {{"notation", notations_read}, {"convert_type", convert_type}},
+	.done = "a pair is read as a point by a mapping, whose order a person says where nothing proves it; from selfheal.convert_share of the rows on text after approval; else held: a bad value changes no table"},
 	{23, "42601 22P04", "more or fewer values than columns", CLASS_HOLD,
 		.fits = {FIT_NOT_OBJECT},
 	.done = "held: which value belongs to which column, nobody can know"},

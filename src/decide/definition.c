@@ -70,8 +70,9 @@ static const char *const view_sql =
 /* an option of the server's own: which version of the column this is */
 "   (SELECT string_agg(format('%I=%L', option_name, option_value), ', ') FROM pg_options_to_table(a.attoptions)"
 "     WHERE option_name <> 'pg_attver') AS options,"
+/* its own; that of its type comes and goes with the type */
 "   (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace"
-"     WHERE l.oid = a.attcollation) AS coll,"
+"     WHERE l.oid = a.attcollation AND l.oid <> t.typcollation) AS coll,"
 "   pg_get_expr(d.adbin, d.adrelid) AS def, col_description(v.oid, a.attnum) AS comment, a.attnotnull"
 "  FROM v JOIN pg_attribute a ON a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped"
 "  JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = v.oid AND d.adnum = a.attnum),"

@@ -202,7 +202,9 @@ docket_get(int64 id, bool lock)
 				 errhint("Ids stand in the view selfheal.pending.")));
 	if (OidIsValid(row->relid) && get_rel_name(row->relid) == NULL)
 		row->relid = InvalidOid;
-	if (OidIsValid(row->relid))
+	/* that of a table which is yet to be made stands without one */
+	if (OidIsValid(row->relid) ||
+		(row->playbook && strcmp(row->playbook, plan_step_name(STEP_CREATE_TABLE)) == 0))
 		row->plan = plan_from_stored(row->relid, steps);
 	return row;
 }

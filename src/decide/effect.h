@@ -10,8 +10,8 @@
  * kind: view, materialized view, generated column, trigger, policy, rule,
  *   function, check, foreign key, index, statistics object, table column
  *   (of the table's row type), partitions, child tables, publication, replica
- *   identity, slot, subscription, prepared statements, sequence, default; else PostgreSQL's own
- *   word for what depends on the column.
+ *   identity, slot, subscription, prepared statements, sequence, default,
+ *   readers; else PostgreSQL's own word for what depends on the column.
  * object: name, qualified and quoted as SQL has it; "and n more" for those
  *   beyond IMPACT_MAX_LINES of a kind.
  * column: of the table, quoted as SQL has it, the first five when the same is

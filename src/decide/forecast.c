@@ -46,6 +46,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
+#include "decide/checklist.h"
 #include "decide/forecast.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
@@ -185,8 +186,10 @@ forecast_cost(const VettedPlan *plan)
 
 			memset(&here, 0, sizeof(here));
 			here.step = cost->step;
-			if (cost->step->kind == STEP_WIDEN_TYPE)
+			if (plan_changes_type(cost->step))
 				cost_of_widening(f, &here, rel);
+			else if (cost->step->kind == STEP_EXTEND_CHECK_LIST)
+				here.scan = checklist_scans(m->relid, cost->step);
 			else if (list_nth_oid(defaults, foreach_current_index(lc2)) == m->relid)
 				here.scan = true;
 			else
@@ -352,9 +355,10 @@ cost_of_widening(Forecast *f, ForecastStep *cost, Relation member)
 		return;
 	att = (Form_pg_attribute) GETSTRUCT(atttup);
 	attnum = att->attnum;
-	if (att->atttypid == FLOAT4OID)
+	if (att->atttypid == FLOAT4OID && cost->step->kind == STEP_WIDEN_TYPE)
 		f->reads_otherwise = true;
-	if (lattice_widening(att->atttypid, att->atttypmod, cost->step->type,
+	if (cost->step->kind == STEP_CONVERT_TYPE ||
+		lattice_widening(att->atttypid, att->atttypmod, cost->step->type,
 						 cost->step->typmod, &why) == WIDENING_REWRITE)
 		cost->rewrite = true;
 	ReleaseSysCache(atttup);

@@ -259,7 +259,7 @@ forecast_tell(Forecast *f)
 			lock = lock_of(step);
 
 		/* ALTER COLUMN TYPE removes what ANALYZE knew of the column */
-		if (step->step->kind == STEP_WIDEN_TYPE)
+		if (plan_changes_type(step->step))
 			lost = lappend(lost, step->step->column);
 	}
 

@@ -4,11 +4,14 @@
  */
 #include "postgres.h"
 
+#include "decide/checklist.h"
 #include "decide/columns.h"
 #include "decide/constant.h"
+#include "decide/convert.h"
 #include "decide/forms.h"
 #include "decide/labels.h"
 #include "decide/mapsteps.h"
+#include "decide/newtable.h"
 #include "decide/numbering.h"
 #include "decide/partition.h"
 
@@ -44,8 +47,15 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 		.check = numbering_check_by_default,.clause = numbering_by_default,
 		.undo = numbering_undo_by_default
 	},
-	[STEP_CONVERT_TYPE] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
-	[STEP_EXTEND_CHECK_LIST] = {.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE"},
+	[STEP_CONVERT_TYPE] = {
+		.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE",
+		.check = convert_check,.clause = columns_widen,.undo = convert_undo
+	},
+	[STEP_EXTEND_CHECK_LIST] = {
+		.about = ABOUT_COLUMN,.approval_only = true,.lock = "ACCESS EXCLUSIVE",
+		.check = checklist_check,.clause = checklist_clause,
+		.statements = checklist_statements,.undo = checklist_undo
+	},
 	[STEP_ATTACH_PARTITION] = {
 		.about = ABOUT_TABLE,.lock = "SHARE UPDATE EXCLUSIVE",
 		.check = partition_check,.statements = partition_statements,.undo = partition_undo
@@ -55,7 +65,7 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 		.check = numbering_check_extend,.statements = numbering_extend_statements,
 		.undo = numbering_undo_extend
 	},
-	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE},
+	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE,.approval_only = true,.check = newtable_check},
 	[STEP_MAP_FIELD] = MAPS(ABOUT_KEY),
 	[STEP_IGNORE_FIELD] = MAPS(ABOUT_KEY),
 	[STEP_TRIM] = MAPS(ABOUT_KEY),

@@ -61,7 +61,8 @@ typedef struct StepForm
 	void		(*clause) (StringInfo buf, Oid target, const PlanStep *step);
 
 	/*
-	 * STEP_BEFORE, STEP_BESIDE: its statements (char *) on the table.
+	 * STEP_BEFORE, STEP_BESIDE: its statements (char *) on the table;
+	 * STEP_IN_ALTER: what is said anew after it, read before. NULL: none.
 	 * STEP_IN_MAPPING: what it amounts to, for people; never run.
 	 */
 	List	   *(*statements) (Oid relid, const PlanStep *step);

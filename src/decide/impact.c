@@ -13,6 +13,8 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "decide/checklist.h"
 #include "decide/constant.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
@@ -83,7 +85,7 @@ static const char *
 view_effect(const PlanStep *step, const ViewReach *reach)
 {
 	StringInfoData buf;
-	bool		types = (step->kind == STEP_WIDEN_TYPE);
+	bool		types = plan_changes_type(step);
 	bool		one;
 
 	initStringInfo(&buf);
@@ -131,7 +133,7 @@ survey_views(Survey *s, const PlanStep *step)
 
 		if (name == NULL)
 			continue;
-		if (step->kind == STEP_WIDEN_TYPE)
+		if (plan_changes_type(step))
 		{
 			if (is_refused(s, kind, name) ||
 				list_member_oid(refused, reach->through))
@@ -146,7 +148,7 @@ survey_views(Survey *s, const PlanStep *step)
 				   view_effect(step, reach), NULL);
 	}
 	if (cut)
-		add(s, "view", "and more", step, step->kind == STEP_WIDEN_TYPE ?
+		add(s, "view", "and more", step, plan_changes_type(step) ?
 			IMPACT_REVIEW : IMPACT_NOTE,
 			psprintf("more than %d stand on the column: the rest was not looked at",
 					 LINEAGE_MAX_VIEWS), NULL);
@@ -257,7 +259,7 @@ survey_publications(Survey *s, const PlanStep *step, const List *published)
 			add(s, "publication", pub->name, step, level,
 				"a subscriber without ",
 				psprintf(" stops at the first change of the table after it%s", where));
-		else if (step->kind == STEP_WIDEN_TYPE)
+		else if (plan_changes_type(step))
 			add(s, "publication", pub->name, step, level,
 				"a subscriber that keeps the old type of ",
 				psprintf(" stops at the first value that does not fit there%s", where));
@@ -265,12 +267,16 @@ survey_publications(Survey *s, const PlanStep *step, const List *published)
 			add(s, "publication", pub->name, step, level,
 				"a subscriber without the new labels of ",
 				psprintf(" stops at the first row that has one%s", where));
+		else if (step->kind == STEP_EXTEND_CHECK_LIST)
+			add(s, "publication", pub->name, step, level,
+				"a subscriber with the old list of ",
+				psprintf(" stops at the first row that has a new value%s", where));
 		else
 			add(s, "publication", pub->name, step, level,
 				"a subscriber that asks for a value in ",
 				psprintf(" stops at the first null%s", where));
 
-		if (step->kind == STEP_WIDEN_TYPE && (pub->lists || pub->filters))
+		if (plan_changes_type(step) && (pub->lists || pub->filters))
 			add(s, "publication", pub->name, step,
 				publication_refuses(s, pub) ? IMPACT_REFUSE : IMPACT_NOTE,
 				pub->filters ? "its row filter names " : "its column list names ",
@@ -359,7 +365,7 @@ survey_foreign_keys(Survey *s, const PlanStep *step)
 	{
 		const NamedKey *key = lfirst(lc);
 
-		if (step->kind == STEP_WIDEN_TYPE)
+		if (plan_changes_type(step))
 			add(s, "foreign key", key->object, step, IMPACT_REVIEW,
 				"is made anew for ",
 				psprintf("; %s stays %s", key->other, key->other_type));
@@ -395,6 +401,31 @@ survey_row_type(Survey *s, const PlanStep *step, const List *users)
 			add(s, user->kind, user->object, step, IMPACT_NOTE,
 				psprintf("%sin which ", rows), " gets its new type");
 	}
+}
+
+/* What a reader of the column meets once it has another type. */
+static void
+survey_readers(Survey *s, const PlanStep *step)
+{
+	AttrNumber	attnum = get_attnum(s->plan->relid, step->column);
+
+	if (attnum != InvalidAttrNumber && get_atttype(s->plan->relid, attnum) == BPCHAROID)
+		add(s, "readers", "of the table", step, IMPACT_NOTE, "find ",
+			" without the blanks it was padded with: length() and || see the difference");
+	else
+		add(s, "readers", "of the table", step, IMPACT_NOTE, "sort and compare ",
+			" as text from then on: 10 stands before 9, and what calculates with it fails until it casts");
+}
+
+/* The CHECK whose list gets longer. */
+static void
+survey_list(Survey *s, const PlanStep *step)
+{
+	char	   *name = checklist_name(step);
+
+	if (name != NULL)
+		add(s, "check", quote_identifier(name), step, IMPACT_NOTE, "takes more values of ",
+			": what decides by them meets new ones");
 }
 
 /* What else has the enum's labels. */
@@ -443,10 +474,12 @@ survey_functions(Survey *s)
 				"best effort: its text is about the table and has the word ",
 				step->kind == STEP_ADD_COLUMN ?
 				"; a variable of that name becomes ambiguous (42702)" :
-				step->kind == STEP_WIDEN_TYPE ?
+				plan_changes_type(step) ?
 				"; a variable or a cast of the old type may be too small" :
 				step->kind == STEP_DROP_NOT_NULL ?
 				", which may be null then" :
+				step->kind == STEP_EXTEND_CHECK_LIST ?
+				", which may have a new value then" :
 				", which may have a new label then");
 		}
 	}
@@ -494,7 +527,7 @@ survey_whole(Survey *s)
 		const PlanStep *step = lfirst(lc);
 
 		adds |= (step->kind == STEP_ADD_COLUMN);
-		if (step->kind == STEP_WIDEN_TYPE)
+		if (plan_changes_type(step))
 			add(s, "prepared statements", "of other sessions", step, IMPACT_NOTE,
 				"cannot be seen from here; those that return ",
 				" fail with 0A000 (cached plan must not change result type) until prepared again");
@@ -527,13 +560,17 @@ survey_notes(Survey *s)
 		if (step->kind == STEP_ATTACH_PARTITION || plan_step_place(step->kind) == STEP_IN_MAPPING ||
 			!changes_values(step))
 			continue;
-		if (step->kind != STEP_ADD_COLUMN)
+		if (step->kind == STEP_EXTEND_CHECK_LIST)
+			survey_list(s, step);
+		else if (step->kind != STEP_ADD_COLUMN)
 		{
 			if (step->kind == STEP_DROP_NOT_NULL)
 				survey_views(s, step);
 			if (step->kind == STEP_DROP_NOT_NULL ||
-				(step->kind == STEP_WIDEN_TYPE && s->cost->foreign_keys != NIL))
+				(plan_changes_type(step) && s->cost->foreign_keys != NIL))
 				survey_foreign_keys(s, step);
+			if (step->kind == STEP_CONVERT_TYPE)
+				survey_readers(s, step);
 			survey_dependents(s, step);
 			if (step->kind == STEP_ADD_ENUM_LABEL)
 			{
@@ -609,7 +646,7 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 		}
 		if (plan_step_place(step->kind) == STEP_IN_MAPPING)
 			continue;
-		if (step->kind == STEP_WIDEN_TYPE)
+		if (plan_changes_type(step))
 			survey_views(&s, step);
 		if (!changes_values(step))
 		{

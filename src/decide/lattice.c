@@ -145,6 +145,47 @@ lattice_widening(Oid from, int32 from_mod, Oid to, int32 to_mod, char **why)
 	return result;
 }
 
+/*
+ * See the header. Not to jsonb: no cast of PostgreSQL's leads there from a
+ * scalar but through text, which fails on most words.
+ */
+bool
+lattice_conversion(Oid from, int32 from_mod, Oid to, int32 to_mod, char **why)
+{
+	const char *reason = "only text takes all values of another type";
+
+	switch (from)
+	{
+		case BPCHAROID:
+			if (to == TEXTOID || (to == VARCHAROID && (to_mod < 0 || to_mod >= from_mod)))
+				return true;
+			if (to == VARCHAROID)
+				reason = "that is narrower";
+			break;
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case UUIDOID:
+			if (to == TEXTOID)
+				return true;
+			break;
+		default:
+			reason = "its values are not known to come back from text as they were";
+			break;
+	}
+	*why = psprintf("%s to %s is no conversion that is made: %s",
+					lattice_name(from, from_mod), lattice_name(to, to_mod), reason);
+	return false;
+}
+
 /* varchar(n) may grow to varchar(m), varchar and text. */
 static Widening
 widen_varchar(int32 from_mod, Oid to, int32 to_mod, const char **reason)

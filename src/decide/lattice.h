@@ -27,6 +27,14 @@ typedef enum Widening
 extern Widening lattice_widening(Oid from, int32 from_mod, Oid to, int32 to_mod,
 								 char **why);
 
+/*
+ * May a column be converted so: into another family, by a cast of PostgreSQL's
+ * own that takes every value and from which each can be read again? It is text
+ * that can say them all; a character(n) may also become varchar(n) or wider.
+ * *why is set (current context) when not.
+ */
+extern bool lattice_conversion(Oid from, int32 from_mod, Oid to, int32 to_mod, char **why);
+
 /* NULL when a new column may have this type, else the reason why not. */
 extern char *lattice_refuses_new(Oid type, int32 typmod);
 

@@ -55,6 +55,7 @@ typedef struct Source
 typedef struct Change
 {
 	bool		of_type;		/* else: it may be null */
+	bool		of_family;		/* of_type: nothing of it stays what it was */
 	bool		of_width;		/* of_type: the modifier alone */
 	Oid			old_type;
 	Oid			new_type;
@@ -305,6 +306,8 @@ may_follow(const Change *change, const Node *expr)
 		return true;
 	if (is_fixed(expr))
 		return false;
+	if (change->of_family)
+		return true;
 	if (change->of_width)
 		return exprTypmod(expr) != -1;
 	get_type_category_preferred(type, &category, &preferred);
@@ -429,8 +432,8 @@ follow(List *sources, const Source *source, ViewReach *entry,
 List *
 lineage_of_step(const List *tree, const PlanStep *step, bool *cut)
 {
-	Change		change = {step->kind == STEP_WIDEN_TYPE, false, InvalidOid,
-	step->type};
+	Change		change = {plan_changes_type(step), step->kind == STEP_CONVERT_TYPE,
+	false, InvalidOid, step->type};
 	List	   *sources = NIL;
 	List	   *reached = NIL;
 	ListCell   *lc;

@@ -96,6 +96,13 @@ plan_step_place(StepKind kind)
 
 /* See the header. */
 bool
+plan_changes_type(const PlanStep *step)
+{
+	return step->kind == STEP_WIDEN_TYPE || step->kind == STEP_CONVERT_TYPE;
+}
+
+/* See the header. */
+bool
 plan_has(const HealPlan *plan, StepPlace place)
 {
 	ListCell   *lc;

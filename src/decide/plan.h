@@ -8,6 +8,7 @@
  * JSON: {"relation": "schema.table", "steps": [
  *   {"kind": "add_column",    "column": "x", "type": "text"},
  *   {"kind": "widen_type",    "column": "x", "type": "character varying(64)"},
+ *   {"kind": "convert_type",  "column": "x", "type": "text"},
  *   {"kind": "drop_not_null", "column": "x"},
  *   {"kind": "add_enum_label", "column": "x", "labels": ["a", "b"]}]}
  * What else a kind of step carries stands under "args", an object whose keys
@@ -79,6 +80,10 @@ extern PlanStep *plan_step(StepKind kind, const char *column, Oid type, int32 ty
 extern PlanStep *plan_step_copy(const PlanStep *step);
 extern const char *plan_step_name(StepKind kind);
 extern StepPlace plan_step_place(StepKind kind);
+
+/* Does a column get another type by it? Then what stands on the column is in the
+ * way of it, whatever the types are. */
+extern bool plan_changes_type(const PlanStep *step);
 
 /* Does the plan have a step that is made there? */
 extern bool plan_has(const HealPlan *plan, StepPlace place);

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "decide/classes.h"
+#include "decide/convert.h"
 #include "decide/mapsteps.h"
 #include "decide/playbook.h"
 #include "observe/contract.h"
@@ -21,9 +22,11 @@
 
 /* A misfit of the column's type? These share one step. */
 static bool
-is_about_type(FitClass class)
+is_about_type(const Finding *f)
 {
-	return class == FIT_TOO_LONG || class == FIT_OUT_OF_RANGE ||
+	FitClass	class = f->class;
+
+	return convert_due(f) || class == FIT_TOO_LONG || class == FIT_OUT_OF_RANGE ||
 		class == FIT_PRECISION || class == FIT_SCALE ||
 		class == FIT_FRACTION || class == FIT_INEXACT;
 }
@@ -35,8 +38,8 @@ same_subject(const Finding *a, const Finding *b)
 	if (a->column == NULL || b->column == NULL ||
 		strcmp(a->column, b->column) != 0)
 		return false;
-	if (is_about_type(a->class))
-		return is_about_type(b->class);
+	if (is_about_type(a))
+		return is_about_type(b);
 	if (a->class == FIT_NULL_VALUE || a->class == FIT_MISSING_KEY)
 		return b->class == FIT_NULL_VALUE || b->class == FIT_MISSING_KEY;
 	return a->class == b->class;
@@ -116,7 +119,24 @@ word_about(const Diagnosis *d, const Finding *f)
 		return hint;
 	if (f->class == FIT_MISSING_KEY)
 		return hint->default_value != NULL ? hint : NULL;
-	return is_about_type(f->class) && hint->type != NULL ? hint : NULL;
+	return is_about_type(f) && hint->type != NULL ? hint : NULL;
+}
+
+/*
+ * The finding that decides for all that share a step with this one: where the
+ * family of the column's type is given up, no member of it is any use.
+ */
+static const Finding *
+family_given_up(const Diagnosis *d, const Finding *f)
+{
+	ListCell   *lc;
+
+	foreach(lc, d->findings)
+	{
+		if (same_subject(f, lfirst(lc)) && convert_due(lfirst(lc)))
+			return lfirst(lc);
+	}
+	return f;
 }
 
 /* A clause as a sentence of its own. */
@@ -166,6 +186,8 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 	}
 
 	e = merged_evidence(d, f);
+	r->finding = family_given_up(d, f);
+	class = class_of(r->finding);
 	for (int i = 0; i < CLASS_PLAYBOOKS && class->playbooks[i].build != NULL; i++)
 	{
 		class->playbooks[i].build(r, &e);
@@ -174,6 +196,7 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 		r->playbook = class->playbooks[i].name;
 		break;
 	}
+	r->finding = f;
 	r->settled_by = r->step;
 	if (r->explanation == NULL)
 		r->explanation = sentence(class_reason(f->class));
@@ -215,7 +238,8 @@ playbook_frozen(const HealPlan *plan)
 			step->kind == STEP_IGNORE_FIELD || step->kind == STEP_OVERFLOW_TO_JSONB)
 			term = columns;
 		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_DECODE_TEXT ||
-				 step->kind == STEP_SET_DEFAULT || step->kind == STEP_EXTEND_SEQUENCE)
+				 step->kind == STEP_SET_DEFAULT || step->kind == STEP_EXTEND_SEQUENCE ||
+				 step->kind == STEP_EXTEND_CHECK_LIST)
 			term = TERM_EVOLVE;
 		if (term != TERM_EVOLVE && hint_find(hints, step->column) == NULL)
 			return true;

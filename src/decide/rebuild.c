@@ -219,7 +219,7 @@ widened_columns(const HealPlan *plan, SpiArgs *args, List **tree)
 			const PlanStep *step = lfirst(lc2);
 			AttrNumber	attnum;
 
-			if (step->kind != STEP_WIDEN_TYPE)
+			if (!plan_changes_type(step))
 				continue;
 			attnum = get_attnum(lfirst_oid(lc), step->column);
 			if (attnum == InvalidAttrNumber)
@@ -312,7 +312,7 @@ has_dependents(const HealPlan *plan)
 	ListCell   *lc2;
 
 	foreach(lc, plan->steps)
-		widens |= ((const PlanStep *) lfirst(lc))->kind == STEP_WIDEN_TYPE;
+		widens |= plan_changes_type(lfirst(lc));
 	if (!widens)
 		return false;
 	foreach(lc, find_all_inheritors(plan->relid, NoLock, NULL))
@@ -327,7 +327,7 @@ has_dependents(const HealPlan *plan)
 		foreach(lc2, plan->steps)
 		{
 			const PlanStep *step = lfirst(lc2);
-			AttrNumber	attnum = step->kind == STEP_WIDEN_TYPE ?
+			AttrNumber	attnum = plan_changes_type(step) ?
 			get_attnum(relid, step->column) : InvalidAttrNumber;
 
 			if (attnum != InvalidAttrNumber &&

@@ -49,7 +49,10 @@ render_statements(const HealPlan *plan, StepPlace place)
 	{
 		const PlanStep *step = lfirst(lc);
 
-		if (plan_step_place(step->kind) == place && form_of(step->kind)->statements != NULL)
+		StepPlace	own = plan_step_place(step->kind);
+
+		if ((own == place || (own == STEP_IN_ALTER && place == STEP_BESIDE)) &&
+			form_of(step->kind)->statements != NULL)
 			result = list_concat(result, form_of(step->kind)->statements(plan->relid, step));
 	}
 	return result;

@@ -21,7 +21,9 @@
 extern char *render_alter(const HealPlan *plan, Oid target);
 
 /* The statements (char *) of the plan's steps that are made there (STEP_BEFORE
- * or STEP_BESIDE), in order; of STEP_IN_MAPPING what they amount to. */
+ * or STEP_BESIDE), in order; beside stands also what the ALTER TABLE's own
+ * steps say anew after it. Of STEP_IN_MAPPING what they amount to.
+ * Must be asked before the plan is applied. */
 extern List *render_statements(const HealPlan *plan, StepPlace place);
 
 /* All that a plan runs, for people: statements before, the ALTER TABLE,

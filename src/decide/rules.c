@@ -232,13 +232,6 @@ rules_find(const List *rules, int step, int cost)
 	return best;
 }
 
-/* Steps to which the costs of a change of type belong. */
-static bool
-changes_type(const PlanStep *step)
-{
-	return step->kind == STEP_WIDEN_TYPE || step->kind == STEP_CONVERT_TYPE;
-}
-
 /*
  * A cost of the whole plan that stands at none of its steps (the trial on a
  * clone showed it) is a cost of each that changes a type, or where none does
@@ -263,14 +256,14 @@ rules_said(Oid relid, const List *rules, const Forecast *cost)
 		rewrite |= step->rewrite;
 		scan |= step->scan;
 		index |= step->indexes != NIL;
-		any_widens |= changes_type(step->step);
+		any_widens |= plan_changes_type(step->step);
 	}
 	foreach(lc, cost->steps)
 	{
 		const ForecastStep *step = lfirst(lc);
 		bool	   *arises = said.arises[step->step->kind];
 		StepPlace	place = plan_step_place(step->step->kind);
-		bool		widens = changes_type(step->step);
+		bool		widens = plan_changes_type(step->step);
 		bool		causes = any_widens ? widens : place == STEP_IN_ALTER;
 		bool		has[RULE_COSTS] = {false};
 

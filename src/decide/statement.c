@@ -374,9 +374,47 @@ read_add_column(Reading *r, const AlterTableCmd *cmd)
 	return true;
 }
 
+/* Is this "col::type", with the very type that the column is to have? */
+static bool
+is_plain_cast(const Node *expr, const char *column, Oid type, int32 typmod)
+{
+	const TypeCast *cast = (const TypeCast *) expr;
+	const ColumnRef *ref;
+	Oid			cast_type;
+	int32		cast_typmod;
+
+	if (!IsA(expr, TypeCast) || !IsA(cast->arg, ColumnRef))
+		return false;
+	ref = (const ColumnRef *) cast->arg;
+	if (list_length(ref->fields) != 1 || !IsA(linitial(ref->fields), String) ||
+		strcmp(strVal(linitial(ref->fields)), column) != 0)
+		return false;
+	lattice_resolve(cast->typeName, &cast_type, &cast_typmod);
+	return cast_type == type && cast_typmod == typmod;
+}
+
+/* Would the change be a conversion, and no widening? */
+static bool
+is_conversion(Oid relid, const char *column, Oid type, int32 typmod)
+{
+	HeapTuple	tup = SearchSysCacheAttName(relid, column);
+	bool		result = false;
+	char	   *why;
+
+	if (HeapTupleIsValid(tup))
+	{
+		Form_pg_attribute att = (Form_pg_attribute) GETSTRUCT(tup);
+
+		result = lattice_conversion(att->atttypid, att->atttypmod, type, typmod, &why);
+		ReleaseSysCache(tup);
+	}
+	return result;
+}
+
 /*
  * ALTER COLUMN TYPE: the column and its new type, and nothing else. The
- * column's own collation may be said again, as columns_widen() does.
+ * column's own collation may be said again, as columns_widen() does; so may be
+ * the cast of a conversion, which PostgreSQL makes anyhow.
  */
 static bool
 read_change_type(Reading *r, const AlterTableCmd *cmd)
@@ -384,18 +422,21 @@ read_change_type(Reading *r, const AlterTableCmd *cmd)
 	const ColumnDef *def = castNode(ColumnDef, cmd->def);
 	Oid			type;
 	int32		typmod;
+	bool		converts;
 
-	if (def->raw_default != NULL)
+	lattice_resolve(def->typeName, &type, &typmod);
+	converts = is_conversion(r->relid, cmd->name, type, typmod);
+	if (def->raw_default != NULL &&
+		!(converts && is_plain_cast(def->raw_default, cmd->name, type, typmod)))
 		return plan_refuse(&r->reason, "column \"%s\": USING computes other values "
 						   "from the stored ones; a widening needs none", cmd->name);
 	if (def->collClause != NULL &&
 		!names_collation(def->collClause, column_collation(r->relid, cmd->name)))
 		return plan_refuse(&r->reason, "column \"%s\": a widening keeps the "
 						   "column's collation", cmd->name);
-	lattice_resolve(def->typeName, &type, &typmod);
 	r->plan->steps = lappend(r->plan->steps,
-							 plan_step(STEP_WIDEN_TYPE, cmd->name, type,
-									   typmod));
+							 plan_step(converts ? STEP_CONVERT_TYPE : STEP_WIDEN_TYPE,
+									   cmd->name, type, typmod));
 	return true;
 }
 

@@ -71,7 +71,7 @@ PG_FUNCTION_INFO_V1(selfheal_verdicts);
 	COMPAT_UNTIL_15(X(AT_DropConstraintRecurse, REFUSED, "DROP CONSTRAINT of children", INTERNAL)) \
 	X(AT_ReAddComment, REFUSED, "COMMENT once more", INTERNAL) \
 	X(AT_AlterColumnType, STEP_WIDEN_TYPE, "ALTER COLUMN TYPE", \
-	  "more room in the same family of types, without USING") \
+	  "more room in the same family of types, or text after approval") \
 	X(AT_AlterColumnGenericOptions, REFUSED, "OPTIONS of a column", \
 	  "what another server is told is decided by people") \
 	X(AT_ChangeOwner, REFUSED, "OWNER TO", "who owns a table is decided by people") \

@@ -250,7 +250,9 @@ check_pairs(Oid relid, const List *steps, char **reason)
 					return false;
 				continue;
 			}
-			if (strcmp(a->column, b->column) == 0 && (a->kind == b->kind || (adds && !maps)))
+			if (strcmp(a->column, b->column) == 0 &&
+				(a->kind == b->kind || (adds && !maps) ||
+				 (plan_changes_type(a) && plan_changes_type(b))))
 				return plan_refuse(reason, "column \"%s\" is changed twice",
 								   a->column);
 		}

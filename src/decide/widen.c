@@ -80,13 +80,23 @@ widen_hinted(Remedy *r)
 				  "the team's word comes before what is inferred");
 }
 
+/* See the header. */
+int32
+widen_rung(int chars)
+{
+	for (int i = 0; i < (int) lengthof(ladder); i++)
+		if (ladder[i] >= chars)
+			return ladder[i] + VARHDRSZ;
+	return -1;
+}
+
 /* varchar(n): the next rung of the ladder that holds the longest value. */
 static void
 widen_varchar(Remedy *r, const Evidence *e)
 {
 	int			n = r->finding->target->typmod - (int) VARHDRSZ;
 	int			need = e->max_chars;
-	int			i;
+	int32		rung = widen_rung(need);
 
 	if (need <= n)
 	{
@@ -99,15 +109,12 @@ widen_varchar(Remedy *r, const Evidence *e)
 							need));
 		return;
 	}
-	for (i = 0; i < (int) lengthof(ladder); i++)
-		if (ladder[i] >= need)
-			break;
-	if (i < (int) lengthof(ladder))
+	if (rung >= 0)
 	{
-		take_type(r, VARCHAROID, ladder[i] + VARHDRSZ,
+		take_type(r, VARCHAROID, rung,
 				  psprintf("the first rung of the ladder with room for %d "
 						   "characters", need));
-		if (ladder[i] != need)
+		if (rung != need + (int32) VARHDRSZ)
 			remedy_option(r, false, psprintf("varchar(%d)", need),
 						  "too tight: the next value may be a little longer");
 		remedy_option(r, false, "text", "the team's limit would be gone altogether");

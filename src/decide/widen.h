@@ -16,4 +16,8 @@
  */
 extern void widen_type(Remedy *r, const Evidence *e);
 
+/* The typmod of the first rung of the ladder of varchar with room for so many
+ * characters; -1: text. */
+extern int32 widen_rung(int chars);
+
 #endif							/* SELFHEAL_WIDEN_H */

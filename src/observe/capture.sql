@@ -34,7 +34,7 @@ ALTER SEQUENCE selfheal.error_id_seq OWNED BY selfheal.error.id;
 CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL;
 CREATE INDEX error_incident ON selfheal.error (incident);
 COMMENT ON TABLE selfheal.error IS
-'captured failures: one row per load, class and column; whoever was granted INSERT may report one of his own (relid, payload, sqlstate, message, context)';
+'captured failures: one row per load, class, column and constraint; whoever was granted INSERT may report one of his own (relid, payload, sqlstate, message, context)';
 COMMENT ON COLUMN selfheal.error.at IS 'when it was captured';
 COMMENT ON COLUMN selfheal.error.schema_name IS 'schema of the table then';
 COMMENT ON COLUMN selfheal.error.table_name IS 'name of the table then';

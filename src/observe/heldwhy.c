@@ -27,6 +27,7 @@ typedef struct HeldError
 	int64		rows;			/* of them */
 	FitClass	class;
 	char	   *column;
+	char	   *constraint;
 	bool		known;			/* the class is */
 } HeldError;
 
@@ -132,7 +133,7 @@ heldwhy_wanted(Oid relid, int *n)
 	return ids;
 }
 
-/* The same with class and column. SPI is open. */
+/* The same with class, column and constraint. SPI is open. */
 static void
 read_errors(HeldErrors *all, const HeldRow *rows, int n, MemoryContext cxt)
 {
@@ -142,7 +143,7 @@ read_errors(HeldErrors *all, const HeldRow *rows, int n, MemoryContext cxt)
 	collect_errors(all, rows, n, ids);
 	spi_args(&args);
 	spi_arg_int8_array(&args, ids, all->n);
-	spi_exec("SELECT w.n, e.class, e.column_name"
+	spi_exec("SELECT w.n, e.class, e.column_name, e.context ->> 'constraint'"
 			 " FROM unnest($1) WITH ORDINALITY AS w(id, n)"
 			 " JOIN selfheal.error e ON e.id = w.id", &args);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -153,6 +154,7 @@ read_errors(HeldErrors *all, const HeldRow *rows, int n, MemoryContext cxt)
 		e->known = class != NULL;
 		e->class = class ? fit_class_from_name(class) : FIT_OTHER;
 		e->column = spi_get_text(i, 3, cxt);
+		e->constraint = spi_get_text(i, 4, cxt);
 	}
 }
 
@@ -168,15 +170,21 @@ error_of(HeldErrors *all, const HeldRow *row)
 	return &all->errors[all->last];
 }
 
+static bool
+same_name(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* Does the row stand under what is its first misfit now? */
 static bool
 same_reason(const HeldRow *row, const HeldError *e)
 {
 	const Misfit *now = row->row.misfits;
+	const char *constraint = reasons_constraint(now, &row->row);
 
-	return e->known && e->class == now->class &&
-		(e->column == now->column ||
-		 (e->column && now->column && strcmp(e->column, now->column) == 0));
+	return e->known && e->class == now->class && same_name(e->column, now->column) &&
+		(constraint == NULL || same_name(e->constraint, constraint));
 }
 
 /* Has the row, as it was tried now, another ordering key than it was held

@@ -540,16 +540,39 @@ selfheal_intake_flush(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/* See the header. */
+void
+intake_array(Oid relid, ArrayType *payloads, LoadCounts *counts)
+{
+	Intake	   *in;
+	Datum	   *elems;
+	bool	   *elem_nulls;
+	int			n;
+
+	deconstruct_array(payloads, TEXTOID, -1, false, TYPALIGN_INT, &elems, &elem_nulls, &n);
+	in = intake_begin(relid, LOAD_INGEST);
+	for (int i = 0; i < n; i++)
+	{
+		text	   *t;
+
+		CHECK_FOR_INTERRUPTS();
+		if (elem_nulls[i])
+		{
+			intake_row(in, NULL, 0, false);
+			continue;
+		}
+		t = DatumGetTextPP(elems[i]);
+		intake_row(in, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), false);
+	}
+	intake_end(in, counts);
+}
+
 /* selfheal.ingest(table, payloads): the same without a view. */
 Datum
 selfheal_ingest(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	Watch		watch;
-	Intake	   *in;
-	Datum	   *elems;
-	bool	   *elem_nulls;
-	int			n;
 	LoadCounts	counts;
 	TupleDesc	desc;
 	Datum		values[2];
@@ -566,23 +589,7 @@ selfheal_ingest(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "ingest must return a record");
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
-					  &elems, &elem_nulls, &n);
-	in = intake_begin(relid, LOAD_INGEST);
-	for (int i = 0; i < n; i++)
-	{
-		text	   *t;
-
-		CHECK_FOR_INTERRUPTS();
-		if (elem_nulls[i])
-		{
-			intake_row(in, NULL, 0, false);
-			continue;
-		}
-		t = DatumGetTextPP(elems[i]);
-		intake_row(in, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), false);
-	}
-	intake_end(in, &counts);
+	intake_array(relid, PG_GETARG_ARRAYTYPE_P(1), &counts);
 
 	values[0] = Int64GetDatum(counts.stored);
 	values[1] = Int64GetDatum(counts.held);

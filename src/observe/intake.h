@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "observe/load.h"
+#include "utils/array.h"
 
 typedef struct Intake Intake;
 
@@ -36,6 +37,9 @@ extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encod
  * frees the intake. Raises 22000 past the table's reject_limit. counts may be
  * NULL. */
 extern void intake_end(Intake *in, LoadCounts *counts);
+
+/* A load of the texts of an array; a null is skipped. */
+extern void intake_array(Oid relid, ArrayType *payloads, LoadCounts *counts);
 
 /* Gate of a table: loads share it, the healer takes it alone. In its own
  * lock space (advisory class that SQL functions cannot reach). */

@@ -1,6 +1,6 @@
 /*
  * reasons.c
- *	  The reasons of one load, counted per class and column.
+ *	  The reasons of one load, counted per class, column and constraint.
  *
  * Ids are taken at first sight, since held rows point at them; the rows are
  * written at the end, when the counts are known. A producer whose keys are
@@ -17,7 +17,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-/* Distinct (class, column) of one load that are kept apart. */
+/* Distinct (class, column, constraint) of one load that are kept apart. */
 #define REASONS_MAX 1000
 
 typedef struct Reason
@@ -31,6 +31,7 @@ typedef struct Reason
 	int			sample_len;
 	int64		first_bulk;
 	int64		last_bulk;
+	const char *constraint;		/* that refused the row, or NULL */
 	struct Reason *same_hash;
 	struct Reason *next;		/* in order of id */
 } Reason;
@@ -76,8 +77,39 @@ reasons_begin(Oid relid, int64 load, const char *door)
 	return r;
 }
 
+/*
+ * The error by which an insert refused the row, NULL when our own check found
+ * the misfit.
+ */
+static const ErrorData *
+error_of(const Misfit *misfit, const StoreRow *row)
+{
+	if (misfit->error)
+		return misfit->error;
+	return row->nmisfits == 1 ? row->edata : NULL;
+}
+
+/* See the header. */
+const char *
+reasons_constraint(const Misfit *misfit, const StoreRow *row)
+{
+	const ErrorData *edata;
+
+	if (misfit->class != FIT_UNIQUE && misfit->class != FIT_FOREIGN_KEY &&
+		misfit->class != FIT_CHECK && misfit->class != FIT_EXCLUSION)
+		return NULL;
+	edata = error_of(misfit, row);
+	return edata ? edata->constraint_name : NULL;
+}
+
+static uint64
+hash_name(const char *name, uint64 seed)
+{
+	return name ? hash_bytes_extended((const unsigned char *) name, strlen(name), seed) : seed;
+}
+
 static bool
-same_column(const char *a, const char *b)
+same_name(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
@@ -172,7 +204,7 @@ add_reason(Reasons *r, const Misfit *misfit, const char *column,
 		   const StoreRow *row, int64 position)
 {
 	Reason	   *reason = palloc0(sizeof(Reason));
-
+	const ErrorData *edata = error_of(misfit, row);
 	Misfit		words = *misfit;
 
 	fit_words(&words);
@@ -182,10 +214,8 @@ add_reason(Reasons *r, const Misfit *misfit, const char *column,
 	reason->misfit.need = copy_string(words.need);
 	reason->misfit.sqlstate = misfit->sqlstate;
 	reason->misfit.message = copy_string(words.message);
-	if (misfit->error)
-		reason->edata = fit_copy_error(misfit->error);
-	else if (row->edata && row->nmisfits == 1)
-		reason->edata = fit_copy_error(row->edata);
+	if (edata)
+		reason->edata = fit_copy_error(edata);
 	reason->position = position;
 	reason->sample_len = Min(row->len, CAPTURE_SAMPLE_BYTES + MAX_MULTIBYTE_CHAR_LEN);
 	reason->sample = palloc(reason->sample_len + 1);
@@ -204,29 +234,32 @@ static Reason *
 find_reason(Reasons *r, const Misfit *misfit, const StoreRow *row, int64 position)
 {
 	const char *column = misfit->column;
+	const char *constraint = reasons_constraint(misfit, row);
 	uint64		hash;
 	ReasonSlot *slot;
 	Reason	   *reason;
 	bool		found;
 
 	if (r->last && r->last->misfit.class == misfit->class &&
-		same_column(r->last->misfit.column, column))
+		same_name(r->last->misfit.column, column) &&
+		same_name(r->last->constraint, constraint))
 		return r->last;
 	for (;;)
 	{
-		hash = column ? hash_bytes_extended((const unsigned char *) column,
-											strlen(column), misfit->class)
-			: (uint64) misfit->class;
+		hash = hash_name(column, hash_name(constraint, (uint64) misfit->class));
 		slot = hash_search(r->slots, &hash, HASH_FIND, NULL);
 		for (reason = slot ? slot->first : NULL; reason; reason = reason->same_hash)
 			if (reason->misfit.class == misfit->class &&
-				same_column(reason->misfit.column, column))
+				same_name(reason->misfit.column, column) &&
+				same_name(reason->constraint, constraint))
 				return reason;
-		if (column == NULL || r->n < REASONS_MAX)
+		if ((column == NULL && constraint == NULL) || r->n < REASONS_MAX)
 			break;
 		column = NULL;
+		constraint = NULL;
 	}
 	reason = add_reason(r, misfit, column, row, position);
+	reason->constraint = copy_string(constraint);
 	slot = hash_search(r->slots, &hash, HASH_ENTER, &found);
 	reason->same_hash = found ? slot->first : NULL;
 	slot->first = reason;

@@ -1,7 +1,7 @@
 /*
  * reasons.h
- *	  The reasons of one load: one row of selfheal.error per class and column,
- *	  with count, first position and sample, however many rows there are.
+ *	  The reasons of one load: one row of selfheal.error per class, column
+ *	  and constraint, with count, first position and sample, however many rows there are.
  */
 #ifndef SELFHEAL_REASONS_H
 #define SELFHEAL_REASONS_H
@@ -20,6 +20,12 @@ extern Reasons *reasons_begin(Oid relid, int64 load, const char *door);
  * row, which is allocated at first sight. position 0: not known.
  */
 extern int64 reasons_note(Reasons *r, const StoreRow *row, int64 position);
+
+/*
+ * The constraint that refused the row, NULL when none did. Two constraints of
+ * one table are two reasons; what a trigger names as one is its own affair.
+ */
+extern const char *reasons_constraint(const Misfit *misfit, const StoreRow *row);
 
 /* Message of the first reason noted, and its position; NULL when none was. */
 extern const char *reasons_first(const Reasons *r, int64 *position);

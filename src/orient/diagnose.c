@@ -30,6 +30,7 @@
 #include "observe/loader.h"
 #include "observe/mapping.h"
 #include "orient/alike.h"
+#include "orient/brought.h"
 #include "orient/diagnose.h"
 #include "orient/nullerrors.h"
 #include "utils/hsearch.h"
@@ -66,6 +67,7 @@ typedef struct Survey
 	JsonScanner *scanner;
 	NullErrors *nulls;			/* of the held rows, or NULL */
 	Alike	   *alike;			/* new keys and the names they may stand for */
+	BroughtAll *brought;		/* values that CHECKs refused, or NULL */
 
 	/* the rows that are fitted now; at and doc outlive a throw */
 	const HeldRow *rows;
@@ -187,6 +189,7 @@ note_misfit(Survey *s, const Misfit *misfit)
 {
 	Finding    *finding = find_finding(s, misfit->class, misfit->column);
 
+	finding->last_id = s->rows[s->at].id;
 	if (finding->rows++ == 0)
 	{
 		Misfit		words = *misfit;
@@ -265,7 +268,11 @@ note_fit(Survey *s, const FitRow *fit)
 		return;
 	}
 	if (note_thrown(s) + fit->nmisfits == 0)
+	{
 		s->diagnosis->fitting++;
+		if (s->brought != NULL)
+			brought_note(s->brought, s->rows[s->at].error, fit);
+	}
 	for (int i = 0; s->telling && i < fit->nleft; i++)
 		(void) note_misfit(s, &fit->left[i]);
 	for (int i = 0; i < fit->nmisfits; i++)
@@ -576,6 +583,8 @@ note_refused(Survey *s)
 			finding->message = refused->message;
 			finding->sqlstate = refused->sqlstate;
 		}
+		if (refused->class == FIT_CHECK)
+			refused->brought = brought_of(s->brought, refused->constraint);
 		finding->refused = lappend(finding->refused, refused);
 	}
 	MemoryContextSwitchTo(old);
@@ -600,6 +609,8 @@ diagnose(Oid relid, int64 incident)
 
 	table_close(rel, NoLock);
 	s->nulls = nullerrors_read(relid, s->diagnosis->shape, s->cxt);
+	if (incident == 0)
+		s->brought = brought_begin(s->diagnosis->shape, s->cxt);
 	batch = AllocSetContextCreate(s->cxt, "selfheal diagnose batch",
 								  ALLOCSET_DEFAULT_SIZES);
 	while (held.more)
@@ -617,7 +628,10 @@ diagnose(Oid relid, int64 incident)
 	}
 	MemoryContextDelete(batch);
 	if (incident == 0)
+	{
 		note_refused(s);
+		share_findings(s->diagnosis);
+	}
 	return end_survey(s);
 }
 

@@ -15,6 +15,7 @@
 #include "orient/infer.h"
 #include "orient/refused.h"
 #include "orient/samples.h"
+#include "orient/share.h"
 
 /* Words that are kept of one enum column; more are no labels. */
 #define FINDING_LABELS 32
@@ -27,6 +28,7 @@ typedef struct Finding
 	const FitColumn *target;	/* the column as it is, NULL if there is none */
 	int64		rows;
 	int64		first_id;		/* of a held row that shows it */
+	int64		last_id;		/* of the newest that does */
 	Evidence	evidence;		/* over the values that do not fit; for a new
 								 * key over all its values */
 	char	   *message;		/* of the first misfit */
@@ -34,6 +36,8 @@ typedef struct Finding
 	char	   *contract;		/* what the contract says, in words, where
 								 * that is not TERM_EVOLVE: nobody looks for a
 								 * step; else NULL */
+	Share		share;			/* wrong_type, bad_value: of the rows that
+								 * came last; zeros when too few are held */
 	int			key;			/* unknown_key: its number (alike.h) */
 	const char *alike;			/* unknown_key: column, or new key that came
 								 * before, that it may be another spelling of;

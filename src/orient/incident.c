@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -161,6 +162,14 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
 }
 
 /*
+ * How often was it looked, by this many rows, whether they are so many that the
+ * table is to change for them? At each doubling: more often would have every
+ * row read all that are held.
+ */
+#define LOOKS(rows, from) \
+	"CASE WHEN " rows " < " from " THEN 0 ELSE 1 + floor(log(2.0, ((" rows ") / " from ")::numeric)) END"
+
+/*
  * Set-based, since a load may bring thousands of new keys: groups of new
  * errors find their live incident or open one, and are pointed at it. New
  * rows wake what waits for a person's approval, since the plan may not cover
@@ -180,6 +189,7 @@ incident_collect(void)
 	SpiUser		saved;
 	uint64		n;
 	List	   *result = NIL;
+	SpiArgs		args;
 
 	spi_open(&saved);
 
@@ -190,11 +200,14 @@ incident_collect(void)
 	 */
 	spi_exec("WITH gone AS (UPDATE selfheal.incident i SET state = 'dismissed', reason_kind = NULL, relid = NULL, closed_by = 'selfheal',"
 			 "  closed_at = clock_timestamp(), why = 'table dropped'"
-			 "  WHERE i.state NOT IN ('healed', 'dismissed')"
+			 "  WHERE i.state NOT IN ('healed', 'dismissed') AND i.class <> 'unknown_table'"
 			 "  AND (i.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relid)) RETURNING i.id)"
 			 " UPDATE selfheal.error e SET incident = NULL FROM gone g, pg_class c"
 			 " WHERE e.incident = g.id AND c.oid = e.relid", NULL);
 
+	/* what half of the rows show as another class may make up the share */
+	spi_args(&args);
+	spi_arg_int8(&args, guc_list_rows);
 	n = spi_exec("WITH fresh AS MATERIALIZED ("
 				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at,"
 				 "   CASE WHEN e.door <> 'replay' OR e.class IN (" INSERT_CLASSES ") THEN e.rows ELSE 0 END AS fresh_rows"
@@ -207,7 +220,8 @@ incident_collect(void)
 				 " locked AS MATERIALIZED ("
 				 "  SELECT i.id, i.relid, i.class, coalesce(i.column_name, '') AS col,"
 				 "   i.state = 'awaiting_approval' OR i.state = 'needs_human'"
-				 "    AND (i.class IN ('enum_label', 'unique') OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW "))"
+				 "    AND (i.class IN ('enum_label', 'unique') OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW ")"
+				 "     OR i.class = 'check' AND " LOOKS("i.rows + g.fresh_rows", "$1") " > " LOOKS("i.rows", "$1") ")"
 				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
 				 "     AND p.relid = i.relid AND p.state = 'rejected') AS again,"
 				 "   i.state = 'awaiting_parent' OR i.class = 'foreign_key' AND i.state = 'needs_human' AND i.reason_kind = 'waited_too_long' AS waits"
@@ -243,7 +257,7 @@ incident_collect(void)
 				 "  t.opened, t.new_rows, e.sqlstate, jsonb_strip_nulls(jsonb_build_object('sqlstate', e.sqlstate,"
 				 "  'message', e.message, 'detail', e.detail, 'hint', e.hint, 'context', e.context, 'need', e.need,"
 				 "  'door', e.door, 'load', e.load, 'position', e.position))"
-				 " FROM touched t JOIN selfheal.error e ON e.id = t.newest ORDER BY t.oldest", NULL);
+				 " FROM touched t JOIN selfheal.error e ON e.id = t.newest ORDER BY t.oldest", &args);
 	for (uint64 i = 0; i < n; i++)
 	{
 		Incident   *inc = incident_from_row(i, cxt);

@@ -31,6 +31,8 @@ typedef struct Refused
 								 * else NULL */
 	bool		foreseen;		/* no row has met it yet (foresee.h) */
 	int64		seen;			/* rows that showed it, held or not */
+	const struct Brought *brought;	/* check: what held rows brought
+									 * (brought.h), or NULL */
 } Refused;
 
 /*

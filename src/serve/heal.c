@@ -42,6 +42,7 @@
 #include "serve/duplicates.h"
 #include "serve/heal.h"
 #include "serve/inorder.h"
+#include "serve/landed.h"
 #include "serve/round.h"
 #include "serve/waiting.h"
 #include "tcop/tcopprot.h"
@@ -67,6 +68,7 @@ collect(void)
 	round_after_ddl();
 	waiting_collect();
 	touched = incident_collect();
+	landed_collect();
 	round_rethink();
 	round_retire();
 	foreach(lc, touched)

@@ -311,6 +311,24 @@ changed_since(const Incident *inc)
 	return changed;
 }
 
+/* What a playbook says that looked at what inserts refused, and took no step;
+ * NULL when none had anything to say. */
+static const char *
+looked_at(const Round *round, FitClass class)
+{
+	ListCell   *lc;
+
+	foreach(lc, round->remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		if (r->finding->class == class && r->finding->refused != NIL && r->step == NULL &&
+			r->options != NIL)
+			return r->explanation;
+	}
+	return NULL;
+}
+
 /* Why no step of ours will help these rows, or NULL when one may. */
 static const char *
 hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
@@ -341,6 +359,10 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 	 */
 	if (inc->attempts > 1 || changed_since(inc))
 		return NULL;
+	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY &&
+		looked_at(round, class))
+		return psprintf("%s selfheal.retry(" INT64_FORMAT ") when the cause is gone",
+						looked_at(round, class), inc->id);
 	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY &&
 		class != FIT_AWAITING_ORDER)
 		return psprintf("%s: no playbook changes a table for this; selfheal.retry(" INT64_FORMAT ") when the cause is gone",
@@ -577,7 +599,7 @@ round_retire(void)
 				 " (SELECT p.id, CASE WHEN p.state = 'planned' THEN 'the worker ended before it ran'"
 				 "   WHEN c.oid IS NULL THEN 'the table is gone' ELSE 'no row waits for it any more' END AS why"
 				 "  FROM selfheal.plan p LEFT JOIN pg_class c ON c.oid = p.relid"
-				 "  WHERE p.state = 'planned' OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL)"
+				 "  WHERE p.state = 'planned' OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL AND p.playbook IS DISTINCT FROM 'create_table')"
 				 "  OR (p.state = 'awaiting_approval' AND p.proposed_by = 'selfheal'"
 				 "   AND NOT EXISTS (SELECT FROM selfheal.incident i WHERE i.id = ANY (p.incidents)"
 				 "    AND i.state NOT IN ('healed', 'dismissed', 'needs_human')))"
@@ -692,9 +714,11 @@ round_orient(Round *round)
 		/*
 		 * looked at again: the cure may be one for some of its rows only, as
 		 * a mapping may be that came before the first look. Those need not
-		 * wait for what a person is to be asked about the others.
+		 * wait for what a person is to be asked about the others. (What an
+		 * insert refused always seems to fit.)
 		 */
-		if ((why || waits(round, remedy)) && remedy && !remedy->certain && held > 0 &&
+		if ((why || (waits(round, remedy) && remedy->finding->refused == NIL)) &&
+			remedy && !remedy->certain && held > 0 &&
 			(inc->attempts > 1 || (mapped && remedy->finding->refused == NIL)) &&
 			diagnose_fits(round->relid, inc->id))
 		{

@@ -98,7 +98,7 @@ leave_to_person(Round *round, List *steps, bool tried)
 
 	foreach(lc, steps)
 	{
-		if (((const PlanStep *) lfirst(lc))->kind == STEP_WIDEN_TYPE)
+		if (plan_changes_type(lfirst(lc)))
 			left = lappend(left, lfirst(lc));
 		else
 			rest = lappend(rest, lfirst(lc));

@@ -22,6 +22,7 @@
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/foureyes.h"
+#include "serve/landed.h"
 #include "serve/round.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -68,6 +69,11 @@ plan_arg(FunctionCallInfo fcinfo, bool lock)
 
 	verbs_require_arg(fcinfo, 0, "plan_id", "Ids stand in the view selfheal.pending.");
 	row = docket_get(PG_GETARG_INT64(0), lock);
+	if (landed_is_plan(row))
+	{
+		landed_check_right();
+		return row;
+	}
 	if (!OidIsValid(row->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -296,13 +302,18 @@ selfheal_approve(PG_FUNCTION_ARGS)
 
 	shmem_require();
 	require_awaiting(row);
-	watch_check_watched(row->relid, &watch);
+	if (!landed_is_plan(row))
+		watch_check_watched(row->relid, &watch);
 	foureyes_check(row);
 	docket_move(row->id, PLAN_APPROVED, verbs_caller(), NULL);
 	foureyes_decided(row->id);
 	round_entry(&entry, "approved", row);
+	if (landed_is_plan(row))
+		landed_entry(&entry, row);
 	entry.approval = approval_json(row, verbs_caller());
 	audit_write(&entry);
+	if (landed_is_plan(row))
+		landed_make(row, verbs_caller());
 	shmem_wake_at_commit();
 	PG_RETURN_VOID();
 }
@@ -350,6 +361,8 @@ selfheal_reject(PG_FUNCTION_ARGS)
 		}
 	}
 	round_entry(&entry, "rejected", row);
+	if (landed_is_plan(row))
+		landed_entry(&entry, row);
 	entry.result = why;
 	entry.approval = approval_json(row, verbs_caller());
 	audit_write(&entry);
@@ -367,6 +380,24 @@ verbs_incident_arg(FunctionCallInfo fcinfo)
 	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
 		watch_check_table(inc->relid, WATCH_NEED_READ);
 	return inc;
+}
+
+/* The names in an incident of no table: of one that is gone, or is yet to be
+ * made. */
+static void
+name_incident(AuditEntry *entry)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, entry->incident);
+	spi_exec("SELECT schema_name, table_name FROM selfheal.incident WHERE id = $1", &args);
+	entry->schema_name = spi_get_text(0, 1, cxt);
+	entry->table_name = spi_get_text(0, 2, cxt);
+	spi_close(&saved);
 }
 
 /* retry(incident_id): look at it again now; one that was dismissed is taken
@@ -400,6 +431,8 @@ selfheal_retry(PG_FUNCTION_ARGS)
 	else if (inc->state != INCIDENT_PLANNING && inc->state != INCIDENT_APPLYING)
 		incident_move(inc->id, INCIDENT_OPEN, &note);
 	entry.relid = inc->relid;
+	if (!OidIsValid(inc->relid))
+		name_incident(&entry);
 	audit_write(&entry);
 	shmem_wake_at_commit();
 	PG_RETURN_VOID();
@@ -440,6 +473,8 @@ selfheal_dismiss(PG_FUNCTION_ARGS)
 	audit_entry(&entry, "dismissed");
 	entry.incident = inc->id;
 	entry.relid = get_rel_name(inc->relid) ? inc->relid : InvalidOid;
+	if (!OidIsValid(entry.relid))
+		name_incident(&entry);
 	entry.explanation = why;
 	entry.rows_left = OidIsValid(inc->relid) ? held_count(inc->relid, &inc->id, 1) : 0;
 	entry.result = "its rows stay held";

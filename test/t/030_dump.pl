@@ -23,6 +23,9 @@ $node->safe_psql(
 	GRANT USAGE ON SCHEMA "odd Name" TO loader;
 	SELECT selfheal.watch('"odd Name"."a Table"', owner => 'a team');
 	SELECT selfheal.watch('plain');
+	CREATE SCHEMA landing;
+	SELECT selfheal.set_landing('landing');
+	SELECT selfheal.land('not there', ARRAY['{"id": 1}', 'x\\y']);
 	SELECT selfheal.hint('"odd Name"."a Table"', 'Identity', rename_to => 'id');
 	SELECT selfheal.hint('plain', 'not "this"', ignore => true);
 	SELECT selfheal.hint('plain', 'sum', type => 'numeric(12,2)');
@@ -71,9 +74,9 @@ $node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
 is($node->safe_psql($db, 'SELECT bulk, count(*) FROM selfheal.quarantine GROUP BY 1 ORDER BY 1'),
 	"f|2\nt|1500", 'rows are held');
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
-	1, 'one plan waits');
+	2, 'two plans wait');
 
-my @tables = qw(watched hint mapping kept assertion policy contract discard load load_line load_kept error quarantine replayed incident plan audit);
+my @tables = qw(watched hint mapping kept assertion policy contract discard load load_line load_kept error quarantine replayed incident plan landing arrival audit);
 my %counts = map { $_ => $node->safe_psql($db, "SELECT count(*) FROM selfheal.$_") } @tables;
 my $head = $node->safe_psql($db, 'SELECT sealed, head FROM selfheal.verify_audit()');
 

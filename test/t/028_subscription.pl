@@ -99,6 +99,21 @@ sql($sub, 'CREATE TYPE pair AS (a int, b int); ALTER TABLE orders ADD p pair');
 arrived('SELECT p FROM orders WHERE id = 4', '(1,2)', 'made by hand, the row has arrived');
 is(sql($sub, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', 'the worker is at rest again');
 is(sql($sub, q{SELECT state FROM selfheal.incidents WHERE column_name = 'p'}), 'healed', 'and the incident is closed');
+
+# a row that is there already, and a table that is not: told, and left to a person
+sql($sub, 'INSERT INTO orders (id) VALUES (5)');
+sql($pub, 'INSERT INTO orders (id) VALUES (5), (6)');
+arrived(q{SELECT sqlstate || ' ' || hint FROM selfheal.stalled WHERE subscription = 'sales'},
+	'23505 a row is there already: change it here, or ALTER SUBSCRIPTION ... SKIP, which leaves out the whole transaction',
+	'a conflict is seen, and what can be done');
+is(sql($sub, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', 'the worker is at rest');
+is(sql($sub, 'SELECT count(*) FROM orders WHERE id = 6'), '0', 'nothing of the transaction is left out');
+sql($sub, 'DELETE FROM orders WHERE id = 5');
+arrived('SELECT count(*) FROM orders WHERE id IN (5, 6)', '2', 'once a person has solved it, all of it arrives');
+sql($sub, 'DROP TABLE unwatched');
+sql($pub, 'INSERT INTO unwatched VALUES (2, 2)');
+arrived(q{SELECT count(*) FROM selfheal.stalled WHERE subscription = 'other' AND sqlstate = '55000' AND message ~ 'unwatched' AND hint ~ 'REFRESH'},
+	'1', 'a table that is missing is seen');
 is(sql($sub, 'SELECT ok FROM selfheal.verify_audit()'), 't', 'the audit is whole');
 unlike(slurp_file($sub->logfile), qr/password|conninfo/, 'no connection string is in the log');
 

@@ -77,7 +77,8 @@ SKIP:
 		'five times the rows, 45 MB of payload more, take the same memory');
 }
 
-# Many rows of an incident that waits, and behind them one that can be healed:
+# Many rows that wait for an approval (of text in their column), and behind them
+# one that can be healed by itself:
 # the fetch passes over them in steps.
 my $others = 230000;
 sql(qq{CREATE TABLE behind (id bigint, v varchar(8), n integer); SELECT selfheal.watch('behind');
@@ -88,7 +89,7 @@ sql(qq{CREATE TABLE behind (id bigint, v varchar(8), n integer); SELECT selfheal
 idle($node, 'postgres', '60s');
 is(sql('SELECT id, v FROM behind'), '0|longer than eight', "a row behind $others that wait for a person is stored");
 is( sql(q{SELECT string_agg(concat_ws(' ', class, state, rows), ', ' ORDER BY class) FROM selfheal.incident WHERE relid = 'behind'::regclass}),
-	"too_long healed 1, wrong_type needs_human $others", 'and these wait');
+	"too_long healed 1, wrong_type awaiting_approval $others", 'and these wait');
 is(sql(q{SELECT count(*) FROM selfheal.quarantine WHERE relid = 'behind'::regclass AND state = 'held'}), $others, 'all of them');
 
 # One row per load, by roles and under settings that take turns.

@@ -21,6 +21,7 @@ GRANT ALL ON SCHEMA lands TO regress_land_owner;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_land_owner IN SCHEMA "Landing place" GRANT INSERT ON TABLES TO regress_land_producer;
 SELECT selfheal.grant_to('regress_land_producer', 'producer'), selfheal.grant_to('regress_land_other', 'producer'), selfheal.grant_to('regress_land_owner', 'admin');
 CREATE VIEW waiting AS SELECT w.table_name, w.sql, w.verdict, w.policy, w.reason FROM selfheal.pending w WHERE w.table_name LIKE '%Landing%';
+SELECT coalesce((SELECT max(id) FROM selfheal.audit), 0) AS audit, coalesce((SELECT max(id) FROM selfheal.incident), 0) AS incident, coalesce((SELECT max(id) FROM selfheal.plan), 0) AS plans \gset
 -- none is named yet; what cannot be one
 SELECT * FROM selfheal.land('orders', '{}');
 SELECT selfheal.set_landing('nowhere');
@@ -30,7 +31,7 @@ SET ROLE regress_land_owner;
 SELECT selfheal.set_landing('public');
 SELECT selfheal.set_landing('Landing place');
 RESET ROLE;
-SELECT event, actor_role, result FROM selfheal.audit WHERE result LIKE '%landing%' ORDER BY id;
+SELECT event, actor_role, result FROM selfheal.audit WHERE result LIKE '%landing%' AND id > :audit ORDER BY id;
 SELECT schema_name, set_by FROM selfheal.landing;
 -- what is no name
 SELECT selfheal.land(n, '{}') FROM (VALUES ('')) v(n);
@@ -50,9 +51,9 @@ SELECT * FROM selfheal.land('Or"ders; DROP', ARRAY['{"id": 4}']);
 COMMIT;
 :idle
 SELECT * FROM waiting;
-SELECT class, state, rows, reason FROM selfheal.incident WHERE class = 'unknown_table' ORDER BY id;
+SELECT class, state, rows, reason FROM selfheal.incident WHERE class = 'unknown_table' AND id > :incident ORDER BY id;
 SELECT table_name, rows, roles, state FROM selfheal.arrivals;
-SELECT explanation, steps FROM selfheal.plan WHERE playbook = 'create_table';
+SELECT explanation, steps FROM selfheal.plan WHERE playbook = 'create_table' AND id > :plans;
 -- who may decide: who could make it himself
 SELECT max(id) AS plan FROM selfheal.plan \gset
 GRANT EXECUTE ON FUNCTION selfheal.approve(bigint) TO regress_land_other;
@@ -79,7 +80,7 @@ SELECT selfheal.wake();
 :idle
 SELECT count(*) FROM selfheal.arrivals;
 SELECT id FROM "Landing place"."Or""ders; DROP" ORDER BY id;
-SELECT class, state FROM selfheal.incident WHERE class = 'unknown_table';
+SELECT class, state FROM selfheal.incident WHERE class = 'unknown_table' AND id > :incident;
 SELECT event, result, rows_held, rows_replayed FROM selfheal.audit WHERE table_name = 'Or"ders; DROP' AND event IN ('captured', 'planned', 'approved', 'applied', 'watched', 'replayed') ORDER BY id;
 -- now it is a table like any other
 SET ROLE regress_land_producer;
@@ -91,15 +92,15 @@ SELECT * FROM selfheal.land('grows', ARRAY['{"a": 1}']);
 :idle
 SELECT * FROM selfheal.land('grows', ARRAY['{"a": 1.5, "b": "x"}']);
 :idle
-SELECT state, sql, reason FROM selfheal.plan WHERE table_name = 'grows' ORDER BY id;
+SELECT state, sql, reason FROM selfheal.plan WHERE id > :plans AND table_name = 'grows' ORDER BY id;
 SELECT * FROM selfheal.land('grows', ARRAY['{"a": 2, "c": true}']);
 :idle
-SELECT state, sql FROM selfheal.plan WHERE table_name = 'grows' ORDER BY id;
+SELECT state, sql FROM selfheal.plan WHERE id > :plans AND table_name = 'grows' ORDER BY id;
 \set VERBOSITY sqlstate
-SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE table_name = 'grows';
+SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE id > :plans AND table_name = 'grows';
 \set VERBOSITY terse
 \set VERBOSITY sqlstate
-SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE table_name = 'grows';
+SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE id > :plans AND table_name = 'grows';
 \set VERBOSITY terse
 :idle
 SELECT * FROM "Landing place".grows ORDER BY a;
@@ -107,7 +108,7 @@ SELECT rows, state, reason FROM selfheal.arrivals;
 -- rejected: no other plan until somebody asks
 SELECT * FROM selfheal.land('unwanted', ARRAY['{"a": 1}']);
 :idle
-SELECT selfheal.reject(max(id), 'not ours') FROM selfheal.plan WHERE table_name = 'unwanted';
+SELECT selfheal.reject(max(id), 'not ours') FROM selfheal.plan WHERE id > :plans AND table_name = 'unwanted';
 SELECT * FROM selfheal.land('unwanted', ARRAY['{"a": 1}', '{"a": 2}', '{"a": 3}']);
 :idle
 SELECT state, regexp_replace(reason, '\d+', 'n') AS reason, rows FROM selfheal.incident WHERE table_name = 'unwanted';
@@ -120,7 +121,7 @@ SELECT selfheal.discard_arrivals('unwanted', 'test rows');
 SELECT selfheal.discard_arrivals('unwanted', 'once more');
 :idle
 SELECT state, why FROM selfheal.incident WHERE table_name = 'unwanted';
-SELECT state FROM selfheal.plan WHERE table_name = 'unwanted' ORDER BY id;
+SELECT state FROM selfheal.plan WHERE id > :plans AND table_name = 'unwanted' ORDER BY id;
 -- nothing to learn from
 SELECT * FROM selfheal.land('empty', ARRAY['[]', '{"a": null}', 'x', '{"xmin": 1}', '{"": 1}']);
 :idle
@@ -131,7 +132,7 @@ SELECT * FROM selfheal.land('by_hand', ARRAY['{"a": 1}', '{"a": 2, "extra": "x"}
 :idle
 CREATE TABLE "Landing place".by_hand (a int PRIMARY KEY);
 \set VERBOSITY sqlstate
-SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE table_name = 'by_hand';
+SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE id > :plans AND table_name = 'by_hand';
 \set VERBOSITY terse
 SELECT selfheal.wake();
 :idle
@@ -141,18 +142,18 @@ SELECT selfheal.wake();
 :idle
 SELECT * FROM "Landing place".by_hand ORDER BY a;
 SELECT class, state FROM selfheal.incident WHERE table_name = 'by_hand' ORDER BY id;
-SELECT state FROM selfheal.plan WHERE table_name = 'by_hand' ORDER BY id;
+SELECT state FROM selfheal.plan WHERE id > :plans AND table_name = 'by_hand' ORDER BY id;
 -- a schema that is not to be changed; one that is taken away
 SELECT * FROM selfheal.land('later', ARRAY['{"a": 1}']);
 :idle
 SELECT selfheal.set_landing('lands');
 \set VERBOSITY sqlstate
-SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE table_name = 'later';
+SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE id > :plans AND table_name = 'later';
 \set VERBOSITY terse
 SELECT selfheal.set_landing(NULL);
 SELECT * FROM selfheal.land('later', ARRAY['{"a": 1}']);
 \set VERBOSITY sqlstate
-SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE table_name = 'later';
+SELECT selfheal.approve(max(id)) FROM selfheal.plan WHERE id > :plans AND table_name = 'later';
 \set VERBOSITY terse
 SELECT selfheal.set_landing('lands');
 SELECT selfheal.discard_arrivals('later', 'done');

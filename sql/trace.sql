@@ -205,9 +205,10 @@ CREATE TEMP TABLE tried AS SELECT s.change, s.done AS cost, o.plan_id
 	FROM seen s, LATERAL selfheal.propose('tr.t', s.q, 'a test') o WHERE s.verdict <> 'refuse' AND s.done !~ 'error' ORDER BY s.n;
 SELECT count(*) > 20 AS many, bool_and(forecast -> 'agreed' = 'true') AS agreed,
 	bool_and(foretold(forecast -> 'traced', 't') = cost AND foretold(forecast, 't') = cost) AS as_done,
-	bool_and((forecast ->> 'estimated_ms')::float8 > 0 AND (forecast -> 'rate' ->> 'source') IN ('server', 'clone')) AS timed,
+	bool_and((forecast ->> 'estimated_ms')::float8 >= 0 AND (forecast -> 'rate' ->> 'source') IN ('server', 'clone')) AS timed,
 	bool_and((forecast ->> 'bytes_written')::bigint >= (SELECT coalesce(sum(b::bigint), 0) FROM jsonb_each_text(forecast -> 'index_bytes') i(n, b))) AS bytes
 FROM tried JOIN selfheal.plan ON id = plan_id;
+SELECT change, forecast ->> 'estimated_ms', forecast -> 'rate' FROM tried JOIN selfheal.plan ON id = plan_id WHERE NOT ((forecast ->> 'estimated_ms')::float8 >= 0 AND (forecast -> 'rate' ->> 'source') IN ('server', 'clone'));
 SELECT change, cost, forecast -> 'traced' FROM tried JOIN selfheal.plan ON id = plan_id WHERE NOT (forecast -> 'agreed' = 'true') OR foretold(forecast -> 'traced', 't') <> cost;
 -- what stands there of one step, without what differs from machine to machine
 SELECT jsonb_pretty(forecast - 'estimated_ms' - 'rate' - 'free_disk' - 'disk_needed' - 'bytes' - 'bytes_read' - 'bytes_written' - 'index_bytes'

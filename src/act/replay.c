@@ -50,29 +50,29 @@
 /* One run on its way through its subtransaction. */
 typedef struct ReplayRun
 {
-	Oid			relid;
 	int64		plan;
-	bool		as_caller;
 	List	   *ordering_key;	/* of the table */
-	bool		first;			/* no other row is held before these */
 	ReplayWait *wait;			/* rows that wait for a parent, or NULL */
 	const LoaderRun *loader;
 	HeldRow    *rows;			/* the run's, within the chunk */
-	int			n;				/* fewer than fetched when locking */
-	bool		locking;		/* lock the rows first */
-	bool		changed;		/* a row was changed before it was deleted */
 	HeldRow    *stored;			/* those that got in */
-	int			nstored;
 	HeldRow    *again;			/* room for n: held again */
-	int			nagain;
-	int64		moved;			/* of them for a new reason */
 	HeldRow    *given_up;		/* by contract; NULL: none */
-	int			ngiven_up;
+	int64		moved;			/* of the held again for a new reason */
 	int64		left_out;		/* values, by contract */
 	int64		rerouted;		/* of the stored */
-	Oid			root;			/* through this table */
 	char	   *hash;			/* over the stored */
 	char	   *restricted;		/* what a restricted operation refused first */
+	Oid			relid;
+	Oid			root;			/* through which the rerouted went */
+	int			n;				/* rows; fewer than fetched when locking */
+	int			nstored;
+	int			nagain;
+	int			ngiven_up;
+	bool		as_caller;
+	bool		first;			/* no other row is held before these */
+	bool		locking;		/* lock the rows first */
+	bool		changed;		/* a row was changed before it was deleted */
 } ReplayRun;
 
 /*

@@ -43,8 +43,8 @@ typedef struct MisfitClass
 	const char *title;
 	ClassVerdict verdict;
 	FitClass	fits[CLASS_FITS];	/* ends with FIT_OK */
-	bool		(*matches) (const Finding *f);	/* NULL: all of these */
 	bool		of_row;			/* playbooks look at the row, not at a column */
+	bool		(*matches) (const Finding *f);	/* NULL: all of these */
 	Playbook	playbooks[CLASS_PLAYBOOKS]; /* ends with a NULL builder */
 	const char *done;			/* what happens by default, for people */
 } MisfitClass;

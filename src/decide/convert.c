@@ -242,6 +242,8 @@ check_index(const Place *p, Relation catalog, HeapTuple tup, Oid access_method, 
 	DatumGetPointer(heap_getattr(tup, Anum_pg_index_indclass, RelationGetDescr(catalog),
 								 &isnull));
 
+	if (opclasses == NULL)
+		elog(ERROR, "index %u has no operator classes", index->indexrelid);
 	if (name == NULL)
 		return true;
 	if (text_names_column(tup, Anum_pg_index_indexprs, catalog, p->attnum) ||

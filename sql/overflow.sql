@@ -46,47 +46,47 @@ $$;
 --
 -- no room: one plan for all of them, that waits
 --
-SELECT wide('full', 1500);
-SELECT * FROM selfheal.preview('full', '{"id": 1, "b": 1, "a": 2}');
-INSERT INTO full_intake VALUES (payload(1, 1, 20)), (payload(2, 1, 20)), ('{"id": 3, "c1": 7}'),
+SELECT wide('brim', 1500);
+SELECT * FROM selfheal.preview('brim', '{"id": 1, "b": 1, "a": 2}');
+INSERT INTO brim_intake VALUES (payload(1, 1, 20)), (payload(2, 1, 20)), ('{"id": 3, "c1": 7}'),
 	('{"id": 4, "new1": 12345678901234567890.1234567890, "new2": null, "new21": {"q\"": [1.50, "é"]}}');
 SELECT idle();
-SELECT newest('full');
-SELECT id, c1 FROM "full";
-SELECT * FROM states('full');
-SELECT * FROM pending('full');
-SELECT explanation FROM selfheal.pending WHERE plan_id = plan_of('full');
-SELECT o ->> 'option' AS option, o -> 'taken' AS taken FROM selfheal.plan, jsonb_array_elements(options) o WHERE id = plan_of('full');
-SELECT dry_run -> 'held' ->> 'tried' AS tried, dry_run -> 'held' ->> 'stored' AS stored FROM selfheal.plan WHERE id = plan_of('full');
-SELECT inverse FROM selfheal.plan WHERE id = plan_of('full');
-SELECT explanation FROM selfheal.audit WHERE table_name = 'full' AND event = 'diagnosed' AND explanation LIKE '%the new key new7,%' LIMIT 1;
+SELECT newest('brim');
+SELECT id, c1 FROM brim;
+SELECT * FROM states('brim');
+SELECT * FROM pending('brim');
+SELECT explanation FROM selfheal.pending WHERE plan_id = plan_of('brim');
+SELECT o ->> 'option' AS option, o -> 'taken' AS taken FROM selfheal.plan, jsonb_array_elements(options) o WHERE id = plan_of('brim');
+SELECT dry_run -> 'held_tried' AS tried, dry_run -> 'held_stored' AS stored FROM selfheal.plan WHERE id = plan_of('brim');
+SELECT inverse FROM selfheal.plan WHERE id = plan_of('brim');
+SELECT explanation FROM selfheal.audit WHERE table_name = 'brim' AND event = 'diagnosed' AND explanation LIKE '%the new key new7,%' LIMIT 1;
 -- one more key awaits the same plan
-SELECT plan_of('full') AS before \gset
-INSERT INTO full_intake VALUES ('{"id": 5, "late": true}');
+SELECT plan_of('brim') AS before \gset
+INSERT INTO brim_intake VALUES ('{"id": 5, "late": true}');
 SELECT idle();
-SELECT plan_of('full') = :before AS the_same, rows FROM pending('full');
-SELECT selfheal.approve(plan_of('full'));
+SELECT plan_of('brim') = :before AS the_same, rows FROM pending('brim');
+SELECT selfheal.approve(plan_of('brim'));
 SELECT idle();
-SELECT newest('full', 1);
-SELECT id, overflow FROM "full" ORDER BY id;
-SELECT * FROM states('full');
-SELECT * FROM held('full');
+SELECT newest('brim', 1);
+SELECT id, overflow FROM brim ORDER BY id;
+SELECT * FROM states('brim');
+SELECT * FROM held('brim');
 -- from then on they go there at intake, and a key that is a column to its column
-INSERT INTO full_intake VALUES ('{"id": 6, "new1": 1, "c2": 2, "another": "x"}'), ('{"id": 7, "c3": 3}');
-SELECT id, c2, c3, overflow FROM "full" WHERE id > 5 ORDER BY id;
-SELECT * FROM selfheal.preview('full', '{"id": 1, "b": 1, "a": 2}');
+INSERT INTO brim_intake VALUES ('{"id": 6, "new1": 1, "c2": 2, "another": "x"}'), ('{"id": 7, "c3": 3}');
+SELECT id, c2, c3, overflow FROM brim WHERE id > 5 ORDER BY id;
+SELECT * FROM selfheal.preview('brim', '{"id": 1, "b": 1, "a": 2}');
 -- a key that the team wants a column for stays one
-SELECT selfheal.hint('full', 'wanted', type => 'int');
-INSERT INTO full_intake VALUES ('{"id": 8, "wanted": 1, "more": 1}');
+SELECT selfheal.hint('brim', 'wanted', type => 'int');
+INSERT INTO brim_intake VALUES ('{"id": 8, "wanted": 1, "more": 1}');
 SELECT idle();
-SELECT * FROM held('full');
-SELECT class, state, reason FROM states('full') WHERE state <> 'healed';
+SELECT * FROM held('brim');
+SELECT class, state, reason FROM states('brim') WHERE state <> 'healed';
 -- taken back: the column stays, and nobody is asked again
-SELECT count(selfheal.remove_mapping(id)) FROM selfheal.mappings WHERE table_name = 'overflow."full"' AND state = 'active';
-INSERT INTO full_intake VALUES ('{"id": 9, "again": 1}'), ('{"id": 10, "overflow": {"own": 1}}');
+SELECT count(selfheal.remove_mapping(id)) FROM selfheal.mappings WHERE table_name = 'overflow.brim' AND state = 'active';
+INSERT INTO brim_intake VALUES ('{"id": 9, "again": 1}'), ('{"id": 10, "overflow": {"own": 1}}');
 SELECT idle();
-SELECT id, overflow FROM "full" WHERE id > 8;
-SELECT class, state, reason ~ 'removed mapping -- .*not proposed again' AS told FROM states('full') WHERE state <> 'healed' AND reason ~ 'removed';
+SELECT id, overflow FROM brim WHERE id > 8;
+SELECT class, state, reason ~ 'removed mapping --, .*not proposed again' AS told FROM states('brim') WHERE state <> 'healed' AND reason ~ 'removed';
 
 --
 -- some room: what it holds gets columns by itself, dropped ones counted
@@ -96,25 +96,25 @@ ALTER TABLE near DROP COLUMN c1498, DROP COLUMN c1499;
 INSERT INTO near_intake VALUES ('{"id": 1, "new1": 1}');
 SELECT idle();
 SELECT newest('near', 1), sql FROM pending('near');
-SELECT wide('some', 1497);
-INSERT INTO some_intake SELECT format('{"id": %s, "new%s": %s}', i, i, i) FROM generate_series(1, 20) i;
+SELECT wide('partly', 1497);
+INSERT INTO partly_intake SELECT format('{"id": %s, "new%s": %s}', i, i, i) FROM generate_series(1, 20) i;
 SELECT idle();
-SELECT newest('some');
-SELECT id, new1, new2, new3 FROM some ORDER BY id;
-SELECT * FROM pending('some');
-SELECT selfheal.approve(plan_of('some'));
+SELECT newest('partly');
+SELECT id, new1, new2, new3 FROM partly ORDER BY id;
+SELECT * FROM pending('partly');
+SELECT selfheal.approve(plan_of('partly'));
 SELECT idle();
-SELECT newest('some', 1);
-SELECT id, new3, overflow FROM some WHERE id > 2 ORDER BY id;
+SELECT newest('partly', 1);
+SELECT id, new3, overflow FROM partly WHERE id > 2 ORDER BY id;
 -- rows that bring both wait for both
-SELECT wide('both', 1498);
-INSERT INTO both_intake VALUES (payload(1, 1, 20));
+SELECT wide('mixed', 1498);
+INSERT INTO mixed_intake VALUES (payload(1, 1, 20));
 SELECT idle();
-SELECT newest('both', 1);
-SELECT * FROM pending('both');
-SELECT selfheal.approve(plan_of('both'));
+SELECT newest('mixed', 1);
+SELECT * FROM pending('mixed');
+SELECT selfheal.approve(plan_of('mixed'));
 SELECT idle();
-SELECT id, new1, new2, overflow -> 'new3' AS new3, (SELECT count(*) FROM jsonb_object_keys(overflow)) AS keys FROM "both";
+SELECT id, new1, new2, overflow -> 'new3' AS new3, (SELECT count(*) FROM jsonb_object_keys(overflow)) AS keys FROM mixed;
 
 --
 -- the column's name
@@ -188,11 +188,15 @@ SELECT idle();
 SELECT newest('unwanted', 1);
 SELECT count(*) FROM pending('unwanted');
 SELECT * FROM held('unwanted');
--- a person's plan: only to a column that is of type jsonb, or will be
-SELECT verdict, reason FROM selfheal.propose('unwanted', '{"relation": "overflow.unwanted", "steps": [
-	{"kind": "add_column", "column": "rest", "type": "text"}, {"kind": "overflow_to_jsonb", "column": "rest", "args": {}}]}', 'test');
-SELECT verdict, policy FROM selfheal.propose('unwanted', '{"relation": "overflow.unwanted", "steps": [
-	{"kind": "add_column", "column": "rest", "type": "jsonb"}, {"kind": "overflow_to_jsonb", "column": "rest", "args": {}}]}', 'test');
+-- of the same keys nobody is asked again; another key is another question, and its answer his own
+INSERT INTO unwanted_intake VALUES ('{"id": 2, "new1": 1}');
+SELECT idle();
+SELECT count(*) FROM pending('unwanted');
+INSERT INTO unwanted_intake VALUES ('{"id": 3, "new99": 1}');
+SELECT idle();
+SELECT playbook, rows FROM pending('unwanted');
+SELECT class, state, n FROM states('unwanted');
+SELECT * FROM held('unwanted');
 
 --
 -- a row, or an index entry, that is too large: held, no step

@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "catalog/heap.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -49,6 +50,7 @@ int			guc_max_wait = 86400;
 int			guc_trial_interval = 300;
 int			guc_load_retention = 43200;
 char	   *guc_encodings = NULL;
+char	   *guc_overflow_column = NULL;
 char	   *guc_load_id = NULL;
 GucLoadIdSet *guc_load_id_set = NULL;
 
@@ -155,6 +157,25 @@ check_encodings(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/* A name that a column can have as it stands. */
+static bool
+check_column(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0' || strlen(*newval) >= NAMEDATALEN ||
+		SystemAttributeByName(*newval) != NULL)
+	{
+		GUC_check_errdetail("It is the name of a column, of at most %d bytes, and none of PostgreSQL's own.",
+							NAMEDATALEN - 1);
+		return false;
+	}
+	if (!pg_verifymbstr(*newval, strlen(*newval), true))
+	{
+		GUC_check_errdetail("It is not valid text in this database's encoding.");
+		return false;
+	}
+	return true;
+}
+
 bool
 guc_schema_allowed(const char *schema)
 {
@@ -251,6 +272,11 @@ guc_init(void)
 							"Those beyond it wait for approval.",
 							&guc_max_new_columns, 1000, 0, 1600,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("selfheal.overflow_column",
+							   "Column for the new keys of a table that is near PostgreSQL's limit of columns.",
+							   "Of type jsonb; a person approves it. Where a column of another type has the name, a number is put behind it.",
+							   &guc_overflow_column, "overflow", PGC_SUSET, 0,
+							   check_column, NULL, NULL);
 	DefineCustomRealVariable("selfheal.convert_share",
 							 "Share of the rows that came last from which another type is proposed for their column.",
 							 "Below it a value of another type is a bad value, which changes no table.",

@@ -49,6 +49,7 @@ extern int	guc_max_wait;		/* selfheal.max_wait, s; 0 = for ever */
 extern int	guc_trial_interval; /* selfheal.trial_interval, s; 0 = no trial */
 extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
+extern char *guc_overflow_column;	/* selfheal.overflow_column */
 extern char *guc_encodings;		/* selfheal.encodings: a list of names */
 extern char *guc_load_id;		/* selfheal.load_id: '' = none; the only one
 								 * that is the producer's */

@@ -241,7 +241,7 @@ static const MisfitClass classes[] = {
 	.done = "the load fails as PostgreSQL says; the healer stops, and tries one heal after selfheal.trial_interval"},
 	{38, "54000 54011", "a row, an index entry or a table that is too wide", CLASS_CHANGE,
 		.fits = {FIT_LIMIT},
-	.done = "held; no column is added near PostgreSQL's limit"},
+	.done = "held; near PostgreSQL's limit of columns the new keys share one jsonb column, after approval"},
 	{39, "42701 42P07", "somebody else made the change first", CLASS_RETRY,
 	.done = "planned again: what the table has by now is not done twice"},
 	{40, "55006 25001", "the table is in use by the same session", CLASS_RETRY,

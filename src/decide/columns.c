@@ -78,6 +78,19 @@ columns_drop_not_null(StringInfo buf, Oid target, const PlanStep *step)
 void
 columns_undo_add(const HealPlan *plan, const PlanStep *step, StepUndo *undo)
 {
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *other = lfirst(lc);
+
+		/* keys of more than one producer, and nowhere else */
+		if (other->kind != STEP_OVERFLOW_TO_JSONB || strcmp(other->column, step->column) != 0)
+			continue;
+		appendStringInfo(&undo->notes, "-- %s: the column stays, with the keys that are stored in it\n",
+						 undo->shown);
+		return;
+	}
 	appendStringInfo(&undo->notes, "-- %s: the values stored in it are lost\n", undo->shown);
 	appendStringInfo(&undo->clause, "DROP COLUMN %s", quote_identifier(step->column));
 }

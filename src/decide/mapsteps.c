@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "catalog/pg_type.h"
 #include "decide/mapsteps.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -133,9 +134,9 @@ mapsteps_mappings(Oid relid, const List *steps)
 
 /* ---- vetting ---- */
 
-/* Does the plan itself add this column? */
-static bool
-is_added(const HealPlan *plan, const char *column)
+/* The step of the plan that adds this column, or NULL. */
+static const PlanStep *
+added_by(const HealPlan *plan, const char *column)
 {
 	ListCell   *lc;
 
@@ -144,9 +145,9 @@ is_added(const HealPlan *plan, const char *column)
 		const PlanStep *step = lfirst(lc);
 
 		if (step->kind == STEP_ADD_COLUMN && strcmp(step->column, column) == 0)
-			return true;
+			return step;
 	}
-	return false;
+	return NULL;
 }
 
 /* The mappings of the plan's steps before this one. */
@@ -182,6 +183,7 @@ mapsteps_check(const StepSite *site, const PlanStep *step, bool *true_already, c
 	Mapping    *m = mapsteps_mapping(site->relid, step);
 	List	   *present = mapping_with(mapping_list(site->relid), before(site->plan, step));
 	const Mapping *there = mapping_replaces(present, m);
+	const PlanStep *added = m->column ? added_by(site->plan, m->column) : NULL;
 	PlanStep   *canonical;
 	char	   *why;
 	char	   *hint;
@@ -195,7 +197,10 @@ mapsteps_check(const StepSite *site, const PlanStep *step, bool *true_already, c
 		*true_already = true;
 		return true;
 	}
-	if (m->kind == MAP_FIELD && m->column != NULL && is_added(site->plan, m->column))
+	if (m->kind == MAP_OVERFLOW && added != NULL && added->type == JSONBOID &&
+		JB_ROOT_COUNT(m->args) == 0)
+		return true;
+	if (m->kind == MAP_FIELD && added != NULL)
 	{
 		if (JB_ROOT_COUNT(m->args) > 0 || strcmp(m->field, m->column) == 0)
 			return plan_refuse(reason, "key \"%s\": only a whole key can go to a new column, of another name",

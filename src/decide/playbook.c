@@ -16,6 +16,7 @@
 #include "decide/classes.h"
 #include "decide/convert.h"
 #include "decide/mapsteps.h"
+#include "decide/overflow.h"
 #include "decide/playbook.h"
 #include "observe/contract.h"
 #include "utils/builtins.h"
@@ -205,8 +206,9 @@ remedy_of(const Diagnosis *d, const Finding *f, const List *done)
 
 /*
  * One remedy per finding, in the same order and in the current context. They
- * point into the diagnosis. Asks no catalog: whether a step may be made is
- * for vet.c to say.
+ * point into the diagnosis. Whether a step may be made is for vet.c to say;
+ * the catalog is asked only how many columns there may still be, since what
+ * goes beyond that shares one.
  */
 List *
 playbook_remedies(const Diagnosis *d)
@@ -216,6 +218,7 @@ playbook_remedies(const Diagnosis *d)
 
 	foreach(lc, d->findings)
 		result = lappend(result, remedy_of(d, lfirst(lc), result));
+	overflow_share(d, result);
 	return result;
 }
 

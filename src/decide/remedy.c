@@ -21,6 +21,21 @@ remedy_option(Remedy *r, bool taken, const char *what, const char *why)
 	r->options = lappend(r->options, o);
 }
 
+bool
+remedy_adds_column(const Remedy *r)
+{
+	ListCell   *lc;
+
+	if (r->step != NULL && r->step->kind == STEP_ADD_COLUMN)
+		return true;
+	foreach(lc, r->also)
+	{
+		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
+			return true;
+	}
+	return false;
+}
+
 char *
 remedy_rows_bring(const Finding *f)
 {

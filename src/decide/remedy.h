@@ -49,6 +49,9 @@ typedef struct RemedyOption
  * copied. */
 extern void remedy_option(Remedy *r, bool taken, const char *what, const char *why);
 
+/* Does a step of it add a column? */
+extern bool remedy_adds_column(const Remedy *r);
+
 /* "1 row brings" or "12 rows bring" */
 extern char *remedy_rows_bring(const Finding *f);
 

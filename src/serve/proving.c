@@ -11,20 +11,6 @@
 #include "serve/proving.h"
 #include "utils/builtins.h"
 
-/* Does one of the remedy's steps add a column? */
-static bool
-adds_column(const Remedy *remedy)
-{
-	ListCell   *lc;
-
-	foreach(lc, remedy->also)
-	{
-		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
-			return true;
-	}
-	return false;
-}
-
 /* Of day and month, both numbers, which comes first? 'D', 'M', or 0: the year
  * does, or it has not both. */
 static char
@@ -127,7 +113,7 @@ proving_refuses(Oid relid, Remedy *remedy)
 		if (removed)
 			return removed;
 	}
-	if (!mapsteps_is(remedy->step) || adds_column(remedy))
+	if (!mapsteps_is(remedy->step) || remedy_adds_column(remedy))
 		return NULL;
 	present = mapping_with(mapping_list(relid), mapsteps_mappings(relid, remedy->also));
 	m = mapsteps_mapping(relid, remedy->step);
@@ -154,7 +140,7 @@ proving_part(const Remedy *remedy, bool (*runs) (void *arg, PlanStep *step), voi
 	List	   *part;
 	ListCell   *lc;
 
-	if (remedy->also == NIL || !mapsteps_is(remedy->step) || adds_column(remedy) ||
+	if (remedy->also == NIL || !mapsteps_is(remedy->step) || remedy_adds_column(remedy) ||
 		remedy->step->kind == STEP_NULL_IF || remedy->step->kind == STEP_TRIM ||
 		!runs(arg, remedy->step))
 		return NIL;

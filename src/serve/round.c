@@ -8,24 +8,18 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "base/guc.h"
 #include "base/spi.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "decide/effect.h"
 #include "decide/forecast.h"
+#include "decide/overflow.h"
 #include "miscadmin.h"
 #include "observe/hint.h"
 #include "observe/mapping.h"
 #include "serve/proving.h"
 #include "serve/round.h"
-#include "utils/syscache.h"
 #include "write/route.h"
-
-/* Columns below PostgreSQL's limit that are left to people. */
-#define COLUMNS_KEPT 100
 
 double
 round_ms_since(TimestampTz then)
@@ -98,30 +92,6 @@ refuse_step(Round *round, const PlanStep *step, char *reason)
 	round->refused = lappend(round->refused, refusal);
 }
 
-/*
- * Columns that may still be added to the table and to those below it, which
- * get them too: never within COLUMNS_KEPT of PostgreSQL's limit, which counts
- * dropped columns as well.
- */
-static int
-column_room(Oid relid)
-{
-	int			room = MaxHeapAttributeNumber;
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
-
-		if (!HeapTupleIsValid(tup))
-			continue;
-		room = Min(room, MaxHeapAttributeNumber - COLUMNS_KEPT -
-				   ((Form_pg_class) GETSTRUCT(tup))->relnatts);
-		ReleaseSysCache(tup);
-	}
-	return room;
-}
-
 /* New columns that the table may still get today by itself. */
 static int
 column_quota(Oid relid)
@@ -185,19 +155,6 @@ runs_alone(void *arg, PlanStep *step)
 					round->cautions).verdict == VERDICT_AUTO;
 }
 
-static bool
-adds_column(const List *steps)
-{
-	ListCell   *lc;
-
-	foreach(lc, steps)
-	{
-		if (((const PlanStep *) lfirst(lc))->kind == STEP_ADD_COLUMN)
-			return true;
-	}
-	return false;
-}
-
 /*
  * A remedy's step and what goes with it, behind those of others. A column that
  * two of them make wider is made so once, to what both need: what goes with a
@@ -247,11 +204,11 @@ sort_step(Round *round, Remedy *remedy)
 	Ruling		ruling;
 	List	   *part;
 
-	if (adds_column(single.steps) && round->room-- <= 0)
+	if (remedy_adds_column(remedy) && !overflow_takes(remedy) && round->room-- <= 0)
 	{
 		refuse_step(round, step,
 					psprintf("the table would come within %d columns of PostgreSQL's limit of %d, where only a person's own propose() adds any",
-							 COLUMNS_KEPT, MaxHeapAttributeNumber));
+							 OVERFLOW_COLUMNS_KEPT, MaxHeapAttributeNumber));
 		return;
 	}
 	note_caution(round, remedy);
@@ -684,7 +641,7 @@ round_orient(Round *round)
 	round->diagnosis = diagnose_table(round->relid);
 	mapped = round->diagnosis->fitting > 0 && mapping_list(round->relid) != NIL;
 	round->remedies = playbook_remedies(round->diagnosis);
-	round->room = column_room(round->relid);
+	round->room = overflow_room(round->relid);
 	round->quota = column_quota(round->relid);
 	foreach(lc, round->remedies)
 	{

@@ -444,7 +444,7 @@ round_caution(const Round *round, int64 incident)
 		const Caution *caution = lfirst(lc);
 
 		if (strcmp(caution->column, remedy->step->column) == 0)
-			return policy_caution(round->relid, caution);
+			return caution_words(round->relid, caution);
 	}
 	return NULL;
 }

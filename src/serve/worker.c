@@ -25,13 +25,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/memory.h"
 #include "base/shmem.h"
 #include "base/spi.h"
-#include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/retention.h"

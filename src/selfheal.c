@@ -12,7 +12,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/dedupe.h"
-#include "observe/intake.h"
+#include "observe/inserts.h"
 #include "observe/load.h"
 #include "observe/ndjson.h"
 #include "serve/launcher.h"
@@ -37,7 +37,7 @@ _PG_init(void)
 	awaited_init();
 	load_init();
 	dedupe_init();
-	intake_init();
+	inserts_init();
 	ndjson_init();
 	launcher_init();
 }

@@ -11,7 +11,7 @@
  * a rule) may still put a value there.
  *
  * For types without a fast check the type's input function decides; it may
- * throw, and the caller (store.c) runs fit_row inside a subtransaction and
+ * throw, and the caller (scan.c) runs fit_row inside a subtransaction and
  * asks fit_culprit which value it was.
  */
 #ifndef SELFHEAL_FIT_H

@@ -9,46 +9,21 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "decide/checklist.h"
 #include "decide/constant.h"
+#include "decide/followers.h"
 #include "decide/impact.h"
 #include "decide/lattice.h"
 #include "decide/lineage.h"
 #include "decide/mentions.h"
 #include "decide/named.h"
 #include "decide/numbering.h"
-#include "decide/partition.h"
-#include "decide/partition_like.h"
 #include "decide/rules.h"
-#include "decide/subscribers.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-
-/* What the sources of lines look at and add to. */
-typedef struct Survey
-{
-	const HealPlan *plan;
-	const Forecast *cost;
-	List	   *tree;			/* oids: the table and all below it */
-	List	   *drafts;
-	List	   *slots;			/* char *, where logical decoding is on */
-	List	   *rules;			/* PolicyRule *, where it is published */
-} Survey;
-
-/* Has somebody said that a publication is no reason to wait with such a step?
- */
-static bool
-subscribers_heal(const Survey *s, const PlanStep *step)
-{
-	const PolicyRule *rule = rules_find(s->rules, step->kind, COST_PUBLISHED);
-
-	return rule != NULL && rule->verdict == RULE_AUTO;
-}
 
 /* Does the step change what the column's values look like to its readers? What
  * numbers rows, or fills them, does not. */
@@ -57,14 +32,6 @@ changes_values(const PlanStep *step)
 {
 	return step->kind != STEP_EXTEND_SEQUENCE && step->kind != STEP_SET_DEFAULT &&
 		step->kind != STEP_SET_GENERATED_BY_DEFAULT && step->kind != STEP_ATTACH_PARTITION;
-}
-
-/* Add a line about something that is not a level of views. */
-static void
-add(Survey *s, const char *kind, const char *object, const PlanStep *step,
-	ImpactLevel level, const char *before, const char *after)
-{
-	effect_add(&s->drafts, kind, object, step, level, 0, before, after);
 }
 
 /* Is the change refused for this, since it cannot be made again? */
@@ -148,10 +115,10 @@ survey_views(Survey *s, const PlanStep *step)
 				   view_effect(step, reach), NULL);
 	}
 	if (cut)
-		add(s, "view", "and more", step, plan_changes_type(step) ?
-			IMPACT_REVIEW : IMPACT_NOTE,
-			psprintf("more than %d stand on the column: the rest was not looked at",
-					 LINEAGE_MAX_VIEWS), NULL);
+		survey_add(s, "view", "and more", step, plan_changes_type(step) ?
+				   IMPACT_REVIEW : IMPACT_NOTE,
+				   psprintf("more than %d stand on the column: the rest was not looked at",
+							LINEAGE_MAX_VIEWS), NULL);
 }
 
 /* Views that show every column show none that is new. */
@@ -166,142 +133,10 @@ survey_full_views(Survey *s, const PlanStep *step, const List *views)
 		char	   *name = plan_relation_name(reach->view);
 
 		if (name != NULL)
-			add(s, reach->materialized ? "materialized view" : "view", name,
-				step, IMPACT_NOTE, "shows every column there is, and "
-				"will not show ", " until it is made anew");
+			survey_add(s, reach->materialized ? "materialized view" : "view", name,
+					   step, IMPACT_NOTE, "shows every column there is, and "
+					   "will not show ", " until it is made anew");
 	}
-}
-
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t		len = strlen(text);
-
-	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
-}
-
-/* Is the change refused for what this publication says of the table? */
-static bool
-publication_refuses(const Survey *s, const PublishedBy *pub)
-{
-	ListCell   *lc;
-
-	foreach(lc, s->cost->refused)
-	{
-		const char *name = lfirst(lc);
-
-		/* PostgreSQL says the publication's name as it is */
-		if (strncmp(name, "publication relation ", 21) == 0 &&
-			(ends_with(name, psprintf(" in publication %s", pub->bare)) ||
-			 ends_with(name, psprintf(" in publication %s", pub->name))))
-			return true;
-	}
-	return false;
-}
-
-/* What a new partition is to those who follow its siblings, and what it lacks
- * of them. */
-static void
-survey_partition(Survey *s, const PlanStep *step, bool notes)
-{
-	ImpactLevel level = subscribers_heal(s, step) ? IMPACT_NOTE : IMPACT_REVIEW;
-	NewPartition spec;
-	PartitionLikeness *model;
-	char	   *name;
-	char	   *reason;
-	ListCell   *lc;
-
-	if (!partition_read(s->plan->relid, step, &spec, &reason))
-		return;
-	model = partition_like(spec.parent);
-	name = quote_qualified_identifier(spec.schema, spec.name);
-	foreach(lc, s->cost->published ?
-			subscribers_of_partition(spec.parent, get_namespace_oid(spec.schema, true)) : NIL)
-	{
-		const PublishesNew *pub = lfirst(lc);
-
-		if (!pub->sends)
-			add(s, "publication", pub->name, NULL, level,
-				psprintf("lists partitions one by one: rows of %s are not sent until a person adds it", name), NULL);
-		else if (pub->as_root)
-			add(s, "publication", pub->name, NULL, IMPACT_NOTE,
-				"sends rows of new partitions as the root's: a subscriber needs nothing for them", NULL);
-		else
-			add(s, "publication", pub->name, NULL, level,
-				psprintf("a subscriber without %s stops at the first row of it", name), NULL);
-	}
-	if (spec.move && OidIsValid(get_default_partition_oid(spec.parent)))
-		add(s, "partitions", plan_relation_name(get_default_partition_oid(spec.parent)), NULL, IMPACT_REVIEW,
-			psprintf("its rows that belong to %s move there; whoever reads the table waits as long", name), NULL);
-	foreach(lc, notes ? model->lacks : NIL)
-		add(s, "partitions", name, NULL, IMPACT_NOTE, lfirst(lc), NULL);
-}
-
-/* What a subscriber meets. */
-static void
-survey_publications(Survey *s, const PlanStep *step, const List *published)
-{
-	bool		partitioned = get_rel_relkind(s->plan->relid) == RELKIND_PARTITIONED_TABLE;
-	ListCell   *lc;
-
-	foreach(lc, published)
-	{
-		const PublishedBy *pub = lfirst(lc);
-		ImpactLevel level = subscribers_heal(s, step) ? IMPACT_NOTE : IMPACT_REVIEW;
-		const char *where = !partitioned ? "" : pub->as_root ?
-		" (published as the root)" : " (published partition by partition)";
-
-		if (!pub->carries)
-			add(s, "publication", pub->name, step, IMPACT_NOTE,
-				"its column list leaves out ",
-				": subscribers do not see the change");
-		else if (step->kind == STEP_ADD_COLUMN)
-			add(s, "publication", pub->name, step, level,
-				"a subscriber without ",
-				psprintf(" stops at the first change of the table after it%s", where));
-		else if (plan_changes_type(step))
-			add(s, "publication", pub->name, step, level,
-				"a subscriber that keeps the old type of ",
-				psprintf(" stops at the first value that does not fit there%s", where));
-		else if (step->kind == STEP_ADD_ENUM_LABEL)
-			add(s, "publication", pub->name, step, level,
-				"a subscriber without the new labels of ",
-				psprintf(" stops at the first row that has one%s", where));
-		else if (step->kind == STEP_EXTEND_CHECK_LIST)
-			add(s, "publication", pub->name, step, level,
-				"a subscriber with the old list of ",
-				psprintf(" stops at the first row that has a new value%s", where));
-		else
-			add(s, "publication", pub->name, step, level,
-				"a subscriber that asks for a value in ",
-				psprintf(" stops at the first null%s", where));
-
-		if (plan_changes_type(step) && (pub->lists || pub->filters))
-			add(s, "publication", pub->name, step,
-				publication_refuses(s, pub) ? IMPACT_REFUSE : IMPACT_NOTE,
-				pub->filters ? "its row filter names " : "its column list names ",
-				"");
-		else if (step->kind == STEP_DROP_NOT_NULL && pub->filters)
-			add(s, "publication", pub->name, step, IMPACT_NOTE,
-				"its row filter names ",
-				": a row for which the filter is null is not published");
-	}
-}
-
-/* What identifies a row to those who follow the table. */
-static void
-survey_identity(Survey *s, const PlanStep *step, RowIdentity identity)
-{
-	char	   *table = plan_relation_name(s->plan->relid);
-
-	if (table == NULL || identity == IDENTITY_OTHER)
-		return;
-	if (identity == IDENTITY_FULL)
-		add(s, "replica identity", table, step, IMPACT_NOTE,
-			"the whole row: each UPDATE and DELETE sends ", " as it was");
-	else
-		add(s, "replica identity", table, step, IMPACT_NOTE,
-			"tells rows apart for subscribers by ", "");
 }
 
 /* What a step does to something that names the column, by its kind. */
@@ -311,34 +146,34 @@ add_named(Survey *s, const PlanStep *step, const char *kind, const char *object)
 	if (step->kind == STEP_ADD_ENUM_LABEL)
 	{
 		if (strcmp(kind, "statistics object") != 0)
-			add(s, kind, object, step, IMPACT_NOTE, "names ",
-				", which may have a new label then");
+			survey_add(s, kind, object, step, IMPACT_NOTE, "names ",
+					   ", which may have a new label then");
 	}
 	else if (step->kind == STEP_DROP_NOT_NULL)
 	{
 		if (strcmp(kind, "check") == 0)
-			add(s, kind, object, step, IMPACT_NOTE, "names ",
-				": a null passes what is neither true nor false of it");
+			survey_add(s, kind, object, step, IMPACT_NOTE, "names ",
+					   ": a null passes what is neither true nor false of it");
 		else if (strcmp(kind, "index") != 0 &&
 				 strcmp(kind, "statistics object") != 0)
-			add(s, kind, object, step, IMPACT_NOTE, "names ",
-				", which may be null then");
+			survey_add(s, kind, object, step, IMPACT_NOTE, "names ",
+					   ", which may be null then");
 	}
 	else if (is_refused(s, kind, object))
-		add(s, kind, object, step, IMPACT_REFUSE, "names ",
-			": PostgreSQL refuses a new type, and it cannot be made again exactly");
+		survey_add(s, kind, object, step, IMPACT_REFUSE, "names ",
+				   ": PostgreSQL refuses a new type, and it cannot be made again exactly");
 	else if (strcmp(kind, "check") == 0)
-		add(s, kind, object, step, IMPACT_NOTE, "names ",
-			" and is made anew");
+		survey_add(s, kind, object, step, IMPACT_NOTE, "names ",
+				   " and is made anew");
 	else if (strcmp(kind, "index") == 0)
-		add(s, kind, object, step, IMPACT_NOTE, "names ",
-			" in an expression or a predicate and is built anew");
+		survey_add(s, kind, object, step, IMPACT_NOTE, "names ",
+				   " in an expression or a predicate and is built anew");
 	else if (strcmp(kind, "statistics object") == 0)
-		add(s, kind, object, step, IMPACT_NOTE, "covers ",
-			" and knows nothing of it until the next ANALYZE");
+		survey_add(s, kind, object, step, IMPACT_NOTE, "covers ",
+				   " and knows nothing of it until the next ANALYZE");
 	else
-		add(s, kind, object, step, IMPACT_NOTE, "names ",
-			" and is made anew");
+		survey_add(s, kind, object, step, IMPACT_NOTE, "names ",
+				   " and is made anew");
 }
 
 /* Triggers, policies, rules, generated columns, checks and the like. */
@@ -366,13 +201,13 @@ survey_foreign_keys(Survey *s, const PlanStep *step)
 		const NamedKey *key = lfirst(lc);
 
 		if (plan_changes_type(step))
-			add(s, "foreign key", key->object, step, IMPACT_REVIEW,
-				"is made anew for ",
-				psprintf("; %s stays %s", key->other, key->other_type));
+			survey_add(s, "foreign key", key->object, step, IMPACT_REVIEW,
+					   "is made anew for ",
+					   psprintf("; %s stays %s", key->other, key->other_type));
 		else if (step->kind == STEP_DROP_NOT_NULL && key->refers)
-			add(s, "foreign key", key->object, step, IMPACT_NOTE, "a null in ",
-				psprintf(" refers to nothing in %s and is not checked",
-						 key->other));
+			survey_add(s, "foreign key", key->object, step, IMPACT_NOTE, "a null in ",
+					   psprintf(" refers to nothing in %s and is not checked",
+								key->other));
 	}
 }
 
@@ -389,17 +224,17 @@ survey_row_type(Survey *s, const PlanStep *step, const List *users)
 		"takes or returns rows of this table, " : "has rows of this table, ";
 
 		if (step->kind == STEP_ADD_COLUMN)
-			add(s, user->kind, user->object, step, IMPACT_NOTE,
-				psprintf("%sfrom then on with ", rows), "");
+			survey_add(s, user->kind, user->object, step, IMPACT_NOTE,
+					   psprintf("%sfrom then on with ", rows), "");
 		else if (step->kind == STEP_DROP_NOT_NULL)
-			add(s, user->kind, user->object, step, IMPACT_NOTE,
-				psprintf("%sin which ", rows), " may be null then");
+			survey_add(s, user->kind, user->object, step, IMPACT_NOTE,
+					   psprintf("%sin which ", rows), " may be null then");
 		else if (is_refused(s, user->kind, user->object))
-			add(s, user->kind, user->object, step, IMPACT_REFUSE,
-				psprintf("%sso that PostgreSQL refuses a new type of ", rows), "");
+			survey_add(s, user->kind, user->object, step, IMPACT_REFUSE,
+					   psprintf("%sso that PostgreSQL refuses a new type of ", rows), "");
 		else
-			add(s, user->kind, user->object, step, IMPACT_NOTE,
-				psprintf("%sin which ", rows), " gets its new type");
+			survey_add(s, user->kind, user->object, step, IMPACT_NOTE,
+					   psprintf("%sin which ", rows), " gets its new type");
 	}
 }
 
@@ -410,11 +245,11 @@ survey_readers(Survey *s, const PlanStep *step)
 	AttrNumber	attnum = get_attnum(s->plan->relid, step->column);
 
 	if (attnum != InvalidAttrNumber && get_atttype(s->plan->relid, attnum) == BPCHAROID)
-		add(s, "readers", "of the table", step, IMPACT_NOTE, "find ",
-			" without the blanks it was padded with: length() and || see the difference");
+		survey_add(s, "readers", "of the table", step, IMPACT_NOTE, "find ",
+				   " without the blanks it was padded with: length() and || see the difference");
 	else
-		add(s, "readers", "of the table", step, IMPACT_NOTE, "sort and compare ",
-			" as text from then on: 10 stands before 9, and what calculates with it fails until it casts");
+		survey_add(s, "readers", "of the table", step, IMPACT_NOTE, "sort and compare ",
+				   " as text from then on: 10 stands before 9, and what calculates with it fails until it casts");
 }
 
 /* The CHECK whose list gets longer. */
@@ -424,8 +259,8 @@ survey_list(Survey *s, const PlanStep *step)
 	char	   *name = checklist_name(step);
 
 	if (name != NULL)
-		add(s, "check", quote_identifier(name), step, IMPACT_NOTE, "takes more values of ",
-			": what decides by them meets new ones");
+		survey_add(s, "check", quote_identifier(name), step, IMPACT_NOTE, "takes more values of ",
+				   ": what decides by them meets new ones");
 }
 
 /* What else has the enum's labels. */
@@ -438,8 +273,8 @@ survey_labels(Survey *s, const PlanStep *step)
 	{
 		const NamedBy *user = lfirst(lc);
 
-		add(s, user->kind, user->object, step, IMPACT_NOTE,
-			"has the type of ", " and gets its new labels");
+		survey_add(s, user->kind, user->object, step, IMPACT_NOTE,
+				   "has the type of ", " and gets its new labels");
 	}
 }
 
@@ -470,26 +305,26 @@ survey_functions(Survey *s)
 			/* the list has the steps' own names */
 			if (!list_member_ptr(mention->columns, step->column))
 				continue;
-			add(s, "function", mention->function, step, IMPACT_NOTE,
-				"best effort: its text is about the table and has the word ",
-				step->kind == STEP_ADD_COLUMN ?
-				"; a variable of that name becomes ambiguous (42702)" :
-				plan_changes_type(step) ?
-				"; a variable or a cast of the old type may be too small" :
-				step->kind == STEP_DROP_NOT_NULL ?
-				", which may be null then" :
-				step->kind == STEP_EXTEND_CHECK_LIST ?
-				", which may have a new value then" :
-				", which may have a new label then");
+			survey_add(s, "function", mention->function, step, IMPACT_NOTE,
+					   "best effort: its text is about the table and has the word ",
+					   step->kind == STEP_ADD_COLUMN ?
+					   "; a variable of that name becomes ambiguous (42702)" :
+					   plan_changes_type(step) ?
+					   "; a variable or a cast of the old type may be too small" :
+					   step->kind == STEP_DROP_NOT_NULL ?
+					   ", which may be null then" :
+					   step->kind == STEP_EXTEND_CHECK_LIST ?
+					   ", which may have a new value then" :
+					   ", which may have a new label then");
 		}
 	}
 	if (more > 0)
-		add(s, "function", psprintf("and %d more", more), NULL, IMPACT_NOTE,
-			"best effort: likewise", NULL);
+		survey_add(s, "function", psprintf("and %d more", more), NULL, IMPACT_NOTE,
+				   "best effort: likewise", NULL);
 	if (cut)
-		add(s, "function", "and maybe more", NULL, IMPACT_NOTE,
-			psprintf("best effort: no more than %d functions were looked at",
-					 MENTIONS_MAX_FUNCTIONS), NULL);
+		survey_add(s, "function", "and maybe more", NULL, IMPACT_NOTE,
+				   psprintf("best effort: no more than %d functions were looked at",
+							MENTIONS_MAX_FUNCTIONS), NULL);
 }
 
 /* Partitions and children, slots and what is prepared concern the whole plan. */
@@ -510,17 +345,17 @@ survey_whole(Survey *s)
 			names = lappend(names, name);
 	}
 	if (names != NIL && plan_has(s->plan, STEP_IN_ALTER))
-		add(s, partitioned ? "partitions" : "child tables",
-			effect_some_of(names, false), NULL, IMPACT_NOTE,
-			list_length(names) == 1 ? "the change goes on to it" :
-			psprintf("the change goes on to all %d", list_length(names)), NULL);
+		survey_add(s, partitioned ? "partitions" : "child tables",
+				   effect_some_of(names, false), NULL, IMPACT_NOTE,
+				   list_length(names) == 1 ? "the change goes on to it" :
+				   psprintf("the change goes on to all %d", list_length(names)), NULL);
 
 	foreach(lc, plan_has(s->plan, STEP_IN_ALTER) ? s->slots : NIL)
-		add(s, "slot", lfirst(lc), NULL, IMPACT_NOTE,
-			"what it decodes has rows of another shape after the change", NULL);
+		survey_add(s, "slot", lfirst(lc), NULL, IMPACT_NOTE,
+				   "what it decodes has rows of another shape after the change", NULL);
 	foreach(lc, subscribers_feeding(s->tree))
-		add(s, "subscription", lfirst(lc), NULL, IMPACT_NOTE,
-			"writes into this table; its publisher is not changed", NULL);
+		survey_add(s, "subscription", lfirst(lc), NULL, IMPACT_NOTE,
+				   "writes into this table; its publisher is not changed", NULL);
 
 	foreach(lc, s->plan->steps)
 	{
@@ -528,15 +363,15 @@ survey_whole(Survey *s)
 
 		adds |= (step->kind == STEP_ADD_COLUMN);
 		if (plan_changes_type(step))
-			add(s, "prepared statements", "of other sessions", step, IMPACT_NOTE,
-				"cannot be seen from here; those that return ",
-				" fail with 0A000 (cached plan must not change result type) until prepared again");
+			survey_add(s, "prepared statements", "of other sessions", step, IMPACT_NOTE,
+					   "cannot be seen from here; those that return ",
+					   " fail with 0A000 (cached plan must not change result type) until prepared again");
 	}
 	if (adds)
-		add(s, "prepared statements", "of other sessions", NULL, IMPACT_NOTE,
-			"cannot be seen from here; those that return * of the table fail "
-			"with 0A000 (cached plan must not change result type) until "
-			"prepared again", NULL);
+		survey_add(s, "prepared statements", "of other sessions", NULL, IMPACT_NOTE,
+				   "cannot be seen from here; those that return * of the table fail "
+				   "with 0A000 (cached plan must not change result type) until "
+				   "prepared again", NULL);
 }
 
 /* What each step does to what stands on the table, for people. Of columns that
@@ -577,10 +412,10 @@ survey_notes(Survey *s)
 				survey_labels(s, step);
 				continue;
 			}
-			survey_identity(s, step,
-							subscribers_identity(s->tree, step->column,
-												 s->cost->published ||
-												 s->slots != NIL));
+			followers_identity(s, step,
+							   subscribers_identity(s->tree, step->column,
+													s->cost->published ||
+													s->slots != NIL));
 		}
 		else
 		{
@@ -592,7 +427,7 @@ survey_notes(Survey *s)
 				asked = true;
 			}
 			survey_full_views(s, step, full);
-			survey_identity(s, step, identity);
+			followers_identity(s, step, identity);
 		}
 		survey_row_type(s, step, users);
 	}
@@ -610,13 +445,13 @@ survey_numbers(Survey *s, const PlanStep *step)
 
 	if (step->kind == STEP_EXTEND_SEQUENCE && numbering_sequence(s->plan->relid, step->column, &seq))
 		foreach(lc, numbering_concerns(s->plan->relid, step->column))
-			add(s, "sequence", plan_relation_name(seq.oid), step, IMPACT_REVIEW, lfirst(lc), NULL);
+			survey_add(s, "sequence", plan_relation_name(seq.oid), step, IMPACT_REVIEW, lfirst(lc), NULL);
 	if (step->kind != STEP_SET_DEFAULT)
 		return;
 	present = constant_present(s->plan->relid, step->column);
 	if (present != NULL)
-		add(s, "default", present, step, IMPACT_REVIEW, "rows without a value for ",
-			" get it now, and would get another");
+		survey_add(s, "default", present, step, IMPACT_REVIEW, "rows without a value for ",
+				   " get it now, and would get another");
 }
 
 List *
@@ -641,7 +476,7 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 
 		if (step->kind == STEP_ATTACH_PARTITION)
 		{
-			survey_partition(&s, step, notes);
+			followers_of_partition(&s, step, notes);
 			continue;
 		}
 		if (plan_step_place(step->kind) == STEP_IN_MAPPING)
@@ -656,14 +491,14 @@ impact_of(const VettedPlan *plan, const Forecast *cost, bool notes)
 		if (!cost->published || (cost->publications == NIL && !notes))
 			continue;
 		if (step->kind != STEP_ADD_COLUMN)
-			survey_publications(&s, step,
+			followers_of_column(&s, step,
 								subscribers_published(s.tree, step->column));
 		else
 		{
 			if (!asked)
 				published = subscribers_published(s.tree, step->column);
 			asked = true;
-			survey_publications(&s, step, published);
+			followers_of_column(&s, step, published);
 		}
 	}
 	if (notes)

@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "base/guc.h"
+#include "decide/caution.h"
 #include "decide/effect.h"
 #include "decide/policy.h"
 #include "decide/rules.h"
@@ -286,118 +287,41 @@ built_in_review_reason(const Case *c)
 	return some_of(built_in_reviews(c));
 }
 
-/* Is this column one that the plan adds? */
-static bool
-adds(const HealPlan *plan, const char *column)
-{
-	ListCell   *lc;
-
-	foreach(lc, plan->steps)
-	{
-		const PlanStep *step = lfirst(lc);
-
-		if (step->kind == STEP_ADD_COLUMN && strcmp(step->column, column) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* New columns of the plan that may be another spelling of a name, each with
- * that name. */
-static List *
-suspects(const Case *c)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, c->cautions)
-	{
-		const Caution *caution = lfirst(lc);
-
-		if (caution->alike != NULL && adds(c->plan, caution->column))
-			result = lappend(result, policy_caution(c->plan->relid, caution));
-	}
-	return result;
-}
-
 static bool
 has_suspects(const Case *c)
 {
-	return suspects(c) != NIL;
+	return caution_renames(c->plan, c->cautions) != NIL;
 }
 
 static char *
 suspects_reason(const Case *c)
 {
-	return some_of(suspects(c));
-}
-
-/* What only a person can answer, of the plan's mappings. */
-static List *
-open_questions(const Case *c)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-	ListCell   *lc2;
-
-	foreach(lc, c->cautions)
-	{
-		const Caution *caution = lfirst(lc);
-
-		foreach(lc2, c->plan->steps)
-		{
-			const PlanStep *step = lfirst(lc2);
-
-			if (caution->question != NULL && plan_step_place(step->kind) == STEP_IN_MAPPING &&
-				strcmp(step->column, caution->column) == 0)
-			{
-				result = lappend(result, policy_caution(c->plan->relid, caution));
-				break;
-			}
-		}
-	}
-	return result;
+	return some_of(caution_renames(c->plan, c->cautions));
 }
 
 static bool
 is_open(const Case *c)
 {
-	return open_questions(c) != NIL;
+	return caution_questions(c->plan, c->cautions) != NIL;
 }
 
 static char *
 open_reason(const Case *c)
 {
-	return some_of(open_questions(c));
-}
-
-static List *
-beyond_limit(const Case *c)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, c->cautions)
-	{
-		const Caution *caution = lfirst(lc);
-
-		if (caution->beyond && adds(c->plan, caution->column))
-			result = lappend(result, unconstify(char *, caution->column));
-	}
-	return result;
+	return some_of(caution_questions(c->plan, c->cautions));
 }
 
 static bool
 is_beyond_limit(const Case *c)
 {
-	return beyond_limit(c) != NIL;
+	return caution_beyond(c->plan, c->cautions) != NIL;
 }
 
 static char *
 beyond_limit_reason(const Case *c)
 {
 	return psprintf("beyond the %d new columns a day of selfheal.max_new_columns: %s",
-					guc_max_new_columns, some_of(beyond_limit(c)));
+					guc_max_new_columns, some_of(caution_beyond(c->plan, c->cautions)));
 }
 
 static bool
@@ -626,19 +550,6 @@ policy_verdict_name(Verdict verdict)
 			break;
 	}
 	return "refuse";
-}
-
-char *
-policy_caution(Oid relid, const Caution *caution)
-{
-	if (caution->question != NULL)
-		return pstrdup(caution->question);
-	if (caution->alike == NULL)
-		return psprintf("beyond the %d new columns a day of selfheal.max_new_columns",
-						guc_max_new_columns);
-	return psprintf("\"%s\" is a suspected rename of %s \"%s\"", caution->column,
-					get_attnum(relid, caution->alike) != InvalidAttrNumber ?
-					"column" : "the new key", caution->alike);
 }
 
 /* See the header. The reason is in the current context; the rule's name is

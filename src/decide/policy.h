@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "decide/caution.h"
 #include "decide/forecast.h"
 #include "observe/watch.h"
 
@@ -28,29 +29,12 @@ typedef struct Ruling
 } Ruling;
 
 /*
- * What makes a new column wait, whatever it costs: nobody but the team knows
- * what its key means, or a producer has brought too many; or a mapping: what
- * was sent leaves a question open. Of steps that the plan does not have it says
- * nothing.
- */
-typedef struct Caution
-{
-	const char *column;			/* the new column, or a mapping's key */
-	const char *alike;			/* may be another spelling of this name */
-	bool		beyond;			/* more than selfheal.max_new_columns in a day */
-	const char *question;		/* of a mapping: what a person must say */
-} Caution;
-
-/*
  * What the policy says of a vetted plan with this cost; cautions
- * (Caution *) are what is known of its new columns. What runs by itself is
+ * (Caution *) are what is known of its new columns and mappings. What runs by itself is
  * split from what waits by asking it of single-step plans.
  */
 extern Ruling policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 						  const List *cautions);
-
-/* The reason why this new column, or mapping, waits, for people. */
-extern char *policy_caution(Oid relid, const Caution *caution);
 
 extern const char *policy_verdict_name(Verdict verdict);
 

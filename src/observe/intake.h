@@ -2,10 +2,10 @@
  * intake.h
  *	  The front door: <table>_intake takes any payload and answers at once.
  *
- * Buffers are a list by (intake, nest level), bounded in bytes, below the
- * transaction; an aborted (sub)transaction drops its own. INSERTs come by the
- * view's triggers, COPY ... (FORMAT ndjson) by ndjson.c without a trigger
- * call per row, ingest() by its array; all end in intake_flush.
+ * A load is gathered in memory, bounded in bytes, and flushed when it is full
+ * and at its end. INSERTs come by the view's triggers (inserts.h), COPY ...
+ * (FORMAT ndjson) by ndjson.c without a trigger call per row, ingest() by its
+ * array.
  */
 #ifndef SELFHEAL_INTAKE_H
 #define SELFHEAL_INTAKE_H
@@ -24,10 +24,6 @@ typedef struct Intake Intake;
  */
 extern Intake *intake_begin(Oid relid, LoadSource source);
 
-/* Raises 55000 under session_replication_role = replica, in which the triggers
- * of an intake would be passed over and the rows vanish. */
-extern void intake_refuse_replica(Oid viewid);
-
 /* Take one payload; bytes are copied. Flushes by itself when full. An empty
  * or blank line (or NULL bytes) is skipped and counted. */
 extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding);
@@ -38,14 +34,14 @@ extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encod
  * NULL. */
 extern void intake_end(Intake *in, LoadCounts *counts);
 
+/* Forget a load whose (sub)transaction is aborted; frees the intake. */
+extern void intake_drop(Intake *in);
+
 /* A load of the texts of an array; a null is skipped. */
 extern void intake_array(Oid relid, ArrayType *payloads, LoadCounts *counts);
 
 /* Gate of a table: loads share it, the healer takes it alone. In its own
  * lock space (advisory class that SQL functions cannot reach). */
 extern void intake_gate(Oid relid, bool exclusive);
-
-/* From _PG_init: (sub)transaction callbacks, executor-start hook. */
-extern void intake_init(void);
 
 #endif							/* SELFHEAL_INTAKE_H */

@@ -19,6 +19,7 @@
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "observe/inserts.h"
 #include "observe/intake.h"
 #include "observe/lines.h"
 #include "observe/ndjson.h"
@@ -286,7 +287,7 @@ ndjson_copy(const CopyStmt *stmt, QueryCompletion *qc)
 	if (!OidIsValid(relid))
 		return false;
 
-	intake_refuse_replica(viewid);
+	inserts_refuse_replica(viewid);
 	format = format_option(stmt);
 	if (format == NULL)
 		refuse_format(stmt->relation->relname, NULL);

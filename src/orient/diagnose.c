@@ -5,8 +5,9 @@
  * The reasons for which rows were held belong to the table as it was then.
  * What counts for a plan is the table as it is now, so every held payload is
  * fitted again, and the reasons are gathered by class and column together
- * with the shapes of the values behind them. A row that was held for what
- * only an insert can find (a constraint, a trigger) fits here; replay tells.
+ * with the shapes of the values behind them (findings.c). A row that was held
+ * for what only an insert can find (a constraint, a trigger) fits here; replay
+ * tells.
  *
  * Rows are fitted as the role that loaded them, restricted, and under their
  * load's settings, as the replay will do it: a domain's check is user code,
@@ -32,8 +33,8 @@
 #include "orient/alike.h"
 #include "orient/brought.h"
 #include "orient/diagnose.h"
+#include "orient/findings.h"
 #include "orient/nullerrors.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -43,27 +44,13 @@
 #define FIT_SECURITY \
 	(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
 
-/* Findings are one per class and column; no column's name is longer. */
-typedef struct FindingKey
-{
-	int			class;
-	bool		of_row;			/* no column */
-	char		column[NAMEDATALEN];
-} FindingKey;
-
-typedef struct FindingEntry
-{
-	FindingKey	key;
-	Finding    *finding;
-} FindingEntry;
-
 /* One diagnosis under way. */
 typedef struct Survey
 {
 	Diagnosis  *diagnosis;
 	MemoryContext cxt;			/* of the result */
 	MemoryContext row_cxt;		/* reset for each row */
-	HTAB	   *index;			/* of findings */
+	Findings   *findings;
 	JsonScanner *scanner;
 	NullErrors *nulls;			/* of the held rows, or NULL */
 	Alike	   *alike;			/* new keys and the names they may stand for */
@@ -79,143 +66,6 @@ typedef struct Survey
 	List	   *thrown;			/* Misfit *, of the row at hand */
 	bool		telling;		/* findings, too, for what is discarded */
 } Survey;
-
-/* The finding of this class and column, made when it is the first. */
-static Finding *
-find_finding(Survey *s, FitClass class, const char *column)
-{
-	FindingKey	key;
-	FindingEntry *entry;
-	Finding    *finding;
-	MemoryContext old;
-	bool		found;
-	int			col;
-
-	memset(&key, 0, sizeof(key));
-	key.class = class;
-	if (column)
-		strlcpy(key.column, column, sizeof(key.column));
-	else
-		key.of_row = true;
-	entry = hash_search(s->index, &key, HASH_ENTER, &found);
-	if (found)
-		return entry->finding;
-
-	old = MemoryContextSwitchTo(s->cxt);
-	finding = palloc0(sizeof(Finding));
-	entry->finding = finding;
-	finding->class = class;
-	infer_init(&finding->evidence);
-	if (column)
-	{
-		finding->column = pstrdup(column);
-		col = fit_column(s->diagnosis->shape, column, (int) strlen(column));
-		if (col >= 0)
-			finding->target = &s->diagnosis->shape->cols[col];
-		if (class == FIT_UNKNOWN_KEY)
-			finding->key = alike_key(s->alike, finding->column);
-	}
-	s->diagnosis->findings = lappend(s->diagnosis->findings, finding);
-	MemoryContextSwitchTo(old);
-	return finding;
-}
-
-/* Keep the word that an enum lacks, once. */
-static void
-note_label(Survey *s, Finding *finding, const char *label)
-{
-	MemoryContext old;
-	ListCell   *lc;
-
-	foreach(lc, finding->labels)
-	{
-		if (strcmp(lfirst(lc), label) == 0)
-			return;
-	}
-	if (list_length(finding->labels) == FINDING_LABELS)
-	{
-		finding->many_labels = true;
-		return;
-	}
-	old = MemoryContextSwitchTo(s->cxt);
-	finding->labels = lappend(finding->labels, pstrdup(label));
-	MemoryContextSwitchTo(old);
-}
-
-/*
- * Can a value of this class be one that is only written in another notation?
- * A number that has a fraction or too many digits may be: 1.234 is one for
- * whoever writes 1.234.567,89 beside it.
- */
-static bool
-may_be_notation(FitClass class)
-{
-	return class == FIT_WRONG_TYPE || class == FIT_BAD_VALUE || class == FIT_ENUM_LABEL ||
-		class == FIT_FRACTION || class == FIT_SCALE;
-}
-
-/* Keep what does not fit: a value, a key or a payload. */
-static void
-keep_sample(Survey *s, Finding *finding, JsonKind kind, const char *val, size_t len)
-{
-	if (finding->samples == NULL)
-		finding->samples = samples_open(s->cxt);
-	samples_note(finding->samples, kind, val, len, s->rows[s->at].id);
-}
-
-/* What the table's contract says of a finding, for the incident's reason. */
-static char *
-contract_says(const Survey *s, FitTerm term)
-{
-	const char *words = contract_words(s->diagnosis->shape);
-
-	switch (term)
-	{
-		case TERM_EVOLVE:
-			break;
-		case TERM_FREEZE:
-			return psprintf("frozen by contract (%s): such rows stay held, and no step is taken for them", words);
-		case TERM_DISCARD_VALUE:
-			return psprintf("left out by contract (%s): the row is stored as if the key were absent", words);
-		case TERM_DISCARD_ROW:
-			return psprintf("discarded by contract (%s): the row is not stored", words);
-	}
-	return NULL;
-}
-
-/* Count one misfit of the row at hand, and learn from the value behind it. */
-static Finding *
-note_misfit(Survey *s, const Misfit *misfit)
-{
-	Finding    *finding = find_finding(s, misfit->class, misfit->column);
-
-	finding->last_id = s->rows[s->at].id;
-	if (finding->rows++ == 0)
-	{
-		Misfit		words = *misfit;
-
-		fit_words(&words);
-		finding->first_id = s->rows[s->at].id;
-		finding->message = MemoryContextStrdup(s->cxt, words.message);
-		finding->sqlstate = misfit->sqlstate;
-		finding->term = fit_term(s->diagnosis->shape, misfit);
-		if (finding->term != TERM_EVOLVE)
-			finding->contract = MemoryContextStrdup(s->cxt, contract_says(s, finding->term));
-	}
-	if (misfit->field > 0)
-	{
-		const JsonField *field = &fit_doc(s->diagnosis->shape)->fields[misfit->field - 1];
-
-		infer_value(&finding->evidence, field->kind, field->val, field->len);
-		if (misfit->class == FIT_KEY_TOO_LONG)
-			keep_sample(s, finding, JSON_STRING, field->key, field->keylen);
-		else if (may_be_notation(misfit->class))
-			keep_sample(s, finding, field->kind, field->val, field->len);
-	}
-	if (misfit->class == FIT_ENUM_LABEL && misfit->need != NULL)
-		note_label(s, finding, misfit->need);
-	return finding;
-}
 
 /* Does the contract give the row up for one of its misfits? */
 static bool
@@ -249,7 +99,7 @@ note_thrown(Survey *s)
 		bool		left = fit_term(s->diagnosis->shape, lfirst(lc)) == TERM_DISCARD_VALUE;
 
 		if (!left || s->telling)
-			(void) note_misfit(s, lfirst(lc));
+			(void) findings_note(s->findings, lfirst(lc), s->rows[s->at].id);
 		n += !left;
 	}
 	return n;
@@ -259,6 +109,7 @@ note_thrown(Survey *s)
 static void
 note_fit(Survey *s, const FitRow *fit)
 {
+	int64		row = s->rows[s->at].id;
 	int		   *keys = NULL;
 	int			n = 0;
 
@@ -274,10 +125,10 @@ note_fit(Survey *s, const FitRow *fit)
 			brought_note(s->brought, s->rows[s->at].error, fit);
 	}
 	for (int i = 0; s->telling && i < fit->nleft; i++)
-		(void) note_misfit(s, &fit->left[i]);
+		(void) findings_note(s->findings, &fit->left[i], row);
 	for (int i = 0; i < fit->nmisfits; i++)
 	{
-		Finding    *finding = note_misfit(s, &fit->misfits[i]);
+		Finding    *finding = findings_note(s->findings, &fit->misfits[i], row);
 
 		if (finding->class != FIT_UNKNOWN_KEY)
 			continue;
@@ -331,9 +182,9 @@ note_unread(Survey *s, const char **bytes, size_t *len)
 	}
 	else
 		return false;
-	finding = note_misfit(s, &misfit);
+	finding = findings_note(s->findings, &misfit, s->rows[s->at].id);
 	if (misfit.class == FIT_BAD_ENCODING)
-		keep_sample(s, finding, JSON_STRING, row->bytes, row->len);
+		findings_sample(s->findings, finding, s->rows[s->at].id, JSON_STRING, row->bytes, row->len);
 	return true;
 }
 
@@ -425,7 +276,6 @@ begin_survey(Relation rel)
 {
 	Survey	   *s = palloc0(sizeof(Survey));
 	SpiUser		saved;
-	HASHCTL		ctl;
 
 	s->cxt = CurrentMemoryContext;
 	s->diagnosis = palloc0(sizeof(Diagnosis));
@@ -443,12 +293,7 @@ begin_survey(Relation rel)
 									   ALLOCSET_DEFAULT_SIZES);
 	s->thrown_cxt = AllocSetContextCreate(s->cxt, "selfheal diagnose thrown",
 										  ALLOCSET_SMALL_SIZES);
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(FindingKey);
-	ctl.entrysize = sizeof(FindingEntry);
-	ctl.hcxt = s->cxt;
-	s->index = hash_create("selfheal findings", 64, &ctl,
-						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	s->findings = findings_begin(s->diagnosis, s->alike, s->cxt);
 	return s;
 }
 
@@ -456,16 +301,8 @@ static Diagnosis *
 end_survey(Survey *s)
 {
 	Diagnosis  *diagnosis = s->diagnosis;
-	ListCell   *lc;
 
-	foreach(lc, diagnosis->findings)
-	{
-		Finding    *finding = lfirst(lc);
-
-		if (finding->class == FIT_UNKNOWN_KEY && finding->column != NULL)
-			finding->alike = alike_of(s->alike, finding->key);
-	}
-	hash_destroy(s->index);
+	findings_end(s->findings);
 	json_scanner_free(s->scanner);
 	MemoryContextDelete(s->row_cxt);
 	MemoryContextDelete(s->thrown_cxt);
@@ -574,10 +411,10 @@ note_refused(Survey *s)
 
 		if (rows == 0 && refused->need == NULL && !refused->foreseen)
 			continue;
-		finding = find_finding(s, refused->class, refused->column);
+		finding = findings_of(s->findings, refused->class, refused->column);
 		finding->rows = Max(finding->rows, rows);
 		if (refused->class == FIT_ENUM_LABEL)
-			note_label(s, finding, refused->need);
+			findings_label(s->findings, finding, refused->need);
 		if (finding->refused == NIL)
 		{
 			finding->message = refused->message;

@@ -471,6 +471,22 @@ incident_of_check(int64 id)
 	return found;
 }
 
+/* See the header. */
+bool
+incident_is_free(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		is_free;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	is_free = spi_exec("SELECT FROM selfheal.incident WHERE id = $1 FOR UPDATE SKIP LOCKED", &args) > 0;
+	spi_close(&saved);
+	return is_free;
+}
+
 void
 incident_move(int64 id, IncidentState to, const IncidentNote *note)
 {

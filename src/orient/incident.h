@@ -151,6 +151,10 @@ extern int64 incident_take_back(int64 id, const char *reason);
 /* Has our own check found it of a row? Else only an insert has said so. */
 extern bool incident_of_check(int64 id);
 
+/* Is no other transaction at this incident? Then it is ours until the end of
+ * this one. Not to be waited for: a person's may stay open over lunch. */
+extern bool incident_is_free(int64 id);
+
 extern void incident_move(int64 id, IncidentState to, const IncidentNote *note);
 
 /*

@@ -43,6 +43,7 @@
 #include "serve/heal.h"
 #include "serve/inorder.h"
 #include "serve/landed.h"
+#include "serve/reopen.h"
 #include "serve/round.h"
 #include "serve/waiting.h"
 #include "tcop/tcopprot.h"
@@ -65,12 +66,12 @@ collect(void)
 	spi_xact_begin();
 	ddl_watch_catch_up();
 	watch_relink();
-	round_after_ddl();
+	reopen_altered();
 	waiting_collect();
 	touched = incident_collect();
 	landed_collect();
-	round_rethink();
-	round_retire();
+	reopen_told();
+	reopen_retire_plans();
 	foreach(lc, touched)
 	{
 		Incident   *inc = lfirst(lc);
@@ -147,7 +148,7 @@ heal_table(Round *round)
 	if (row != NULL)
 		ran = carry_out(row, vetted, false, round_held(round, row->incidents, row->nincidents));
 	if (row != NULL && ran && row->sql != NULL)
-		round_reopen(round->relid, false, "the table was healed: what waits for approval is planned anew");
+		reopen_table(round->relid, false, "the table was healed: what waits for approval is planned anew");
 	if (round->later == NIL)
 		return;
 
@@ -229,7 +230,7 @@ run_approved(Round *round, int64 id)
 	}
 	for (int i = 0; i < row->nincidents; i++)
 	{
-		if (!round_is_free(row->incidents[i]))
+		if (!incident_is_free(row->incidents[i]))
 		{
 			/* another person is at it: what he decides comes first */
 			docket_wait(id, carry_pause(5000, 0, 5000));
@@ -290,7 +291,7 @@ run_approved(Round *round, int64 id)
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
 	if (!stale && carry_out(row, vetting.plan, true, -1) && row->sql != NULL)
-		round_reopen(row->relid, row->nincidents == 0, "an approved plan was applied");
+		reopen_table(row->relid, row->nincidents == 0, "an approved plan was applied");
 }
 
 /* Charge a failure to the incidents it belongs to, in a new transaction. */
@@ -335,7 +336,7 @@ record_failure(const Round *round, const ErrorData *edata, bool approved, bool l
 		Incident   *inc = incident_get(((Incident *) lfirst(lc))->id);
 		IncidentNote note = {.reason = edata->message};
 
-		if (!round_is_free(inc->id))
+		if (!incident_is_free(inc->id))
 			continue;			/* a person's open transaction has it */
 		if (inc->state == INCIDENT_AWAITING_APPROVAL && approved && second)
 			incident_move(inc->id, INCIDENT_OPEN, &note);

@@ -244,7 +244,7 @@ inorder_along(const PlanRow *row)
 
 		for (int i = 0; i < row->nincidents; i++)
 			own |= row->incidents[i] == inc->id;
-		if (own || !is_ours(inc) || !round_is_free(inc->id))
+		if (own || !is_ours(inc) || !incident_is_free(inc->id))
 			continue;
 		along = palloc(sizeof(PlanRow));
 		*along = *row;

@@ -9,13 +9,11 @@
 #include "postgres.h"
 
 #include "base/compat.h"
-#include "base/json.h"
 #include "base/shmem.h"
 #include "base/spi.h"
-#include "base/unseen.h"
-#include "catalog/heap.h"
 #include "catalog/pg_namespace.h"
 #include "commands/trigger.h"
+#include "decide/newcolumns.h"
 #include "decide/newtable.h"
 #include "decide/rules.h"
 #include "executor/spi.h"
@@ -24,13 +22,11 @@
 #include "observe/landing.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
-#include "orient/infer.h"
 #include "record/audit.h"
 #include "serve/landed.h"
 #include "serve/verbs.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -39,9 +35,6 @@ PG_FUNCTION_INFO_V1(selfheal_discard_arrivals);
 
 /* Rows that are read, or loaded, in one go. */
 #define BATCH_ROWS 10000
-
-/* Columns of a new table, at most: room for those to come. */
-#define NEW_COLUMNS 1000
 
 /* One name that is waited for. */
 typedef struct Waiting
@@ -56,12 +49,6 @@ typedef struct Waiting
 	int64		planned_for;	/* rows that this plan was made for */
 	int64		rows;
 } Waiting;
-
-typedef struct SeenKey
-{
-	char		name[NAMEDATALEN];	/* key */
-	Evidence	evidence;
-} SeenKey;
 
 /* Names with arrivals, each once. */
 static List *
@@ -176,89 +163,6 @@ move(const Waiting *w, IncidentState to, const char *reason, int64 plan)
 	incident_move(w->incident, to, &note);
 }
 
-/* Learn from one payload; what is no object teaches nothing. */
-static void
-learn(const JsonDoc *doc, HTAB *seen, List **order)
-{
-	if (doc->fault != JSON_FINE)
-		return;
-	for (int i = 0; i < doc->nfields; i++)
-	{
-		const JsonField *field = &doc->fields[i];
-		char		name[NAMEDATALEN] = {0};
-		SeenKey    *key;
-		bool		found;
-
-		if (field->keylen == 0 || field->keylen >= NAMEDATALEN)
-			continue;
-		memcpy(name, field->key, field->keylen);
-		if (unseen_in(name) || SystemAttributeByName(name) != NULL)
-			continue;
-		key = hash_search(seen, name, hash_get_num_entries(seen) < NEW_COLUMNS ? HASH_ENTER : HASH_FIND,
-						  &found);
-		if (key == NULL)
-			continue;
-		if (!found)
-		{
-			infer_init(&key->evidence);
-			*order = lappend(*order, key);
-		}
-		infer_value(&key->evidence, field->kind, field->val, field->len);
-	}
-}
-
-/* The columns that the rows of a name have (NewColumn *), in order of
- * appearance. */
-static List *
-learn_columns(const Waiting *w)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	HASHCTL		ctl = {.keysize = NAMEDATALEN,.entrysize = sizeof(SeenKey),.hcxt = cxt};
-	HTAB	   *seen = hash_create("selfheal landed keys", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	JsonScanner *scanner = json_scanner(cxt);
-	List	   *order = NIL;
-	List	   *columns = NIL;
-	int64		after = 0;
-	uint64		n;
-	ListCell   *lc;
-
-	do
-	{
-		SpiUser		saved;
-		SpiArgs		args;
-
-		CHECK_FOR_INTERRUPTS();
-		spi_open(&saved);
-		spi_args(&args);
-		spi_arg_text(&args, w->table);
-		spi_arg_int8(&args, after);
-		n = spi_exec("SELECT id, payload FROM selfheal.arrival WHERE table_name = $1 AND id > $2 ORDER BY id LIMIT 1000", &args);
-		for (uint64 i = 0; i < n; i++)
-		{
-			char	   *payload = spi_get_text(i, 2, CurrentMemoryContext);
-			const JsonDoc *doc = json_scan(scanner, payload, strlen(payload));
-			MemoryContext old = MemoryContextSwitchTo(cxt);
-
-			learn(doc, seen, &order);
-			MemoryContextSwitchTo(old);
-			after = spi_get_int8(i, 1, NULL);
-		}
-		spi_close(&saved);
-	} while (n > 0);
-	json_scanner_free(scanner);
-	foreach(lc, order)
-	{
-		const SeenKey *key = lfirst(lc);
-		NewColumn  *column = palloc(sizeof(NewColumn));
-
-		column->name = pstrdup(key->name);
-		column->type = infer_type(&key->evidence);
-		if (OidIsValid(column->type))
-			columns = lappend(columns, column);
-	}
-	return columns;
-}
-
 /* A statement as the owner of the landing schema, as spi_try's argument. */
 typedef struct AsOwner
 {
@@ -341,7 +245,7 @@ write_plan(const Waiting *w, const PlanStep *step, const char *sql)
 static void
 plan_table(const Waiting *w)
 {
-	List	   *columns = learn_columns(w);
+	List	   *columns = newcolumns_learn(w->table);
 	PlanStep   *step = newtable_step(w->table, columns);
 	AsOwner		job = {.owner = schema_owner(w->nsp)};
 	char	   *reason = NULL;

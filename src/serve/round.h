@@ -80,36 +80,6 @@ extern PlanRow *round_plan(Round *round, List *steps, const int64 *ids, int n,
 /* A plan that came to nothing: audit refused, incidents to needs_human. */
 extern void round_refuse(Round *round, const int64 *ids, int n, const char *reason);
 
-/* Is no other transaction at this incident? Then it is ours until the end of
- * this one. Not to be waited for: a person's may stay open over lunch. */
-extern bool round_is_free(int64 incident);
-
-/*
- * The table was changed: plan anew what waits for approval, since its plan is
- * for the table as it was; all: also what had given up, since the change was
- * made for none of them and may have helped. In a transaction of its own;
- * skips what a person's open one holds.
- */
-extern void round_reopen(Oid relid, bool all, const char *reason);
-
-/* The team has said something of tables: look again at what waits, or had
- * given up, of those. In the current transaction, between two rounds. */
-extern void round_rethink(void);
-
-/*
- * A person changed tables that incidents wait for a person at: open those
- * again, so that their rows are tried on the table as it is now. In the
- * current transaction, between two rounds; skips what a person's open one
- * holds. Audit: retried.
- */
-extern void round_after_ddl(void);
-
-/* Supersede plans that will not run: of ours, if they await approval though no
- * incident of theirs waits for it (their rows were stored, amended or given up
- * meanwhile); anybody's, if the table is gone; and what a worker that died had
- * planned. In the current transaction, between two rounds. Audit: refused. */
-extern void round_retire(void);
-
 /* Why a plan, of a table that is what it was, is not what policy lets run any
  * more; or NULL. A plan without steps is never void. */
 extern const char *round_void(const PlanRow *row);

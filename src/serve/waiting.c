@@ -436,7 +436,7 @@ waiting_failed(const Round *round, const char *reason)
 			.next_try = carry_later(round->relid)
 		};
 
-		if (inc->state == INCIDENT_AWAITING_PARENT && round_is_free(inc->id))
+		if (inc->state == INCIDENT_AWAITING_PARENT && incident_is_free(inc->id))
 			incident_move(inc->id, INCIDENT_AWAITING_PARENT, &note);
 	}
 }

@@ -19,7 +19,7 @@ BEGIN
 END $$;
 CREATE VIEW waiting AS SELECT w.table_name, w.sql, w.policy, w.explanation FROM selfheal.pending w WHERE w.table_name LIKE 'evid.%' ORDER BY w.table_name COLLATE "C";
 CREATE VIEW added AS SELECT p.table_name, s ->> 'column' AS "column", s ->> 'type' AS type, (s -> 'evidence')::int AS evidence, p.state
-FROM selfheal.plan p, jsonb_array_elements(p.steps -> 'steps') s WHERE p.schema_name = 'evid' AND s ->> 'kind' = 'add_column' ORDER BY p.id, s ->> 'column' COLLATE "C";
+FROM selfheal.plan p, jsonb_array_elements(p.steps -> 'steps') s WHERE p.schema_name = 'evid' AND s ->> 'kind' = 'add_column' ORDER BY p.table_name COLLATE "C", p.id, s ->> 'column' COLLATE "C";
 CREATE VIEW inc AS SELECT i.table_name, i.class, i.column_name, i.state FROM selfheal.incident i WHERE i.schema_name = 'evid' ORDER BY i.table_name COLLATE "C", i.id;
 
 -- both sides of twenty
@@ -68,9 +68,11 @@ SELECT selfheal.watch('types');
 INSERT INTO types_intake VALUES ('{"id": 1, "d": "2024-02-29", "b": true, "u": "00000000-0000-0000-0000-000000000001", "odd \"Name": 1}');
 :idle
 SELECT columns('types');
-INSERT INTO types_intake VALUES ('{"id": 2, "d": "soon", "b": "perhaps", "u": "none", "odd \"Name": "none"}');
+INSERT INTO types_intake VALUES ('{"id": 2, "d": "soon", "b": "perhaps", "u": "the first", "odd \"Name": "a few"}');
 :idle
-SELECT sql, explanation FROM waiting WHERE table_name = 'evid.types';
+SELECT sql FROM waiting WHERE table_name = 'evid.types';
+-- a word for nothing is read as nothing first, if a person says so
+SELECT class, playbook, verdict FROM selfheal.preview('types', '{"b": "n/a"}');
 
 -- what a person says in between ends it; what he says of other columns does not
 CREATE TABLE p (id int, other int);
@@ -138,18 +140,31 @@ INSERT INTO parent VALUES (7);
 :idle
 SELECT * FROM all5;
 SELECT class, column_name, state FROM inc WHERE table_name = 'all5';
+-- what runs by itself does so though its row waits for a parent
+INSERT INTO all5_intake VALUES ('{"id": 2, "more": true, "parent": 8}');
+:idle
+SELECT class, column_name, state FROM inc WHERE table_name = 'all5' AND state <> 'healed';
+SELECT columns('all5');
+INSERT INTO parent VALUES (8);
+:idle
+SELECT id, more FROM all5 ORDER BY id;
+-- one plan of each kind, where some rows need no person
+CREATE TABLE two (id int, code varchar(3), m mood, need int NOT NULL, size smallint);
+SELECT selfheal.watch('two');
+INSERT INTO two_intake VALUES ('{"id": 1, "code": "abcdef", "fresh": 5, "need": 1, "size": 70000}'), ('{"id": 2, "m": "angry", "new": true, "need": null}');
+:idle
+SELECT state, playbook, sql FROM selfheal.plan WHERE table_name = 'two' ORDER BY id;
+SELECT i.class, i.column_name, i.state, i.attempts FROM selfheal.incident i WHERE i.relid = 'two'::regclass ORDER BY i.id;
+SELECT event, count(*) FROM selfheal.audit WHERE table_name = 'two' AND schema_name = 'evid' AND event IN ('diagnosed', 'planned', 'applied') GROUP BY 1 ORDER BY 1;
+SELECT id, fresh FROM two;
 -- and hundreds of new keys of one payload are one plan
 CREATE TABLE keys (id int);
 SELECT selfheal.watch('keys');
-SELECT selfheal.set_policy('keys', 'add_column', NULL, 'auto');
 INSERT INTO keys_intake SELECT jsonb_object_agg('k' || i, i) || '{"id": 1}' FROM generate_series(1, 300) i;
 :idle
 SELECT state, count(*), sum(jsonb_array_length(steps -> 'steps')) AS steps FROM selfheal.plan WHERE table_name = 'keys' GROUP BY 1 ORDER BY 1;
 SELECT state, count(*), max(attempts) AS attempts FROM selfheal.incident WHERE relid = 'keys'::regclass GROUP BY 1 ORDER BY 1;
 SELECT event, count(*) FROM selfheal.audit WHERE table_name = 'keys' AND schema_name = 'evid' AND event IN ('diagnosed', 'planned', 'applied') GROUP BY 1 ORDER BY 1;
-SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'evid.keys';
-:idle
-SELECT state, count(*), sum(jsonb_array_length(steps -> 'steps')) AS steps FROM selfheal.plan WHERE table_name = 'keys' GROUP BY 1 ORDER BY 1;
 SELECT id, k1, k300 FROM keys;
 SELECT class, sql FROM selfheal.preview('keys', '{"k299": "a lot"}');
 

@@ -67,7 +67,7 @@ SELECT let('child');
 :idle
 SELECT replayed('child');
 SELECT array_agg(id ORDER BY id) FROM child;
--- none of the rows: the reason names the key; then the parent comes
+-- none of the rows, but they lack the parent alone: the change is made, and they wait for it
 CREATE TABLE orphan (id int, v varchar(4), p int CONSTRAINT orphan_has_parent REFERENCES parent);
 SELECT selfheal.watch('orphan');
 INSERT INTO orphan_intake VALUES ('{"id": 1, "v": "longer", "p": 77}');

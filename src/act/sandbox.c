@@ -243,8 +243,10 @@ is_news(const Trial *t)
 /*
  * Reason of a trial that ran to its end, NULL when the plan may run. A plan
  * that was made for incidents must help one of their rows; a person's own
- * proposal need not help any. A replay that changes nothing may also say of a
- * row why it is held by now: it came when the table was another one.
+ * proposal need not help any. A row that fits the changed table and lacks but
+ * its parent is helped: it waits for that, as any such row does. A replay that
+ * changes nothing may also say of a row why it is held by now: it came when the
+ * table was another one.
  */
 static char *
 judge(const Trial *t)
@@ -257,7 +259,7 @@ judge(const Trial *t)
 	if (r->refused_by_check)
 		return assertions_refusal(t->checks);
 	if (t->nincidents > 0 && r->held_tried > 0 && r->held_stored == 0 &&
-		(t->plan->steps != NIL || !is_news(t)))
+		(t->plan->steps != NIL ? t->held.misses != UINT64CONST(1) << FIT_FOREIGN_KEY : !is_news(t)))
 		return psprintf("none of " INT64_FORMAT " held rows could be stored: %s",
 						r->held_tried,
 						t->held.first_miss ? t->held.first_miss : "no reason was given");

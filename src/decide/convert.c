@@ -29,6 +29,7 @@
 #include "decide/lattice.h"
 #include "decide/widen.h"
 #include "optimizer/optimizer.h"
+#include "orient/taught.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -61,6 +62,8 @@ convert_due(const Finding *f)
 		return f->target->tclass == TYPE_BPCHAR;
 	if (f->class != FIT_WRONG_TYPE && f->class != FIT_BAD_VALUE)
 		return false;
+	if (f->taught > 0)
+		return true;
 	return f->share.misfits >= guc_convert_rows &&
 		(double) f->share.misfits >= guc_convert_share * (double) f->share.rows;
 }
@@ -92,6 +95,22 @@ convert_padded(Remedy *r, const Evidence *e)
 	remedy_option(r, false, "a longer character(n)", "it would be padded further, and all rows "
 				  "are written anew as well");
 	remedy_option(r, false, "cut the value", "never: what was sent would be lost");
+}
+
+/* A type that too few values taught us, and others contradict now. */
+static void
+convert_taught(Remedy *r, const char *from, const char *to)
+{
+	const Finding *f = r->finding;
+	const char *column = quote_identifier(f->column);
+
+	r->explanation = psprintf("%s values for column %s that are no %s, and %s: %s takes them, and "
+							  "every stored value as it is written. Who counts with the column, or "
+							  "sorts by it, must be told.",
+							  remedy_rows_bring(f), column, from, taught_words(f), to);
+	remedy_option(r, true, to, "a built-in cast that takes every stored value");
+	remedy_option(r, false, "hold the rows", psprintf("%s, too few to say what it is", taught_words(f)));
+	remedy_option(r, false, "jsonb", "it would say no more of one value than text does");
 }
 
 /* See the header. */
@@ -130,6 +149,11 @@ convert_type(Remedy *r, const Evidence *e)
 		return;
 	}
 	r->step = plan_step(STEP_CONVERT_TYPE, f->column, to, typmod);
+	if (f->taught > 0)
+	{
+		convert_taught(r, type, lattice_name(to, typmod));
+		return;
+	}
 	r->explanation = psprintf("%s bring values for column %s that are no %s: %s takes them, and "
 							  "every stored value as it is written. Who counts with the column, or "
 							  "sorts by it, must be told.",

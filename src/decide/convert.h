@@ -4,7 +4,8 @@
  *	  longer of the one it has.
  *
  * One bad word among good rows makes no text of a number. So it takes a share
- * of the rows that came, and enough of them (share.h), until it is proposed;
+ * of the rows that came, and enough of them (share.h), until it is proposed,
+ * but for a column that selfheal itself added by a few values (taught.h);
  * and a person approves it in any case, for readers that counted and compared
  * will read text. The cast is one of PostgreSQL's own that takes every value
  * and from which each can be read again (lattice_conversion).

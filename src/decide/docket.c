@@ -91,9 +91,11 @@ docket_add(PlanRow *row, bool supersede)
 	spi_arg_text(&args, row->hash);
 	spi_arg_int8_array(&args, row->incidents, row->nincidents);
 	spi_arg_jsonb(&args, row->impact);
+	/* equal but for how many values taught a type, by now */
+	spi_arg_jsonb(&args, plan_to_jsonb(row->plan));
 	if (row->state == PLAN_AWAITING_APPROVAL &&
 		spi_exec("UPDATE selfheal.plan SET incidents ="
-				 "  (SELECT coalesce(array_agg(DISTINCT i ORDER BY i), '{}') FROM unnest(incidents || $3) i), impact = $4"
+				 "  (SELECT coalesce(array_agg(DISTINCT i ORDER BY i), '{}') FROM unnest(incidents || $3) i), impact = $4, steps = $5"
 				 " WHERE id = (SELECT id FROM selfheal.plan WHERE relid = $1 AND hash = $2"
 				 "  AND state = 'awaiting_approval' LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id", &args) > 0)
 		row->id = spi_get_int8(0, 1, NULL);

@@ -10,6 +10,7 @@
 #include "decide/mapsteps.h"
 #include "decide/newkey.h"
 #include "mb/pg_wchar.h"
+#include "orient/taught.h"
 #include "utils/builtins.h"
 
 /*
@@ -41,6 +42,25 @@ add_hinted(Remedy *r)
 				  "the team has said so");
 	remedy_option(r, false, "the type that its values prove",
 				  "the team's word comes before what is inferred");
+}
+
+/* A new column of the type that so many values prove. */
+static PlanStep *
+add_step(const char *column, Oid type, const Evidence *e)
+{
+	PlanStep   *step = plan_step(STEP_ADD_COLUMN, column, type, -1);
+
+	if (e->values < TAUGHT_ENOUGH)
+		step->evidence = e->values;
+	return step;
+}
+
+/* " (evidence: 3)", or nothing where the type is sure. */
+static char *
+evidence_words(const PlanStep *step)
+{
+	return step->evidence > 0 ? psprintf(" (evidence: " INT64_FORMAT ")", step->evidence) :
+		pstrdup("");
 }
 
 /* See the header. */
@@ -76,12 +96,12 @@ newkey_add(Remedy *r, const Evidence *e)
 	}
 
 	name = lattice_name(type, -1);
-	r->step = plan_step(STEP_ADD_COLUMN, f->column, type, -1);
-	r->explanation = psprintf("%s the new key %s, and %s %s.",
+	r->step = add_step(f->column, type, e);
+	r->explanation = psprintf("%s the new key %s, and %s %s%s.",
 							  remedy_rows_bring(f), quote_identifier(f->column),
 							  e->values == 1 ? "its value fits" :
 							  psprintf("all " INT64_FORMAT " values seen fit",
-									   e->values), name);
+									   e->values), name, evidence_words(r->step));
 	remedy_option(r, true, psprintf("new column of type %s", name),
 				  "the smallest type that every value seen proves and the next one "
 				  "will not outgrow");
@@ -152,6 +172,7 @@ newkey_shorten(Remedy *r, const Evidence *e)
 	const Finding *f = r->finding;
 	Oid			type = infer_type(e);
 	StringInfoData names;
+	PlanStep   *add = NULL;
 
 	if (f->class != FIT_KEY_TOO_LONG || f->samples == NULL || !OidIsValid(type))
 		return;
@@ -162,7 +183,8 @@ newkey_shorten(Remedy *r, const Evidence *e)
 		char	   *column = short_name(key);
 		PlanStep   *map = mapsteps_make(MAP_FIELD, key, column, NULL);
 
-		r->also = lappend(r->also, plan_step(STEP_ADD_COLUMN, column, type, -1));
+		add = add_step(column, type, e);
+		r->also = lappend(r->also, add);
 		if (r->step == NULL)
 			r->step = map;
 		else
@@ -170,8 +192,9 @@ newkey_shorten(Remedy *r, const Evidence *e)
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", quote_identifier(column));
 	}
 	r->explanation = psprintf("%s a key that is longer than a column's name can be: it goes to a new column %s "
-							  "of type %s by a mapping.",
-							  remedy_rows_bring(f), names.data, lattice_name(type, -1));
+							  "of type %s%s by a mapping.",
+							  remedy_rows_bring(f), names.data, lattice_name(type, -1),
+							  add ? evidence_words(add) : "");
 	remedy_option(r, true, psprintf("column %s, and a mapping of the key to it", names.data),
 				  "the key's beginning and six digits of its hash: readable, and no two are the same");
 	remedy_option(r, false, "the first 63 bytes as the name", "keys that begin alike would be one column");

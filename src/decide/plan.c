@@ -76,6 +76,7 @@ plan_step_copy(const PlanStep *step)
 
 	foreach(lc, step->labels)
 		copy->labels = lappend(copy->labels, pstrdup(lfirst(lc)));
+	copy->evidence = step->evidence;
 	if (step->args != NULL)
 		copy->args = DatumGetJsonbPCopy(JsonbPGetDatum(step->args));
 	return copy;
@@ -214,6 +215,8 @@ plan_to_jsonb(const HealPlan *plan)
 		if (step->args != NULL)
 			appendStringInfo(&buf, ", \"args\": %s",
 							 JsonbToCString(NULL, &step->args->root, VARSIZE(step->args)));
+		if (step->evidence > 0)
+			appendStringInfo(&buf, ", \"evidence\": " INT64_FORMAT, step->evidence);
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoString(&buf, "]}");
@@ -263,6 +266,19 @@ json_string(const JsonbValue *v, const char *path)
 	if (v->type != jbvString)
 		bad_plan(path, "must be a string");
 	return pnstrdup(v->val.string.val, v->val.string.len);
+}
+
+/* The count in a JSON value, or the complaint that it is none. */
+static int64
+json_count(const JsonbValue *v, const char *path)
+{
+	int64		count = 0;
+
+	if (v->type == jbvNumeric)
+		count = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v->val.numeric)));
+	if (count <= 0)
+		bad_plan(path, "must be a number above 0");
+	return count;
 }
 
 /*
@@ -388,6 +404,7 @@ step_of_container(JsonbContainer *object, const char *path)
 	List	   *labels = NIL;
 	bool		has_labels = false;
 	Jsonb	   *args = NULL;
+	int64		evidence = 0;
 	Oid			typid = InvalidOid;
 	int32		typmod = -1;
 	PlanStep   *step;
@@ -420,6 +437,8 @@ step_of_container(JsonbContainer *object, const char *path)
 				bad_plan(at, "must be an object");
 			args = JsonbValueToJsonb(&v);
 		}
+		else if (strcmp(key, "evidence") == 0)
+			evidence = json_count(&v, at);
 		else
 			bad_plan(at, "unknown key");
 	}
@@ -447,7 +466,10 @@ step_of_container(JsonbContainer *object, const char *path)
 				 has_labels ? "unknown key" : "\"labels\" is missing");
 	if (args != NULL && !kinds[i].args)
 		bad_plan(psprintf("%s.args", path), "unknown key");
+	if (evidence > 0 && i != STEP_ADD_COLUMN)
+		bad_plan(psprintf("%s.evidence", path), "unknown key");
 	step = plan_step((StepKind) i, column, typid, typmod);
+	step->evidence = evidence;
 	step->labels = labels;
 	step->args = args;
 	return step;

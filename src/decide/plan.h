@@ -6,11 +6,12 @@
  * deparsed from its steps: a string from outside is never executed.
  *
  * JSON: {"relation": "schema.table", "steps": [
- *   {"kind": "add_column",    "column": "x", "type": "text"},
+ *   {"kind": "add_column",    "column": "x", "type": "text", "evidence": 3},
  *   {"kind": "widen_type",    "column": "x", "type": "character varying(64)"},
  *   {"kind": "convert_type",  "column": "x", "type": "text"},
  *   {"kind": "drop_not_null", "column": "x"},
  *   {"kind": "add_enum_label", "column": "x", "labels": ["a", "b"]}]}
+ * "evidence" is there while so few values taught the type (taught.h).
  * What else a kind of step carries stands under "args", an object whose keys
  * are documented where the kind is made (forms.h names its room). "column" is
  * what the step is about: a column, or the key of a payload.
@@ -68,6 +69,8 @@ typedef struct PlanStep
 	int32		typmod;
 	List	   *labels;			/* add_enum_label: char * */
 	Jsonb	   *args;			/* of kinds that have some, or NULL */
+	int64		evidence;		/* add_column: so few values taught the type
+								 * (taught.h); 0: enough, or not values */
 } PlanStep;
 
 typedef struct HealPlan
@@ -118,7 +121,8 @@ extern bool plan_refuse(char **reason, const char *fmt,...)
 extern char *plan_schema_hash(Oid relid);
 
 /* sha256 (hex) over steps, schema hash and all of the policy they are judged
- * by (rules_state): what an approval binds. */
+ * by (rules_state): what an approval binds. How many values taught a type is
+ * no part of it: more of the same change nothing that is done. */
 extern char *plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy);
 
 /* sha256 of a text as lower-case hex. */

@@ -52,7 +52,7 @@ COMMENT ON COLUMN selfheal.plan.applied_at IS 'when it ran';
 COMMENT ON COLUMN selfheal.plan.relid IS 'The table. It may be gone: schema_name and table_name stay.';
 COMMENT ON COLUMN selfheal.plan.incidents IS 'Incidents whose rows fit once the plan is applied.';
 COMMENT ON COLUMN selfheal.plan.steps IS
-	'The plan itself: {"relation", "steps": [{"kind": "add_column" | ..., "column", "type" | "labels" | "args"}]}.';
+	'The plan itself: {"relation", "steps": [{"kind": "add_column" | ..., "column", "type" | "labels" | "args", "evidence"}]}; evidence: an added column''s type was taught by so few values.';
 COMMENT ON COLUMN selfheal.plan.sql IS 'The statement as it would run or has run; null when the table fits already and rows are only put in.';
 COMMENT ON COLUMN selfheal.plan.inverse IS 'What would undo it, for a person to read first: comments say what would be lost.';
 COMMENT ON COLUMN selfheal.plan.state IS

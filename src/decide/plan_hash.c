@@ -90,7 +90,18 @@ char *
 plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy)
 {
 	int			nest = plan_pin_settings();
-	Jsonb	   *json = plan_to_jsonb(plan);
+	HealPlan	bound = {plan->relid, NIL};
+	Jsonb	   *json;
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		PlanStep   *step = plan_step_copy(lfirst(lc));
+
+		step->evidence = 0;
+		bound.steps = lappend(bound.steps, step);
+	}
+	json = plan_to_jsonb(&bound);
 
 	AtEOXact_GUC(false, nest);
 	return plan_sha256(psprintf("selfheal plan 1\n%s\n%s\n%s\n",

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "decide/lattice.h"
 #include "decide/widen.h"
+#include "orient/taught.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
@@ -45,6 +46,8 @@ take_type(Remedy *r, Oid type, int32 typmod, const char *why)
 							  lattice_name(f->target->type, f->target->typmod),
 							  fit_class_name(f->class),
 							  lattice_name(type, typmod), why);
+	if (f->taught > 0 && r->hint == NULL)
+		r->explanation = psprintf("%s It had that type since %s.", r->explanation, taught_words(f));
 	remedy_option(r, true, lattice_name(type, typmod), why);
 }
 

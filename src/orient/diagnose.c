@@ -35,6 +35,9 @@
 #include "orient/diagnose.h"
 #include "orient/findings.h"
 #include "orient/nullerrors.h"
+== == == =
+#include "orient/taught.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -468,6 +471,7 @@ diagnose(Oid relid, int64 incident)
 	{
 		note_refused(s);
 		share_findings(s->diagnosis);
+		taught_findings(s->diagnosis);
 	}
 	return end_survey(s);
 }
@@ -506,6 +510,7 @@ survey_payload(void *arg)
 	spi_become(&saved, owner, FIT_SECURITY, true);
 	survey_rows(s, &p->row, 1);
 	spi_resume(&saved);
+	taught_findings(s->diagnosis);
 	p->result = end_survey(s);
 }
 

@@ -38,6 +38,9 @@ typedef struct Finding
 								 * step; else NULL */
 	Share		share;			/* wrong_type, bad_value: of the rows that
 								 * came last; zeros when too few are held */
+	int64		taught;			/* so few values taught selfheal the type of
+								 * this column, which it added (taught.h); 0:
+								 * another's column, or enough of them */
 	int			key;			/* unknown_key: its number (alike.h) */
 	const char *alike;			/* unknown_key: column, or new key that came
 								 * before, that it may be another spelling of;

@@ -70,6 +70,7 @@ SELECT sum(rows) = (SELECT count(*) FROM row_trig) AS batches FROM seen WHERE wh
 CREATE OR REPLACE FUNCTION after_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 DROP TRIGGER a_change ON row_trig;
 INSERT INTO row_trig_parent VALUES (2);
+:idle
 SELECT amend('row_trig', '"id": 60,', '{"id": 60, "c": 1}');
 :idle
 SELECT retry('row_trig');

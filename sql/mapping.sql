@@ -154,6 +154,7 @@ SELECT class, column_name FROM held('o') WHERE column_name = 'b';
 -- and a mapping comes before the contract, which takes what it leaves
 SELECT selfheal.set_contract('o', columns => 'discard_value', types => 'discard_value');
 SELECT selfheal.add_mapping('o', 'parse_number', 'a', '{"decimal": ","}', force => true) > 0 AS added;
+SELECT idle('o');
 INSERT INTO o_intake VALUES ('{"id": 20, "x": 1, "a": "7"}'), ('{"id": 21, "a": "7,5"}'), ('{"id": 23, "a": "8,0"}'), ('{"id": 22, "more": {"own": 1}, "x": 1}');
 SELECT * FROM o WHERE id >= 20 ORDER BY id;
 SELECT class, column_name, rows FROM selfheal.discarded WHERE table_name = 'mapping.o' ORDER BY id;

@@ -257,9 +257,9 @@ SELECT unnest(impact) AS impact FROM selfheal.pending WHERE table_name = 'partit
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'partition.kept';
 :idle
 SELECT tableoid::regclass, * FROM kept;
-SELECT c.relname, relpersistence, relrowsecurity, relreplident, c.relacl, attidentity, attgenerated,
+SELECT c.relname, relpersistence, relrowsecurity, relreplident, (SELECT string_agg(format('%s %s', x.grantee::regrole, x.privilege_type), ', ' ORDER BY 1) FROM aclexplode(c.relacl) x WHERE x.grantee <> c.relowner) AS granted, attidentity, attgenerated,
 	(SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT tgisinternal) AS triggers,
-	(SELECT array_agg(contype ORDER BY contype) FROM pg_constraint WHERE conrelid = c.oid) AS constraints
+	(SELECT array_agg(contype ORDER BY contype) FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n') AS constraints
 FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attname = 'g' WHERE relname ~ '^kept_2026_0.$' AND relnamespace = 'partition'::regnamespace ORDER BY 1;
 
 -- rows of the default partition that a new one is for move into it, when a

@@ -210,8 +210,8 @@ part_of_number(Part part, const PartitionGrid *grid, const Subject *s, const cha
 	else if (part == PART_NTH || part == PART_NTH_1)
 		n = s->lower / grid->width + (part == PART_NTH_1);
 	if (n < 0)
-		return psprintf("m%0*" INT64_MODIFIER "d", width, -n);
-	return psprintf("%0*" INT64_MODIFIER "d", width, n);
+		return psprintf("m%0*lld", width, (long long) -n);
+	return psprintf("%0*lld", width, (long long) n);
 }
 
 static char *

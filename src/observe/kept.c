@@ -33,7 +33,7 @@
 #define MAX_BLOCKS 64
 
 /* Payloads of one load that came by the same mappings. */
-typedef struct Block
+typedef struct KeptBlock
 {
 	const StoreMapped *mapped;
 	bool		raw;
@@ -42,7 +42,7 @@ typedef struct Block
 	Size		bytes;
 	const StoreRow **rows;		/* room for k->room */
 	int64	   *numbers;
-} Block;
+} KeptBlock;
 
 typedef struct Keeping
 {
@@ -55,7 +55,7 @@ typedef struct Keeping
 	bool		replayed;
 	int			room;			/* rows of one block at most */
 	int			nblocks;
-	Block		blocks[MAX_BLOCKS];
+	KeptBlock	blocks[MAX_BLOCKS];
 	int			next;			/* to be written when there is no room */
 } Keeping;
 
@@ -101,7 +101,7 @@ int4_array(const int *values, int n)
 
 /* Write a block down. */
 static void
-write_block(Keeping *k, Block *b)
+write_block(Keeping *k, KeptBlock *b)
 {
 	MemoryContext old = MemoryContextSwitchTo(k->block_cxt);
 	Datum		values[KEPT_COLUMNS];
@@ -145,10 +145,10 @@ write_block(Keeping *k, Block *b)
 }
 
 /* The block that a row belongs to. */
-static Block *
+static KeptBlock *
 block_of(Keeping *k, const StoreRow *row, int64 load)
 {
-	Block	   *b;
+	KeptBlock  *b;
 
 	for (int i = 0; i < k->nblocks; i++)
 	{
@@ -177,7 +177,7 @@ block_of(Keeping *k, const StoreRow *row, int64 load)
 static void
 keep_row(Keeping *k, const StoreRow *row, int64 load, int64 number)
 {
-	Block	   *b = block_of(k, row, load);
+	KeptBlock  *b = block_of(k, row, load);
 
 	if (b->n == k->room || (b->n > 0 && b->bytes + row->len + (b->n + 1) * ROW_BYTES > BLOCK_BYTES))
 		write_block(k, b);

@@ -89,6 +89,30 @@ misfits_keep(MemoryContext cxt, StoreRow *row, const Misfit *a, int na,
 
 /* See the header. */
 void
+misfits_merge(FitRow *fit, const List *thrown)
+{
+	Misfit	   *all;
+	int			n = 0;
+	int			next = 0;
+	ListCell   *lc;
+
+	if (thrown == NIL)
+		return;
+	all = palloc(sizeof(Misfit) * (list_length(thrown) + fit->nmisfits));
+	foreach(lc, thrown)
+	{
+		while (next < fit->nmisfits && comes_first(&fit->misfits[next], lfirst(lc)))
+			all[n++] = fit->misfits[next++];
+		all[n++] = *(const Misfit *) lfirst(lc);
+	}
+	while (next < fit->nmisfits)
+		all[n++] = fit->misfits[next++];
+	fit->misfits = all;
+	fit->nmisfits = n;
+}
+
+/* See the header. */
+void
 misfits_keep_reason(MemoryContext cxt, StoreRow *row, FitClass class,
 					int sqlstate, const char *column, const char *message)
 {

@@ -18,6 +18,12 @@
 extern void misfits_keep(MemoryContext cxt, StoreRow *row,
 						 const Misfit *a, int na, const Misfit *b, int nb);
 
+/*
+ * The same for a row that is only looked at: put misfits that threw (Misfit *)
+ * among those that fit_row_again has found. Made in the current memory context.
+ */
+extern void misfits_merge(FitRow *fit, const List *thrown);
+
 /* Note one reason that was found without a look into the payload. */
 extern void misfits_keep_reason(MemoryContext cxt, StoreRow *row, FitClass class,
 								int sqlstate, const char *column,

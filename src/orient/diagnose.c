@@ -30,12 +30,12 @@
 #include "observe/hint.h"
 #include "observe/loader.h"
 #include "observe/mapping.h"
+#include "observe/misfits.h"
 #include "orient/alike.h"
 #include "orient/brought.h"
 #include "orient/diagnose.h"
 #include "orient/findings.h"
 #include "orient/nullerrors.h"
-== == == =
 #include "orient/taught.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -75,37 +75,30 @@ static bool
 given_up(const Survey *s, const FitRow *fit)
 {
 	const Shape *shape = s->diagnosis->shape;
-	ListCell   *lc;
 
 	if (shape->columns != TERM_DISCARD_ROW && shape->types != TERM_DISCARD_ROW)
 		return false;
-	foreach(lc, s->thrown)
-	{
-		if (fit_term(shape, lfirst(lc)) == TERM_DISCARD_ROW)
-			return true;
-	}
 	for (int i = 0; i < fit->nmisfits; i++)
 		if (fit_term(shape, &fit->misfits[i]) == TERM_DISCARD_ROW)
 			return true;
 	return false;
 }
 
-/* Note the values that have thrown. Returns how many are misfits. */
-static int
-note_thrown(Survey *s)
+/* Put what has thrown, but for values that are left out, among the misfits. */
+static void
+merge_thrown(Survey *s, FitRow *fit)
 {
-	int			n = 0;
+	List	   *kept = NIL;
 	ListCell   *lc;
 
 	foreach(lc, s->thrown)
 	{
-		bool		left = fit_term(s->diagnosis->shape, lfirst(lc)) == TERM_DISCARD_VALUE;
-
-		if (!left || s->telling)
+		if (fit_term(s->diagnosis->shape, lfirst(lc)) != TERM_DISCARD_VALUE)
+			kept = lappend(kept, lfirst(lc));
+		else if (s->telling)
 			(void) findings_note(s->findings, lfirst(lc), s->rows[s->at].id);
-		n += !left;
 	}
-	return n;
+	misfits_merge(fit, kept);
 }
 
 /* Note all misfits of a row, and which new keys came together. */
@@ -121,7 +114,7 @@ note_fit(Survey *s, const FitRow *fit)
 		s->diagnosis->fitting++;
 		return;
 	}
-	if (note_thrown(s) + fit->nmisfits == 0)
+	if (fit->nmisfits == 0)
 	{
 		s->diagnosis->fitting++;
 		if (s->brought != NULL)
@@ -221,6 +214,7 @@ fit_rows(void *arg)
 			s->doc = json_scan(s->scanner, bytes, len);
 			(void) fit_row(shape, s->doc, &fit);
 		}
+		merge_thrown(s, &fit);
 		note_fit(s, &fit);
 		if (s->thrown != NIL)
 			MemoryContextReset(s->thrown_cxt);

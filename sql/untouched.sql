@@ -107,7 +107,7 @@ ANALYZE;
 SELECT relowner::regrole, has_schema_privilege(relowner, 'untouched', 'CREATE') AS may_create FROM pg_class WHERE oid = 'numbered'::regclass;
 
 -- the worker tries, when rows of a loader come: plans that wait, one that
--- breaks a stored row (narrow), one that helps no row (unique_v: no parent)
+-- breaks a stored row (narrow), one whose row then waits for its parent (unique_v)
 CHECKPOINT;
 SELECT orphans();
 INSERT INTO before SELECT * FROM picture();

@@ -190,7 +190,7 @@ forecast_cost(const VettedPlan *plan)
 				cost_of_widening(f, &here, rel);
 			else if (cost->step->kind == STEP_EXTEND_CHECK_LIST)
 				here.scan = checklist_scans(m->relid, cost->step);
-			else if (list_nth_oid(defaults, foreach_current_index(lc2)) == m->relid)
+			else if (defaults != NIL && list_nth_oid(defaults, foreach_current_index(lc2)) == m->relid)
 				here.scan = true;
 			else
 				continue;

@@ -17,7 +17,7 @@
 
 /* All kinds of mapping are alike. */
 #define MAPS(what) { \
-	.about = what, .check = mapsteps_check, .statements = mapsteps_words, .undo = mapsteps_undo \
+	.about = (what), .check = mapsteps_check, .statements = mapsteps_words, .undo = mapsteps_undo \
 }
 
 static const StepForm forms[PLAN_STEP_KINDS] = {

@@ -198,7 +198,7 @@ mapsteps_check(const StepSite *site, const PlanStep *step, bool *true_already, c
 		return true;
 	}
 	if (m->kind == MAP_OVERFLOW && added != NULL && added->type == JSONBOID &&
-		JB_ROOT_COUNT(m->args) == 0)
+		m->args != NULL && JB_ROOT_COUNT(m->args) == 0)
 		return true;
 	if (m->kind == MAP_FIELD && added != NULL)
 	{

@@ -113,7 +113,7 @@ gather(Reading *reading, TransformKind kind)
 	}
 	reading->samples = samples_of(all, kind == TRANSFORM_NUMBER ? JSON_STRING : -1, &reading->n);
 	reading->total = reading->n;
-	if (kind == TRANSFORM_NUMBER)
+	if (kind == TRANSFORM_NUMBER && all != NULL)
 	{
 		/* what is neither: true, an object */
 		(void) samples_of(all, JSON_NUMBER, &others);

@@ -72,8 +72,8 @@ static bool
 look_for_range(const PartitionLevel *level, const NewPartition *spec, Presence *present,
 			   Oid *other, char **reason)
 {
-	Datum		lower;
-	Datum		upper;
+	Datum		lower = (Datum) 0;
+	Datum		upper = (Datum) 0;
 
 	if (!read_range(level, spec, &lower, &upper, reason))
 		return false;

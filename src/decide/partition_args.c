@@ -123,7 +123,7 @@ partition_read(Oid relid, const PlanStep *step, NewPartition *spec, char **reaso
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
-	char	   *key = NULL;
+	const char *key = "";
 	char	   *parent = NULL;
 
 	memset(spec, 0, sizeof(NewPartition));

@@ -150,7 +150,7 @@ make_steps(Remedy *r, PartitionSearch *s)
 							 quote_identifier(llast(taken)));
 		}
 	}
-	if (r->step == NULL)
+	if (r->step == NULL || first == NULL)
 		return;
 	r->explanation = psprintf("No partition takes %s: %s made, %s.", rows_text(rows), made == 1 ?
 							  psprintf("partition %s is", names.data) :

@@ -410,7 +410,7 @@ note_refused(Survey *s)
 			continue;
 		finding = findings_of(s->findings, refused->class, refused->column);
 		finding->rows = Max(finding->rows, rows);
-		if (refused->class == FIT_ENUM_LABEL)
+		if (refused->class == FIT_ENUM_LABEL && refused->need != NULL)
 			findings_label(s->findings, finding, refused->need);
 		if (finding->refused == NIL)
 		{

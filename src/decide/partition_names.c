@@ -394,7 +394,7 @@ partition_names_range(const PartitionLevel *level, const PartitionGrid *grid,
 		if (sibling != NULL && !range->from_min && !range->to_max)
 			subjects[n++] = subject_of(grid, sibling, range->lower, range->upper);
 	}
-	if (!learn(p, subjects, n))
+	if (n == 0 || !learn(p, subjects, n))
 		return plain_range(level, grid, &fresh);
 	name = say_name(p, &fresh);
 	/* a name that does not tell two ranges apart is none */

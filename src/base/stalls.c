@@ -89,14 +89,18 @@ note(const ErrorData *edata)
 		shmem_wake_now(MyDatabaseId);
 }
 
-/* A lost connection, a shutdown and a server in trouble pass without us. */
+/* A lost connection, a shutdown, a server in trouble, and a worker whose
+ * predecessor has not quite ended, pass without us. */
 static bool
 is_ours(const ErrorData *edata)
 {
 	if (edata->elevel != ERROR || !IsLogicalWorker() || MyLogicalRepWorker == NULL)
 		return false;
+	if (edata->sqlerrcode == ERRCODE_OBJECT_IN_USE)
+		return false;
 	switch (ERRCODE_TO_CATEGORY(edata->sqlerrcode))
 	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
 		case ERRCODE_CONNECTION_EXCEPTION:
 		case ERRCODE_INSUFFICIENT_RESOURCES:
 		case ERRCODE_OPERATOR_INTERVENTION:

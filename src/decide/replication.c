@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/compat.h"
@@ -181,12 +183,39 @@ has_label(Oid type, const char *label)
 							  CStringGetDatum(label));
 }
 
+static bool
+in_name(char c)
+{
+	return IS_HIGHBIT_SET(c) || isalnum((unsigned char) c) || c == '_' || c == '$';
+}
+
+/* Does this name stand in the text, and not as a part of another? (mentions.h
+ * looks for names as SQL has them, and this is a sentence.) */
+static bool
+stands_in(const char *text, const char *name)
+{
+	size_t		len = strlen(name);
+
+	for (const char *at = strstr(text, name); at != NULL; at = strstr(at + 1, name))
+	{
+		if ((at == text || !in_name(at[-1])) && !in_name(at[len]))
+			return true;
+	}
+	return false;
+}
+
+/* "schema.table", as the messages of an apply worker have it. */
+static bool
+is_about(const char *text, const PublishedColumn *column)
+{
+	return stands_in(text, psprintf("%s.%s", column->schema, column->table));
+}
+
 /* Compare one published column with the table as it is here. */
 static void
 compare(const Subscription *sub, const Stall *stall, Oid relid, const PublishedColumn *column)
 {
-	bool		named = strstr(stall->context, column->table) != NULL &&
-	strstr(stall->context, column->name) != NULL;
+	bool		named = is_about(stall->context, column) && stands_in(stall->context, column->name);
 	HeapTuple	tup = SearchSysCacheAttName(relid, column->name);
 	Form_pg_attribute att;
 	Oid			type;
@@ -235,8 +264,7 @@ compare_all(const Subscription *sub, const Stall *stall, const List *columns)
 
 			relid = OidIsValid(schema) ? get_relname_relid(column->table, schema) : InvalidOid;
 			if (OidIsValid(relid) &&
-				(strstr(stall->message, column->table) == NULL &&
-				 strstr(stall->context, column->table) == NULL))
+				!is_about(stall->message, column) && !is_about(stall->context, column))
 				relid = InvalidOid;
 			if (OidIsValid(relid) && !watch_get(relid, &watch))
 				relid = InvalidOid;

@@ -2,8 +2,9 @@
  * publisher.c
  *	  What the other side of a subscription publishes.
  *
- * Plain libpq, never blocking: every wait is on the latch as well, takes
- * interrupts and ends at one deadline. The connection string holds a password
+ * Plain libpq, not blocking: every wait is on the latch as well, takes
+ * interrupts and ends at one deadline. (But libpq looks a host's name up while
+ * we wait, for as long as the resolver takes; hostaddr spares that.) The connection string holds a password
  * and is in no message of ours; libpq's own messages do not repeat it.
  */
 #include "postgres.h"

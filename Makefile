@@ -24,7 +24,7 @@ OBJS = $(patsubst $(TOP)%.c,%.o,$(SOURCES))
 # The install script is made of the modules' .sql parts, ground floor first:
 # a part uses only what stands above it in this list.
 SQL_ORDER = \
-	base/shmem base/transform \
+	base/shmem read/transform \
 	record/audit \
 	observe/watch observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
 	observe/report observe/intake observe/landing observe/ddl_watch \

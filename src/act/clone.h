@@ -12,9 +12,9 @@
 #include "postgres.h"
 
 #include "act/coverage.h"
-#include "base/fit.h"
 #include "base/spi.h"
 #include "decide/plan.h"
+#include "read/fit.h"
 #include "nodes/pg_list.h"
 
 #define CLONE_SCHEMA "selfheal_sandbox"

@@ -11,7 +11,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "act/parents.h"
-#include "base/fills.h"
+#include "read/fills.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"

@@ -14,7 +14,7 @@
 #include "act/members.h"
 #include "act/sequences.h"
 #include "act/standin.h"
-#include "base/fills.h"
+#include "read/fills.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"

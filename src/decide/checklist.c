@@ -13,7 +13,7 @@
 #include "access/transam.h"
 #include "base/compat.h"
 #include "base/guc.h"
-#include "base/unseen.h"
+#include "read/unseen.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"

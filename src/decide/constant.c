@@ -11,10 +11,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "base/datetime.h"
-#include "base/number.h"
 #include "base/spi.h"
-#include "base/unseen.h"
+#include "read/datetime.h"
+#include "read/number.h"
+#include "read/unseen.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "decide/columns.h"

@@ -12,7 +12,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "base/compat.h"
-#include "base/unseen.h"
+#include "read/unseen.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"

@@ -4,9 +4,9 @@
  */
 #include "postgres.h"
 
-#include "base/json.h"
 #include "base/spi.h"
-#include "base/unseen.h"
+#include "read/json.h"
+#include "read/unseen.h"
 #include "catalog/heap.h"
 #include "decide/newcolumns.h"
 #include "decide/newtable.h"

@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "base/guc.h"
-#include "base/unseen.h"
+#include "read/unseen.h"
 #include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "decide/lattice.h"

@@ -11,7 +11,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/spi.h"
-#include "base/unseen.h"
+#include "read/unseen.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"

@@ -7,7 +7,7 @@
 #include "access/htup_details.h"
 #include "base/guc.h"
 #include "base/spi.h"
-#include "base/unseen.h"
+#include "read/unseen.h"
 #include "catalog/pg_type.h"
 #include "decide/partition_search.h"
 #include "decide/plan.h"

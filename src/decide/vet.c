@@ -21,7 +21,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "base/compat.h"
-#include "base/unseen.h"
+#include "read/unseen.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"

@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 
 /* Fields of one error row. NULL and 0 = unknown. */
 typedef struct CapturedError

@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 
 /* Tell the shape of a table, or of a clone of it, the table's terms. In a
  * transaction; needs no privilege. */

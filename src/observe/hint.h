@@ -13,7 +13,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 #include "nodes/pg_list.h"
 
 /* Exactly one of type, ignored, rename_to and default_value is set. */

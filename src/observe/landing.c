@@ -12,7 +12,7 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/spi.h"
-#include "base/unseen.h"
+#include "read/unseen.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"

@@ -33,7 +33,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 

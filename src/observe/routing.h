@@ -8,7 +8,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 #include "nodes/pg_list.h"
 #include "observe/store.h"
 

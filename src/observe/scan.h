@@ -15,12 +15,12 @@
 
 #include "postgres.h"
 
-#include "base/json.h"
 #include "observe/discards.h"
 #include "observe/mapset.h"
 #include "observe/order.h"
 #include "observe/store.h"
 #include "observe/windows.h"
+#include "read/json.h"
 #include "utils/rel.h"
 #include "write/defaults.h"
 #include "write/generated.h"

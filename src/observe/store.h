@@ -17,7 +17,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 #include "nodes/pg_list.h"
 #include "observe/options.h"
 #include "write/fkmiss.h"

@@ -13,7 +13,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 
 typedef struct Alike Alike;
 

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 #include "nodes/pg_list.h"
 
 /* Different values that are kept of one constraint. */

@@ -9,9 +9,9 @@
  */
 #include "postgres.h"
 
-#include "base/fit.h"
 #include "base/guc.h"
 #include "base/spi.h"
+#include "read/fit.h"
 #include "miscadmin.h"
 #include "observe/capture.h"
 #include "orient/foresee.h"

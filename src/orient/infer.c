@@ -12,8 +12,8 @@
  */
 #include "postgres.h"
 
-#include "base/datetime.h"
-#include "base/fit.h"
+#include "read/datetime.h"
+#include "read/fit.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"

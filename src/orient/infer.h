@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "base/json.h"
+#include "read/json.h"
 #include "utils/jsonb.h"
 
 typedef struct Evidence

@@ -4,9 +4,9 @@
  */
 #include "postgres.h"
 
-#include "base/fills.h"
 #include "base/spi.h"
 #include "orient/nullerrors.h"
+#include "read/fills.h"
 #include "utils/memutils.h"
 
 /* An error by which an insert said that a column was null. */

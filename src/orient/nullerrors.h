@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 
 typedef struct NullErrors NullErrors;
 

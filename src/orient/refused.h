@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "base/fit.h"
+#include "read/fit.h"
 #include "nodes/pg_list.h"
 
 typedef struct Refused

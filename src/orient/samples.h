@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "base/transform.h"
+#include "read/transform.h"
 
 #define SAMPLES_MAX 100000
 #define SAMPLES_MAX_BYTES (16 * 1024 * 1024)

@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "access/htup.h"
-#include "base/fit.h"
+#include "read/fit.h"
 #include "utils/hsearch.h"
 #include "utils/rel.h"
 

@@ -13,7 +13,7 @@ build_scanner() {
 	library=$(find "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --libdir)" -name libpgcommon.a 2>/dev/null | head -n 1)
 	[ -n "$library" ] || return 1
 	gcc "${flags[@]}" -std=gnu99 -w -D_GNU_SOURCE -I"$TOP/src" -I"$("$PG_CONFIG" --includedir-server)" \
-		"$TOP/test/bench/scanner.c" "$TOP/test/fuzz/stubs.c" "$TOP"/src/base/json*.c "$library" \
+		"$TOP/test/bench/scanner.c" "$TOP/test/fuzz/stubs.c" "$TOP"/src/read/json*.c "$library" \
 		-o "$WORK/scanner" >"$WORK/scanner.log" 2>&1
 }
 

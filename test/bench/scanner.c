@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "base/json.h"
+#include "read/json.h"
 #include "../fuzz/stubs.h"
 
 #undef printf

@@ -9,7 +9,7 @@
 
 #include "postgres.h"
 
-#include "base/json.h"
+#include "read/json.h"
 
 /* Bytes of our own. */
 typedef struct RefText

@@ -26,9 +26,9 @@ build_target() {
 build_targets() {
 	say "building the scanner and the transforms' readers with address and undefined behaviour sanitizers"
 	compile_flags
-	build_target scanner_fuzz "$TOP"/test/fuzz/{reference,scanner_fuzz}.c "$TOP"/src/base/json*.c
+	build_target scanner_fuzz "$TOP"/test/fuzz/{reference,scanner_fuzz}.c "$TOP"/src/read/json*.c
 	build_target transform_fuzz "$TOP"/test/fuzz/transform_{stubs,fuzz}.c \
-		"$TOP"/src/base/{blanks,coordinate,number,numerals,pointproof,points,shown,timeformat,timeproof,timestamps}.c
+		"$TOP"/src/read/{blanks,coordinate,number,numerals,pointproof,points,shown,timeformat,timeproof,timestamps}.c
 }
 
 # fuzz NAME WHAT LIMIT

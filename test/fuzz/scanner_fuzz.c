@@ -1,6 +1,6 @@
 /*
  * scanner_fuzz.c
- *	  libFuzzer's target for the JSON scanner (src/base/json*.c).
+ *	  libFuzzer's target for the JSON scanner (src/read/json*.c).
  *
  * What must hold for every document, in every server encoding that we try:
  * the verdict and all fields are those of an independent reading
@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "base/jsonkeys.h"
+#include "read/jsonkeys.h"
 #include "common/hashfn.h"
 #include "documents.h"
 #include "mb/pg_wchar.h"

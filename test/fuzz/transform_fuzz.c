@@ -13,10 +13,10 @@
  */
 #include "postgres.h"
 
-#include "base/blanks.h"
-#include "base/numerals.h"
-#include "base/points.h"
-#include "base/timestamps.h"
+#include "read/blanks.h"
+#include "read/numerals.h"
+#include "read/points.h"
+#include "read/timestamps.h"
 #include "catalog/pg_type.h"
 #include "documents.h"
 #include "mb/pg_wchar.h"

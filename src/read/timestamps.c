@@ -1,0 +1,354 @@
+/*
+ * timestamps.c
+ *	  Texts in declared notations, made into ISO 8601 for a column's type.
+ *
+ * The session's zone is never asked: what is made of a text does not depend
+ * on who makes it, be it the intake, a dry run or a replay.
+ */
+#include "postgres.h"
+
+#include "read/shown.h"
+#include "read/timestamps.h"
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+
+#define ISO_BYTES 64
+
+struct Timestamps
+{
+	Oid			type;
+	int			century;
+	pg_tz	   *zone;			/* or NULL */
+	int			n;
+	TimeFormat *formats;
+	char		out[2][ISO_BYTES];
+};
+
+/* ---- making ---- */
+
+static bool
+check_type(Oid type, TransformFault *fault)
+{
+	switch (type)
+	{
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return true;
+		default:
+			return fault_is(fault, psprintf("cannot feed a column of type %s", format_type_be(type)),
+							"It makes values for date, time, timestamp and timestamptz.");
+	}
+}
+
+/*
+ * A name of the time zone database. What PostgreSQL takes beside these counts
+ * hours west ("UTC+3" is three hours before UTC), which is not what whoever
+ * writes it means.
+ */
+static bool
+find_zone(const char *name, pg_tz **zone, TransformFault *fault)
+{
+	bool		digit = strpbrk(name, "0123456789<") != NULL;
+
+	*zone = digit && pg_strncasecmp(name, "Etc/", 4) != 0 ? NULL : pg_tzset(name);
+	if (*zone == NULL || !pg_tz_acceptable(*zone))
+		return fault_is(fault, psprintf("unknown time zone %s", shown_value(name, (int) strlen(name))),
+						"Take a name from pg_timezone_names, as Europe/Berlin or UTC.");
+	return true;
+}
+
+/* Can a column of this type take all that the format reads? */
+static bool
+check_format(const Timestamps *t, const TimeFormat *f, TransformFault *fault)
+{
+	const char *shown = timeformat_text(f);
+
+	if (f->has_century && t->century == 0)
+		return fault_is(fault, psprintf("format \"%s\" has a year of two digits", shown),
+						"Say what it is added to: {\"century\": 2000}.");
+	if (t->type == TIMEOID && (f->has_date || f->has_zone))
+		return fault_is(fault, psprintf("format \"%s\" reads more than a time column keeps", shown),
+						"Take a format of hours, minutes and seconds alone, or change the column's type.");
+	if (t->type != TIMEOID && !f->has_date)
+		return fault_is(fault, psprintf("format \"%s\" has no date", shown),
+						"A time of day alone is for a time column.");
+	if (f->has_zone && t->type != TIMESTAMPTZOID && t->zone == NULL)
+		return fault_is(fault, psprintf("format \"%s\" reads an instant, whose zone a column of type %s would drop",
+										shown, format_type_be(t->type)),
+						"Say whose clock the column shows: {\"zone\": \"UTC\"}; or make it timestamptz.");
+	return true;
+}
+
+/* Is everything that was said of use for some format? */
+static bool
+check_use(const Timestamps *t, TransformFault *fault)
+{
+	bool		zone_used = false;
+	bool		century_used = t->century == 0;
+
+	for (int i = 0; i < t->n; i++)
+	{
+		zone_used |= t->formats[i].has_zone != (t->type == TIMESTAMPTZOID);
+		century_used |= t->formats[i].has_century;
+	}
+	if (t->zone && (!zone_used || t->type == TIMEOID))
+		return fault_is(fault, "no format needs \"zone\"",
+						"It is for values without a zone in a timestamptz column, and for instants in a timestamp or date column.");
+	if (!century_used)
+		return fault_is(fault, "no format needs \"century\"", "It is for formats with YY.");
+	return true;
+}
+
+Timestamps *
+timestamps_make(const TimestampSpec *spec, Oid basetype, MemoryContext cxt,
+				TransformFault *fault)
+{
+	Timestamps *t = MemoryContextAllocZero(cxt, sizeof(Timestamps));
+
+	t->type = basetype;
+	t->century = spec->century;
+	if (!check_type(basetype, fault))
+		return NULL;
+	if (spec->formats.n == 0)
+	{
+		fault_is(fault, "\"formats\" names no format",
+				 "Say how the values are written: {\"formats\": [\"DD.MM.YYYY\"]}.");
+		return NULL;
+	}
+	if (spec->zone && !find_zone(spec->zone, &t->zone, fault))
+		return NULL;
+	t->n = spec->formats.n;
+	t->formats = MemoryContextAllocZero(cxt, t->n * sizeof(TimeFormat));
+	for (int i = 0; i < t->n; i++)
+		if (!timeformat_compile(spec->formats.texts[i], &t->formats[i], fault) ||
+			!check_format(t, &t->formats[i], fault))
+			return NULL;
+	return check_use(t, fault) ? t : NULL;
+}
+
+void
+timestamps_canonical(const Timestamps *t, TimestampSpec *spec)
+{
+	spec->century = t->century;
+	spec->zone = t->zone ? pstrdup(pg_get_timezone_name(t->zone)) : NULL;
+	spec->formats.n = 0;
+	spec->formats.texts = palloc(t->n * sizeof(char *));
+	for (int i = 0; i < t->n; i++)
+	{
+		char	   *text = timeformat_text(&t->formats[i]);
+		bool		twice = false;
+
+		for (int k = 0; k < spec->formats.n; k++)
+			twice |= strcmp(spec->formats.texts[k], text) == 0;
+		if (!twice)
+			spec->formats.texts[spec->formats.n++] = text;
+	}
+}
+
+/* ---- zones ---- */
+
+static int64
+seconds_of(const TimeReading *r)
+{
+	return (int64) (date2j(r->year, r->month, r->day) - UNIX_EPOCH_JDATE) * SECS_PER_DAY +
+		r->hour * SECS_PER_HOUR + r->minute * SECS_PER_MINUTE + r->second;
+}
+
+/* Seconds east of UTC that the zone has at an instant. */
+static bool
+offset_at(pg_tz *zone, int64 instant, int *offset)
+{
+	pg_time_t	at = instant;
+	struct pg_tm *tm = pg_localtime(&at, zone);
+
+	if (tm == NULL)
+		return false;
+	*offset = (int) tm->tm_gmtoff;
+	return true;
+}
+
+/*
+ * The offset of a wall clock's time. The offsets of the day before and the day
+ * after are tried; where both make the clock show this time, it did so twice,
+ * where none does, never.
+ */
+static bool
+wall_offset(pg_tz *zone, const TimeReading *r, int *offset)
+{
+	int64		wall = seconds_of(r);
+	int			before;
+	int			after;
+	int			back;
+	bool		first;
+	bool		second;
+
+	if (!offset_at(zone, wall - SECS_PER_DAY, &before) ||
+		!offset_at(zone, wall + SECS_PER_DAY, &after))
+		return false;
+	*offset = before;
+	if (!offset_at(zone, wall - before, &back))
+		return false;
+	first = back == before;
+	if (before == after)
+		return first;
+	if (!offset_at(zone, wall - after, &back))
+		return false;
+	second = back == after;
+	if (second)
+		*offset = after;
+	return first != second;
+}
+
+/* An instant as the zone's clock shows it. */
+static bool
+to_wall(pg_tz *zone, TimeReading *r)
+{
+	pg_time_t	at = seconds_of(r) - r->zone;
+	struct pg_tm *tm = pg_localtime(&at, zone);
+
+	if (tm == NULL || tm->tm_year + 1900 < 1 || tm->tm_year + 1900 > 9999)
+		return false;
+	r->year = tm->tm_year + 1900;
+	r->month = tm->tm_mon + 1;
+	r->day = tm->tm_mday;
+	r->hour = tm->tm_hour;
+	r->minute = tm->tm_min;
+	r->second = tm->tm_sec;
+	return true;
+}
+
+/* ---- writing ---- */
+
+static char *
+put_digits(char *p, int value, int n)
+{
+	for (int i = n - 1; i >= 0; i--, value /= 10)
+		p[i] = (char) ('0' + value % 10);
+	return p + n;
+}
+
+static char *
+put_date(char *p, const TimeReading *r)
+{
+	p = put_digits(p, r->year, 4);
+	*p++ = '-';
+	p = put_digits(p, r->month, 2);
+	*p++ = '-';
+	return put_digits(p, r->day, 2);
+}
+
+static char *
+put_time(char *p, const TimeReading *r)
+{
+	p = put_digits(p, r->hour, 2);
+	*p++ = ':';
+	p = put_digits(p, r->minute, 2);
+	*p++ = ':';
+	p = put_digits(p, r->second, 2);
+	if (r->micros == 0)
+		return p;
+	*p++ = '.';
+	p = put_digits(p, r->micros, 6);
+	while (p[-1] == '0')
+		p--;
+	return p;
+}
+
+static char *
+put_offset(char *p, int east)
+{
+	int			seconds = abs(east);
+
+	*p++ = east < 0 ? '-' : '+';
+	p = put_digits(p, seconds / SECS_PER_HOUR, 2);
+	*p++ = ':';
+	p = put_digits(p, seconds / SECS_PER_MINUTE % MINS_PER_HOUR, 2);
+	if (seconds % SECS_PER_MINUTE != 0)
+	{
+		*p++ = ':';
+		p = put_digits(p, seconds % SECS_PER_MINUTE, 2);
+	}
+	return p;
+}
+
+/* What the column takes of a reading; 0: it would have to drop something, or
+ * the zone's clock never showed it, or twice. */
+static int
+write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out)
+{
+	char	   *p = out;
+	int			east = r->zone;
+	bool		zone = f->has_zone;
+
+	if (t->type == TIMEOID)
+		return (int) (put_time(p, r) - out);
+	if (t->type == TIMESTAMPTZOID)
+	{
+		if (!zone && t->zone)
+		{
+			if (!wall_offset(t->zone, r, &east))
+				return 0;
+			zone = true;
+		}
+	}
+	else if (zone)
+	{
+		if (!to_wall(t->zone, r))
+			return 0;
+		zone = false;
+	}
+	p = put_date(p, r);
+	if (t->type == DATEOID)
+		return r->hour == 0 && r->minute == 0 && r->second == 0 && r->micros == 0 ? (int) (p - out) : 0;
+	if (f->has_time || zone)
+	{
+		*p++ = 'T';
+		p = put_time(p, r);
+	}
+	if (zone)
+		p = put_offset(p, east);
+	return (int) (p - out);
+}
+
+static bool
+all_digits(const char *s, int len)
+{
+	for (int i = 0; i < len; i++)
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+	return true;
+}
+
+bool
+timestamps_read(Timestamps *t, JsonKind kind, const char *val, int len,
+				const char **out, int *outlen)
+{
+	int			found = 0;		/* bytes of the first reading */
+
+	if (kind != JSON_STRING && kind != JSON_NUMBER)
+		return false;
+	for (int i = 0; i < t->n; i++)
+	{
+		const TimeFormat *f = &t->formats[i];
+		TimeReading r;
+		int			written;
+
+		/* A JSON number's point is no sign between hours and minutes. */
+		if ((kind == JSON_NUMBER && !f->unix_time && !all_digits(val, len)) ||
+			!timeformat_read(f, t->century, val, len, &r))
+			continue;
+		written = write_value(t, f, &r, t->out[found > 0]);
+		if (written == 0 ||
+			(found > 0 && (written != found || memcmp(t->out[0], t->out[1], found) != 0)))
+			return false;
+		found = written;
+	}
+	*out = t->out[0];
+	*outlen = found;
+	return found > 0;
+}

@@ -1,6 +1,6 @@
 /*
  * shmem.c
- *	  What backends, launcher and workers share: one slot per database.
+ *	  What backends, launcher and workers share: two slots per database.
  *
  * The way from a commit to a worker is this: a transaction that left work
  * behind arms a flag; the commit callback numbers the wake in its database's
@@ -39,9 +39,17 @@ static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
 
 static bool callback_registered = false;
-static bool wake_armed = false; /* this transaction's */
+static bool wake_armed[WORKER_KINDS];	/* this transaction's */
 static bool own_wakes = false;	/* we are a worker */
 static bool own_wake = false;	/* and have left ourselves work */
+
+static Size
+memory_needed(void)
+{
+	return add_size(offsetof(SharedState, slots),
+					mul_size(mul_size(guc_max_databases, WORKER_KINDS),
+							 sizeof(WorkerSlot)));
+}
 
 /* Ask for memory and lock; the settings are final at this point. */
 static void
@@ -49,9 +57,7 @@ request_memory(void)
 {
 	if (prev_shmem_request_hook)
 		prev_shmem_request_hook();
-	RequestAddinShmemSpace(add_size(offsetof(SharedState, slots),
-									mul_size(guc_max_databases,
-											 sizeof(WorkerSlot))));
+	RequestAddinShmemSpace(memory_needed());
 	RequestNamedLWLockTranche(LOCK_TRANCHE, 2);
 }
 
@@ -61,8 +67,7 @@ static void
 attach_memory(void)
 {
 	bool		found;
-	Size		size = add_size(offsetof(SharedState, slots),
-								mul_size(guc_max_databases, sizeof(WorkerSlot)));
+	Size		size = memory_needed();
 
 	if (prev_shmem_startup_hook)
 		prev_shmem_startup_hook();
@@ -78,7 +83,9 @@ attach_memory(void)
 		shmem_state->ids = &locks[1].lock;
 		shmem_state->launcher_pgprocno = -1;
 		ConditionVariableInit(&shmem_state->idle);
-		shmem_state->nslots = guc_max_databases;
+		shmem_state->nslots = guc_max_databases * WORKER_KINDS;
+		for (int i = 0; i < shmem_state->nslots; i++)
+			shmem_state->slots[i].kind = (WorkerKind) (i / guc_max_databases);
 		shmem_state->wakes = 1; /* 0 is no number */
 	}
 	LWLockRelease(AddinShmemInitLock);
@@ -120,13 +127,14 @@ recyclable(const WorkerSlot *slot)
  * with nothing owed. Raises nothing: the commit callback calls it.
  */
 WorkerSlot *
-shmem_slot(Oid dbid, bool create)
+shmem_slot(Oid dbid, WorkerKind kind, bool create)
 {
 	WorkerSlot *made = NULL;
+	int			each = shmem_state->nslots / WORKER_KINDS;
 
 	Assert(LWLockHeldByMe(shmem_state->lock));
 
-	for (int i = 0; i < shmem_state->nslots; i++)
+	for (int i = (int) kind * each; i < ((int) kind + 1) * each; i++)
 	{
 		WorkerSlot *slot = &shmem_state->slots[i];
 
@@ -169,9 +177,11 @@ shmem_slot_move(WorkerSlot *slot, SlotState to)
 			Assert(from == SLOT_IDLE || from == SLOT_WANTED);
 			{
 				uint32		generation = slot->generation;
+				WorkerKind	kind = slot->kind;
 
 				memset(slot, 0, sizeof(WorkerSlot));
 				slot->generation = generation;
+				slot->kind = kind;
 			}
 			break;
 		case SLOT_IDLE:
@@ -219,8 +229,8 @@ shmem_slot_backoff(WorkerSlot *slot)
  * With selfheal.enabled off the wake is owed but nobody is started: the
  * launcher looks for owed wakes when the setting comes back.
  */
-void
-shmem_wake_now(Oid dbid)
+static void
+wake(Oid dbid, WorkerKind kind)
 {
 	WorkerSlot *slot;
 	int			worker = -1;
@@ -230,7 +240,7 @@ shmem_wake_now(Oid dbid)
 		return;
 
 	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-	slot = shmem_slot(dbid, true);
+	slot = shmem_slot(dbid, kind, true);
 	if (slot == NULL)
 	{
 		launcher = !shmem_state->slots_full;
@@ -256,6 +266,12 @@ shmem_wake_now(Oid dbid)
 		shmem_wake_launcher();
 }
 
+void
+shmem_wake_now(Oid dbid)
+{
+	wake(dbid, WORKER_HEALER);
+}
+
 /* Unlocked read: a launcher that comes or goes right now looks at every slot
  * when it starts. */
 void
@@ -277,6 +293,13 @@ shmem_wake_committed(void)
 		shmem_wake_now(MyDatabaseId);
 }
 
+static void
+disarm(void)
+{
+	for (int i = 0; i < WORKER_KINDS; i++)
+		wake_armed[i] = false;
+}
+
 /*
  * End of transaction. Parallel workers never arm. PREPARE disarms: what the
  * prepared transaction left is visible only after COMMIT PREPARED, perhaps in
@@ -288,15 +311,15 @@ at_xact_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_COMMIT:
-			if (wake_armed)
-			{
-				wake_armed = false;
+			if (wake_armed[WORKER_HEALER])
 				shmem_wake_committed();
-			}
+			if (wake_armed[WORKER_AGENT])
+				wake(MyDatabaseId, WORKER_AGENT);
+			disarm();
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
-			wake_armed = false;
+			disarm();
 			break;
 		default:
 			break;
@@ -309,8 +332,8 @@ at_xact_end(XactEvent event, void *arg)
  * An aborted subtransaction leaves the flag armed: a wake too many costs one
  * empty pass.
  */
-void
-shmem_wake_at_commit(void)
+static void
+arm(WorkerKind kind)
 {
 	if (shmem_state == NULL || IsParallelWorker())
 		return;
@@ -319,7 +342,19 @@ shmem_wake_at_commit(void)
 		RegisterXactCallback(at_xact_end, NULL);
 		callback_registered = true;
 	}
-	wake_armed = true;
+	wake_armed[kind] = true;
+}
+
+void
+shmem_wake_at_commit(void)
+{
+	arm(WORKER_HEALER);
+}
+
+void
+shmem_wake_agent_at_commit(void)
+{
+	arm(WORKER_AGENT);
 }
 
 void

@@ -1,6 +1,7 @@
 /*
  * shmem.h
- *	  What backends, launcher and workers share: one slot per database.
+ *	  What backends, launcher and workers share: two slots per database, one
+ *	  for its healer and one for its agent.
  *
  * Shared memory holds values only, never pointers or descriptors of a
  * process. A slot's life:
@@ -42,9 +43,22 @@ typedef enum SlotState
 								 * released */
 } SlotState;
 
+/*
+ * The healer plans and changes tables; the agent talks with Claude, which takes
+ * minutes, so it is a process of its own and nobody waits for it. Each has its
+ * slot and its wakes.
+ */
+typedef enum WorkerKind
+{
+	WORKER_HEALER,
+	WORKER_AGENT
+} WorkerKind;
+#define WORKER_KINDS (WORKER_AGENT + 1)
+
 typedef struct WorkerSlot
 {
 	Oid			dbid;
+	WorkerKind	kind;			/* by its place in the array: never changes */
 	SlotState	state;
 	int			pid;			/* of the worker; 0 = none attached */
 	int			pgprocno;		/* its PGPROC number, for SetLatch */
@@ -95,6 +109,9 @@ extern void shmem_require(void);
 extern void shmem_wake_at_commit(void);
 extern void shmem_wake_now(Oid dbid);
 
+/* The same for the database's agent. */
+extern void shmem_wake_agent_at_commit(void);
+
 /* From a commit callback: this commit has left work behind. */
 extern void shmem_wake_committed(void);
 
@@ -106,9 +123,9 @@ extern void shmem_wake_committed(void);
 extern void shmem_own_wakes(void);
 extern bool shmem_take_own_wake(void);
 
-/* The slot of a database; made when create. NULL when none is left (or none
- * is there). The caller holds shmem_state->lock. */
-extern WorkerSlot *shmem_slot(Oid dbid, bool create);
+/* The slot of a database's healer or agent; made when create. NULL when none
+ * is left (or none is there). The caller holds shmem_state->lock. */
+extern WorkerSlot *shmem_slot(Oid dbid, WorkerKind kind, bool create);
 
 /* The only writer of a slot's state; asserts the diagram above. The caller
  * holds shmem_state->lock exclusively. */

@@ -73,17 +73,17 @@ end_of(const Interval *timeout)
 }
 
 /*
- * Has the worker of this database come to rest since the wake that target
- * names? If not, why, as far as it is known: a literal.
+ * Has this database's process of a kind come to rest since the wake that
+ * target names? If not, why, as far as it is known: a literal.
  */
 static bool
-is_idle(uint64 target, const char **why)
+is_idle(WorkerKind kind, uint64 target, const char **why)
 {
 	WorkerSlot *slot;
 	bool		idle;
 
 	LWLockAcquire(shmem_state->lock, LW_SHARED);
-	slot = shmem_slot(MyDatabaseId, false);
+	slot = shmem_slot(MyDatabaseId, kind, false);
 	/* no slot: it was idle, and has been given to another database */
 	idle = slot == NULL || slot->wakes_done >= target;
 	if (idle)
@@ -101,7 +101,7 @@ is_idle(uint64 target, const char **why)
 	else if (slot->failed_starts > 0)
 		*why = "the worker could not start or ended with an error: see the server log";
 	else if (slot->state == SLOT_RUNNING)
-		*why = "the worker is still at work";
+		*why = kind == WORKER_AGENT ? "Claude is being asked" : "the worker is still at work";
 	else
 		*why = "the worker is about to start";
 	LWLockRelease(shmem_state->lock);
@@ -125,7 +125,7 @@ wake_to_wait_for(void)
 		if (i > 0)
 			shmem_wake_now(MyDatabaseId);
 		LWLockAcquire(shmem_state->lock, LW_SHARED);
-		slot = shmem_slot(MyDatabaseId, false);
+		slot = shmem_slot(MyDatabaseId, WORKER_HEALER, false);
 		if (slot != NULL)
 			target = slot->wakes_sent;
 		LWLockRelease(shmem_state->lock);
@@ -135,10 +135,51 @@ wake_to_wait_for(void)
 	return target;
 }
 
+/* The last wake that was sent to the agent; 0 when there was none. */
+static uint64
+agent_wake(void)
+{
+	WorkerSlot *slot;
+	uint64		sent = 0;
+
+	LWLockAcquire(shmem_state->lock, LW_SHARED);
+	slot = shmem_slot(MyDatabaseId, WORKER_AGENT, false);
+	if (slot != NULL)
+		sent = slot->wakes_sent;
+	LWLockRelease(shmem_state->lock);
+	return sent;
+}
+
+/*
+ * One look. The healer has left the agent something to do before it comes to
+ * rest, and the agent the healer, so they are waited for in turn until neither
+ * had anything. *waits_for is whose turn it is.
+ */
+static bool
+both_idle(WorkerKind *waits_for, uint64 target[WORKER_KINDS], const char **why)
+{
+	for (;;)
+	{
+		if (!is_idle(*waits_for, target[*waits_for], why))
+			return false;
+		if (*waits_for == WORKER_AGENT)
+		{
+			*waits_for = WORKER_HEALER;
+			target[WORKER_HEALER] = wake_to_wait_for();
+			continue;
+		}
+		target[WORKER_AGENT] = agent_wake();
+		if (is_idle(WORKER_AGENT, target[WORKER_AGENT], why))
+			return true;
+		*waits_for = WORKER_AGENT;
+	}
+}
+
 /*
  * wait_idle(timeout): wait until everything that was committed before the
- * call is dealt with and nothing is runnable now. What waits for approval, a
- * lock, a time or a person counts as idle, and is counted in the result.
+ * call is dealt with and nothing is runnable now; a conversation with Claude
+ * that is going on is not idle. What waits for approval, a lock, a time or a
+ * person counts as idle, and is counted in the result.
  *
  * Refused inside a transaction: what it has not committed the worker cannot
  * see, and what it has locked the worker would wait for, without a deadlock
@@ -148,7 +189,8 @@ Datum
 selfheal_wait_idle(PG_FUNCTION_ARGS)
 {
 	TimestampTz end;
-	uint64		target = 0;
+	uint64		target[WORKER_KINDS] = {0, 0};
+	WorkerKind	waits_for = WORKER_HEALER;
 	bool		idle = false;
 	const char *why = NULL;
 	SpiUser		user;
@@ -177,12 +219,12 @@ selfheal_wait_idle(PG_FUNCTION_ARGS)
 		long		left;
 
 		CHECK_FOR_INTERRUPTS();
-		if (target == 0)
-			target = wake_to_wait_for();
-		if (target == 0)
+		if (target[WORKER_HEALER] == 0)
+			target[WORKER_HEALER] = wake_to_wait_for();
+		if (target[WORKER_HEALER] == 0)
 			why = "all slots are taken by other databases: raise selfheal.max_databases";
 		else
-			idle = is_idle(target, &why);
+			idle = both_idle(&waits_for, target, &why);
 		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
 		if (idle || left <= 0)
 			break;
@@ -203,6 +245,7 @@ selfheal_wait_idle(PG_FUNCTION_ARGS)
 					" 'idle', $1, 'why', $2,"
 					" 'awaiting_approval', count(*) FILTER (WHERE state = 'awaiting_approval'),"
 					" 'awaiting_parent', count(*) FILTER (WHERE state = 'awaiting_parent'),"
+					" 'asking', count(*) FILTER (WHERE state = 'asking'),"
 					" 'waiting_lock', count(*) FILTER (WHERE state = 'waiting_lock'),"
 					" 'failed', count(*) FILTER (WHERE state = 'failed'),"
 					" 'needs_human', count(*) FILTER (WHERE state = 'needs_human'),"

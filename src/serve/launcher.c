@@ -35,8 +35,8 @@
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "serve/launcher.h"
+#include "serve/slot.h"
 #include "serve/vacate.h"
-#include "serve/worker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -47,6 +47,16 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
+
+/* What a slot's process is called, by its kind. */
+static const struct
+{
+	const char *function;
+	const char *type;
+}			kinds[WORKER_KINDS] = {
+	{"worker_main", "selfheal worker"},
+	{"agent_main", "selfheal agent"}
+};
 
 /* Probes that may be starting at once: a restart of a server with hundreds of
  * databases is not to take all its worker slots. */
@@ -238,7 +248,7 @@ feed_probes(void)
 	no_room = false;
 	while (nto_probe > 0 && starting < PROBES_AT_ONCE)
 	{
-		WorkerSlot *slot = shmem_slot(to_probe[nto_probe - 1], true);
+		WorkerSlot *slot = shmem_slot(to_probe[nto_probe - 1], WORKER_HEALER, true);
 
 		if (slot == NULL)
 		{
@@ -338,6 +348,9 @@ want_owed(void)
 			shmem_slot_move(slot, SLOT_WANTED);
 		if (slot->state == SLOT_WANTED)
 			slot->backoff_until = 0;
+		/* an agent may have waited for a key */
+		if (slot->state == SLOT_IDLE && slot->kind == WORKER_AGENT && slot->due != 0)
+			slot->due = GetCurrentTimestamp();
 	}
 	LWLockRelease(shmem_state->lock);
 }
@@ -364,7 +377,7 @@ note_full(void)
 	if (!full_said)
 		ereport(LOG,
 				(errmsg("selfheal has work in more than %d databases at once, some must wait",
-						shmem_state->nslots),
+						guc_max_databases),
 				 errhint("Raise selfheal.max_databases.")));
 	full_said = true;
 }
@@ -453,10 +466,10 @@ launch(int slotno)
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_notify_pid = MyProcPid;
 	strlcpy(worker.bgw_library_name, "selfheal", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "worker_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "selfheal worker for database %u",
-			 extra.dbid);
-	strlcpy(worker.bgw_type, "selfheal worker", sizeof(worker.bgw_type));
+	strlcpy(worker.bgw_function_name, kinds[slot->kind].function, sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s for database %u",
+			 kinds[slot->kind].type, extra.dbid);
+	strlcpy(worker.bgw_type, kinds[slot->kind].type, sizeof(worker.bgw_type));
 	memcpy(worker.bgw_extra, &extra, sizeof(extra));
 
 	forget(slotno);

@@ -50,9 +50,9 @@
 
 static ProcessUtility_hook_type prev_utility = NULL;
 
-/* Databases that this transaction keeps workers away from, in
+/* Databases that this transaction keeps healers and agents away from, in
  * TopTransactionContext. */
-static List *stopped = NIL;
+static List *stopped[WORKER_KINDS];
 
 /*
  * End of a transaction that kept workers away, whatever its end. PREPARE too:
@@ -63,46 +63,87 @@ static void
 release_stopped(XactEvent event, void *arg)
 {
 	ListCell   *lc;
+	bool		any = false;
 
-	if (stopped == NIL ||
-		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		 event != XACT_EVENT_PREPARE))
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 
-	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-	foreach(lc, stopped)
+	for (int kind = 0; kind < WORKER_KINDS; kind++)
 	{
-		WorkerSlot *slot = shmem_slot(lfirst_oid(lc), false);
-
-		if (slot == NULL || slot->stoppers == 0 || --slot->stoppers > 0)
+		if (stopped[kind] == NIL)
 			continue;
-		/* If it did not leave in time, it lives on: the statement failed. */
-		if (slot->pid == 0)
-			shmem_slot_move(slot, slot->wakes_sent > slot->wakes_done ?
-							SLOT_WANTED : SLOT_IDLE);
+		any = true;
+		LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+		foreach(lc, stopped[kind])
+		{
+			WorkerSlot *slot = shmem_slot(lfirst_oid(lc), kind, false);
+
+			if (slot == NULL || slot->stoppers == 0 || --slot->stoppers > 0)
+				continue;
+			/* If it did not leave in time, it lives on: the statement failed. */
+			if (slot->pid == 0)
+				shmem_slot_move(slot, slot->wakes_sent > slot->wakes_done ?
+								SLOT_WANTED : SLOT_IDLE);
+		}
+		LWLockRelease(shmem_state->lock);
+		stopped[kind] = NIL;	/* its memory goes with the transaction */
 	}
-	LWLockRelease(shmem_state->lock);
-	stopped = NIL;				/* its memory goes with the transaction */
-	shmem_wake_launcher();
+	if (any)
+		shmem_wake_launcher();
 }
 
 /*
- * Is the database without a worker? If not, ask the one that lingers to leave
- * (that is no line in the log), tell the one at work, or when insisting any,
- * by SIGTERM. It is signalled under the lock: it gives its slot back under
- * the same lock, so the pid is its own.
+ * Keep one kind of process away from a database until the end of this
+ * transaction.
+ */
+static void
+hold_slot(Oid dbid, WorkerKind kind)
+{
+	MemoryContext old;
+	WorkerSlot *slot;
+
+	/* Memory before the mark: once marked, nothing may fail but the wait. */
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	stopped[kind] = lappend_oid(stopped[kind], dbid);
+	MemoryContextSwitchTo(old);
+
+	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+	slot = shmem_slot(dbid, kind, true);
+	if (slot != NULL)
+	{
+		slot->stoppers++;
+		if (slot->state != SLOT_STOPPING)
+			shmem_slot_move(slot, SLOT_STOPPING);
+	}
+	LWLockRelease(shmem_state->lock);
+
+	/*
+	 * Every slot is busy with another database: nobody to stop, and nobody
+	 * can be started while that is so.
+	 */
+	if (slot == NULL)
+		stopped[kind] = list_delete_last(stopped[kind]);
+}
+
+/*
+ * Is the database without healer and agent? If not, ask the one that lingers
+ * to leave (that is no line in the log), tell the one at work, or when
+ * insisting any, by SIGTERM. It is signalled under the lock: it gives its slot
+ * back under the same lock, so the pid is its own.
  */
 static bool
 tell_to_go(Oid dbid, bool insist)
 {
-	WorkerSlot *slot;
-	bool		gone;
+	bool		gone = true;
 
 	LWLockAcquire(shmem_state->lock, LW_SHARED);
-	slot = shmem_slot(dbid, false);
-	gone = slot == NULL || slot->pid == 0 || slot->pid == MyProcPid;
-	if (!gone)
+	for (int kind = 0; kind < WORKER_KINDS; kind++)
 	{
+		WorkerSlot *slot = shmem_slot(dbid, kind, false);
+
+		if (slot == NULL || slot->pid == 0 || slot->pid == MyProcPid)
+			continue;
+		gone = false;
 		if (insist || slot->wakes_sent > slot->wakes_done)
 			kill(slot->pid, SIGTERM);
 		else
@@ -121,8 +162,6 @@ stop_worker(Oid dbid)
 {
 	static bool registered = false;
 	TimestampTz start = GetCurrentTimestamp();
-	MemoryContext old;
-	WorkerSlot *slot;
 
 	if (!registered)
 	{
@@ -130,29 +169,8 @@ stop_worker(Oid dbid)
 		registered = true;
 	}
 
-	/* Memory before the mark: once marked, nothing may fail but the wait. */
-	old = MemoryContextSwitchTo(TopTransactionContext);
-	stopped = lappend_oid(stopped, dbid);
-	MemoryContextSwitchTo(old);
-
-	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-	slot = shmem_slot(dbid, true);
-	if (slot != NULL)
-	{
-		slot->stoppers++;
-		if (slot->state != SLOT_STOPPING)
-			shmem_slot_move(slot, SLOT_STOPPING);
-	}
-	LWLockRelease(shmem_state->lock);
-	if (slot == NULL)
-	{
-		/*
-		 * Every slot is busy with another database: nobody to stop, and
-		 * nobody can be started while that is so.
-		 */
-		stopped = list_delete_last(stopped);
-		return;
-	}
+	for (int kind = 0; kind < WORKER_KINDS; kind++)
+		hold_slot(dbid, kind);
 
 	ConditionVariablePrepareToSleep(&shmem_state->idle);
 	for (;;)

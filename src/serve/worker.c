@@ -16,16 +16,10 @@
  * the error is reported, the pass is tried again after a pause that doubles,
  * and after a few in a row the process ends with code 1 and leaves the rest
  * to the launcher, which pauses too.
- *
- * The slot is given back in an on_shmem_exit callback, registered before the
- * connection is made: such callbacks run in the reverse order, so by then the
- * transaction is aborted and the process is out of the list of sessions, and
- * a DROP DATABASE that waited for the slot finds nobody.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "base/compat.h"
 #include "base/guc.h"
 #include "base/memory.h"
 #include "base/shmem.h"
@@ -34,15 +28,12 @@
 #include "miscadmin.h"
 #include "observe/retention.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "record/audit.h"
 #include "serve/heal.h"
+#include "serve/slot.h"
 #include "serve/worker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/proc.h"
-#include "storage/sinval.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
@@ -69,115 +60,7 @@
 /* Pause after the first failed pass; doubles. Also between busy passes. */
 #define PAUSE_MS 1000
 
-/* This process's slot; NULL until attached. */
-static WorkerSlot *my_slot = NULL;
-static uint32 my_generation = 0;
-static bool switched_off = false;	/* we end since selfheal.enabled is off */
-
 static MemoryContext pass_context = NULL;
-
-/*
- * ---------------------------------------------------------------------------
- * The slot
- * ---------------------------------------------------------------------------
- */
-
-/*
- * Give the slot back, if it is still ours. If a wake came after the last
- * look, the launcher starts a successor. A death counts as a failed start;
- * but not one that was asked for by DROP DATABASE and friends.
- */
-static void
-release_slot(int code, Datum arg)
-{
-	bool		ours;
-
-	if (my_slot == NULL)
-		return;
-
-	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-	ours = my_slot->pid == MyProcPid && my_slot->generation == my_generation;
-	if (ours)
-	{
-		bool		owed = my_slot->wakes_sent > my_slot->wakes_done;
-
-		my_slot->pid = 0;
-		my_slot->pgprocno = -1;
-		if (my_slot->state == SLOT_RUNNING && code != 0)
-			shmem_slot_backoff(my_slot);
-		if (my_slot->state == SLOT_RUNNING || my_slot->stoppers == 0)
-			shmem_slot_move(my_slot, owed && !switched_off ?
-							SLOT_WANTED : SLOT_IDLE);
-	}
-	LWLockRelease(shmem_state->lock);
-	if (!ours)
-		return;
-	ConditionVariableBroadcast(&shmem_state->idle);
-	shmem_wake_launcher();
-}
-
-/*
- * Take the slot that we were started for. False when it is no longer meant
- * for us: another start was made since, or the database is to be left alone.
- */
-static bool
-attach_slot(const WorkerExtra *extra)
-{
-	WorkerSlot *slot;
-	bool		ours;
-
-	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-	slot = shmem_slot(extra->dbid, false);
-	ours = slot != NULL && slot->state == SLOT_STARTING &&
-		slot->generation == extra->generation;
-	if (ours)
-	{
-		shmem_slot_move(slot, SLOT_RUNNING);
-		my_slot = slot;
-		my_generation = extra->generation;
-	}
-	LWLockRelease(shmem_state->lock);
-	shmem_wake_launcher();		/* it counts those that are starting */
-	return ours;
-}
-
-/* Which wakes are there? Read before a pass; what comes later is for the
- * next one. May we stay when there is nothing to do, and must we go now? */
-static uint64
-wakes_sent(bool *may_linger, bool *must_go)
-{
-	uint64		sent;
-
-	LWLockAcquire(shmem_state->lock, LW_SHARED);
-	sent = my_slot->wakes_sent;
-	*must_go = my_slot->state == SLOT_STOPPING;
-	*may_linger = !my_slot->probe && !shmem_state->shortage;
-	LWLockRelease(shmem_state->lock);
-	return sent;
-}
-
-/* Everything up to this wake is done; the next thing is due then (0 = no
- * time). Whoever waits for us to be idle looks again. */
-static void
-note_done(uint64 seen, TimestampTz due)
-{
-	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-	my_slot->wakes_done = seen;
-	my_slot->due = due;
-	my_slot->failed_starts = 0;
-	my_slot->backoff_until = 0;
-	LWLockRelease(shmem_state->lock);
-	ConditionVariableBroadcast(&shmem_state->idle);
-}
-
-/* A pass ended in an error: wait_idle says so while it is tried again. */
-static void
-note_failed(void)
-{
-	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-	my_slot->failed_starts++;
-	LWLockRelease(shmem_state->lock);
-}
 
 /*
  * ---------------------------------------------------------------------------
@@ -207,7 +90,7 @@ remove_old(uint64 seen)
 	bool		ignored;
 	bool		more = true;
 
-	for (int i = 0; more && i < MAX_OLD_STEPS && wakes_sent(&ignored, &ignored) == seen; i++)
+	for (int i = 0; more && i < MAX_OLD_STEPS && slot_wakes(&ignored, &ignored) == seen; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		spi_xact_begin();
@@ -321,22 +204,14 @@ work(void)
 		TimestampTz until;
 		bool		run;
 
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-		if (catchupInterruptPending)
-			ProcessCatchupInterrupt();
+		slot_take_breath();
 		if (!guc_enabled)
 		{
-			switched_off = true;
+			slot_switched_off();
 			return;
 		}
 
-		seen = wakes_sent(&may_linger, &must_go);
+		seen = slot_wakes(&may_linger, &must_go);
 		if (must_go)
 			return;
 		now = GetCurrentTimestamp();
@@ -358,12 +233,12 @@ work(void)
 			if (ok && state == SPI_EXTENSION_ABSENT)
 			{
 				/* a CREATE EXTENSION that commits from here on wakes anew */
-				note_done(seen, 0);
+				slot_note_done(seen, 0);
 				return;
 			}
 			if (!ok)
 			{
-				note_failed();
+				slot_note_failed();
 				if (++failed >= MAX_FAILED_PASSES)
 				{
 					ereport(LOG,
@@ -402,7 +277,7 @@ work(void)
 			{
 				failed = busy = 0;
 				done = seen;
-				note_done(done, due);
+				slot_note_done(done, due);
 				/* much to do has taken much memory */
 				if (now - began > USECS_PER_SEC)
 					memory_give_back();
@@ -430,55 +305,13 @@ work(void)
 	}
 }
 
-/*
- * Settings that ALTER DATABASE or ALTER ROLE may have changed for sessions, and
- * that a heal must not follow: rows would be stored past their foreign keys
- * and triggers (replica), refused where their own session would have stored
- * them (row_security, xmloption, default_tablespace), stored with another
- * value (array_nulls), or an error that costs a row would end the process.
- * What a load is to be read under comes with the load.
- */
-static const char *const pinned_settings[][2] = {
-	{"session_replication_role", "origin"},
-	{"row_security", "on"},
-	{"array_nulls", "on"},
-	{"xmloption", "content"},
-	{"exit_on_error", "off"},
-	{"standard_conforming_strings", "on"},
-	{"transform_null_equals", "off"},
-	{"quote_all_identifiers", "off"},
-	{"default_tablespace", ""},
-	{"selfheal.load_id", ""},
-};
-
-static void
-pin_settings(void)
-{
-	for (int i = 0; i < (int) lengthof(pinned_settings); i++)
-		SetConfigOption(pinned_settings[i][0], pinned_settings[i][1],
-						PGC_SUSET, PGC_S_OVERRIDE);
-}
-
-/* Entry point: order matters, see the head of this file. */
+/* Entry point. */
 void
 worker_main(Datum arg)
 {
-	WorkerExtra extra;
-
-	memcpy(&extra, MyBgworkerEntry->bgw_extra, sizeof(extra));
-	on_shmem_exit(release_slot, (Datum) 0);
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
 	memory_keep();
-
-	if (!attach_slot(&extra))
-		proc_exit(0);
+	slot_connect(WORKER_HEALER);
 	shmem_own_wakes();
-	BackgroundWorkerInitializeConnectionByOid(extra.dbid, extra.roleid, 0);
-	SetConfigOption("application_name", "selfheal worker", PGC_USERSET,
-					PGC_S_SESSION);
-	pin_settings();
 
 	pass_context = AllocSetContextCreate(TopMemoryContext,
 										 "selfheal worker pass",

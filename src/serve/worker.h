@@ -7,14 +7,6 @@
 
 #include "postgres.h"
 
-/* What the launcher gives a worker on its way, in bgw_extra. */
-typedef struct WorkerExtra
-{
-	Oid			dbid;
-	Oid			roleid;			/* to connect as; InvalidOid = bootstrap user */
-	uint32		generation;		/* of the slot: a late starter is told by it */
-} WorkerExtra;
-
 /* Entry point; the argument is not used. */
 extern PGDLLEXPORT void worker_main(Datum arg);
 

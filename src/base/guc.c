@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/guc_claude.h"
 #include "catalog/heap.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -367,6 +368,8 @@ guc_init(void)
 							   "A line that a load of this name has brought already, at the same place, is not taken again.",
 							   &guc_load_id, "", PGC_USERSET, 0,
 							   check_load_id, assign_load_id, NULL);
+
+	guc_claude_init();
 
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("selfheal.max_databases",

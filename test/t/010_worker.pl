@@ -76,7 +76,7 @@ is( $node->safe_psql('postgres', "SELECT selfheal.wait_idle('0') -> 'idle'"),
 	'true', 'timeout 0 only looks');
 is( $node->safe_psql('postgres',
 		"SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(selfheal.wait_idle()) k"),
-	'{awaiting_approval,awaiting_parent,failed,held,idle,needs_human,waiting_lock}', 'what it tells');
+	'{asking,awaiting_approval,awaiting_parent,failed,held,idle,needs_human,waiting_lock}', 'what it tells');
 
 # A heal in progress: wait_idle says so and does not lie.
 make_table($node, 'postgres', 'u');

@@ -121,11 +121,21 @@ docket_add(PlanRow *row, bool supersede)
 		spi_arg_text(&args, row->proposed_by);
 		spi_arg_text(&args, row->why);
 		spi_arg_jsonb(&args, row->impact);
+		if (row->conversation != 0)
+		{
+			spi_arg_int8(&args, row->conversation);
+			spi_arg_float8(&args, row->confidence);
+		}
+		else
+		{
+			spi_arg_null(&args, INT8OID);
+			spi_arg_null(&args, FLOAT8OID);
+		}
 		spi_exec("INSERT INTO selfheal.plan (relid, schema_name, table_name, incidents, steps, sql, inverse,"
 				 " state, verdict, reason, policy, hash, schema_hash, options, explanation, playbook,"
-				 " forecast, dry_run, proposed_by, why, impact)"
+				 " forecast, dry_run, proposed_by, why, impact, conversation, confidence)"
 				 " SELECT $1, n.nspname, c.relname, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-				 " $15, $16, $17, $18, $19 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+				 " $15, $16, $17, $18, $19, $20, $21 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 				 " WHERE c.oid = $1 RETURNING id", &args);
 		row->id = spi_get_int8(0, 1, NULL);
 	}
@@ -156,11 +166,11 @@ docket_get(int64 id, bool lock)
 	spi_arg_int8(&args, id);
 	if (spi_exec(lock ?
 				 "SELECT relid::oid, state, steps, sql, inverse, verdict, reason, policy, hash, schema_hash,"
-				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents, impact"
-				 " FROM selfheal.plan WHERE id = $1 FOR UPDATE" :
+				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents, impact,"
+				 " coalesce(conversation, 0), coalesce(confidence, 0) FROM selfheal.plan WHERE id = $1 FOR UPDATE" :
 				 "SELECT relid::oid, state, steps, sql, inverse, verdict, reason, policy, hash, schema_hash,"
-				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents, impact"
-				 " FROM selfheal.plan WHERE id = $1", &args) > 0)
+				 " options, explanation, playbook, forecast, dry_run, proposed_by, why, decided_by, incidents, impact,"
+				 " coalesce(conversation, 0), coalesce(confidence, 0) FROM selfheal.plan WHERE id = $1", &args) > 0)
 	{
 		bool		isnull;
 		Datum	   *elems;
@@ -187,6 +197,9 @@ docket_get(int64 id, bool lock)
 		row->why = spi_get_text(0, 17, cxt);
 		row->decided_by = spi_get_text(0, 18, cxt);
 		row->impact = spi_get_jsonb(0, 20, cxt);
+		row->conversation = spi_get_int8(0, 21, NULL);
+		row->confidence = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0],
+													   SPI_tuptable->tupdesc, 22, &isnull));
 		deconstruct_array(DatumGetArrayTypePCopy(SPI_getbinval(SPI_tuptable->vals[0],
 															   SPI_tuptable->tupdesc, 19, &isnull)),
 						  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,

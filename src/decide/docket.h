@@ -51,6 +51,9 @@ typedef struct PlanRow
 	char	   *proposed_by;
 	char	   *why;
 	char	   *decided_by;
+	int64		conversation;	/* with Claude that it came of; 0: none */
+	double		confidence;		/* Claude's; of no account without a
+								 * conversation */
 } PlanRow;
 
 /* A row for a vetted plan with its cost and ruling, not stored yet; incidents

@@ -34,7 +34,9 @@ CREATE TABLE selfheal.plan (
 	applied_at timestamptz,
 	next_try timestamptz,
 	proposed_login text,
-	decided_login text
+	decided_login text,
+	conversation bigint,
+	confidence double precision
 );
 ALTER SEQUENCE selfheal.plan_id_seq OWNED BY selfheal.plan.id;
 CREATE INDEX plan_waiting ON selfheal.plan (relid)
@@ -73,6 +75,8 @@ COMMENT ON COLUMN selfheal.plan.why IS 'The proposer''s words.';
 COMMENT ON COLUMN selfheal.plan.decided_by IS 'Role that approved or rejected.';
 COMMENT ON COLUMN selfheal.plan.proposed_login IS 'Role that the proposer had logged in as; null when selfheal planned it.';
 COMMENT ON COLUMN selfheal.plan.decided_login IS 'Role that whoever decided had logged in as.';
+COMMENT ON COLUMN selfheal.plan.conversation IS 'Conversation with Claude that it came of.';
+COMMENT ON COLUMN selfheal.plan.confidence IS 'How sure Claude said it was, from 0 to 1; below selfheal.auto_confidence its plan waits for approval.';
 COMMENT ON COLUMN selfheal.plan.next_try IS 'An approved plan that missed its lock is not tried before this time.';
 CREATE INDEX plan_applied ON selfheal.plan (relid, applied_at)
 	WHERE state = 'applied';

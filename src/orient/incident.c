@@ -18,7 +18,8 @@
 
 static const char *const state_names[] = {
 	"open", "planning", "awaiting_approval", "applying", "waiting_lock",
-	"awaiting_parent", "healed", "needs_human", "failed", "dismissed", "awaiting_order"
+	"awaiting_parent", "healed", "needs_human", "failed", "dismissed", "awaiting_order",
+	"asking"
 };
 
 static const char *const human_names[] = {
@@ -26,9 +27,9 @@ static const char *const human_names[] = {
 	"contradictory_evidence", "waited_too_long", "restricted", "no_payload"
 };
 
-StaticAssertDecl(lengthof(state_names) == INCIDENT_AWAITING_ORDER + 1,
+StaticAssertDecl(lengthof(state_names) == INCIDENT_ASKING + 1,
 				 "every state has a name");
-StaticAssertDecl(lengthof(human_names) == HUMAN_NO_PAYLOAD + 1,
+StaticAssertDecl(lengthof(human_names) == HUMAN_REASONS,
 				 "every reason has a name");
 
 /* The diagram of incident.h, as sets of states a state may follow. */
@@ -38,17 +39,18 @@ static const int may_follow[] = {
 	FROM(INCIDENT_OPEN) | FROM(INCIDENT_AWAITING_APPROVAL) |
 	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
 	FROM(INCIDENT_WAITING_LOCK) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_PLANNING) |
-	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER) | FROM(INCIDENT_DISMISSED),
+	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER) | FROM(INCIDENT_DISMISSED) |
+	FROM(INCIDENT_ASKING),
 	/* planning */
 	FROM(INCIDENT_OPEN) | FROM(INCIDENT_FAILED) | FROM(INCIDENT_WAITING_LOCK) |
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING),
 	/* awaiting_approval */
-	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_AWAITING_APPROVAL),
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_ASKING),
 	/* applying */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_AWAITING_APPROVAL) |
 	FROM(INCIDENT_APPLYING) | FROM(INCIDENT_WAITING_LOCK) |
 	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) | FROM(INCIDENT_OPEN) |
-	FROM(INCIDENT_AWAITING_ORDER),
+	FROM(INCIDENT_AWAITING_ORDER) | FROM(INCIDENT_ASKING),
 	/* waiting_lock */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK),
@@ -59,20 +61,24 @@ static const int may_follow[] = {
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_OPEN) |
 	FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK) |
-	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER),
+	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER) |
+	FROM(INCIDENT_ASKING),
 	/* needs_human */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_NEEDS_HUMAN) |
-	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER),
+	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_AWAITING_ORDER) |
+	FROM(INCIDENT_ASKING),
 	/* failed */
 	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) | FROM(INCIDENT_FAILED),
 	/* dismissed */
 	FROM(INCIDENT_OPEN) | FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING) |
 	FROM(INCIDENT_AWAITING_APPROVAL) | FROM(INCIDENT_WAITING_LOCK) |
 	FROM(INCIDENT_AWAITING_PARENT) | FROM(INCIDENT_NEEDS_HUMAN) | FROM(INCIDENT_FAILED) |
-	FROM(INCIDENT_AWAITING_ORDER),
+	FROM(INCIDENT_AWAITING_ORDER) | FROM(INCIDENT_ASKING),
 	/* awaiting_order */
-	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING)
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_APPLYING),
+	/* asking */
+	FROM(INCIDENT_PLANNING) | FROM(INCIDENT_NEEDS_HUMAN)
 };
 
 /* What is due now; a state of work that nobody works on is left by a worker
@@ -113,6 +119,12 @@ const char *
 incident_state_name(IncidentState state)
 {
 	return state_names[state];
+}
+
+const char *
+incident_human_name(HumanReason reason)
+{
+	return human_names[reason];
 }
 
 static IncidentState

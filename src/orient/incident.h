@@ -7,15 +7,19 @@
  *	              |-> healed (nothing left)       |-> needs_human(reason)
  *	              |-> needs_human(reason)         |-> failed (retry later)
  *	              |-> failed (retry later)        '-> open (plan again)
+ *	              |-> asking (Claude is asked: no playbook knows it)
+ *	                     |-> awaiting_approval (of a plan of Claude's)
+ *	                     |-> needs_human (Claude knows no plan either)
  *	              |-> awaiting_order (its rows wait behind held ones)
  *	                     |-> needs_human (too many wait)
  *	  planning -> awaiting_parent -> healed | needs_human(waited_too_long)
  *	      (rows whose foreign key misses its parent: looked at when that is
  *	      written, and now and then; no plan is made for them)
+ *	  needs_human -> asking (Claude can be asked again)
  *	  needs_human(waited_too_long) -> awaiting_parent (a parent came after all)
  *	  any but healed and dismissed -> dismissed(by, why)
- *	  awaiting_approval, awaiting_parent, awaiting_order, needs_human, failed,
- *	      waiting_lock -> open (more rows, retry by a person, a plan that is
+ *	  awaiting_approval, awaiting_parent, awaiting_order, needs_human, asking,
+ *	      failed, waiting_lock -> open (more rows, retry by a person, a plan that is
  *	      stale, a row that others waited behind is gone)
  *	  planning, applying -> planning (the worker that had it died)
  *	  healed, dismissed: final; the next failure opens a new incident. But a
@@ -50,7 +54,8 @@ typedef enum IncidentState
 	INCIDENT_NEEDS_HUMAN,
 	INCIDENT_FAILED,
 	INCIDENT_DISMISSED,
-	INCIDENT_AWAITING_ORDER
+	INCIDENT_AWAITING_ORDER,
+	INCIDENT_ASKING
 } IncidentState;
 
 /*
@@ -73,6 +78,8 @@ typedef enum HumanReason
 								 * a replay in the background refuses */
 	HUMAN_NO_PAYLOAD			/* no_payload: a report that brought none */
 } HumanReason;
+
+#define HUMAN_REASONS (HUMAN_NO_PAYLOAD + 1)
 
 typedef struct Incident
 {
@@ -176,5 +183,6 @@ extern Jsonb *incident_packet(const Incident *incident, const Finding *finding);
 extern Jsonb *incident_stored_packet(int64 id);
 
 extern const char *incident_state_name(IncidentState state);
+extern const char *incident_human_name(HumanReason reason);
 
 #endif							/* SELFHEAL_INCIDENT_H */

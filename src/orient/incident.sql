@@ -10,7 +10,7 @@ CREATE TABLE selfheal.incident (
 	column_name text,
 	state text NOT NULL DEFAULT 'open' CHECK (state IN
 		('open', 'planning', 'awaiting_approval', 'applying', 'waiting_lock',
-		 'awaiting_parent', 'healed', 'needs_human', 'failed', 'dismissed', 'awaiting_order')),
+		 'awaiting_parent', 'healed', 'needs_human', 'failed', 'dismissed', 'awaiting_order', 'asking')),
 	reason text,
 	reason_kind text CHECK (reason_kind IN
 		('no_safe_plan', 'no_playbook', 'refused', 'budget', 'contradictory_evidence',
@@ -71,11 +71,12 @@ AS $$
 		WHEN incident_state IN ('awaiting_parent', 'awaiting_approval') THEN incident_state
 		WHEN incident_state = 'waiting_lock' THEN 'awaiting_lock'
 		WHEN incident_state = 'needs_human' THEN 'awaiting_person'
+		WHEN incident_state = 'asking' THEN 'awaiting_claude'
 		WHEN incident_state = 'dismissed' THEN 'dismissed'
 		ELSE 'awaiting_healer' END
 $$;
 COMMENT ON FUNCTION selfheal.waits_for(text, boolean) IS
-'what a held row waits for: awaiting_parent (the row it refers to), awaiting_order (an earlier row of its key), awaiting_approval, awaiting_lock, awaiting_person, awaiting_healer (it is the healer''s turn), or dismissed: for nothing';
+'what a held row waits for: awaiting_parent (the row it refers to), awaiting_order (an earlier row of its key), awaiting_approval, awaiting_lock, awaiting_person, awaiting_claude (it is asked), awaiting_healer (it is the healer''s turn), or dismissed: for nothing';
 REVOKE ALL ON FUNCTION selfheal.waits_for(text, boolean) FROM PUBLIC;
 
 CREATE VIEW selfheal.awaited AS

@@ -103,7 +103,8 @@ reopen(Oid relid)
 		Incident   *inc = lfirst(lc);
 
 		if (inc->state == INCIDENT_NEEDS_HUMAN || inc->state == INCIDENT_FAILED ||
-			inc->state == INCIDENT_AWAITING_APPROVAL || inc->state == INCIDENT_AWAITING_PARENT)
+			inc->state == INCIDENT_AWAITING_APPROVAL || inc->state == INCIDENT_AWAITING_PARENT ||
+			inc->state == INCIDENT_ASKING)
 		{
 			IncidentNote note = {.reason = "rows were changed by a person"};
 

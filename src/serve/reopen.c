@@ -29,7 +29,7 @@ reopen(Oid relid, bool all, bool charge, const char *reason)
 	spi_arg_relid(&args, relid);
 	spi_arg_bool(&args, all);
 	n = spi_exec("SELECT i.id FROM selfheal.incident i WHERE i.relid = $1 AND (i.state = 'awaiting_approval'"
-				 " OR ($2 AND i.state IN ('needs_human', 'failed', 'awaiting_parent')))"
+				 " OR ($2 AND i.state IN ('needs_human', 'asking', 'failed', 'awaiting_parent')))"
 				 " AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.id = i.plan AND p.state = 'rejected'"
 				 "  AND NOT EXISTS (SELECT FROM selfheal.hint h WHERE h.relid = i.relid AND h.key = i.column_name"
 				 "   AND h.hinted_at > p.decided_at)"
@@ -87,7 +87,7 @@ reopen_altered(void)
 				 " SELECT i.id, i.relid::oid, s.role FROM selfheal.incident i"
 				 " JOIN (SELECT DISTINCT ON (relid) relid, role FROM seen ORDER BY relid, id DESC) s USING (relid)"
 				 " JOIN pg_class c ON c.oid = i.relid"
-				 " WHERE i.state IN ('needs_human', 'failed', 'awaiting_approval', 'awaiting_parent')"
+				 " WHERE i.state IN ('needs_human', 'asking', 'failed', 'awaiting_approval', 'awaiting_parent')"
 				 " ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", NULL);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
@@ -122,8 +122,9 @@ reopen_retire_plans(void)
 				 " (SELECT p.id, CASE WHEN p.state = 'planned' THEN 'the worker ended before it ran'"
 				 "   WHEN c.oid IS NULL THEN 'the table is gone' ELSE 'no row waits for it any more' END AS why"
 				 "  FROM selfheal.plan p LEFT JOIN pg_class c ON c.oid = p.relid"
-				 "  WHERE p.state = 'planned' OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL AND p.playbook IS DISTINCT FROM 'create_table')"
-				 "  OR (p.state = 'awaiting_approval' AND p.proposed_by = 'selfheal'"
+				 "  WHERE (p.state = 'planned' AND NOT EXISTS (SELECT FROM selfheal.conversation v WHERE v.id = p.conversation AND v.state <> 'ended'))"
+				 "  OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL AND p.playbook IS DISTINCT FROM 'create_table')"
+				 "  OR (p.state = 'awaiting_approval' AND (p.proposed_by = 'selfheal' OR p.conversation IS NOT NULL)"
 				 "   AND NOT EXISTS (SELECT FROM selfheal.incident i WHERE i.id = ANY (p.incidents)"
 				 "    AND i.state NOT IN ('healed', 'dismissed', 'needs_human')))"
 				 "  FOR UPDATE OF p SKIP LOCKED) d WHERE u.id = d.id"

@@ -1,0 +1,587 @@
+/*
+ * conversation.c
+ *	  Conversations with Claude as rows.
+ *
+ * A request stores only what it adds; what came before stands in the rows
+ * before it, word for word. So a conversation that a killed process left is
+ * sent again as it was, and its store does not grow with the square of its
+ * length.
+ */
+#include "postgres.h"
+
+#include "base/guc_claude.h"
+#include "base/shmem.h"
+#include "base/spi.h"
+#include "catalog/pg_type.h"
+#include "decide/plan.h"
+#include "lib/stringinfo.h"
+#include "record/audit.h"
+#include "serve/conversation.h"
+#include "utils/lsyscache.h"
+
+static const char *const outcome_names[] = {
+	"proposed", "no_plan", "budget", "refused", "failed", "too_long", "superseded"
+};
+
+StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outcome has a name");
+
+#define COLUMNS \
+	"v.id, v.incident, coalesce(c.oid, 0), v.asked_because, v.small, v.model, v.prompt_hash, v.system, v.tools::text," \
+	" v.marker, v.schema_hash, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost"
+
+/* Rows of this many steps at most make a history: far more than max_turns
+ * gives. */
+#define MAX_STEPS "10000"
+
+const char *
+conversation_outcome_name(Outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+/* Row 0 of COLUMNS. */
+static Conversation *
+from_row(MemoryContext cxt)
+{
+	Conversation *c = MemoryContextAllocZero(cxt, sizeof(Conversation));
+	bool		isnull;
+
+	c->id = spi_get_int8(0, 1, NULL);
+	c->incident = spi_get_int8(0, 2, NULL);
+	c->relid = spi_get_oid(0, 3, NULL);
+	c->asked_because = spi_get_text(0, 4, cxt);
+	c->small = spi_get_bool(0, 5, NULL);
+	c->model = spi_get_text(0, 6, cxt);
+	c->prompt_hash = spi_get_text(0, 7, cxt);
+	c->system = spi_get_text(0, 8, cxt);
+	c->tools = spi_get_text(0, 9, cxt);
+	c->marker = spi_get_text(0, 10, cxt);
+	c->schema_hash = spi_get_text(0, 11, cxt);
+	c->retry.retries = (int) spi_get_int8(0, 12, NULL);
+	c->retry.bare_429 = (int) spi_get_int8(0, 13, NULL);
+	c->nudges = (int) spi_get_int8(0, 14, NULL);
+	c->calls = (int) spi_get_int8(0, 15, NULL);
+	c->tokens = spi_get_int8(0, 16, NULL);
+	c->cost = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 17, &isnull));
+	return c;
+}
+
+/* A new row; one that is live already stays as it is, but is due. */
+static void
+insert(int64 incident, Oid relid, const char *because, bool small)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	char	   *hash = plan_schema_hash(relid);
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident);
+	spi_arg_relid(&args, relid);
+	spi_arg_text(&args, because);
+	spi_arg_bool(&args, small);
+	spi_arg_text(&args, hash);
+	spi_exec("INSERT INTO selfheal.conversation (incident, relid, schema_name, table_name, asked_because, small, schema_hash)"
+			 " SELECT $1, $2, n.nspname, c.relname, $3, $4, $5 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+			 " WHERE c.oid = $2 ON CONFLICT (incident) WHERE state <> 'ended' DO UPDATE SET next_try = NULL", &args);
+	spi_close(&saved);
+	shmem_wake_agent_at_commit();
+}
+
+bool
+conversation_open(int64 incident, Oid relid, HumanReason because)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		asked;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident);
+	spi_arg_text(&args, plan_schema_hash(relid));
+	asked = spi_exec("SELECT FROM selfheal.conversation v WHERE v.incident = $1 AND v.state = 'ended'"
+					 " AND v.outcome <> 'superseded' AND v.schema_hash = $2 AND NOT EXISTS"
+					 " (SELECT FROM selfheal.audit a WHERE a.incident = $1 AND a.event = 'retried' AND a.at > v.ended_at) LIMIT 1",
+					 &args) > 0;
+	spi_close(&saved);
+	if (asked)
+		return false;
+	insert(incident, relid, incident_human_name(because), false);
+	return true;
+}
+
+bool
+conversation_any(void)
+{
+	SpiUser		saved;
+	bool		any;
+
+	spi_open(&saved);
+	any = spi_exec("SELECT FROM selfheal.conversation WHERE state <> 'ended' LIMIT 1", NULL) > 0;
+	spi_close(&saved);
+	return any;
+}
+
+Conversation *
+conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Conversation *c = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		isnull;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8_array(&args, busy, nbusy);
+	if (spi_exec("SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
+				 " WHERE v.state <> 'ended' AND v.id <> ALL ($1) AND (v.next_try IS NULL OR v.next_try <= clock_timestamp())"
+				 " ORDER BY v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED", &args) > 0)
+		c = from_row(cxt);
+	spi_exec("SELECT min(next_try) FROM selfheal.conversation WHERE state <> 'ended' AND id <> ALL ($1)"
+			 " AND next_try > clock_timestamp()", &args);
+	*due = spi_get_int8(0, 1, &isnull);
+	if (isnull)
+		*due = 0;
+	spi_close(&saved);
+	return c;
+}
+
+Conversation *
+conversation_get(int64 id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Conversation *c = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
+				 " WHERE v.id = $1 AND v.state <> 'ended' FOR UPDATE OF v", &args) > 0)
+		c = from_row(cxt);
+	spi_close(&saved);
+	return c;
+}
+
+bool
+conversation_wanted(const Conversation *c)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		asking = false;
+	bool		waits = false;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->incident);
+	spi_arg_int8(&args, c->id);
+	if (spi_exec("SELECT i.state = 'asking', i.state = 'needs_human' AND v.state = 'waiting'"
+				 " FROM selfheal.incident i, selfheal.conversation v WHERE i.id = $1 AND v.id = $2 FOR UPDATE OF i", &args) > 0)
+	{
+		asking = spi_get_bool(0, 1, NULL);
+		waits = spi_get_bool(0, 2, NULL);
+	}
+	spi_exec("UPDATE selfheal.conversation SET state = 'open', next_try = NULL, reason = NULL WHERE id = $2 AND state = 'waiting'", &args);
+	spi_close(&saved);
+	if (OidIsValid(c->relid) && asking)
+		return true;
+	if (OidIsValid(c->relid) && waits)
+	{
+		incident_move(c->incident, INCIDENT_ASKING, NULL);
+		return true;
+	}
+	conversation_end(c, OUTCOME_SUPERSEDED, OidIsValid(c->relid) ? "the incident does not wait for it any more" :
+					 "the table is gone");
+	return false;
+}
+
+NextStep
+conversation_step(const Conversation *c)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	NextStep	step = NEXT_BEGIN;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	if (spi_exec("SELECT kind IN ('request', 'failure') FROM selfheal.agent_turn WHERE conversation = $1 ORDER BY id DESC LIMIT 1",
+				 &args) > 0)
+		step = spi_get_bool(0, 1, NULL) ? NEXT_REQUEST : NEXT_CALLS;
+	spi_close(&saved);
+	if (step == NEXT_CALLS && conversation_calls(c) == NIL)
+		step = NEXT_ANSWER;
+	return step;
+}
+
+void
+conversation_begin(Conversation *c, const char *model, const char *system,
+				   const char *prompt_hash, const char *tools)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_text(&args, model);
+	spi_arg_text(&args, system);
+	spi_arg_text(&args, prompt_hash);
+	spi_arg_text(&args, tools);
+	spi_exec("UPDATE selfheal.conversation SET model = $2, system = $3, prompt_hash = $4, tools = $5::json WHERE id = $1", &args);
+	spi_close(&saved);
+	c->model = pstrdup(model);
+	c->system = pstrdup(system);
+	c->prompt_hash = pstrdup(prompt_hash);
+	c->tools = pstrdup(tools);
+}
+
+List *
+conversation_history(const Conversation *c)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *history = NIL;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	n = spi_exec("SELECT kind = 'reply', CASE WHEN kind = 'reply' THEN (body -> 'content')::text ELSE body::text END"
+				 " FROM selfheal.agent_turn WHERE conversation = $1 AND usable"
+				 " AND kind IN ('request', 'reply') AND body IS NOT NULL ORDER BY id LIMIT " MAX_STEPS, &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+		Message    *m = palloc(sizeof(Message));
+
+		m->of_model = spi_get_bool(i, 1, NULL);
+		m->content = spi_get_text(i, 2, cxt);
+		history = lappend(history, m);
+		MemoryContextSwitchTo(old);
+	}
+	spi_close(&saved);
+	return history;
+}
+
+void
+conversation_request(Conversation *c, const char *blocks)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_text(&args, blocks);
+	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, body) VALUES ($1, 'request', $2::json)", &args);
+	spi_exec("UPDATE selfheal.conversation SET calls = calls + 1, next_try = NULL WHERE id = $1", &args);
+	spi_close(&saved);
+	c->calls++;
+}
+
+/* What HTTP tells of an answer, behind the first arguments. */
+static void
+http_args(SpiArgs *args, const HttpReply *http)
+{
+	if (http->status > 0)
+		spi_arg_int8(args, http->status);
+	else
+		spi_arg_null(args, INT8OID);
+	spi_arg_text(args, http->request_id);
+	spi_arg_int8(args, http->latency_ms);
+}
+
+void
+conversation_failure(Conversation *c, const HttpReply *http, const char *fault)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	http_args(&args, http);
+	spi_arg_text(&args, fault);
+	spi_arg_int8(&args, c->retry.retries);
+	spi_arg_int8(&args, c->retry.bare_429);
+	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, status, request_id, latency_ms, fault)"
+			 " VALUES ($1, 'failure', $2, $3, $4, $5)", &args);
+	spi_exec("UPDATE selfheal.conversation SET retries = $6, bare_429 = $7 WHERE id = $1", &args);
+	spi_close(&saved);
+}
+
+void
+conversation_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
+				   const char *body, bool usable)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	ApiPrice	price;
+	double		cost;
+	int64		tokens = reply->input_tokens + reply->output_tokens +
+		reply->cache_read_tokens + reply->cache_write_tokens;
+
+	(void) guc_price(c->model, &price);
+	cost = (reply->input_tokens * price.input + reply->output_tokens * price.output +
+			reply->cache_read_tokens * price.cache_read +
+			reply->cache_write_tokens * price.cache_write) / 1e6;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	http_args(&args, http);
+	spi_arg_text(&args, body);
+	spi_arg_bool(&args, usable);
+	spi_arg_text(&args, reply->stop_word);
+	spi_arg_int8(&args, reply->input_tokens);
+	spi_arg_int8(&args, reply->output_tokens);
+	spi_arg_int8(&args, reply->cache_read_tokens);
+	spi_arg_int8(&args, reply->cache_write_tokens);
+	spi_arg_float8(&args, cost);
+	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, status, request_id, latency_ms, body, usable, stop_reason,"
+			 " input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost)"
+			 " VALUES ($1, 'reply', $2, $3, $4, $5::json, $6, $7, $8, $9, $10, $11, $12)", &args);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_int8(&args, tokens);
+	spi_arg_float8(&args, cost);
+	spi_exec("UPDATE selfheal.conversation SET tokens = tokens + $2, cost = cost + $3, retries = 0, bare_429 = 0 WHERE id = $1", &args);
+	spi_close(&saved);
+	c->tokens += tokens;
+	c->cost += cost;
+	memset(&c->retry, 0, sizeof(c->retry));
+}
+
+#define LAST_REPLY \
+	"(SELECT max(id) FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'reply' AND usable)"
+
+List *
+conversation_calls(const Conversation *c)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	MessagesReply *reply = NULL;
+	char	   *body = NULL;
+	const char *why;
+	List	   *left = NIL;
+	ListCell   *lc;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	if (spi_exec("SELECT body::text FROM selfheal.agent_turn WHERE id = " LAST_REPLY, &args) > 0)
+		body = spi_get_text(0, 1, cxt);
+	spi_close(&saved);
+	if (body != NULL)
+		reply = messages_reply(body, &why);
+	if (reply == NULL || reply->stop != STOP_TOOL_USE)
+		return NIL;
+	spi_open(&saved);
+	foreach(lc, reply->calls)
+	{
+		ToolUse    *use = lfirst(lc);
+
+		spi_args(&args);
+		spi_arg_int8(&args, c->id);
+		spi_arg_text(&args, use->id);
+		if (spi_exec("SELECT FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_result' AND tool_use = $2"
+					 " AND id > " LAST_REPLY, &args) == 0)
+		{
+			MemoryContext old = MemoryContextSwitchTo(cxt);
+
+			left = lappend(left, use);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	spi_close(&saved);
+	return left;
+}
+
+/* Conversation, number of the call and name of the tool as $1 to $3. */
+static void
+use_args(SpiArgs *args, const Conversation *c, const ToolUse *use)
+{
+	spi_args(args);
+	spi_arg_int8(args, c->id);
+	spi_arg_text(args, use->id);
+	spi_arg_text(args, use->name);
+}
+
+int64
+conversation_call(const Conversation *c, const ToolUse *use)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	int64		plan = 0;
+	bool		isnull;
+
+	spi_open(&saved);
+	use_args(&args, c, use);
+	if (spi_exec("SELECT plan FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_call' AND tool_use = $2"
+				 " AND tool = $3 AND id > " LAST_REPLY " ORDER BY id DESC LIMIT 1", &args) > 0)
+	{
+		plan = spi_get_int8(0, 1, &isnull);
+		if (isnull)
+			plan = 0;
+	}
+	else
+	{
+		spi_arg_text(&args, use->input);
+		spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body)"
+				 " VALUES ($1, 'tool_call', $2, left($3, 200), $4::json)", &args);
+	}
+	spi_close(&saved);
+	return plan;
+}
+
+void
+conversation_call_plan(const Conversation *c, const ToolUse *use, int64 plan)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_text(&args, use->id);
+	spi_arg_int8(&args, plan);
+	spi_exec("UPDATE selfheal.agent_turn SET plan = $3 WHERE conversation = $1 AND kind = 'tool_call' AND tool_use = $2"
+			 " AND id > " LAST_REPLY, &args);
+	spi_close(&saved);
+}
+
+void
+conversation_result(const Conversation *c, const ToolUse *use, const char *block, bool is_error)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	use_args(&args, c, use);
+	spi_arg_text(&args, block);
+	spi_arg_bool(&args, is_error);
+	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body, is_error)"
+			 " VALUES ($1, 'tool_result', $2, left($3, 200), $4::json, $5)", &args);
+	spi_close(&saved);
+}
+
+char *
+conversation_results(const Conversation *c)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	StringInfoData buf;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '[');
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	n = spi_exec("SELECT body::text FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_result'"
+				 " AND id > " LAST_REPLY " ORDER BY id", &args);
+	for (uint64 i = 0; i < n; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "", spi_get_text(i, 1, cxt));
+	spi_close(&saved);
+	appendStringInfoChar(&buf, ']');
+	return buf.data;
+}
+
+void
+conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char *reason)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_timestamptz(&args, next_try);
+	spi_arg_bool(&args, waits);
+	spi_arg_text(&args, reason);
+	spi_arg_int8(&args, c->nudges);
+	spi_exec("UPDATE selfheal.conversation SET next_try = $2, state = CASE WHEN $3 THEN 'waiting' ELSE 'open' END,"
+			 " reason = $4, nudges = $5 WHERE id = $1", &args);
+	spi_close(&saved);
+}
+
+void
+conversation_says(const Conversation *c, int64 plan, double confidence,
+				  const char *explanation, const Jsonb *options)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	if (plan != 0)
+		spi_arg_int8(&args, plan);
+	else
+		spi_arg_null(&args, INT8OID);
+	if (confidence >= 0)
+		spi_arg_float8(&args, confidence);
+	else
+		spi_arg_null(&args, FLOAT8OID);
+	spi_arg_text(&args, explanation);
+	spi_arg_jsonb(&args, options);
+	spi_exec("UPDATE selfheal.conversation SET plan = coalesce($2, plan), confidence = coalesce($3, confidence),"
+			 " explanation = coalesce($4, explanation), options = coalesce($5, options) WHERE id = $1", &args);
+	spi_close(&saved);
+}
+
+void
+conversation_entry(AuditEntry *entry, const char *event, const Conversation *c)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	audit_entry(entry, event);
+	entry->incident = c->incident;
+	entry->relid = c->relid;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_exec("SELECT jsonb_build_object('conversation', id, 'model', model, 'prompt', prompt_hash, 'calls', calls,"
+			 " 'tokens', tokens, 'dollars', round(cost::numeric, 6)) FROM selfheal.conversation WHERE id = $1", &args);
+	entry->tools = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+}
+
+void
+conversation_end(const Conversation *c, Outcome outcome, const char *reason)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	AuditEntry	entry;
+	bool		isnull;
+
+	conversation_entry(&entry, "answered", c);
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_text(&args, outcome_names[outcome]);
+	spi_arg_text(&args, reason);
+	spi_exec("UPDATE selfheal.conversation SET state = 'ended', outcome = $2, reason = $3, ended_at = clock_timestamp(),"
+			 " next_try = NULL WHERE id = $1 RETURNING plan, confidence, explanation, options", &args);
+	entry.plan = spi_get_int8(0, 1, &isnull);
+	if (isnull)
+		entry.plan = 0;
+	entry.confidence = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	if (isnull)
+		entry.confidence = -1;
+	entry.explanation = spi_get_text(0, 3, cxt);
+	entry.options = spi_get_jsonb(0, 4, cxt);
+	spi_close(&saved);
+	entry.result = psprintf("%s: %s", outcome_names[outcome], reason);
+	audit_write(&entry);
+	if (outcome == OUTCOME_TOO_LONG && !c->small)
+		insert(c->incident, c->relid, c->asked_because, true);
+}

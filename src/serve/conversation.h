@@ -1,0 +1,140 @@
+/*
+ * conversation.h
+ *	  Conversations with Claude as rows (selfheal.conversation, agent_turn).
+ *
+ *	  open <-> waiting (for a budget, or until Claude can be reached)
+ *	  open, waiting -> ended(outcome)
+ *
+ * All in the current transaction; each function is one step of a conversation
+ * that is committed before the next. What stands there is enough to go on with
+ * after a kill at any point: a request without an answer is made again, a call
+ * without a result is run again.
+ */
+#ifndef SELFHEAL_CONVERSATION_H
+#define SELFHEAL_CONVERSATION_H
+
+#include "postgres.h"
+
+#include "base/http.h"
+#include "base/retry.h"
+#include "decide/messages.h"
+#include "orient/incident.h"
+#include "record/audit.h"
+
+typedef enum Outcome
+{
+	OUTCOME_PROPOSED,
+	OUTCOME_NO_PLAN,
+	OUTCOME_BUDGET,
+	OUTCOME_REFUSED,
+	OUTCOME_FAILED,
+	OUTCOME_TOO_LONG,
+	OUTCOME_SUPERSEDED
+} Outcome;
+
+typedef struct Conversation
+{
+	int64		id;
+	int64		incident;
+	Oid			relid;			/* InvalidOid: gone */
+	char	   *asked_because;
+	bool		small;
+	char	   *model;			/* NULL before the first request */
+	char	   *prompt_hash;
+	char	   *system;
+	char	   *tools;
+	char	   *marker;
+	char	   *schema_hash;
+	RetryState	retry;
+	int			nudges;
+	int			calls;
+	int64		tokens;
+	double		cost;
+} Conversation;
+
+/* What is to be done next in one. */
+typedef enum NextStep
+{
+	NEXT_BEGIN,					/* nothing was said yet */
+	NEXT_REQUEST,				/* make the last request (again) */
+	NEXT_CALLS,					/* run what the last reply calls */
+	NEXT_ANSWER					/* send the results of all of its calls */
+} NextStep;
+
+/*
+ * Ask about an incident that was to need a person for this reason: a
+ * conversation is begun, or the one that waits goes on. False when it was asked
+ * about already and nothing has changed since. The agent is woken at commit.
+ */
+extern bool conversation_open(int64 incident, Oid relid, HumanReason because);
+
+/* Is anything to be talked about, now or later? */
+extern bool conversation_any(void);
+
+/*
+ * Take the next that is due and not among these (an array of ids); locked to
+ * the end of the transaction. NULL when there is none; *due is when the next
+ * will be, 0 = none.
+ */
+extern Conversation *conversation_next(const int64 *busy, int nbusy, TimestampTz *due);
+
+/* One by its id, locked; NULL when it has ended. */
+extern Conversation *conversation_get(int64 id);
+
+/*
+ * Is it still wanted: does its incident wait for it? An incident that waits for
+ * a person since Claude could not be asked is made to wait for it again. Ends
+ * the conversation when not, and says false.
+ */
+extern bool conversation_wanted(const Conversation *c);
+
+extern NextStep conversation_step(const Conversation *c);
+
+/* Its first step: what it begins with, and goes on with to its end. */
+extern void conversation_begin(Conversation *c, const char *model, const char *system,
+							   const char *prompt_hash, const char *tools);
+
+/* Everything said so far, ready to be sent (Message *). */
+extern List *conversation_history(const Conversation *c);
+
+/* A request is about to be made; blocks: the array it adds, NULL when it is
+ * made again. */
+extern void conversation_request(Conversation *c, const char *blocks);
+
+/* It failed: fault is in words without a text of the reply's. */
+extern void conversation_failure(Conversation *c, const HttpReply *http, const char *fault);
+
+/* A reply that is a message. usable: the conversation goes on from it. */
+extern void conversation_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
+							   const char *body, bool usable);
+
+/* The calls of the last reply that have no result yet (ToolUse *). */
+extern List *conversation_calls(const Conversation *c);
+
+/* A call is about to be run. Returns the plan that it stored when it was run
+ * before, and was cut short; 0: none. */
+extern int64 conversation_call(const Conversation *c, const ToolUse *use);
+extern void conversation_call_plan(const Conversation *c, const ToolUse *use, int64 plan);
+extern void conversation_result(const Conversation *c, const ToolUse *use, const char *block,
+								bool is_error);
+
+/* The array of result blocks of the last reply's calls. */
+extern char *conversation_results(const Conversation *c);
+
+/* Not before then; with a state of its own when it is a person who waits. */
+extern void conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char *reason);
+
+/* What the model says of its thoughts: kept with the conversation. */
+extern void conversation_says(const Conversation *c, int64 plan, double confidence,
+							  const char *explanation, const Jsonb *options);
+
+/* The end. Audit: answered. What becomes of the incident is the caller's. One
+ * that was too long is begun anew, and told less, once. */
+extern void conversation_end(const Conversation *c, Outcome outcome, const char *reason);
+
+/* An audit entry of the conversation: model, prompt and number in tools. */
+extern void conversation_entry(AuditEntry *entry, const char *event, const Conversation *c);
+
+extern const char *conversation_outcome_name(Outcome outcome);
+
+#endif							/* SELFHEAL_CONVERSATION_H */

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "decide/caution.h"
 #include "decide/mapsteps.h"
 #include "orient/mapproof.h"
 #include "serve/proving.h"
@@ -54,7 +55,7 @@ formats_of(const Mapping *m)
  * read rightly beside it.
  */
 static char *
-ask_of_stored(Oid relid, const Finding *f, const Mapping *m)
+ask_of_stored(Oid relid, const char *column, const Mapping *m)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *question = NULL;
@@ -71,7 +72,7 @@ ask_of_stored(Oid relid, const Finding *f, const Mapping *m)
 		spi_open(&saved);
 		spi_args(&args);
 		spi_arg_relid(&args, relid);
-		spi_arg_text(&args, f->column);
+		spi_arg_text(&args, column);
 		spi_arg_text(&args, first == 'D' ? "%DMY%" : "%MDY%");
 		if (spi_exec("SELECT sum(l.stored)::bigint, min(l.datestyle) FROM selfheal.load l WHERE l.stored > 0"
 					 " AND l.datestyle NOT LIKE $3 AND l.id IN"
@@ -129,7 +130,7 @@ proving_refuses(Oid relid, Remedy *remedy)
 									   proof->left ? "; the first of them: " : "",
 									   proof->left ? proof->left : "");
 	if (remedy->question == NULL)
-		remedy->question = ask_of_stored(relid, remedy->finding, m);
+		remedy->question = ask_of_stored(relid, remedy->finding->column, m);
 	return NULL;
 }
 
@@ -151,4 +152,90 @@ proving_part(const Remedy *remedy, bool (*runs) (void *arg, PlanStep *step), voi
 			part = lappend(part, lfirst(lc));
 	}
 	return part;
+}
+
+/* The same arguments with day and month, or decimal and grouping sign,
+ * exchanged; NULL where there is nothing to exchange. */
+static Jsonb *
+exchanged(const Mapping *m)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *args = NULL;
+	SpiUser		saved;
+	SpiArgs		a;
+
+	spi_open(&saved);
+	spi_args(&a);
+	spi_arg_jsonb(&a, m->args);
+	if (spi_exec(m->kind == MAP_PARSE_TIMESTAMP ?
+				 "SELECT x FROM (SELECT jsonb_set($1, '{formats}', (SELECT jsonb_agg(replace(replace(replace(f, 'DD', E'\\x01'), 'MM', 'DD'),"
+				 "  E'\\x01', 'MM') ORDER BY n) FROM jsonb_array_elements_text($1 -> 'formats') WITH ORDINALITY e(f, n))) AS x) y WHERE x <> $1" :
+				 "SELECT $1 || jsonb_build_object('decimal', $1 -> 'group', 'group', $1 -> 'decimal')"
+				 " WHERE jsonb_typeof($1 -> 'group') = 'string' AND jsonb_typeof($1 -> 'decimal') = 'string'", &a) > 0)
+		args = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return args;
+}
+
+/* Can the held rows be read the other way round as well? */
+static bool
+reads_both_ways(Oid relid, const List *present, const Mapping *m)
+{
+	Mapping		other = *m;
+	char	   *reason;
+	char	   *hint;
+
+	if (m->kind != MAP_PARSE_TIMESTAMP && m->kind != MAP_PARSE_NUMBER)
+		return false;
+	other.args = exchanged(m);
+	if (other.args == NULL || !mapping_check(relid, present, &other, &reason, &hint))
+		return false;
+	return mapproof_held(relid, present, &other, PG_INT64_MAX)->fits >=
+		mapproof_held(relid, present, m, PG_INT64_MAX)->fits;
+}
+
+/* What a person must say of one step before it is used, or NULL. */
+static char *
+question_of(const HealPlan *plan, const PlanStep *step)
+{
+	char	   *removed = mapsteps_removed(plan->relid, step);
+	Mapping    *m = mapsteps_mapping(plan->relid, step);
+	List	   *others = list_delete_ptr(list_copy(plan->steps), unconstify(PlanStep *, step));
+	List	   *present = mapping_with(mapping_list(plan->relid), mapsteps_mappings(plan->relid, others));
+
+	if (removed)
+		return removed;
+	if (m->kind == MAP_PARSE_POINT)
+		return pstrdup("which number of a pair is which is never guessed: look at some of the held rows");
+	if (plan_changes_table(plan))
+		return NULL;			/* proven by the dry run alone */
+	if (reads_both_ways(plan->relid, present, m))
+		return pstrdup(m->kind == MAP_PARSE_TIMESTAMP ?
+					   "the held values can be read with day and month exchanged as well" :
+					   "the held values can be read with decimal and grouping sign exchanged as well");
+	return ask_of_stored(plan->relid, m->column, m);
+}
+
+/* See the header. */
+List *
+proving_cautions(const HealPlan *plan)
+{
+	List	   *cautions = NIL;
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		const PlanStep *step = lfirst(lc);
+		char	   *question = mapsteps_is(step) ? question_of(plan, step) : NULL;
+
+		if (question != NULL)
+		{
+			Caution    *caution = palloc0(sizeof(Caution));
+
+			caution->column = step->column;
+			caution->question = question;
+			cautions = lappend(cautions, caution);
+		}
+	}
+	return cautions;
 }

@@ -27,4 +27,12 @@ extern char *proving_refuses(Oid relid, Remedy *remedy);
 extern List *proving_part(const Remedy *remedy, bool (*runs) (void *arg, PlanStep *step),
 						  void *arg);
 
+/*
+ * Of a plan that somebody else than a playbook made, and that was vetted: what a
+ * person must say of its mappings before they are used (Caution *). A playbook
+ * proposes a reading when all held values prove it; of another's it is asked
+ * here whether they can be read the other way round as well.
+ */
+extern List *proving_cautions(const HealPlan *plan);
+
 #endif							/* SELFHEAL_PROVING_H */

@@ -1,0 +1,187 @@
+/*
+ * claude.c
+ *	  Can Claude be asked?
+ */
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "base/guc_claude.h"
+#include "base/retry.h"
+#include "base/spi.h"
+#include "serve/claude.h"
+#include "utils/timestamp.h"
+
+/* How long nobody is asked after a key or a model was refused. */
+#define UNAVAILABLE_MS (10 * 60 * 1000)
+
+/* The longest reply that is taken: max_tokens at most is a tenth of it. */
+#define REPLY_BYTES (4 * 1024 * 1024)
+
+static RetryBreaker breaker;
+static bool known = false;		/* breaker says what the table says */
+
+bool
+claude_configured(void)
+{
+	return guc_claude && (guc_api_auth == API_AUTH_NONE || secret_configured());
+}
+
+static TimestampTz
+time_of(int64 ms)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms - retry_now_ms());
+}
+
+/* What an earlier process has found. */
+static void
+learn(void)
+{
+	SpiUser		saved;
+
+	if (known)
+		return;
+	memset(&breaker, 0, sizeof(breaker));
+	spi_open(&saved);
+	if (spi_exec("SELECT (extract(epoch FROM try_at) * 1000)::bigint FROM selfheal.claude_down", NULL) > 0)
+	{
+		breaker.failures = retry_defaults.breaker_failures;
+		breaker.open_until = spi_get_int8(0, 1, NULL);
+	}
+	spi_close(&saved);
+	known = true;
+}
+
+/* Nobody is asked until then. */
+static void
+write_down(const char *why)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, why);
+	spi_arg_timestamptz(&args, time_of(breaker.open_until));
+	spi_exec("INSERT INTO selfheal.claude_down (reason, try_at) VALUES ($1, $2) ON CONFLICT (one) DO UPDATE"
+			 " SET reason = $1, try_at = $2, checked_at = clock_timestamp()", &args);
+	spi_close(&saved);
+}
+
+bool
+claude_may(char **why, TimestampTz *again)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	int64		wait_ms = 0;
+	int64		now = retry_now_ms();
+
+	*why = NULL;
+	*again = 0;
+	if (!claude_configured())
+	{
+		*why = pstrdup(guc_claude ? "there is no key for the API any more" : "selfheal.claude is off");
+		*again = time_of(now + UNAVAILABLE_MS);
+		return false;
+	}
+	learn();
+	spi_open(&saved);
+	if (spi_exec("SELECT reason, checked_at FROM selfheal.claude_down", NULL) > 0)
+	{
+		*why = spi_get_text(0, 1, cxt);
+		/* somebody may have mended it */
+		if (PgReloadTime > (TimestampTz) spi_get_int8(0, 2, NULL))
+			breaker.open_until = Min(breaker.open_until, now);
+	}
+	spi_close(&saved);
+	if (retry_breaker_may(&retry_defaults, &breaker, now, &wait_ms))
+		return true;
+	if (*why == NULL)
+		*why = pstrdup("the last requests failed");
+	*again = time_of(now + Max(wait_ms, 100));
+	return false;
+}
+
+void
+claude_not_asked(void)
+{
+	retry_breaker_release(&breaker);
+}
+
+void
+claude_went_well(void)
+{
+	SpiUser		saved;
+
+	retry_breaker_report(&retry_defaults, &breaker, false, retry_now_ms());
+	spi_open(&saved);
+	spi_exec("DELETE FROM selfheal.claude_down", NULL);
+	spi_close(&saved);
+}
+
+void
+claude_failed(const char *why)
+{
+	retry_breaker_report(&retry_defaults, &breaker, true, retry_now_ms());
+	if (breaker.open_until != 0)
+		write_down(why);
+}
+
+void
+claude_unavailable(const char *why)
+{
+	retry_breaker_report(&retry_defaults, &breaker, true, retry_now_ms());
+	breaker.failures = Max(breaker.failures, retry_defaults.breaker_failures);
+	breaker.open_until = Max(breaker.open_until, retry_now_ms() + UNAVAILABLE_MS);
+	write_down(why);
+}
+
+HttpTransfer *
+claude_post(const char *body, const char **why)
+{
+	HttpRequest request;
+	HttpHeader	headers[5];
+	HttpTransfer *transfer;
+	Secret		key = {{0}};
+	Secret		bearer = {{0}};
+	int			n = 0;
+
+	*why = NULL;
+	headers[n++] = (HttpHeader) {"content-type", "application/json", false};
+	headers[n++] = (HttpHeader) {"anthropic-version", guc_api_version, false};
+	headers[n++] = (HttpHeader) {"user-agent", "selfheal/" SELFHEAL_VERSION, false};
+	if (guc_api_auth != API_AUTH_NONE)
+	{
+		if (!secret_read(&key, why))
+			return NULL;
+		if (guc_api_auth == API_AUTH_X_API_KEY)
+			headers[n++] = (HttpHeader) {"x-api-key", key.bytes, true};
+		else
+		{
+			strlcpy(bearer.bytes, "Bearer ", sizeof(bearer.bytes));
+			strlcat(bearer.bytes, key.bytes, sizeof(bearer.bytes));
+			headers[n++] = (HttpHeader) {"authorization", bearer.bytes, true};
+		}
+	}
+	http_request_init(&request);
+	request.url = psprintf("%s/v1/messages", guc_api_url);
+	request.method = HTTP_POST;
+	request.headers = headers;
+	request.nheaders = n;
+	request.body = body;
+	request.body_len = strlen(body);
+	request.ca_file = guc_api_ca_file[0] != '\0' ? guc_api_ca_file : NULL;
+	request.connect_ms = guc_api_connect_timeout;
+	request.total_ms = guc_api_timeout;
+	request.max_body = REPLY_BYTES;
+	PG_TRY();
+	{
+		transfer = http_begin(&request);
+	}
+	PG_FINALLY();
+	{
+		secret_forget(&key);
+		secret_forget(&bearer);
+	}
+	PG_END_TRY();
+	return transfer;
+}

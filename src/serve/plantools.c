@@ -1,0 +1,516 @@
+/*
+ * plantools.c
+ *	  The tools with which a model tries a change and proposes one.
+ */
+#include "postgres.h"
+
+#include "act/sandbox.h"
+#include "base/guc.h"
+#include "base/guc_claude.h"
+#include "base/shmem.h"
+#include "base/spi.h"
+#include "decide/docket.h"
+#include "decide/forecast.h"
+#include "decide/rebuild.h"
+#include "decide/vet.h"
+#include "observe/sharing.h"
+#include "observe/watch.h"
+#include "orient/incident.h"
+#include "serve/plantools.h"
+#include "serve/proving.h"
+#include "serve/round.h"
+#include "serve/toolargs.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#define STEP_SCHEMA \
+	"{\"type\": \"object\", \"additionalProperties\": false," \
+	" \"required\": [\"kind\", \"column\", \"type\", \"labels\", \"args\"], \"properties\": {" \
+	"\"kind\": {\"type\": \"string\", \"enum\": [\"add_column\", \"widen_type\", \"convert_type\", \"drop_not_null\"," \
+	" \"set_default\", \"add_enum_label\", \"extend_check_list\", \"map_field\", \"ignore_field\", \"trim\", \"null_if\"," \
+	" \"map_value\", \"parse_timestamp\", \"parse_number\", \"parse_point\", \"decode_text\", \"overflow_to_jsonb\"]}," \
+	"\"column\": {\"type\": \"string\", \"description\": \"column of the table, or key of the payload\"}," \
+	"\"type\": {\"type\": \"string\", \"description\": \"SQL type of add_column, widen_type, convert_type; else empty\"}," \
+	"\"labels\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"description\": \"of add_enum_label; else empty\"}," \
+	"\"args\": {\"type\": \"string\", \"description\": \"a JSON object with what the kind takes, such as {\\\"formats\\\": [\\\"DD.MM.YYYY\\\"]}; {} for nothing\"}}}"
+
+#define CHANGE_PROPERTIES \
+	"\"ddl\": {\"type\": \"string\", \"description\": \"one ALTER TABLE on the incident's table, or ALTER TYPE ... ADD VALUE; empty when steps are given\"}," \
+	"\"steps\": {\"type\": \"array\", \"items\": " STEP_SCHEMA ", \"description\": \"typed steps; empty when ddl is given\"}"
+
+#define DRY_RUN_SCHEMA \
+	"{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"ddl\", \"steps\"], \"properties\": {" \
+	CHANGE_PROPERTIES "}}"
+
+#define PROPOSE_SCHEMA \
+	"{\"type\": \"object\", \"additionalProperties\": false," \
+	" \"required\": [\"ddl\", \"steps\", \"intent\", \"explanation\", \"confidence\", \"options\"], \"properties\": {" \
+	CHANGE_PROPERTIES "," \
+	"\"intent\": {\"type\": \"string\", \"description\": \"what the change is for, in one sentence\"}," \
+	"\"explanation\": {\"type\": \"string\", \"description\": \"why it is right for these rows and those to come, or what a person has to decide\"}," \
+	"\"confidence\": {\"type\": \"number\", \"description\": \"from 0 to 1\"}," \
+	"\"options\": {\"type\": \"array\", \"description\": \"what was considered\", \"items\": {\"type\": \"object\"," \
+	" \"additionalProperties\": false, \"required\": [\"option\", \"taken\", \"why\"], \"properties\": {" \
+	"\"option\": {\"type\": \"string\"}, \"taken\": {\"type\": \"boolean\"}, \"why\": {\"type\": \"string\"}}}}}}"
+
+#define RESULT_SCHEMA \
+	"{\"type\": \"object\", \"additionalProperties\": true, \"properties\": {" \
+	"\"verdict\": {\"type\": \"string\", \"enum\": [\"auto\", \"review\"]}," \
+	"\"sql\": {\"type\": [\"string\", \"null\"]}," \
+	"\"policy\": {\"type\": \"string\"}, \"reason\": {\"type\": \"string\"}," \
+	"\"forecast\": {\"type\": \"object\"}, \"dry_run\": {\"type\": \"object\"}}}"
+
+/* Longest text of a model's that is kept of one argument. */
+#define TEXT_BYTES 4000
+
+/* Steps and options of one proposal. */
+#define MAX_STEPS 100
+
+static ToolResult *dry_run(const ToolContext *ctx, Jsonb *args);
+static ToolResult *propose(const ToolContext *ctx, Jsonb *args);
+
+const Tool	plantools_dry_run = {
+	.name = "execute_dry_run_migration",
+	.title = "Dry run of a change",
+	.description = "Tries a change of the incident's table (schema migration, ALTER TABLE, or how payloads are to be read) "
+	"on a clone, with the rows that failed and with rows that are stored already, and rolls everything back. Use it to test "
+	"an idea before propose_plan. Gives what the change costs (lock, rewrite, scan), what policy would say, how many held rows "
+	"could be stored and how many stored rows would break; or, as an error, why it is refused or failed.",
+	.input_schema = DRY_RUN_SCHEMA,
+	.output_schema = RESULT_SCHEMA,
+	.read_only = true,
+	.idempotent = true,
+	.for_agent = true,
+	.run = dry_run
+};
+
+const Tool	plantools_propose = {
+	.name = "propose_plan",
+	.title = "Propose a plan",
+	.description = "Ends your work on the incident: proposes the change that you think right, with its reasons, how sure you "
+	"are and the options you considered. It is stored, tried on a clone, and then applied or put before a person as the team's "
+	"policy says. With empty ddl and no steps: that no change is safe, and what a person has to decide. If it is refused or its "
+	"dry run fails you are told why, and may propose another.",
+	.input_schema = PROPOSE_SCHEMA,
+	.output_schema = RESULT_SCHEMA,
+	.for_agent = true,
+	.run = propose
+};
+
+/* The end of a text that is kept, at a character's border. */
+static char *
+kept_text(char *text)
+{
+	if (text != NULL && strlen(text) > TEXT_BYTES)
+		text[pg_mbcliplen(text, (int) strlen(text), TEXT_BYTES)] = '\0';
+	return text;
+}
+
+/* Steps as a model gives them, as the plan's own JSON. Inside spi_open. */
+static Jsonb *
+plan_json(Jsonb *args, MemoryContext cxt)
+{
+	SpiArgs		a;
+
+	spi_args(&a);
+	spi_arg_jsonb(&a, args);
+	spi_exec("SELECT jsonb_build_object('steps', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object("
+			 "  'kind', s ->> 'kind', 'column', s ->> 'column', 'type', nullif(s ->> 'type', ''),"
+			 "  'labels', CASE WHEN s ->> 'kind' = 'add_enum_label' THEN s -> 'labels' END,"
+			 "  'args', nullif((CASE WHEN coalesce(s ->> 'args', '') ~ '^\\s*$' THEN '{}' ELSE s ->> 'args' END)::jsonb, '{}')))"
+			 "  ORDER BY n), '[]'))"
+			 " FROM jsonb_array_elements($1 -> 'steps') WITH ORDINALITY x(s, n)", &a);
+	return spi_get_jsonb(0, 1, cxt);
+}
+
+typedef struct Reading
+{
+	Oid			relid;
+	Jsonb	   *args;
+	HealPlan   *plan;
+	MemoryContext cxt;
+} Reading;
+
+static void
+read_steps(void *arg)
+{
+	Reading    *r = arg;
+	SpiUser		saved;
+	Jsonb	   *json;
+	MemoryContext old;
+
+	spi_open(&saved);
+	json = plan_json(r->args, r->cxt);
+	spi_close(&saved);
+	old = MemoryContextSwitchTo(r->cxt);
+	r->plan = plan_from_stored(r->relid, json);
+	MemoryContextSwitchTo(old);
+}
+
+/* How many steps there are. */
+static int
+step_count(Jsonb *args)
+{
+	JsonbValue	v;
+
+	if (getKeyJsonValueFromContainer(&args->root, "steps", 5, &v) == NULL || v.type != jbvBinary)
+		return 0;
+	return (int) JsonContainerSize(v.val.binary.data);
+}
+
+static bool
+is_blank(const char *text)
+{
+	return text == NULL || text[strspn(text, " \t\r\n;")] == '\0';
+}
+
+/* A model's change through the vetter. What is no plan at all is a refusal too,
+ * with words that help to mend it. */
+static Vetting
+vet_args(Oid relid, Jsonb *args)
+{
+	Vetting		result = {NULL, NULL};
+	char	   *ddl = toolargs_text(args, "ddl");
+	int			steps = step_count(args);
+	Reading		r = {relid, args, NULL, CurrentMemoryContext};
+	ErrorData  *edata;
+
+	if (!is_blank(ddl) && steps > 0)
+		result.reason = "ddl and steps are both given: give one, and leave the other empty";
+	else if (steps > MAX_STEPS)
+		result.reason = psprintf("more than %d steps", MAX_STEPS);
+	else if (!is_blank(ddl))
+		return vet_sql(relid, ddl);
+	else
+	{
+		edata = spi_try(read_steps, &r);
+		if (edata != NULL)
+			result.reason = edata->message;
+		else
+			return vet_plan(r.plan);
+	}
+	return result;
+}
+
+/* A change that was vetted, with what it costs and what policy says of it. */
+typedef struct Judged
+{
+	VettedPlan *plan;
+	Forecast   *cost;
+	Ruling		ruling;
+	WatchMode	mode;
+	List	   *cautions;
+	char	   *reason;			/* refused: why */
+} Judged;
+
+/* Policy, on what is known by now. */
+static void
+rule(Judged *j)
+{
+	j->ruling = policy_rule(j->plan, j->cost, j->mode, j->cautions);
+	if (j->ruling.verdict == VERDICT_REFUSE)
+		j->reason = pstrdup(j->ruling.reason);
+}
+
+static Judged
+judge(Oid relid, Vetting vetting)
+{
+	Judged		j = {vetting.plan};
+	Watch		watch;
+
+	j.reason = vetting.reason;
+	if (j.plan == NULL)
+		return j;
+	if (vetted_plan(j.plan)->steps == NIL)
+		j.reason = "the table is like this already";
+	else if (!watch_get(relid, &watch))
+		j.reason = "the table is not watched any more";
+	else
+	{
+		j.mode = watch.mode;
+		j.cost = forecast_cost(j.plan);
+		j.cautions = proving_cautions(vetted_plan(j.plan));
+		rule(&j);
+	}
+	return j;
+}
+
+/* Trial, and policy once more on what it has shown. */
+static DryRun *
+try_it(Judged *j, int64 *incident)
+{
+	DryRun	   *trial = sandbox_try(j->plan, incident, 1);
+
+	if (trial->traced)
+	{
+		forecast_correct(j->cost, trial->traced);
+		rule(j);
+	}
+	forecast_tell(j->cost);
+	return trial;
+}
+
+/* {"verdict", "sql", "policy", "reason", "forecast", "dry_run"}: dry_run as in
+ * sandbox.h, its reason as far as values may be told. */
+static ToolResult *
+judged_answer(Oid relid, const Judged *j, const DryRun *trial)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	Jsonb	   *json;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, policy_verdict_name(j->ruling.verdict));
+	spi_arg_text(&args, render_text(vetted_plan(j->plan)));
+	spi_arg_text(&args, j->ruling.policy);
+	spi_arg_text(&args, j->ruling.reason);
+	spi_arg_jsonb(&args, j->cost->json);
+	spi_arg_jsonb(&args, trial->json);
+	spi_arg_text(&args, trial->reason ? sharing_message(relid, trial->reason) : NULL);
+	spi_exec("SELECT jsonb_build_object('verdict', $1, 'sql', $2, 'policy', $3, 'reason', $4, 'forecast', $5,"
+			 " 'dry_run', ($6 - 'checks') || jsonb_build_object('reason', $7))", &args);
+	json = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return tools_answer(json);
+}
+
+/* The incident's table, or an answer that says there is none. */
+static Oid
+table_of(int64 incident, ToolResult **error)
+{
+	Incident   *inc = incident != 0 ? incident_get(incident) : NULL;
+
+	*error = NULL;
+	if (inc != NULL && OidIsValid(inc->relid) && plan_relation_name(inc->relid) != NULL)
+		return inc->relid;
+	*error = tools_error("the incident's table is gone: there is nothing to change");
+	return InvalidOid;
+}
+
+static ToolResult *
+dry_run(const ToolContext *ctx, Jsonb *args)
+{
+	ToolResult *error;
+	Oid			relid = table_of(ctx->incident, &error);
+	int64		incident = ctx->incident;
+	Judged		j;
+	DryRun	   *trial;
+
+	if (error)
+		return error;
+	j = judge(relid, vet_args(relid, args));
+	if (j.reason != NULL)
+		return tools_error("refused: %s", sharing_message(relid, j.reason));
+	trial = try_it(&j, &incident);
+	if (!trial->ok)
+		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
+						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
+						   trial->reason ? sharing_message(relid, trial->reason) : "no held row could be stored",
+						   trial->held_tried, trial->held_stored, trial->history_tried, trial->history_broken);
+	return judged_answer(relid, &j, trial);
+}
+
+/* Only a conversation proposes: it calls the two halves itself. */
+static ToolResult *
+propose(const ToolContext *ctx, Jsonb *args)
+{
+	return tools_error("propose_plan ends a conversation, and can be called in one only");
+}
+
+/* What was asked and is not done, as audit.options has it: words of the
+ * model's, which are data and never run. */
+static Jsonb *
+refused_option(Jsonb *args, const char *why)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		a;
+	Jsonb	   *json;
+
+	spi_open(&saved);
+	spi_args(&a);
+	spi_arg_jsonb(&a, args);
+	spi_arg_text(&a, why);
+	spi_exec("SELECT jsonb_build_array(jsonb_build_object('option', left(coalesce(nullif($1 ->> 'ddl', ''), $1 ->> 'steps'), 4000),"
+			 " 'taken', false, 'why', $2))", &a);
+	json = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return json;
+}
+
+/* What it considered, at most MAX_STEPS of it. */
+static Jsonb *
+options_of(Jsonb *args)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		a;
+	Jsonb	   *json;
+
+	spi_open(&saved);
+	spi_args(&a);
+	spi_arg_jsonb(&a, args);
+	spi_arg_int8(&a, MAX_STEPS);
+	spi_exec("SELECT coalesce(jsonb_agg(jsonb_build_object('option', left(o ->> 'option', 1000), 'taken', o -> 'taken',"
+			 " 'why', left(o ->> 'why', 1000)) ORDER BY n), '[]')"
+			 " FROM jsonb_array_elements($1 -> 'options') WITH ORDINALITY x(o, n) WHERE n <= $2", &a);
+	json = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return json;
+}
+
+/* A number from 0 to 1; what is none is no confidence. */
+static double
+confidence_of(Jsonb *args)
+{
+	JsonbValue	v;
+	double		d;
+
+	if (getKeyJsonValueFromContainer(&args->root, "confidence", 10, &v) == NULL || v.type != jbvNumeric)
+		return 0;
+	d = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(v.val.numeric)));
+	return d >= 0 && d <= 1 ? d : 0;
+}
+
+Proposal
+plantools_store(const Conversation *c, Jsonb *args, int64 *plan, ToolResult **result)
+{
+	double		confidence = confidence_of(args);
+	char	   *explanation = kept_text(toolargs_text(args, "explanation"));
+	char	   *intent = kept_text(toolargs_text(args, "intent"));
+	Jsonb	   *options = options_of(args);
+	AuditEntry	entry;
+	Judged		j;
+	PlanRow    *row;
+
+	if (is_blank(toolargs_text(args, "ddl")) && step_count(args) == 0)
+	{
+		conversation_says(c, 0, confidence, explanation, options);
+		return PROPOSAL_NONE;
+	}
+	j = judge(c->relid, vet_args(c->relid, args));
+	if (j.reason != NULL)
+	{
+		conversation_entry(&entry, "refused", c);
+		entry.verdict = "refuse";
+		entry.confidence = confidence;
+		entry.explanation = explanation;
+		entry.options = refused_option(args, j.reason);
+		entry.result = j.reason;
+		audit_write(&entry);
+		*result = tools_error("refused: %s", sharing_message(c->relid, j.reason));
+		return PROPOSAL_WRONG;
+	}
+	row = docket_draft(j.plan, j.cost, &j.ruling);
+	row->incidents = palloc(sizeof(int64));
+	row->incidents[0] = c->incident;
+	row->nincidents = 1;
+	row->proposed_by = c->model;
+	row->why = intent;
+	row->explanation = explanation;
+	row->options = options;
+	row->conversation = c->id;
+	row->confidence = confidence;
+	*plan = docket_add(row, false);
+	conversation_says(c, *plan, confidence, explanation, options);
+	conversation_entry(&entry, "proposed", c);
+	entry.plan = row->id;
+	entry.confidence = confidence;
+	entry.options = options;
+	entry.explanation = explanation;
+	entry.sql_run = row->sql;
+	entry.inverse = row->inverse;
+	entry.verdict = row->verdict;
+	entry.policy = row->policy;
+	entry.forecast = row->forecast;
+	entry.schema_hash_before = row->schema_hash;
+	entry.result = intent;
+	audit_write(&entry);
+	return PROPOSAL_STORED;
+}
+
+/* Why a plan that policy would let run waits for a person all the same, or
+ * NULL. */
+static const char *
+unsure(const PlanRow *row)
+{
+	if (guc_four_eyes)
+		return "selfheal.four_eyes is on: a person approves what Claude proposes";
+	if (row->confidence < guc_auto_confidence)
+		return psprintf("Claude's confidence of %.2f is below selfheal.auto_confidence (%.2f)",
+						row->confidence, guc_auto_confidence);
+	return NULL;
+}
+
+/* The plan is proven: approved by policy, or put before a person. */
+static void
+put_forward(const Conversation *c, PlanRow *row, const Judged *j)
+{
+	const char *wait = j->ruling.verdict == VERDICT_AUTO ? unsure(row) : j->ruling.reason;
+	IncidentNote note = {.reason = wait ? wait : "a plan of Claude's that policy approves",.plan = row->id};
+	AuditEntry	entry;
+
+	docket_move(row->id, PLAN_AWAITING_APPROVAL, NULL, wait);
+	incident_move(c->incident, INCIDENT_AWAITING_APPROVAL, &note);
+	if (wait != NULL)
+		return;
+	docket_move(row->id, PLAN_APPROVED, "selfheal", "policy lets it run by itself");
+	conversation_entry(&entry, "approved", c);
+	entry.plan = row->id;
+	entry.sql_run = row->sql;
+	entry.verdict = "auto";
+	entry.policy = j->ruling.policy;
+	entry.confidence = row->confidence;
+	entry.result = j->ruling.reason;
+	audit_write(&entry);
+	shmem_wake_at_commit();
+}
+
+ToolResult *
+plantools_try(const Conversation *c, int64 plan, bool *accepted)
+{
+	PlanRow    *row = docket_get(plan, true);
+	int64		incident = c->incident;
+	Judged		j = {NULL};
+	DryRun	   *trial;
+	AuditEntry	entry;
+
+	*accepted = false;
+	if (row->state != PLAN_PLANNED)
+		return tools_error("plan " INT64_FORMAT " is %s", plan, docket_state_name(row->state));
+	if (row->plan != NULL)
+		j = judge(c->relid, vet_plan(row->plan));
+	if (j.reason == NULL && j.plan != NULL &&
+		strcmp(rebuild_schema_hash(row->plan), row->schema_hash) != 0)
+		j.reason = "the table was changed meanwhile: look at it again";
+	if (j.plan == NULL || j.reason != NULL)
+	{
+		docket_move(plan, PLAN_REFUSED, NULL, j.reason ? j.reason : "the table is gone");
+		return tools_error("refused: %s", j.reason ? sharing_message(c->relid, j.reason) : "the table is gone");
+	}
+	trial = try_it(&j, &incident);
+	docket_set_dry_run(plan, trial->json);
+	conversation_entry(&entry, "dry_run", c);
+	entry.plan = plan;
+	entry.sql_run = row->sql;
+	entry.dry_run = trial->json;
+	entry.result = trial->ok ? "ok" : trial->reason;
+	entry.rows_held = trial->held_tried;
+	entry.rows_replayed = trial->held_stored;
+	audit_write(&entry);
+	if (!trial->ok || j.reason != NULL)
+	{
+		const char *why = j.reason ? j.reason : trial->reason ? trial->reason : "no held row could be stored";
+
+		docket_move(plan, PLAN_FAILED, NULL, why);
+		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
+						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
+						   sharing_message(c->relid, why),
+						   trial->held_tried, trial->held_stored, trial->history_tried, trial->history_broken);
+	}
+	put_forward(c, row, &j);
+	*accepted = true;
+	return judged_answer(c->relid, &j, trial);
+}

@@ -33,6 +33,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/retention.h"
+#include "observe/sharing.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -246,7 +247,7 @@ report_error(void)
 	if (strncmp(last, edata->message ? edata->message : "", sizeof(last) - 1) != 0)
 	{
 		strlcpy(last, edata->message ? edata->message : "", sizeof(last));
-		EmitErrorReport();
+		sharing_emit(edata);
 	}
 }
 

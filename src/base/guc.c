@@ -52,8 +52,16 @@ int			guc_trial_interval = 300;
 int			guc_load_retention = 43200;
 char	   *guc_encodings = NULL;
 char	   *guc_overflow_column = NULL;
+int			guc_share_values = SHARE_MASKED;
 char	   *guc_load_id = NULL;
 GucLoadIdSet *guc_load_id_set = NULL;
+
+static const struct config_enum_entry share_values[] = {
+	{"none", SHARE_NONE, false},
+	{"masked", SHARE_MASKED, false},
+	{"full", SHARE_FULL, false},
+	{NULL, 0, false}
+};
 
 /*
  * selfheal.load_id becomes a column's text and part of an index key. guc.c
@@ -363,6 +371,11 @@ guc_init(void)
 							   "The first in which all held ones are printable text is proposed; a person approves it. Empty: none is.",
 							   &guc_encodings, "WIN1252, LATIN1", PGC_SUSET, GUC_LIST_INPUT,
 							   check_encodings, NULL, NULL);
+	DefineCustomEnumVariable("selfheal.share_values",
+							 "What is told of held values to a model, in the server log and in notifications.",
+							 "Of tables that watch(..., share_values) says nothing of: none (class, length and type), masked (letters and digits replaced) or full.",
+							 &guc_share_values, SHARE_MASKED, share_values, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomStringVariable("selfheal.load_id",
 							   "Name of the load that begins here.",
 							   "A line that a load of this name has brought already, at the same place, is not taken again.",

@@ -7,6 +7,18 @@
 
 #include "postgres.h"
 
+/*
+ * What may be told of a payload's values to whom they are not at home with: a
+ * model, the server log, a notification. Ordered: a smaller one tells less.
+ */
+typedef enum ShareValues
+{
+	SHARE_NONE,					/* class, length and type of each value */
+	SHARE_MASKED,				/* letters and digits replaced, see
+								 * read/mask.h */
+	SHARE_FULL
+} ShareValues;
+
 extern bool guc_enabled;		/* selfheal.enabled: off = workers sleep */
 extern int	guc_max_databases;	/* selfheal.max_databases (postmaster) */
 extern char *guc_worker_role;	/* selfheal.worker_role: '' = bootstrap user */
@@ -51,6 +63,8 @@ extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
 extern char *guc_overflow_column;	/* selfheal.overflow_column */
 extern char *guc_encodings;		/* selfheal.encodings: a list of names */
+extern int	guc_share_values;	/* selfheal.share_values: a ShareValues, for
+								 * tables that say none of their own */
 extern char *guc_load_id;		/* selfheal.load_id: '' = none; the only one
 								 * that is the producer's */
 

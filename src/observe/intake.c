@@ -23,6 +23,7 @@
 #include "observe/limits.h"
 #include "observe/order.h"
 #include "observe/quarantine.h"
+#include "observe/sharing.h"
 #include "observe/store.h"
 #include "observe/watch.h"
 #include "utils/array.h"
@@ -345,6 +346,8 @@ notice_held(const Intake *in)
 						   in->counts.stored, in->counts.stored, in->counts.held, table),
 			 errdetail("The first of them is row " INT64_FORMAT ": %s.",
 					   position, reason),
+			 errdetail_log("The first of them is row " INT64_FORMAT ": %s.",
+						   position, sharing_message(in->relid, reason)),
 			 errhint("See the view selfheal.quarantined.")));
 }
 

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "observe/append.h"
 #include "observe/limits.h"
+#include "observe/sharing.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -87,6 +88,8 @@ limits_reject(const RejectLimit *limit, Oid relid, const QuarantineWriter *w,
 			 : errmsg("load into %s is rejected: " INT64_FORMAT " of its first " INT64_FORMAT " rows do not fit",
 					  table_name(relid), misfits, rows),
 			 errdetail("%s%s%s", held, held[0] && discarded[0] ? "\n" : "", discarded),
+			 errdetail_log("%s%s%s", sharing_message(relid, held), held[0] && discarded[0] ? "\n" : "",
+						   sharing_message(relid, discarded)),
 			 errhint("Its reject_limit is %s, so nothing of the load was stored or held. Correct the rows, or choose another limit with selfheal.watch().",
 					 options_reject_text(limit))));
 }

@@ -19,6 +19,7 @@
 static const char *const mode_names[] = {"observe", "propose", "auto"};
 static const char *const conflict_names[] = {"hold", "skip_identical", "update"};
 static const char *const keep_names[] = {"transformed", "all", "none"};
+static const char *const share_names[] = {"none", "masked", "full"};
 
 /* The place of a name in a list, or -1. */
 static int
@@ -88,6 +89,28 @@ const char *
 options_keep_name(KeepPayload keep)
 {
 	return keep_names[keep];
+}
+
+/* See the header. */
+int
+options_share(const char *name)
+{
+	int			i = place(name, share_names, lengthof(share_names));
+
+	if (strcmp(name, "default") == 0)
+		return SHARE_BY_SETTING;
+	if (i < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown share_values \"%s\"", name),
+				 errhint("Of values can be told none, masked, full, or default: what selfheal.share_values says.")));
+	return i;
+}
+
+const char *
+options_share_name(int share)
+{
+	return share == SHARE_BY_SETTING ? "default" : share_names[share];
 }
 
 /*

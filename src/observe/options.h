@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "write/conflict.h"
 
 typedef enum WatchMode
@@ -41,14 +42,20 @@ typedef enum KeepPayload
 	KEEP_NONE
 } KeepPayload;
 
+/* What is told of its values; SHARE_BY_SETTING: what selfheal.share_values
+ * says. */
+#define SHARE_BY_SETTING (-1)
+
 /* By name; anything else raises 22023 with the names that there are. */
 extern WatchMode options_mode(const char *name);
 extern RowConflict options_conflict(const char *name);
 extern KeepPayload options_keep(const char *name);
+extern int	options_share(const char *name);	/* or SHARE_BY_SETTING */
 
 extern const char *options_mode_name(WatchMode mode);
 extern const char *options_conflict_name(RowConflict conflict);
 extern const char *options_keep_name(KeepPayload keep);
+extern const char *options_share_name(int share);
 
 /*
  * '1000', '10 %', '0.5%', 'none'; raises 22023 for anything else. The text of

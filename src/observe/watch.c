@@ -401,6 +401,7 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 	char	   *conflict = text_arg(fcinfo, 3);
 	char	   *limit = text_arg(fcinfo, 4);
 	char	   *keep = text_arg(fcinfo, 5);
+	char	   *share = text_arg(fcinfo, 7);
 	Watch		before = *watch;
 	char	   *old_limit;
 	char	   *new_limit;
@@ -416,6 +417,8 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 		watch->reject_limit = options_reject_limit(limit);
 	if (keep)
 		watch->keep_payload = options_keep(keep);
+	if (share)
+		watch->share_values = options_share(share);
 	if (conflict)
 		options_check_conflict(watch->relid, watch->on_conflict);
 
@@ -439,13 +442,17 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 		appendStringInfo(&changes, "keep_payload %s, was %s; ",
 						 options_keep_name(watch->keep_payload),
 						 options_keep_name(before.keep_payload));
+	if (watch->share_values != before.share_values)
+		appendStringInfo(&changes, "share_values %s, was %s; ",
+						 options_share_name(watch->share_values),
+						 options_share_name(before.share_values));
 	if (changes.len == 0)
 		return NULL;
 	changes.data[changes.len - 2] = '\0';
 	return changes.data;
 }
 
-/* The options as arguments $1 to $4 and $6, the table as $5. */
+/* The options as arguments $1 to $4, $6 and $7, the table as $5. */
 static void
 option_args(SpiArgs *args, const Watch *watch)
 {
@@ -456,11 +463,13 @@ option_args(SpiArgs *args, const Watch *watch)
 	spi_arg_text(args, options_reject_text(&watch->reject_limit));
 	spi_arg_relid(args, watch->relid);
 	spi_arg_text(args, options_keep_name(watch->keep_payload));
+	spi_arg_text(args, watch->share_values == SHARE_BY_SETTING ? NULL :
+				 options_share_name(watch->share_values));
 }
 
 /*
- * watch("table", mode, owner, on_conflict, reject_limit, keep_payload, ordering_key): creates the intake
- * view, or changes the options of a table that is watched already, those that
+ * watch("table", mode, owner, on_conflict, reject_limit, keep_payload,
+ * ordering_key, share_values): creates the intake view, or changes the options of a table that is watched already, those that
  * are given. Returns the view's qualified name. Needs ownership of the table.
  * Errors: 22023, 42P01, 42809, 42501, 42P07, 55000 (not preloaded, "update"
  * without a primary key), and ordering_set's.
@@ -493,7 +502,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 			spi_open(&saved);
 			option_args(&args, &watch);
 			/* what waits under one mode may not have to wait under another */
-			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4, keep_payload = $6,"
+			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4, keep_payload = $6, share_values = $7,"
 					 " rethink = rethink OR mode <> $1 WHERE relid = $5", &args);
 			spi_close(&saved);
 			audit_watch("policy_changed", relid, changes);
@@ -523,10 +532,10 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		spi_arg_relid(&args, viewid);
 		spi_arg_text(&args, caller);
 		spi_exec("INSERT INTO selfheal.watched (mode, owner, on_conflict, reject_limit, relid,"
-				 " keep_payload, schema_name, table_name, intake, watched_by)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+				 " keep_payload, share_values, schema_name, table_name, intake, watched_by)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 				 " ON CONFLICT (relid) DO UPDATE SET mode = $1, owner = $2, on_conflict = $3,"
-				 " reject_limit = $4, keep_payload = $6, intake = $9", &args);
+				 " reject_limit = $4, keep_payload = $6, share_values = $7, intake = $10", &args);
 		warn_all_tables();
 		warn_schema(schema);
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));

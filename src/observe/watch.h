@@ -20,6 +20,7 @@ typedef struct Watch
 	RowConflict on_conflict;
 	RejectLimit reject_limit;
 	KeepPayload keep_payload;
+	int			share_values;	/* a ShareValues, or SHARE_BY_SETTING */
 	List	   *ordering_key;	/* columns (char *); NIL: none */
 } Watch;
 

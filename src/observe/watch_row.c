@@ -33,7 +33,8 @@ enum
 	WATCHED_REJECT_LIMIT,
 	WATCHED_RETHINK,
 	WATCHED_KEEP_PAYLOAD,
-	WATCHED_ORDERING_KEY
+	WATCHED_ORDERING_KEY,
+	WATCHED_SHARE_VALUES
 };
 
 /* A text column of a row of ours, or NULL; copied. */
@@ -52,6 +53,7 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 {
 	bool		isnull;
 	char	   *limit = get_text(tup, desc, WATCHED_REJECT_LIMIT);
+	char	   *share = get_text(tup, desc, WATCHED_SHARE_VALUES);
 	Datum		key = heap_getattr(tup, WATCHED_ORDERING_KEY, desc, &isnull);
 
 	if (!isnull)
@@ -67,6 +69,8 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 	if (limit)
 		out->reject_limit = options_reject_limit(limit);
 	out->keep_payload = options_keep(get_text(tup, desc, WATCHED_KEEP_PAYLOAD));
+	if (share)
+		out->share_values = options_share(share);
 }
 
 /* See the header. The primary key is the only index that leads to the row;
@@ -85,6 +89,7 @@ watch_get(Oid relid, Watch *out)
 	out->relid = relid;
 	out->mode = WATCH_AUTO;
 	out->on_conflict = ROW_CONFLICT_HOLD;
+	out->share_values = SHARE_BY_SETTING;
 
 	ScanKeyInit(&key, WATCHED_RELID, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));

@@ -34,6 +34,7 @@
 #include "observe/ddl_watch.h"
 #include "observe/held.h"
 #include "observe/heldref.h"
+#include "observe/sharing.h"
 #include "observe/watch.h"
 #include "orient/foresee.h"
 #include "orient/incident.h"
@@ -408,7 +409,6 @@ fenced(Oid relid, int64 approved_plan, bool look)
 		MemoryContextSwitchTo(cxt);
 		debug_query_string = NULL;
 		edata = CopyErrorData();
-		EmitErrorReport();
 		FlushErrorState();
 		spi_xact_abort();
 	}
@@ -418,6 +418,7 @@ fenced(Oid relid, int64 approved_plan, bool look)
 	MemoryContextSwitchTo(cxt);
 	if (edata)
 	{
+		sharing_report(edata, round->relid);
 		/* first what stops us: if the disk is full, it may be the last word */
 		stopped = breaker_trips(edata, round->relid);
 		record_failure(round, edata, approved_plan != 0, look);

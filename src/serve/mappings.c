@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "observe/hint.h"
 #include "observe/mapping.h"
+#include "observe/sharing.h"
 #include "observe/watch.h"
 #include "orient/mapproof.h"
 #include "serve/mappings.h"
@@ -72,12 +73,16 @@ prove(Oid relid, const List *present, const Mapping *m, bool force)
 				 errmsg("%s would not make any held row fit", mapping_words(m)),
 				 errdetail("It is about " INT64_FORMAT " held rows; the first of them: %s.",
 						   proof->about, proof->left ? proof->left : "left as it is"),
+				 errdetail_log("It is about " INT64_FORMAT " held rows; the first of them: %s.",
+							   proof->about, proof->left ? sharing_message(relid, proof->left) : "left as it is"),
 				 errhint("Correct it, or add it with force => true.")));
 	if (proof->about > 0)
 		ereport(NOTICE,
 				(errmsg("selfheal: of " INT64_FORMAT " held rows that it is about the mapping makes " INT64_FORMAT " fit, and leaves " INT64_FORMAT,
 						proof->about, proof->fits, proof->about - proof->fits),
 				 proof->left ? errdetail("The first that it leaves: %s.", proof->left) : 0,
+				 proof->left ? errdetail_log("The first that it leaves: %s.",
+											 sharing_message(relid, proof->left)) : 0,
 				 proof->all ? 0 : errhint("More rows are held than were looked at.")));
 	return proof->fits;
 }

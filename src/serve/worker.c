@@ -27,6 +27,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/retention.h"
+#include "observe/sharing.h"
 #include "pgstat.h"
 #include "record/audit.h"
 #include "serve/heal.h"
@@ -129,7 +130,7 @@ report_error(void)
 	if (strncmp(last, edata->message ? edata->message : "", sizeof(last) - 1) != 0)
 	{
 		strlcpy(last, edata->message ? edata->message : "", sizeof(last));
-		EmitErrorReport();
+		sharing_emit(edata);
 	}
 }
 

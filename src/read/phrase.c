@@ -1,0 +1,399 @@
+/*
+ * phrase.c
+ *	  A message without the values that it tells.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "read/phrase.h"
+
+/*
+ * Words of PostgreSQL's messages about data, and of ours. Sorted. A word that
+ * is missing here is masked, no more.
+ */
+static const char *const words[] = {
+	"a", "about", "above", "absent", "absolute", "accept", "accepted", "access", "act", "action",
+	"active", "actor", "add", "added", "address", "adds", "advisory", "after", "again", "against",
+	"age", "ago", "agreed", "ahead", "alike", "all", "alloc", "allowed", "allows", "alone",
+	"already", "alter", "altered", "altogether", "always", "ambiguous", "amend", "amended",
+	"among", "an", "and", "anew", "anonymous", "another", "answer", "answered", "any", "anything",
+	"anyway", "apart", "append", "application", "applied", "applies", "apply", "applying",
+	"approval", "approve", "approved", "approves", "are", "args", "argument", "arguments",
+	"around", "array", "arrivals", "as", "ask", "asked", "asks", "assignment", "assumed", "at",
+	"attach", "attached", "attaches", "attempt", "attempts", "attribute", "attributes", "audit",
+	"auto", "automatically", "await", "awaited", "awaiting", "away", "back", "backend",
+	"background", "backslashes", "bad", "bare", "base", "batch", "be", "become", "becomes",
+	"been", "before", "begin", "beginning", "begins", "behind", "being", "belong", "belongs",
+	"below", "beside", "best", "better", "between", "beyond", "big", "bigint", "binary", "bit",
+	"bits", "blanks", "block", "blocked", "bool", "boolean", "bootstrap", "both", "bound",
+	"bounds", "box", "brace", "bracket", "brin", "bring", "brings", "broken", "brought", "btree",
+	"build", "built", "business", "busy", "but", "by", "byte", "bytea", "bytes", "cache",
+	"cached", "calculates", "call", "called", "calls", "came", "can", "cancel", "canceling",
+	"cannot", "capture", "cardinality", "case", "cast", "casts", "catalog", "cause", "certain",
+	"chain", "change", "changed", "changes", "chapter", "char", "character", "characters",
+	"charged", "check", "checked", "checks", "child", "children", "choose", "chunk", "cidr",
+	"circle", "class", "classes", "client", "clock", "clone", "close", "closed", "closing",
+	"coalesce", "code", "col", "collate", "collation", "column", "columns", "come", "comes",
+	"comma", "command", "commas", "comment", "commit", "committed", "compare", "compared",
+	"compares", "comparisons", "composite", "compute", "computed", "computes", "concat",
+	"concurrent", "confidence", "conflict", "conflicting", "conflicts", "connect", "connection",
+	"connections", "constant", "constraint", "constraints", "contains", "content", "context",
+	"contract", "conversion", "convert", "converted", "copied", "copy", "correct", "corrected",
+	"corruption", "cost", "costs", "could", "count", "counted", "counting", "counts", "covered",
+	"crash", "create", "csv", "current", "customer", "cut", "cycle", "data", "database",
+	"databases", "datatype", "date", "dates", "datestyle", "day", "days", "ddl", "deadlock",
+	"decided", "decides", "decimal", "declare", "declared", "decode", "decodes", "deeper",
+	"deeply", "def", "default", "defaults", "deferrable", "deferred", "defined", "definer",
+	"definition", "delete", "deletes", "denied", "deny", "depend", "dependent", "dependents",
+	"depends", "depth", "description", "descriptor", "detail", "detected", "diagnose",
+	"diagnosed", "did", "differ", "difference", "different", "differs", "digit", "digits",
+	"dimensions", "directory", "discard", "discarded", "discards", "disk", "dismiss", "dismissed",
+	"displaced", "divide", "division", "dms", "do", "docs", "does", "domain", "done", "door",
+	"double", "doubles", "down", "draw", "draws", "drop", "dropped", "drops", "dry", "due",
+	"dump", "duplicate", "duplicates", "during", "each", "earlier", "effect", "effective",
+	"effects", "effort", "either", "element", "else", "empty", "enabled", "encode", "encoding",
+	"encodings", "end", "ended", "ends", "enough", "entries", "entry", "enum", "equal",
+	"equality", "equals", "equivalent", "error", "errors", "escape", "escapes", "estimate",
+	"estimated", "evaluation", "even", "event", "ever", "every", "everybody", "evidence",
+	"evolve", "exact", "exactly", "example", "exceeds", "exclude", "exclusion", "execute",
+	"exist", "existing", "exists", "expected", "explanation", "explicit", "exponent", "expr",
+	"express", "expression", "extend", "extends", "extension", "extra", "fail", "failed",
+	"failing", "fails", "failure", "false", "family", "far", "fault", "feed", "few", "fewer",
+	"field", "fields", "file", "files", "fill", "filter", "find", "findings", "finish", "fire",
+	"first", "fit", "fits", "five", "fixes", "float", "floating", "floor", "flush", "flushed",
+	"follow", "for", "force", "forecast", "foreign", "form", "format", "formats", "forms",
+	"found", "four", "fraction", "fractions", "free", "freeze", "fresh", "from", "frozen",
+	"fsync", "full", "function", "functions", "further", "generated", "geographic", "geometry",
+	"get", "gets", "gin", "gist", "give", "given", "gives", "giving", "go", "goes", "gone",
+	"granted", "grantee", "grants", "greatest", "group", "grouping", "groups", "guard", "guess",
+	"guessed", "guessing", "had", "half", "hand", "happens", "has", "hash", "hashes", "have",
+	"having", "he", "head", "heal", "healed", "healer", "healing", "held", "here", "hex",
+	"hexadecimal", "him", "himself", "hint", "hinted", "hints", "his", "history", "hold", "holds",
+	"hour", "hours", "how", "hstore", "id", "ident", "identical", "identity", "idle", "if",
+	"ignore", "ignored", "image", "impact", "import", "impossible", "in", "incident", "incidents",
+	"index", "indexes", "indian", "inet", "inference", "inferred", "infinite", "infinity",
+	"ingest", "inherited", "inheriting", "inherits", "input", "insert", "inserts", "inside",
+	"installed", "instant", "instants", "instead", "insufficient", "int", "intake", "integer",
+	"integers", "internal", "interval", "intervalstyle", "into", "invalid", "inverse", "is", "it",
+	"item", "its", "itself", "joined", "json", "jsonb", "junk", "just", "keep", "keeps", "kept",
+	"key", "keys", "kind", "kinds", "know", "known", "knows", "label", "labels", "lacked",
+	"lacks", "ladder", "land", "landed", "landing", "lands", "large", "larger", "largest", "last",
+	"lasting", "lat", "later", "latitude", "launcher", "leads", "learn", "least", "leave",
+	"leaves", "left", "length", "less", "let", "letter", "letters", "level", "levels",
+	"libraries", "lifts", "like", "likeliest", "likely", "likewise", "limit", "limits", "line",
+	"lines", "list", "lists", "literal", "literals", "little", "load", "loaded", "loader",
+	"loading", "loads", "lock", "locked", "locks", "log", "logical", "long", "longer",
+	"longitude", "look", "looked", "looks", "lookup", "lose", "lost", "lower", "lsn", "ltree",
+	"macaddr", "made", "make", "makes", "malformed", "manual", "many", "map", "mapped", "mapping",
+	"mappings", "margin", "masked", "match", "materialised", "materialized", "matter", "max",
+	"maximum", "may", "maybe", "mean", "meaning", "means", "meant", "meet", "meets", "member",
+	"memory", "message", "met", "metadata", "method", "microseconds", "midnights", "might", "min",
+	"minimum", "minus", "minute", "minutes", "misfits", "mismatch", "missed", "misses", "missing",
+	"mode", "model", "modifier", "moment", "month", "months", "more", "most", "move", "moved",
+	"moves", "ms", "much", "multirange", "must", "name", "named", "names", "nan", "narrow",
+	"narrower", "ndjson", "near", "nearest", "need", "needed", "needs", "negative", "neither",
+	"nested", "never", "new", "newest", "next", "nextval", "no", "nobody", "non", "none", "nor",
+	"not", "notation", "notations", "note", "nothing", "notifications", "notnull", "now",
+	"nspname", "null", "nullable", "nulls", "number", "numbers", "numeric", "obj", "object",
+	"objects", "observe", "observed", "octet", "odd", "of", "off", "often", "oid", "ok", "old",
+	"oldest", "on", "once", "one", "ones", "only", "open", "opened", "opens", "operation",
+	"operator", "operators", "option", "options", "or", "ord", "order", "ordering", "orders",
+	"ordinary", "origin", "other", "others", "otherwise", "out", "outgrow", "outgrown", "output",
+	"outside", "over", "overflow", "override", "own", "owned", "owner", "owns", "packet",
+	"padded", "pads", "pair", "parameters", "parent", "parentheses", "parenthesis", "parents",
+	"parse", "part", "partition", "partitioned", "partitions", "parts", "pass", "passes",
+	"passing", "password", "past", "path", "pause", "paused", "pauses", "payload", "payloads",
+	"pending", "people", "per", "percent", "perform", "perhaps", "permission", "persistence",
+	"person", "phase", "pid", "place", "plan", "planned", "planning", "playbook", "point",
+	"pointed", "points", "policies", "policy", "polygon", "position", "positions", "positive",
+	"postgresql", "power", "precision", "predicate", "preload", "prepare", "prepared", "present",
+	"prev", "primary", "print", "printable", "privilege", "privileges", "process", "processes",
+	"processor", "producer", "producers", "program", "proof", "proposal", "propose", "proposed",
+	"protects", "prove", "proven", "proves", "psql", "public", "publication", "published",
+	"publisher", "publishes", "put", "qual", "quarantine", "quarantined", "queue", "quick",
+	"quote", "quoted", "quotes", "raise", "raised", "range", "rate", "raw", "reached", "read",
+	"readable", "readers", "reading", "reads", "real", "reason", "reasons", "recognises",
+	"recognized", "record", "recorded", "redundant", "ref", "refer", "referenced", "refers",
+	"refreshes", "refusals", "refuse", "refused", "refuses", "regclass", "regexp", "region",
+	"register", "regtype", "regular", "reject", "rejected", "relation", "relations", "relies",
+	"rely", "remote", "removed", "rename", "renamed", "repaired", "repeat", "replace", "replaced",
+	"replay", "replayed", "replica", "replication", "report", "request", "required", "rest",
+	"restart", "restrict", "restricted", "result", "resume", "retry", "return", "returned",
+	"returns", "review", "rewrite", "rewrites", "rewritten", "rewrote", "right", "rival", "role",
+	"room", "root", "round", "rounded", "rounding", "rounds", "routes", "routing", "row", "rows",
+	"rule", "rules", "run", "rung", "running", "safe", "said", "same", "sample", "samples",
+	"sandbox", "say", "saying", "says", "scale", "scan", "scanner", "scans", "schema", "schemas",
+	"scratch", "seal", "sealed", "search", "second", "seconds", "security", "see", "seed", "seen",
+	"sees", "selfheal", "send", "sends", "sent", "sentence", "seq", "sequence", "serial",
+	"serialization", "serialize", "server", "servers", "serves", "session", "sessions", "set",
+	"setting", "settings", "setval", "several", "sha", "shall", "shape", "share", "shared",
+	"short", "shorter", "should", "show", "showed", "shows", "shutdown", "sibling", "siblings",
+	"sign", "signs", "silent", "since", "single", "six", "size", "skip", "slot", "slots", "small",
+	"smallest", "smallint", "so", "some", "somebody", "something", "sort", "sorted", "sorts",
+	"source", "space", "spelling", "sql", "sqlstate", "stalled", "stalls", "stand", "standby",
+	"stands", "start", "started", "starts", "stat", "state", "statement", "statements",
+	"statistic", "statistics", "status", "stay", "stays", "stdin", "step", "steps", "still",
+	"stood", "stop", "stopped", "stops", "storage", "store", "stored", "stores", "string",
+	"strings", "strip", "stripped", "subcommand", "subscriber", "subscribers", "subscription",
+	"such", "sum", "superuser", "superusers", "support", "surrogate", "suspected", "swapped",
+	"symbols", "syntax", "system", "table", "tables", "tail", "take", "taken", "takes", "target",
+	"team", "tell", "tells", "temp", "temporary", "text", "than", "that", "the", "their", "them",
+	"themselves", "then", "there", "these", "they", "thing", "this", "those", "though",
+	"thousands", "three", "through", "thrown", "tight", "time", "timeout", "times", "timestamp",
+	"timestamptz", "to", "toast", "together", "token", "told", "too", "took", "tools", "touch",
+	"touched", "traced", "trailing", "transaction", "transactionid", "transform", "transformed",
+	"trial", "trials", "tried", "tries", "trigger", "triggers", "trim", "trimmed", "true", "try",
+	"tsquery", "tsvector", "tuples", "turn", "turns", "twice", "two", "type", "types",
+	"unchanged", "uncheck", "under", "underflow", "understood", "unexpected", "unicode", "unique",
+	"unix", "unknown", "unnoticed", "unrecognized", "unseen", "unsupported", "unterminated",
+	"until", "up", "updatable", "update", "upper", "upsert", "use", "used", "user", "users",
+	"uses", "utf", "uuid", "val", "valid", "value", "values", "vanished", "varchar", "variable",
+	"varying", "vector", "verdict", "verify", "version", "view", "views", "violate", "violated",
+	"violates", "volatile", "wait", "waited", "waiting", "waits", "wake", "wal", "wants", "was",
+	"watch", "watched", "way", "ways", "weakens", "well", "went", "were", "what", "whatever",
+	"when", "where", "whether", "which", "whichever", "while", "who", "whoever", "whole", "whom",
+	"whose", "why", "wide", "widen", "widening", "widens", "wider", "width", "will", "with",
+	"within", "without", "word", "words", "work", "worker", "workers", "would", "wrapper",
+	"write", "writes", "writing", "written", "wrong", "ws", "xml", "year", "yet", "you", "your",
+	"yours", "yourself", "zero", "zone"
+};
+
+/* Types whose numbers in brackets are no data. */
+static const char *const sized[] = {
+	"varying", "varchar", "character", "char", "numeric", "decimal", "bit",
+	"time", "timestamp", "timestamptz", "timetz", "interval", "vector"
+};
+
+/* What a number before it counts. */
+static const char *const counted[] = {
+	"row", "rows", "value", "values", "character", "characters", "byte", "bytes",
+	"digit", "digits", "key", "keys", "column", "columns", "times", "loads"
+};
+
+/* Longest word that can stay. */
+#define WORD_BYTES 20
+
+typedef struct Phrase
+{
+	const char *p;
+	const char *end;
+	ShareValues share;
+	const MaskNames *names;
+	StringInfoData out;
+	char		before[WORD_BYTES]; /* the last word that stayed, in small
+									 * letters */
+	bool		sentence;		/* it begins here */
+} Phrase;
+
+static bool
+in_list(const char *word, const char *const *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(word, list[i]) == 0)
+			return true;
+	return false;
+}
+
+static int
+compare_words(const void *a, const void *b)
+{
+	return strcmp((const char *) a, *(const char *const *) b);
+}
+
+static bool
+is_letter(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool
+is_digit(unsigned char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* A byte of what may be a word or a name. */
+static bool
+is_word(unsigned char c)
+{
+	return is_letter(c) || is_digit(c) || c == '_' || c == '$' || IS_HIGHBIT_SET(c);
+}
+
+/* What may not be told. */
+static void
+hide(Phrase *ph, const char *p, int len)
+{
+	if (ph->share != SHARE_NONE)
+		mask_append(&ph->out, p, len);
+	else if (ph->out.len < 3 || strcmp(ph->out.data + ph->out.len - 3, "...") != 0)
+		appendStringInfoString(&ph->out, "...");
+}
+
+/* Is it one of the words, written as a sentence writes it? Leaves it in small
+ * letters. */
+static bool
+is_known(const Phrase *ph, const char *p, int len, char *small)
+{
+	int			capitals = 0;
+
+	small[0] = '\0';
+	if (len >= WORD_BYTES)
+		return false;
+	for (int i = 0; i < len; i++)
+	{
+		if (!is_letter(p[i]))
+			return false;
+		capitals += p[i] <= 'Z';
+		small[i] = p[i] | 0x20;
+	}
+	small[len] = '\0';
+	/* Will and Mark are names within a sentence; NOT NULL is none */
+	if (capitals > 0 && capitals < len && !(capitals == 1 && p[0] <= 'Z' && ph->sentence))
+		return false;
+	return bsearch(small, words, lengthof(words), sizeof(words[0]), compare_words) != NULL;
+}
+
+/* In double quotes: a name, or a value. The quote may be missing. */
+static void
+read_quoted(Phrase *ph)
+{
+	const char *start = ph->p + 1;
+	const char *close = start < ph->end ? memchr(start, '"', ph->end - start) : NULL;
+	int			len = (int) ((close ? close : ph->end) - start);
+
+	appendStringInfoChar(&ph->out, '"');
+	if (mask_is_name(ph->names, start, len))
+		appendBinaryStringInfo(&ph->out, start, len);
+	else if (len > 0)
+		hide(ph, start, len);
+	if (close)
+		appendStringInfoChar(&ph->out, '"');
+	ph->p = close ? close + 1 : ph->end;
+}
+
+/* A word, a name, or a number. */
+static void
+read_word(Phrase *ph)
+{
+	const char *start = ph->p;
+	bool		number = true;
+	char		small[WORD_BYTES];
+	int			len;
+
+	while (ph->p < ph->end && is_word(*ph->p))
+		number &= is_digit(*ph->p++);
+	len = (int) (ph->p - start);
+	if (number)
+	{
+		const char *next = ph->p + (ph->p < ph->end && *ph->p == ' ');
+		const char *last = next;
+		char		what[WORD_BYTES];
+
+		while (last < ph->end && is_letter(*last) && last - next < WORD_BYTES - 1)
+			last++;
+		memcpy(what, next, last - next);
+		what[last - next] = '\0';
+		if (last > next && in_list(what, counted, lengthof(counted)))
+			appendBinaryStringInfo(&ph->out, start, len);
+		else
+			hide(ph, start, len);
+		ph->before[0] = '\0';
+	}
+	else if (is_known(ph, start, len, small))
+	{
+		appendBinaryStringInfo(&ph->out, start, len);
+		strlcpy(ph->before, small, sizeof(ph->before));
+	}
+	else
+	{
+		if (mask_is_name(ph->names, start, len))
+			appendBinaryStringInfo(&ph->out, start, len);
+		else
+			hide(ph, start, len);
+		ph->before[0] = '\0';
+	}
+	ph->sentence = false;
+}
+
+/* The size of a type, bracket to bracket, or 0. */
+static int
+size_len(const Phrase *ph)
+{
+	const char *p = ph->p + 1;
+
+	if (!in_list(ph->before, sized, lengthof(sized)))
+		return 0;
+	while (p < ph->end && (is_digit(*p) || *p == ','))
+		p++;
+	return p < ph->end && *p == ')' ? (int) (p + 1 - ph->p) : 0;
+}
+
+/* From a bracket on: where the value behind it ends, or NULL: it is none. A
+ * value may have brackets of its own, so it is the last one that counts. */
+static const char *
+value_end(const Phrase *ph)
+{
+	const char *last = NULL;
+
+	if (!(strcmp(ph->before, "contains") == 0 ||
+		  (ph->out.len > 0 && ph->out.data[ph->out.len - 1] == '=')))
+		return NULL;
+	for (const char *p = ph->p; p < ph->end; p++)
+		if (*p == ')')
+			last = p;
+	return last ? last : ph->end;
+}
+
+/* See the header. */
+char *
+phrase_mask(ShareValues share, const MaskNames *names, const char *message)
+{
+	Phrase		ph = {0};
+	int			len;
+
+	if (message == NULL)
+		return NULL;
+	len = strlen(message);
+	if (share == SHARE_FULL)
+		return pnstrdup(message, pg_mbcliplen(message, len, PHRASE_BYTES));
+	ph.p = message;
+	ph.end = message + len;
+	ph.share = share;
+	ph.names = names;
+	ph.sentence = true;
+	initStringInfo(&ph.out);
+	while (ph.p < ph.end && ph.out.len < PHRASE_BYTES)
+	{
+		unsigned char c = *ph.p;
+
+		if (c == '"')
+			read_quoted(&ph);
+		else if (is_word(c))
+			read_word(&ph);
+		else if (c == '(' && size_len(&ph) > 0)
+		{
+			appendBinaryStringInfo(&ph.out, ph.p, size_len(&ph));
+			ph.p += size_len(&ph);
+		}
+		else if (c == '(' && value_end(&ph) != NULL)
+		{
+			const char *end = value_end(&ph);
+
+			appendStringInfoChar(&ph.out, c);
+			hide(&ph, ph.p + 1, (int) (end - ph.p) - 1);
+			ph.p = end;
+		}
+		else
+		{
+			mask_append(&ph.out, ph.p, 1);
+			ph.sentence = (ph.sentence && c == ' ') || c == '.' || c == '\n' || c == ':';
+			if (c != ' ')
+				ph.before[0] = '\0';
+			ph.p++;
+		}
+	}
+	if (ph.out.len > PHRASE_BYTES)
+		ph.out.data[pg_mbcliplen(ph.out.data, ph.out.len, PHRASE_BYTES)] = '\0';
+	return ph.out.data;
+}

@@ -1,0 +1,28 @@
+/*
+ * phrase.h
+ *	  A message without the values that it tells.
+ *
+ * PostgreSQL's messages carry values ("invalid input syntax for type integer:
+ * \"12,5\"", "Key (id)=(5) already exists."), a trigger's say anything, and so
+ * do the reasons that are built upon them. So a message is read word by word.
+ * What stays: words that PostgreSQL's messages and ours are made of, in small
+ * letters, capitals, or at the start of a sentence; names that are metadata
+ * (mask.h); signs; the numbers in a type (varchar(8)) and before what they count (12 rows). In quotes only
+ * names stay; so it is in what "=(" or "contains (" begins. All else is masked,
+ * or with SHARE_NONE left out ("..."). In a language that we have no words of
+ * nothing but names and signs is left: class, column and SQLSTATE say the rest.
+ */
+#ifndef SELFHEAL_PHRASE_H
+#define SELFHEAL_PHRASE_H
+
+#include "postgres.h"
+
+#include "read/mask.h"
+
+/* At most so many bytes of one message. */
+#define PHRASE_BYTES 1000
+
+/* NULL stays NULL. names may be NULL: none. In the current context. */
+extern char *phrase_mask(ShareValues share, const MaskNames *names, const char *message);
+
+#endif							/* SELFHEAL_PHRASE_H */

@@ -1,0 +1,114 @@
+/*
+ * tools.h
+ *	  What a model may ask for: one registry, for our own agent and for MCP.
+ *
+ * A tool is a const value: its name, the words that a model reads, the JSON
+ * Schema of its arguments and of its answer, and a function. The registry
+ * (tools.c) is a list of them in the order of their names, which never changes
+ * while the server runs: a prompt that begins with it is cached. A room with
+ * tools of its own (intools.c, plantools.c) exports them, and has them in that
+ * list.
+ *
+ * Whatever the model promises, arguments are checked by us against the schema
+ * before a tool sees them (toolargs.h). Whatever a tool raises becomes an
+ * answer with is_error, so that the model can try again; only what ends the
+ * session (cancel, shutdown, a server that is unwell) goes on upwards.
+ *
+ * No tool applies a change. What a tool tells of values is bound by the
+ * table's share_values, and by the context's, whichever tells less.
+ */
+#ifndef SELFHEAL_TOOLS_H
+#define SELFHEAL_TOOLS_H
+
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* Who asks. Also the shape of tools_schema_json. */
+typedef enum ToolAudience
+{
+	TOOL_AUDIENCE_AGENT,		/* our own conversation about one incident */
+	TOOL_AUDIENCE_MCP			/* somebody by MCP or by selfheal.tool() */
+} ToolAudience;
+
+/* On whose behalf, and how much may be told. */
+typedef struct ToolContext
+{
+	ToolAudience audience;
+	int64		incident;		/* 0: none. The agent's tools are bound to its
+								 * table and what its foreign keys refer to */
+	ShareValues share;			/* at most; a table's own setting counts where
+								 * it tells less */
+	const char *actor;			/* who, for the audit: never NULL */
+} ToolContext;
+
+/*
+ * An answer, in the context of the caller of tools_call. With is_error text
+ * says what was wrong and what to do next, and structured is NULL; else
+ * structured follows the tool's output_schema and text is the same as JSON.
+ */
+typedef struct ToolResult
+{
+	bool		is_error;
+	Jsonb	   *structured;
+	char	   *text;
+} ToolResult;
+
+typedef struct Tool
+{
+	const char *name;			/* [a-z_]+, also under MCP */
+	const char *title;			/* a few words for people */
+	const char *description;	/* for the model: what, when, what comes back */
+	const char *input_schema;	/* JSON text; see toolargs.h for what it may
+								 * use */
+	const char *output_schema;	/* JSON text */
+	bool		read_only;		/* changes nothing */
+	bool		destructive;	/* may take something away */
+	bool		idempotent;		/* a second call with the same changes nothing
+								 * more */
+	bool		for_agent;
+	bool		for_mcp;
+
+	/*
+	 * Runs in a subtransaction of tools_call, as the current user, whose
+	 * privileges it checks. args have passed input_schema: an object (never
+	 * NULL), enums in the schema's own letters. May raise; or returns
+	 * tools_error() for what the model can mend.
+	 */
+	ToolResult *(*run) (const ToolContext *ctx, Jsonb *args);
+} Tool;
+
+/* The tools of an audience (const Tool *), in the order of their names. */
+extern List *tools_list(ToolAudience audience);
+
+/* By name, for this audience, or NULL. */
+extern const Tool *tools_find(ToolAudience audience, const char *name);
+
+/*
+ * The tools of an audience as JSON text, byte for byte the same at each call.
+ * Agent: the array "tools" of a request to the Messages API
+ *  [{"name","description","input_schema","strict":true}], strict where asked.
+ * MCP: the array "tools" of tools/list
+ *  [{"name","title","description","inputSchema","outputSchema","annotations":
+ *    {"readOnlyHint","destructiveHint","idempotentHint","openWorldHint"}}].
+ */
+extern char *tools_schema_json(ToolAudience audience, bool strict);
+
+/*
+ * Call a tool. In a transaction, with a snapshot. A name that is unknown,
+ * arguments that break the schema, and what the tool raises are results with
+ * is_error. args NULL: {}. What a tool raised tells values only as far as the
+ * context and the incident's table allow.
+ */
+extern ToolResult *tools_call(const ToolContext *ctx, const char *name, Jsonb *args);
+
+/* Answers, for the tools themselves. */
+extern ToolResult *tools_answer(Jsonb *structured);
+extern ToolResult *tools_error(const char *fmt,...) pg_attribute_printf(1, 2);
+
+/* No answer is longer than this, in bytes of its text. */
+#define TOOLS_ANSWER_BYTES 24000
+
+#endif							/* SELFHEAL_TOOLS_H */

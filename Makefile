@@ -53,6 +53,11 @@ PG_CFLAGS = -std=gnu99 -fvisibility=hidden -Wall -Wextra $(WERROR) \
 PG_CPPFLAGS += -I$(libpq_srcdir)
 SHLIB_LINK_INTERNAL = $(libpq)
 
+# A model is asked by libcurl, 7.85 or later.
+CURL_CONFIG ?= curl-config
+PG_CPPFLAGS += $(shell $(CURL_CONFIG) --cflags 2>/dev/null)
+SHLIB_LINK += $(shell $(CURL_CONFIG) --libs 2>/dev/null)
+
 REGRESS = $(sort $(filter-out $(EXTENSION)--%,$(basename $(notdir $(wildcard $(TOP)sql/*.sql)))))
 REGRESS_OPTS = --inputdir=$(TOP) --no-locale --encoding=UTF8
 ISOLATION = $(sort $(basename $(notdir $(wildcard $(TOP)test/isolation/specs/*.spec))))
@@ -74,7 +79,7 @@ include $(PGXS)
 else
 all install installcheck uninstall clean:
 	@echo "PostgreSQL's build files were not found by '$(PG_CONFIG) --pgxs'." >&2
-	@echo "Debian and Ubuntu: apt-get install postgresql-server-dev-15 libkrb5-dev" >&2
+	@echo "Debian and Ubuntu: apt-get install postgresql-server-dev-15 libkrb5-dev libcurl4-openssl-dev" >&2
 	@echo "elsewhere: make PG_CONFIG=/path/to/pg_config" >&2
 	@exit 1
 endif

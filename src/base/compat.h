@@ -348,4 +348,13 @@ extern struct lconv *PGLC_localeconv(void);
 #define compat_fk_period(con) false
 #endif
 
+/* A WaitEventSet of this process, with room for n events, that its maker
+ * frees: 17 knows owners of resources in place of contexts. Needs
+ * storage/latch.h and utils/memutils.h. */
+#if PG_VERSION_NUM >= 170000
+#define compat_create_wait_event_set(n) CreateWaitEventSet(NULL, (n))
+#else
+#define compat_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, (n))
+#endif
+
 #endif							/* SELFHEAL_COMPAT_H */

@@ -99,8 +99,9 @@ typedef struct RetryBreaker
 extern bool retry_breaker_may(const RetryPolicy *policy, RetryBreaker *breaker,
 							  int64 now_ms, int64 *wait_ms);
 
-/* A request ended. A failure is what speaks against the server as such: a
- * fault, 401, 403, 429 or 500 and above; any other reply is a success. */
+/* A request ended. A failure is what speaks against the server as such, or our
+ * way to it: a fault (but a reply that is too large), 401, 403, 429 or 500 and
+ * above; any other reply is a success. */
 extern void retry_breaker_report(const RetryPolicy *policy, RetryBreaker *breaker,
 								 bool failed, int64 now_ms);
 extern bool retry_breaker_failure(const HttpReply *reply);

@@ -140,7 +140,7 @@ claude_post(const char *body, const char **why)
 {
 	HttpRequest request;
 	HttpHeader	headers[5];
-	HttpTransfer *transfer;
+	HttpTransfer *volatile transfer = NULL;
 	Secret		key = {{0}};
 	Secret		bearer = {{0}};
 	int			n = 0;

@@ -12,7 +12,9 @@
 #include "decide/docket.h"
 #include "decide/forecast.h"
 #include "decide/rebuild.h"
+#include "decide/render.h"
 #include "decide/vet.h"
+#include "mb/pg_wchar.h"
 #include "observe/sharing.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
@@ -215,9 +217,10 @@ rule(Judged *j)
 static Judged
 judge(Oid relid, Vetting vetting)
 {
-	Judged		j = {vetting.plan};
+	Judged		j = {0};
 	Watch		watch;
 
+	j.plan = vetting.plan;
 	j.reason = vetting.reason;
 	if (j.plan == NULL)
 		return j;
@@ -473,7 +476,7 @@ plantools_try(const Conversation *c, int64 plan, bool *accepted)
 {
 	PlanRow    *row = docket_get(plan, true);
 	int64		incident = c->incident;
-	Judged		j = {NULL};
+	Judged		j = {0};
 	DryRun	   *trial;
 	AuditEntry	entry;
 

@@ -13,4 +13,7 @@ compile_flags() {
 		-D_GNU_SOURCE "-DSELFHEAL_VERSION=\"$version\""
 		'-DPGDLLEXPORT=__attribute__((visibility("default")))'
 		"-I$TOP/src" "-I$("$PG_CONFIG" --includedir)" "-I$("$PG_CONFIG" --includedir-server)")
+	# Nothing where its headers are the system's.
+	# shellcheck disable=SC2207
+	COMPILE_FLAGS+=($(curl-config --cflags))
 }

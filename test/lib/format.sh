@@ -15,7 +15,7 @@ OPTIONS=(-bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4
 
 typedefs() {
 	local file
-	for file in "$TOP"/src/*.c "$TOP"/src/*/*.[ch] "$TOP"/test/{fuzz,bench}/*.[ch]; do
+	for file in "$TOP"/src/*.c "$TOP"/src/*/*.[ch] "$TOP"/test/{fuzz,bench,lib/*}/*.[ch]; do
 		[ -e "$file" ] || continue
 		gcc -E -P -x c "${COMPILE_FLAGS[@]}" "$file" || die "could not preprocess $file"
 	done | perl -0777 -ne '
@@ -31,7 +31,7 @@ typedefs() {
 			elsif ($decl =~ /(\w+)\s*\(/)                            { print "$1\n" }
 			else { print "$1\n" while $decl =~ /(\w+)\s*(?:\[[^\]]*\]\s*)*(?:,|$)/g }
 		}' | sort -u >"$WORK/seen"
-	cat "$TOP"/src/*.[ch] "$TOP"/src/*/*.[ch] "$TOP"/test/*/*.[ch] | grep -o -E '[A-Za-z_][A-Za-z0-9_]*' | sort -u >"$WORK/used"
+	cat "$TOP"/src/*.[ch] "$TOP"/src/*/*.[ch] "$TOP"/test/*/*.[ch] "$TOP"/test/lib/*/*.[ch] | grep -o -E '[A-Za-z_][A-Za-z0-9_]*' | sort -u >"$WORK/used"
 	# Plain words are types in some header and names of variables elsewhere.
 	comm -12 "$WORK/seen" "$WORK/used" | grep -v -x -E '[a-z]+' || true
 	printf '%s\n' bool bytea regproc
@@ -52,7 +52,7 @@ main() {
 	compile_flags
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/selfheal.XXXXXX")
 	typedefs >"$WORK/typedefs"
-	for file in "$TOP"/src/*.[ch] "$TOP"/src/*/*.[ch] "$TOP"/test/{fuzz,bench}/*.[ch]; do
+	for file in "$TOP"/src/*.[ch] "$TOP"/src/*/*.[ch] "$TOP"/test/{fuzz,bench,lib/*}/*.[ch]; do
 		[ -e "$file" ] || continue
 		indent <"$file" >"$WORK/new" 2>"$WORK/err" || die "pg_bsd_indent: ${file#"$TOP"/}" "$(cat "$WORK/err")"
 		if [ -s "$WORK/err" ]; then

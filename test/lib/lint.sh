@@ -37,7 +37,7 @@ main() {
 	setup build lint
 	compile_flags
 	cd "$TOP"
-	sources=(src/*.c src/*/*.c test/*/*.c)
+	sources=(src/*.c src/*/*.c test/*/*.c test/lib/*/*.c)
 	each gcc "${sources[@]}" -- gcc -fsyntax-only "${COMPILE_FLAGS[@]}"
 	each clang "${sources[@]}" -- "$CLANG" -fsyntax-only "${COMPILE_FLAGS[@]}"
 	each clang-tidy "${sources[@]}" -- bash -c 'tidy "$@"' tidy "${COMPILE_FLAGS[@]}" -DUSE_ASSERT_CHECKING

@@ -140,6 +140,7 @@ look_for() {
 			need "PostgreSQL 15 to 18 with its server headers (pg_config, initdb, psql)" \
 				"postgresql-$pg postgresql-server-dev-$pg" find_pg
 			need "Kerberos headers, which this PostgreSQL's headers include" "libkrb5-dev" gssapi_there
+			need "libcurl 7.85 or later with its headers (curl-config)" "libcurl4-openssl-dev" curl_there
 			# an ordinary user runs the server himself
 			[ "$(id -u)" -ne 0 ] || need "the command runuser" "util-linux" has runuser
 			;;
@@ -147,6 +148,7 @@ look_for() {
 			need "clang" "clang" find_clang
 			need "prove and Test::More (perl)" "perl" perl_tests
 			need "the perl module IPC::Run" "libipc-run-perl" perl -MIPC::Run -e 1
+			need "openssl (certificates of a test's server)" "openssl" has openssl
 			need "pg_regress, pg_isolation_regress and PostgreSQL::Test::Cluster" \
 				"postgresql-client-$pg postgresql-server-dev-$pg" test_modules_there
 			;;
@@ -169,6 +171,8 @@ look_for() {
 	done
 }
 
+# "checkfor" is silent about what it finds new enough.
+curl_there() { [ -z "$(curl-config --checkfor 7.85 2>&1)" ]; }
 compiles() { echo '#include <stdio.h>' | gcc -E -x c - >/dev/null; }
 perl_tests() { command -v prove && perl -MTest::More -e 1; }
 is_debian() { [ -f /etc/debian_version ] && command -v apt-get >/dev/null 2>&1; }

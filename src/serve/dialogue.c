@@ -1,0 +1,501 @@
+/*
+ * dialogue.c
+ *	  One conversation's next steps.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/guc.h"
+#include "base/guc_claude.h"
+#include "base/retry.h"
+#include "base/spi.h"
+#include "common/pg_prng.h"
+#include "decide/messages.h"
+#include "decide/plan.h"
+#include "observe/sharing.h"
+#include "orient/incident.h"
+#include "orient/packet.h"
+#include "record/audit.h"
+#include "serve/budget.h"
+#include "serve/claude.h"
+#include "serve/dialogue.h"
+#include "serve/plantools.h"
+#include "serve/prompt.h"
+#include "serve/toolargs.h"
+#include "serve/tools.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* Answers of no use (cut, refused, without a call, with an unknown stop) that
+ * are asked for again. */
+#define MAX_NUDGES 2
+
+/* Calls of one answer that are run. */
+#define MAX_CALLS 16
+
+/* Characters of what Claude says that stand in the reason of an incident. */
+#define REASON_CHARS 500
+
+/* The incident's reason before Claude was asked. */
+static HumanReason
+asked_because(const Conversation *c)
+{
+	for (int i = 0; i < HUMAN_REASONS; i++)
+		if (strcmp(incident_human_name((HumanReason) i), c->asked_because) == 0)
+			return (HumanReason) i;
+	return HUMAN_NO_PLAYBOOK;
+}
+
+/* The end without a plan: a person is needed after all. */
+static void
+give_up(const Conversation *c, Outcome outcome, const char *reason)
+{
+	bool		again = outcome == OUTCOME_TOO_LONG && !c->small;
+	IncidentNote note = {
+		.reason = psprintf("Claude was asked: %s", reason),
+		.human = outcome == OUTCOME_BUDGET ? HUMAN_BUDGET : asked_because(c)
+	};
+
+	conversation_end(c, outcome, reason);
+	if (!again)
+		incident_move(c->incident, INCIDENT_NEEDS_HUMAN, &note);
+}
+
+/* Not now; a person sees it meanwhile, and may be quicker. */
+static void
+put_off(Conversation *c, HumanReason human, const char *reason, TimestampTz again)
+{
+	IncidentNote note = {.reason = reason,.human = human};
+
+	conversation_pause(c, again, true, reason);
+	incident_move(c->incident, INCIDENT_NEEDS_HUMAN, &note);
+}
+
+/* The array of one text block. */
+static char *
+one_text(const char *text)
+{
+	return psprintf("[%s]", messages_text_block(text));
+}
+
+/* What brings an answer of no use back to the matter. */
+static const char *
+nudge(const Conversation *c)
+{
+	StopReason	stop = conversation_last_stop(c);
+
+	if (stop == STOP_MAX_TOKENS)
+		return "Your answer was cut off at the limit of its length. Think less and answer with one small tool call.";
+	if (stop == STOP_REFUSAL)
+		return "This is the operator's own database, and what is asked for is a change of a table's definition, "
+			"vetted and tried before anything is done. If you cannot help, call propose_plan with empty ddl and no steps.";
+	return "Nothing was proposed. Go on by calling a tool; if no change is safe, call propose_plan with empty ddl and no steps, "
+		"and say in the explanation what a person has to decide.";
+}
+
+/* Begin: model, prompt, tools and the packet, as they are now. */
+static char *
+begin(Conversation *c)
+{
+	char	   *blocks;
+	AuditEntry	entry;
+
+	conversation_begin(c, guc_model, prompt_system, plan_sha256(prompt_system),
+					   tools_schema_json(TOOL_AUDIENCE_AGENT, (guc_api_omitted() & API_OMIT_STRICT) == 0));
+	blocks = packet_message(c->incident, c->marker, c->small);
+	conversation_entry(&entry, "asked", c);
+	entry.packet = incident_stored_packet(c->incident);
+	entry.result = psprintf("%s; sha256 of what was sent: %s", c->model, plan_sha256(blocks));
+	audit_write(&entry);
+	return blocks;
+}
+
+/* What the next request adds, by the step; *text NULL: nothing. False when the
+ * conversation ends here. */
+static bool
+next_blocks(Conversation *c, NextStep step, char **blocks)
+{
+	*blocks = NULL;
+	if (step == NEXT_BEGIN)
+		*blocks = begin(c);
+	else if (step == NEXT_ANSWER)
+		*blocks = conversation_results(c);
+	else if (step == NEXT_NUDGE)
+	{
+		StopReason	stop = conversation_last_stop(c);
+
+		if (c->nudges >= MAX_NUDGES)
+		{
+			const char *said = conversation_last_text(c);
+
+			if (stop == STOP_END_TURN)
+				give_up(c, OUTCOME_NO_PLAN, said ? said : "it proposed nothing");
+			else
+				give_up(c, stop == STOP_REFUSAL ? OUTCOME_REFUSED : OUTCOME_FAILED,
+						stop == STOP_REFUSAL ? "it refused to answer" :
+						stop == STOP_MAX_TOKENS ? "its answers were cut off at selfheal.max_tokens" :
+						"its answers ended for a reason that is not known here");
+			return false;
+		}
+		conversation_nudged(c);
+		*blocks = one_text(nudge(c));
+	}
+	return true;
+}
+
+/*
+ * The request of this step as it goes over the wire, stored and committed; in
+ * cxt. NULL: paused or ended.
+ */
+static char *
+prepare(Conversation *c, NextStep step, MemoryContext cxt)
+{
+	MessagesRequest request = {0};
+	int			omitted = guc_api_omitted();
+	char	   *blocks;
+	char	   *reason;
+	char	   *wire;
+	TimestampTz again;
+	MemoryContext old;
+
+	if (!claude_may(&reason, &again))
+	{
+		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", reason), again);
+		return NULL;
+	}
+	if (!budget_allows(c, &reason, &again))
+	{
+		claude_not_asked();
+		if (again == 0)
+			give_up(c, OUTCOME_BUDGET, reason);
+		else
+			put_off(c, HUMAN_BUDGET, reason, again);
+		return NULL;
+	}
+	if (!next_blocks(c, step, &blocks))
+	{
+		claude_not_asked();
+		return NULL;
+	}
+	conversation_request(c, blocks);
+	request.model = c->model;
+	request.max_tokens = guc_max_tokens;
+	request.effort = (omitted & API_OMIT_OUTPUT_CONFIG) == 0 ? guc_effort_name(guc_effort) : NULL;
+	request.system = c->system;
+	request.tools = c->tools;
+	request.cached = (omitted & API_OMIT_CACHE_CONTROL) == 0;
+	request.history = conversation_history(c);
+	old = MemoryContextSwitchTo(cxt);
+	wire = pstrdup(messages_to_wire(messages_request(&request)));
+	MemoryContextSwitchTo(old);
+	return wire;
+}
+
+/* The arguments of a call as jsonb; NULL when they are none. */
+typedef struct Arguments
+{
+	const char *text;
+	Jsonb	   *args;
+	MemoryContext cxt;
+} Arguments;
+
+static void
+read_arguments(void *arg)
+{
+	Arguments  *a = arg;
+	MemoryContext old = MemoryContextSwitchTo(a->cxt);
+
+	a->args = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(a->text)));
+	MemoryContextSwitchTo(old);
+}
+
+/* Arguments of propose_plan by its own schema, as tools_call does it. */
+static Jsonb *
+proposal_args(Jsonb *args, ToolResult **error)
+{
+	Jsonb	   *schema = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+															CStringGetDatum(plantools_propose.input_schema)));
+	Jsonb	   *out = NULL;
+	char	   *wrong = toolargs_check(schema, args, &out);
+
+	*error = wrong ? tools_error("%s", wrong) : NULL;
+	return out;
+}
+
+/* The call is over. Audit: tool_called. */
+static void
+close_call(const Conversation *c, const ToolUse *use, const ToolResult *result)
+{
+	AuditEntry	entry;
+
+	conversation_result(c, use, messages_result_block(use->id, result->text, result->is_error),
+						result->is_error);
+	conversation_entry(&entry, "tool_called", c);
+	entry.explanation = psprintf("%s, arguments sha256 %s", use->name, plan_sha256(use->input));
+	entry.result = result->is_error ? result->text : "ok";
+	audit_write(&entry);
+}
+
+/*
+ * Run one call, in as many transactions as it takes. False when the
+ * conversation has ended by it, or is not wanted any more.
+ */
+static bool
+run_call(int64 id, const ToolUse *use, bool too_many)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Arguments	a = {use->input, NULL, cxt};
+	ToolResult *result = NULL;
+	Conversation *c;
+	Proposal	proposal = PROPOSAL_WRONG;
+	int64		plan;
+	bool		accepted = false;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	c = conversation_get(id);
+	if (c == NULL || !conversation_wanted(c))
+	{
+		spi_xact_commit(false);
+		MemoryContextSwitchTo(cxt);
+		return false;
+	}
+	plan = conversation_call(c, use);
+	if (too_many)
+		result = tools_error("more than %d calls in one answer: call it again in the next", MAX_CALLS);
+	else if (spi_try(read_arguments, &a) != NULL)
+		result = tools_error("the arguments are no JSON that this database can hold");
+	else if (strcmp(use->name, plantools_propose.name) != 0)
+	{
+		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model};
+
+		result = tools_call(&ctx, use->name, a.args);
+	}
+	else if (plan != 0)
+		proposal = PROPOSAL_STORED; /* by a process that was killed */
+	else
+	{
+		Jsonb	   *args = proposal_args(a.args, &result);
+
+		if (result == NULL)
+			proposal = plantools_store(c, args, &plan, &result);
+		if (proposal == PROPOSAL_STORED)
+			conversation_call_plan(c, use, plan);
+	}
+	if (proposal == PROPOSAL_NONE)
+	{
+		const char *said = conversation_last_words(c);
+
+		close_call(c, use, tools_answer_text("understood: a person decides"));
+		give_up(c, OUTCOME_NO_PLAN, said ? said : "no change is safe");
+	}
+	else if (proposal == PROPOSAL_WRONG)
+		close_call(c, use, result);
+	spi_xact_commit(false);
+	MemoryContextSwitchTo(cxt);
+	if (proposal != PROPOSAL_STORED)
+		return proposal != PROPOSAL_NONE;
+
+	/* stored before it is tried */
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	c = conversation_get(id);
+	if (c == NULL || !conversation_wanted(c))
+		accepted = true;		/* in that it has ended */
+	else
+	{
+		result = plantools_try(c, plan, &accepted);
+		close_call(c, use, result);
+		if (accepted)
+			conversation_end(c, OUTCOME_PROPOSED, psprintf("plan " INT64_FORMAT, plan));
+	}
+	spi_xact_commit(false);
+	MemoryContextSwitchTo(cxt);
+	return !accepted;
+}
+
+/* The file or environment has no key, or the address is none: somebody must
+ * mend it, and nothing is lost meanwhile. */
+static void
+not_sent(int64 id, const char *why)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Conversation *c;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	claude_unavailable(why);
+	c = conversation_get(id);
+	if (c != NULL)
+	{
+		char	   *reason;
+		TimestampTz again;
+
+		(void) claude_may(&reason, &again);
+		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", why), again);
+	}
+	spi_xact_commit(false);
+	MemoryContextSwitchTo(cxt);
+}
+
+HttpTransfer *
+dialogue_advance(int64 id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	HttpTransfer *transfer;
+	const char *why;
+
+	for (;;)
+	{
+		Conversation *c;
+		NextStep	step = NEXT_BEGIN;
+		char	   *body = NULL;
+		List	   *calls = NIL;
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		spi_xact_begin();
+		MemoryContextSwitchTo(cxt);
+		c = conversation_get(id);
+		if (c != NULL && conversation_wanted(c))
+		{
+			step = conversation_step(c);
+			if (step == NEXT_CALLS)
+				calls = conversation_calls(c);
+			else
+				body = prepare(c, step, cxt);
+		}
+		spi_xact_commit(false);
+		MemoryContextSwitchTo(cxt);
+		if (body != NULL)
+		{
+			transfer = claude_post(body, &why);
+			if (transfer == NULL)
+				not_sent(id, why);
+			return transfer;
+		}
+		if (calls == NIL)
+			return NULL;
+		foreach(lc, calls)
+		{
+			if (!run_call(id, lfirst(lc), foreach_current_index(lc) >= MAX_CALLS))
+				return NULL;
+		}
+	}
+}
+
+/* An answer that is none: again, later, or given up. */
+static void
+failed(Conversation *c, const HttpReply *http, const char *fault)
+{
+	RetryPolicy policy = retry_defaults;
+	HttpReply	seen = *http;
+	RetryAnswer answer;
+
+	/* a success that is no message may be one the next time */
+	if (http->fault == HTTP_FAULT_NONE && http->status >= 200 && http->status < 300)
+		seen.status = 502;
+	policy.max_retries = guc_api_retries;
+	answer = retry_decide(&policy, &c->retry, &seen,
+						  pg_prng_double(&pg_global_prng_state), retry_now_ms());
+	conversation_failure(c, http, fault);
+	if (http->status == 401 || http->status == 402 || http->status == 403 || http->status == 404)
+	{
+		char	   *reason;
+		TimestampTz again;
+
+		claude_unavailable(fault);
+		(void) claude_may(&reason, &again);
+		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", fault), again);
+		return;
+	}
+	if (retry_breaker_failure(&seen))
+		claude_failed(fault);
+	else
+		claude_went_well();
+	if (http->status == 413)
+		give_up(c, OUTCOME_TOO_LONG, "what it was to be told is too long");
+	else if (answer.verdict == RETRY_AGAIN)
+		conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), answer.wait_ms), false, fault);
+	else
+		give_up(c, OUTCOME_FAILED, fault);
+}
+
+/* What went wrong, for people: no text of the reply but the type of its error. */
+static char *
+fault_words(const HttpReply *http)
+{
+	char	   *type;
+
+	if (http->fault != HTTP_FAULT_NONE)
+		return pstrdup(http->why);
+	type = messages_error_type(http->body);
+	return psprintf("HTTP status %d%s%s%s", http->status, type ? " (" : "", type ? type : "", type ? ")" : "");
+}
+
+void
+dialogue_answered(int64 id, const HttpReply *http)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Conversation *c;
+	MessagesReply *reply = NULL;
+	char	   *body = NULL;
+	const char *why = NULL;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	c = conversation_get(id);
+	if (c == NULL)
+		;						/* ended meanwhile: not even to be paid for */
+	else if (http->fault != HTTP_FAULT_NONE || http->status < 200 || http->status >= 300)
+		failed(c, http, fault_words(http));
+	else
+	{
+		body = messages_from_wire(http->body, http->body_len);
+		if (body != NULL)
+			reply = messages_reply(body, &why);
+		if (reply == NULL)
+			failed(c, http, why ? why : "the reply is not text in UTF-8");
+	}
+	if (reply != NULL)
+	{
+		bool		content = strspn(reply->content, "[] \t\r\n") < strlen(reply->content);
+		bool		usable = content && (reply->stop == STOP_TOOL_USE || reply->stop == STOP_END_TURN);
+
+		claude_went_well();
+		conversation_reply(c, http, reply, body, usable);
+		if (reply->text[0] != '\0')
+			conversation_says(c, 0, -1, reply->text, NULL);
+		if (reply->stop == STOP_CONTEXT_EXCEEDED)
+			give_up(c, OUTCOME_TOO_LONG, "the conversation does not fit the model's window");
+	}
+	spi_xact_commit(false);
+	MemoryContextSwitchTo(cxt);
+}
+
+void
+dialogue_broke(int64 id, const ErrorData *edata)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Conversation *c;
+	HttpReply	none = {0};
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	c = conversation_get(id);
+	if (c != NULL)
+	{
+		const char *words = sharing_message(c->relid, edata->message);
+
+		c->retry.retries++;
+		conversation_failure(c, &none, words);
+		if (c->retry.retries > guc_api_retries)
+			give_up(c, OUTCOME_FAILED, words);
+		else
+			conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000L << Min(c->retry.retries, 10)),
+							   false, words);
+	}
+	spi_xact_commit(false);
+	MemoryContextSwitchTo(cxt);
+}

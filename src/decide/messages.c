@@ -106,8 +106,8 @@ messages_result_block(const char *tool_use, const char *text, bool is_error)
 	return buf.data;
 }
 
-static StopReason
-stop_reason(const char *word)
+StopReason
+messages_stop(const char *word)
 {
 	static const struct
 	{
@@ -204,7 +204,7 @@ messages_reply(const char *body, const char **why)
 		*why = "the reply is not a message";
 		return NULL;
 	}
-	r.reply->stop = stop_reason(r.reply->stop_word);
+	r.reply->stop = messages_stop(r.reply->stop_word);
 	if (r.reply->stop == STOP_TOOL_USE && r.reply->calls == NIL)
 		r.reply->stop = STOP_UNKNOWN;
 	return r.reply;

@@ -59,6 +59,9 @@ typedef enum StopReason
 	STOP_UNKNOWN				/* any other word: not a success */
 } StopReason;
 
+/* By the API's word; NULL and new words are unknown. */
+extern StopReason messages_stop(const char *word);
+
 typedef struct ToolUse
 {
 	char	   *id;

@@ -202,18 +202,80 @@ conversation_step(const Conversation *c)
 {
 	SpiUser		saved;
 	SpiArgs		args;
-	NextStep	step = NEXT_BEGIN;
+	char	   *kind = NULL;
+	bool		usable = false;
+	bool		calls = false;
 
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
-	if (spi_exec("SELECT kind IN ('request', 'failure') FROM selfheal.agent_turn WHERE conversation = $1 ORDER BY id DESC LIMIT 1",
-				 &args) > 0)
-		step = spi_get_bool(0, 1, NULL) ? NEXT_REQUEST : NEXT_CALLS;
+	if (spi_exec("SELECT kind, usable, stop_reason = 'tool_use' FROM selfheal.agent_turn WHERE conversation = $1"
+				 " ORDER BY id DESC LIMIT 1", &args) > 0)
+	{
+		bool		isnull;
+
+		kind = spi_get_text(0, 1, CurrentMemoryContext);
+		usable = spi_get_bool(0, 2, NULL);
+		calls = spi_get_bool(0, 3, &isnull);
+		calls = calls && !isnull;
+	}
 	spi_close(&saved);
-	if (step == NEXT_CALLS && conversation_calls(c) == NIL)
-		step = NEXT_ANSWER;
-	return step;
+	if (kind == NULL)
+		return NEXT_BEGIN;
+	if (strcmp(kind, "request") == 0 || strcmp(kind, "failure") == 0)
+		return NEXT_REQUEST;
+	if (strcmp(kind, "reply") == 0 && !(usable && calls))
+		return NEXT_NUDGE;
+	return conversation_calls(c) == NIL ? NEXT_ANSWER : NEXT_CALLS;
+}
+
+StopReason
+conversation_last_stop(const Conversation *c)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	char	   *word = NULL;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	if (spi_exec("SELECT stop_reason FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'reply' ORDER BY id DESC LIMIT 1",
+				 &args) > 0)
+		word = spi_get_text(0, 1, cxt);
+	spi_close(&saved);
+	return messages_stop(word);
+}
+
+void
+conversation_nudged(Conversation *c)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_exec("UPDATE selfheal.conversation SET nudges = nudges + 1 WHERE id = $1", &args);
+	spi_close(&saved);
+	c->nudges++;
+}
+
+char *
+conversation_words(const Conversation *c)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	char	   *words;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_exec("SELECT nullif(left(explanation, 500), '') FROM selfheal.conversation WHERE id = $1", &args);
+	words = spi_get_text(0, 1, cxt);
+	spi_close(&saved);
+	return words;
 }
 
 void
@@ -504,9 +566,8 @@ conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char
 	spi_arg_timestamptz(&args, next_try);
 	spi_arg_bool(&args, waits);
 	spi_arg_text(&args, reason);
-	spi_arg_int8(&args, c->nudges);
 	spi_exec("UPDATE selfheal.conversation SET next_try = $2, state = CASE WHEN $3 THEN 'waiting' ELSE 'open' END,"
-			 " reason = $4, nudges = $5 WHERE id = $1", &args);
+			 " reason = $4 WHERE id = $1", &args);
 	spi_close(&saved);
 }
 

@@ -58,7 +58,8 @@ typedef enum NextStep
 	NEXT_BEGIN,					/* nothing was said yet */
 	NEXT_REQUEST,				/* make the last request (again) */
 	NEXT_CALLS,					/* run what the last reply calls */
-	NEXT_ANSWER					/* send the results of all of its calls */
+	NEXT_ANSWER,				/* send the results of all of its calls */
+	NEXT_NUDGE					/* the last reply is of no use: ask again */
 } NextStep;
 
 /*
@@ -89,6 +90,15 @@ extern Conversation *conversation_get(int64 id);
 extern bool conversation_wanted(const Conversation *c);
 
 extern NextStep conversation_step(const Conversation *c);
+
+/* Why the last reply stopped. */
+extern StopReason conversation_last_stop(const Conversation *c);
+
+/* One more answer of no use was asked for again. */
+extern void conversation_nudged(Conversation *c);
+
+/* What Claude said last, as far as it fits a reason; NULL: nothing. */
+extern char *conversation_words(const Conversation *c);
 
 /* Its first step: what it begins with, and goes on with to its end. */
 extern void conversation_begin(Conversation *c, const char *model, const char *system,

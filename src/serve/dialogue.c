@@ -12,9 +12,9 @@
 #include "common/pg_prng.h"
 #include "decide/messages.h"
 #include "decide/plan.h"
+#include "miscadmin.h"
 #include "observe/sharing.h"
 #include "orient/incident.h"
-#include "orient/packet.h"
 #include "record/audit.h"
 #include "serve/budget.h"
 #include "serve/claude.h"
@@ -33,9 +33,6 @@
 
 /* Calls of one answer that are run. */
 #define MAX_CALLS 16
-
-/* Characters of what Claude says that stand in the reason of an incident. */
-#define REASON_CHARS 500
 
 /* The incident's reason before Claude was asked. */
 static HumanReason
@@ -94,6 +91,12 @@ nudge(const Conversation *c)
 		"and say in the explanation what a person has to decide.";
 }
 
+static char *
+packet_message(int64 incident, const char *marker, bool small)
+{
+	return one_text(JsonbToCString(NULL, &incident_stored_packet(incident)->root, 0));
+}
+
 /* Begin: model, prompt, tools and the packet, as they are now. */
 static char *
 begin(Conversation *c)
@@ -127,7 +130,7 @@ next_blocks(Conversation *c, NextStep step, char **blocks)
 
 		if (c->nudges >= MAX_NUDGES)
 		{
-			const char *said = conversation_last_text(c);
+			const char *said = conversation_words(c);
 
 			if (stop == STOP_END_TURN)
 				give_up(c, OUTCOME_NO_PLAN, said ? said : "it proposed nothing");
@@ -223,6 +226,9 @@ proposal_args(Jsonb *args, ToolResult **error)
 	return out;
 }
 
+/* A proposal of nothing is an answer as well. */
+static const ToolResult understood = {.text = "understood: a person decides"};
+
 /* The call is over. Audit: tool_called. */
 static void
 close_call(const Conversation *c, const ToolUse *use, const ToolResult *result)
@@ -285,9 +291,9 @@ run_call(int64 id, const ToolUse *use, bool too_many)
 	}
 	if (proposal == PROPOSAL_NONE)
 	{
-		const char *said = conversation_last_words(c);
+		const char *said = conversation_words(c);
 
-		close_call(c, use, tools_answer_text("understood: a person decides"));
+		close_call(c, use, &understood);
 		give_up(c, OUTCOME_NO_PLAN, said ? said : "no change is safe");
 	}
 	else if (proposal == PROPOSAL_WRONG)

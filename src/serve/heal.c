@@ -40,6 +40,7 @@
 #include "orient/incident.h"
 #include "serve/breaker.h"
 #include "serve/carry.h"
+#include "serve/consult.h"
 #include "serve/duplicates.h"
 #include "serve/heal.h"
 #include "serve/inorder.h"
@@ -528,6 +529,20 @@ one_round(bool trial, TimestampTz *next_order, TimestampTz *due)
 	return tables != NIL || waiting != NIL;
 }
 
+/* Once in a process: what was talked about before a restart goes on. */
+static void
+consult_pass(void)
+{
+	static bool looked = false;
+
+	if (looked)
+		return;
+	looked = true;
+	spi_xact_begin();
+	consult_go_on();
+	spi_xact_commit(true);
+}
+
 TimestampTz
 heal_pass(void)
 {
@@ -547,6 +562,7 @@ heal_pass(void)
 		MemoryContextSwitchTo(cxt);
 		if (i == 0)
 		{
+			consult_pass();
 			next_ends = foresee_sequences();
 			MemoryContextSwitchTo(cxt);
 		}

@@ -16,6 +16,7 @@
 #include "decide/overflow.h"
 #include "miscadmin.h"
 #include "observe/mapping.h"
+#include "serve/consult.h"
 #include "serve/proving.h"
 #include "serve/round.h"
 #include "write/route.h"
@@ -427,7 +428,7 @@ round_refuse(Round *round, const int64 *ids, int n, const char *reason)
 			.human = round->human
 		};
 
-		incident_move(ids[i], INCIDENT_NEEDS_HUMAN, &note);
+		consult_or_human(incident_get(ids[i]), &note);
 	}
 }
 
@@ -551,7 +552,7 @@ round_orient(Round *round)
 		{
 			IncidentNote note = {.reason = why,.human = human};
 
-			incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
+			consult_or_human(inc, &note);
 		}
 		else if (empty)
 			incident_move(inc->id, INCIDENT_HEALED, NULL);

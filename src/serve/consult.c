@@ -1,0 +1,53 @@
+/*
+ * consult.c
+ *	  What the healer leaves to Claude, and what to a person.
+ */
+#include "postgres.h"
+
+#include "base/shmem.h"
+#include "observe/held.h"
+#include "read/fit.h"
+#include "serve/claude.h"
+#include "serve/consult.h"
+#include "serve/conversation.h"
+
+/* Could a change that a plan may make help rows of this class? What is about
+ * keys, privileges and order is for people, or passes by itself. */
+static bool
+may_be_shape(FitClass class)
+{
+	switch (class)
+	{
+		case FIT_UNIQUE:
+		case FIT_FOREIGN_KEY:
+		case FIT_EXCLUSION:
+		case FIT_PERMISSION:
+		case FIT_RETRY:
+		case FIT_AWAITING_ORDER:
+			return false;
+		default:
+			return true;
+	}
+}
+
+void
+consult_or_human(const Incident *incident, const IncidentNote *note)
+{
+	bool		open = note->human == HUMAN_NO_PLAYBOOK || note->human == HUMAN_NO_SAFE_PLAN ||
+		note->human == HUMAN_CONTRADICTORY_EVIDENCE;
+	IncidentNote asking = {.reason = note->reason};
+
+	if (open && may_be_shape(fit_class_from_name(incident->class)) && claude_configured() &&
+		held_count(incident->relid, &incident->id, 1) > 0 &&
+		conversation_open(incident->id, incident->relid, note->human))
+		incident_move(incident->id, INCIDENT_ASKING, &asking);
+	else
+		incident_move(incident->id, INCIDENT_NEEDS_HUMAN, note);
+}
+
+void
+consult_go_on(void)
+{
+	if (claude_configured() && conversation_any())
+		shmem_wake_agent_at_commit();
+}

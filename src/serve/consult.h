@@ -1,0 +1,26 @@
+/*
+ * consult.h
+ *	  What the healer leaves to Claude, and what to a person.
+ */
+#ifndef SELFHEAL_CONSULT_H
+#define SELFHEAL_CONSULT_H
+
+#include "postgres.h"
+
+#include "orient/incident.h"
+
+/*
+ * This incident needs a person, for this reason, unless Claude can be asked
+ * first: it is open to that what no playbook knows, but not what policy, a
+ * contract or a person has refused, nor what is a matter of keys and
+ * privileges; and it was not asked about it already. Moves the incident to
+ * asking or to needs_human. In the current transaction.
+ */
+extern void consult_or_human(const Incident *incident, const IncidentNote *note);
+
+/* Conversations that are not ended have a process that sees to them: to be
+ * called once when a healer begins, since nobody else finds them after a
+ * restart. In the current transaction. */
+extern void consult_go_on(void);
+
+#endif							/* SELFHEAL_CONSULT_H */

@@ -247,7 +247,8 @@ sub last_request
 sub count
 {
 	my ($self, %only) = @_;
-	return scalar $self->requests(path => "$self->{base_path}/v1/messages", %only);
+	my @requests = $self->requests(path => "$self->{base_path}/v1/messages", %only);
+	return scalar @requests;
 }
 
 # How many of all have no answer yet.

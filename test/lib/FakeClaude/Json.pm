@@ -41,12 +41,13 @@ sub is_object  { return ref $_[0] eq 'HASH' }
 sub is_array   { return ref $_[0] eq 'ARRAY' }
 sub is_string  { return defined $_[0] && !ref $_[0] }
 
-# The keys of an object in the order they came in.
+# The keys of an object in the order they came in; new ones after them.
 sub keys_of
 {
 	my ($object) = @_;
-	return @{ $order{$object} } if $order{$object};
-	return sort keys %$object;
+	my @came = grep { exists $object->{$_} } @{ $order{$object} || [] };
+	my %came = map { $_ => 1 } @came;
+	return (@came, grep { !$came{$_} } sort keys %$object);
 }
 
 # ---- reading ----

@@ -185,10 +185,10 @@ sub content_of
 
 sub stop_of
 {
-	my ($step, @content) = @_;
+	my ($step, $max, @content) = @_;
 	return $step->{stop_reason} if defined $step->{stop_reason};
 	return 'refusal' if exists $step->{refusal};
-	return 'max_tokens' if $step->{cut};
+	return 'max_tokens' if $step->{cut} || $max eq '0';
 	return 'tool_use' if grep { is_object($_) && ($_->{type} || '') eq 'tool_use' } @content;
 	return 'end_turn';
 }
@@ -208,7 +208,7 @@ sub message_of
 	sign_reply($server->{secret}, $body, $plain) if !grep { !is_object($_) || !is_string($_->{type}) } @$plain;
 	my $output = 0;
 	$output += tokens_of(canon($_)) for @$plain;
-	my $stop = stop_of($step, @content);
+	my $stop = stop_of($step, $body->{max_tokens}, @content);
 	if ($output > $body->{max_tokens} && !defined $step->{stop_reason} && !exists $step->{refusal})
 	{
 		($plain, $stop, $output) = (shortened($plain, 0 + "$body->{max_tokens}"), 'max_tokens', 0 + "$body->{max_tokens}");

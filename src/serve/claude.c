@@ -8,8 +8,12 @@
 #include "base/guc_claude.h"
 #include "base/retry.h"
 #include "base/spi.h"
+#include "fmgr.h"
 #include "serve/claude.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(selfheal_claude_state);
 
 /* How long nobody is asked after a key or a model was refused. */
 #define UNAVAILABLE_MS (10 * 60 * 1000)
@@ -24,6 +28,13 @@ bool
 claude_configured(void)
 {
 	return guc_claude && (guc_api_auth == API_AUTH_NONE || secret_configured());
+}
+
+/* claude_state(): by the settings alone. */
+Datum
+selfheal_claude_state(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(!guc_claude ? "off" : claude_configured() ? "ready" : "no key"));
 }
 
 static TimestampTz

@@ -403,9 +403,11 @@ conversation_reply(Conversation *c, const HttpReply *http, const MessagesReply *
 	spi_arg_int8(&args, reply->cache_read_tokens);
 	spi_arg_int8(&args, reply->cache_write_tokens);
 	spi_arg_float8(&args, cost);
+	spi_arg_float8(&args, (reply->cache_read_tokens * (price.input - price.cache_read) -
+						   reply->cache_write_tokens * (price.cache_write - price.input)) / 1e6);
 	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, status, request_id, latency_ms, body, usable, stop_reason,"
-			 " input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost)"
-			 " VALUES ($1, 'reply', $2, $3, $4, $5::json, $6, $7, $8, $9, $10, $11, $12)", &args);
+			 " input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost, saved)"
+			 " VALUES ($1, 'reply', $2, $3, $4, $5::json, $6, $7, $8, $9, $10, $11, $12, $13)", &args);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
 	spi_arg_int8(&args, tokens);

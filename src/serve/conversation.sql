@@ -93,7 +93,8 @@ CREATE TABLE selfheal.agent_turn (
 	output_tokens bigint,
 	cache_read_tokens bigint,
 	cache_write_tokens bigint,
-	cost double precision
+	cost double precision,
+	saved double precision
 );
 ALTER SEQUENCE selfheal.agent_turn_id_seq OWNED BY selfheal.agent_turn.id;
 CREATE INDEX agent_turn_conversation ON selfheal.agent_turn (conversation, id);
@@ -119,6 +120,7 @@ COMMENT ON COLUMN selfheal.agent_turn.output_tokens IS 'tokens that were written
 COMMENT ON COLUMN selfheal.agent_turn.cache_read_tokens IS 'tokens that the prompt cache had';
 COMMENT ON COLUMN selfheal.agent_turn.cache_write_tokens IS 'tokens that it took in';
 COMMENT ON COLUMN selfheal.agent_turn.cost IS 'dollars, by selfheal.prices';
+COMMENT ON COLUMN selfheal.agent_turn.saved IS 'dollars that the prompt cache saved: less than nothing where it was only written to';
 COMMENT ON INDEX selfheal.agent_turn_conversation IS 'a conversation''s steps';
 COMMENT ON INDEX selfheal.agent_turn_spent IS 'what was spent lately';
 

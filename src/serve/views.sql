@@ -53,11 +53,14 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 		WHERE m.relid = i.relid AND EXISTS (SELECT FROM selfheal.plan o WHERE o.id = m.plan AND i.id = ANY (o.incidents))
 			AND (m.field = i.column_name OR m.column_name = i.column_name
 			OR (i.class = 'key_too_long' AND starts_with(m.field, i.column_name)) OR (m.field IS NULL AND i.column_name IS NULL))) AS mappings,
-	i.reason_kind
+	i.reason_kind,
+	(SELECT jsonb_strip_nulls(jsonb_build_object('conversation', v.id, 'state', v.state, 'outcome', v.outcome, 'plan', v.plan,
+			'confidence', v.confidence, 'explanation', v.explanation, 'options', v.options, 'requests', v.calls, 'next_try', v.next_try))
+		FROM selfheal.conversation v WHERE v.incident = i.id ORDER BY v.id DESC LIMIT 1) AS claude
 FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
 WHERE selfheal.may_see(i.relid)
 ORDER BY i.id;
-COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took; mappings: how its payloads are read since, and the change of the table by which that is not needed any more';
+COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took; mappings: how its payloads are read since, and the change of the table by which that is not needed any more; claude: the last conversation about it';
 
 CREATE VIEW selfheal.pending WITH (security_barrier) AS
 SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
@@ -153,7 +156,7 @@ SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incid
 	(SELECT coalesce(sum(r.rows), 0)::bigint FROM selfheal.replayed r WHERE r.plan = i.plan) AS rows_replayed,
 	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, i.waiting, i.next_try
 FROM selfheal.incident i, selfheal.worker_state() s
-WHERE i.state IN ('planning', 'applying', 'waiting_lock', 'awaiting_parent', 'failed') AND selfheal.may_see(i.relid)
+WHERE i.state IN ('planning', 'asking', 'applying', 'waiting_lock', 'awaiting_parent', 'failed') AND selfheal.may_see(i.relid)
 ORDER BY i.id;
 COMMENT ON VIEW selfheal.activity IS 'heals at work or waiting for a lock or a pause: how far they are';
 
@@ -175,6 +178,12 @@ SELECT s.item, s.value, s.note FROM (
 					|| coalesce('one heal is tried at ' || date_trunc('seconds', s.trial_at) || ', or ', 'then ') || 'SELECT selfheal.resume()'
 				ELSE 'look at the server log and check disks and data, then SELECT selfheal.resume()' END) END
 		FROM (SELECT) one LEFT JOIN selfheal.stopped s ON true
+	UNION ALL SELECT 3, 'claude', CASE WHEN c.state = 'ready' AND d.one THEN 'unavailable' ELSE c.state END,
+		CASE c.state WHEN 'no key' THEN 'what no playbook knows waits for a person; selfheal.api_key_file names a file with a key'
+			WHEN 'off' THEN 'selfheal.claude is off: what no playbook knows waits for a person'
+			ELSE format('since %s: %s; tried again at %s, or after a reload of the configuration',
+				date_trunc('seconds', d.since), d.reason, date_trunc('seconds', d.try_at)) END
+		FROM (SELECT selfheal.claude_state() AS state) c LEFT JOIN selfheal.claude_down d ON true
 	UNION ALL SELECT 4, 'watched tables', count(*)::text,
 		nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused' FROM selfheal.watched
 	UNION ALL SELECT 5, 'open incidents', count(*)::text, NULL FROM selfheal.incident

@@ -68,6 +68,10 @@ typedef struct Tool
 	bool		destructive;	/* may take something away */
 	bool		idempotent;		/* a second call with the same changes nothing
 								 * more */
+	const char *same_right;		/* selfheal.tool() may be used for it by who
+								 * may EXECUTE this function,
+								 * "selfheal.f(types)". NULL: read_only ones
+								 * by all, others by nobody */
 	bool		for_agent;
 	bool		for_mcp;
 

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/retry.h"

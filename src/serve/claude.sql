@@ -1,11 +1,5 @@
 -- What is seen of the conversations with Claude.
 
-CREATE FUNCTION selfheal.claude_state() RETURNS text
-AS 'MODULE_PATHNAME', 'selfheal_claude_state' LANGUAGE C STABLE;
-COMMENT ON FUNCTION selfheal.claude_state() IS
-'could Claude be asked, by the settings: ready, off (selfheal.claude), no key; what it answers is no part of it';
-REVOKE ALL ON FUNCTION selfheal.claude_state() FROM PUBLIC;
-
 CREATE VIEW selfheal.conversations WITH (security_barrier) AS
 SELECT v.id, v.incident, format('%I.%I', v.schema_name, v.table_name) AS table_name, v.state, v.outcome, v.reason,
 	v.plan AS plan_id, v.confidence, v.explanation, v.options, v.model, v.prompt_hash, v.calls, v.tokens,

@@ -142,3 +142,9 @@ SELECT pg_catalog.pg_extension_config_dump('selfheal.conversation', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.conversation_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn_id_seq', '');
+
+CREATE FUNCTION selfheal.claude_state() RETURNS text
+AS 'MODULE_PATHNAME', 'selfheal_claude_state' LANGUAGE C STABLE;
+COMMENT ON FUNCTION selfheal.claude_state() IS
+'could Claude be asked, by the settings: ready, off (selfheal.claude), no key; what it answers is no part of it';
+REVOKE ALL ON FUNCTION selfheal.claude_state() FROM PUBLIC;

@@ -173,7 +173,7 @@ check_url(char **newval, void **extra, GucSource source)
 {
 	size_t		len = strlen(*newval);
 	const char *host = strncmp(*newval, "https://", 8) == 0 ? *newval + 8 :
-		strncmp(*newval, "http://", 7) == 0 ? *newval + 7 : NULL;
+	strncmp(*newval, "http://", 7) == 0 ? *newval + 7 : NULL;
 
 	while (len > 0 && (*newval)[len - 1] == '/')
 		(*newval)[--len] = '\0';

@@ -16,7 +16,8 @@
 
 typedef struct Secret
 {
-	char		bytes[SECRET_BYTES + 1];	/* NUL behind it; "" when there is none */
+	char		bytes[SECRET_BYTES + 1];	/* NUL behind it; "" when there is
+											 * none */
 } Secret;
 
 /* Is a key configured at all: named, or in the environment? Reads no file. */

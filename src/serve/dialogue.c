@@ -311,7 +311,7 @@ run_call(int64 id, const ToolUse *use, bool too_many)
 		accepted = true;		/* in that it has ended */
 	else
 	{
-		result = plantools_try(c, plan, &accepted);
+		result = plantools_try(c, a.args, plan, &accepted);
 		close_call(c, use, result);
 		if (accepted)
 			conversation_end(c, OUTCOME_PROPOSED, psprintf("plan " INT64_FORMAT, plan));

@@ -11,6 +11,7 @@
 #include "base/spi.h"
 #include "decide/docket.h"
 #include "decide/forecast.h"
+#include "decide/mapsteps.h"
 #include "decide/rebuild.h"
 #include "decide/render.h"
 #include "decide/vet.h"
@@ -133,6 +134,30 @@ typedef struct Reading
 	MemoryContext cxt;
 } Reading;
 
+/* The arguments of mappings in their one spelling, which the vetter asks for.
+ * What is wrong with them it says itself. */
+static void
+spell(HealPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		PlanStep   *step = lfirst(lc);
+		List	   *others = list_delete_ptr(list_copy(plan->steps), step);
+		char	   *reason;
+		char	   *hint;
+		Mapping    *m;
+
+		if (!mapsteps_is(step))
+			continue;
+		m = mapsteps_mapping(plan->relid, step);
+		if (mapping_check(plan->relid, mapping_with(mapping_list(plan->relid), mapsteps_mappings(plan->relid, others)),
+						  m, &reason, &hint))
+			lfirst(lc) = mapsteps_make(m->kind, m->field, m->column, m->args);
+	}
+}
+
 static void
 read_steps(void *arg)
 {
@@ -146,6 +171,7 @@ read_steps(void *arg)
 	spi_close(&saved);
 	old = MemoryContextSwitchTo(r->cxt);
 	r->plan = plan_from_stored(r->relid, json);
+	spell(r->plan);
 	MemoryContextSwitchTo(old);
 }
 
@@ -256,7 +282,7 @@ try_it(Judged *j, int64 *incident)
 /* {"verdict", "sql", "policy", "reason", "forecast", "dry_run"}: dry_run as in
  * sandbox.h, its reason as far as values may be told. */
 static ToolResult *
-judged_answer(Oid relid, const Judged *j, const DryRun *trial)
+judged_answer(Oid relid, Jsonb *args_given, const Judged *j, const DryRun *trial)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
@@ -271,7 +297,7 @@ judged_answer(Oid relid, const Judged *j, const DryRun *trial)
 	spi_arg_text(&args, j->ruling.reason);
 	spi_arg_jsonb(&args, j->cost->json);
 	spi_arg_jsonb(&args, trial->json);
-	spi_arg_text(&args, trial->reason ? sharing_message(relid, trial->reason) : NULL);
+	spi_arg_text(&args, trial->reason ? tools_told(relid, SHARE_FULL, args_given, trial->reason) : NULL);
 	spi_exec("SELECT jsonb_build_object('verdict', $1, 'sql', $2, 'policy', $3, 'reason', $4, 'forecast', $5,"
 			 " 'dry_run', ($6 - 'checks') || jsonb_build_object('reason', $7))", &args);
 	json = spi_get_jsonb(0, 1, cxt);
@@ -305,14 +331,14 @@ dry_run(const ToolContext *ctx, Jsonb *args)
 		return error;
 	j = judge(relid, vet_args(relid, args));
 	if (j.reason != NULL)
-		return tools_error("refused: %s", sharing_message(relid, j.reason));
+		return tools_error("refused: %s", tools_told(relid, ctx->share, args, j.reason));
 	trial = try_it(&j, &incident);
 	if (!trial->ok)
 		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
 						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
-						   trial->reason ? sharing_message(relid, trial->reason) : "no held row could be stored",
+						   trial->reason ? tools_told(relid, ctx->share, args, trial->reason) : "no held row could be stored",
 						   trial->held_tried, trial->held_stored, trial->history_tried, trial->history_broken);
-	return judged_answer(relid, &j, trial);
+	return judged_answer(relid, args, &j, trial);
 }
 
 /* Only a conversation proposes: it calls the two halves itself. */
@@ -403,7 +429,7 @@ plantools_store(const Conversation *c, Jsonb *args, int64 *plan, ToolResult **re
 		entry.options = refused_option(args, j.reason);
 		entry.result = j.reason;
 		audit_write(&entry);
-		*result = tools_error("refused: %s", sharing_message(c->relid, j.reason));
+		*result = tools_error("refused: %s", tools_told(c->relid, SHARE_FULL, args, j.reason));
 		return PROPOSAL_WRONG;
 	}
 	row = docket_draft(j.plan, j.cost, &j.ruling);
@@ -472,7 +498,7 @@ put_forward(const Conversation *c, PlanRow *row, const Judged *j)
 }
 
 ToolResult *
-plantools_try(const Conversation *c, int64 plan, bool *accepted)
+plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 {
 	PlanRow    *row = docket_get(plan, true);
 	int64		incident = c->incident;
@@ -491,7 +517,7 @@ plantools_try(const Conversation *c, int64 plan, bool *accepted)
 	if (j.plan == NULL || j.reason != NULL)
 	{
 		docket_move(plan, PLAN_REFUSED, NULL, j.reason ? j.reason : "the table is gone");
-		return tools_error("refused: %s", j.reason ? sharing_message(c->relid, j.reason) : "the table is gone");
+		return tools_error("refused: %s", j.reason ? tools_told(c->relid, SHARE_FULL, args, j.reason) : "the table is gone");
 	}
 	trial = try_it(&j, &incident);
 	docket_set_dry_run(plan, trial->json);
@@ -510,10 +536,10 @@ plantools_try(const Conversation *c, int64 plan, bool *accepted)
 		docket_move(plan, PLAN_FAILED, NULL, why);
 		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
 						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
-						   sharing_message(c->relid, why),
+						   tools_told(c->relid, SHARE_FULL, args, why),
 						   trial->held_tried, trial->held_stored, trial->history_tried, trial->history_broken);
 	}
 	put_forward(c, row, &j);
 	*accepted = true;
-	return judged_answer(c->relid, &j, trial);
+	return judged_answer(c->relid, args, &j, trial);
 }

@@ -39,6 +39,6 @@ extern Proposal plantools_store(const Conversation *c, Jsonb *args, int64 *plan,
  * approves. *accepted: it waits for approval or has one, and so does the
  * incident. In the current transaction; the trial is rolled back.
  */
-extern ToolResult *plantools_try(const Conversation *c, int64 plan, bool *accepted);
+extern ToolResult *plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted);
 
 #endif							/* SELFHEAL_PLANTOOLS_H */

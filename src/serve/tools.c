@@ -213,6 +213,16 @@ add_words(MaskNames *names, const char *text)
 	}
 }
 
+/* See the header. */
+char *
+tools_told(Oid relid, ShareValues share, Jsonb *args, const char *message)
+{
+	MaskNames  *names = sharing_names(relid);
+
+	add_words(names, json_text(args));
+	return phrase_mask(Min(share, sharing_of(relid)), names, message);
+}
+
 /* What a tool has raised, as far as it may be told. */
 static ToolResult *
 raised(const ToolContext *ctx, const Tool *tool, Jsonb *args, const ErrorData *edata)

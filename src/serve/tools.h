@@ -112,6 +112,10 @@ extern ToolResult *tools_call(const ToolContext *ctx, const char *name, Jsonb *a
 extern ToolResult *tools_answer(Jsonb *structured);
 extern ToolResult *tools_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
+/* A message about a table as far as its values may be told. What the arguments
+ * say themselves the model knows. */
+extern char *tools_told(Oid relid, ShareValues share, Jsonb *args, const char *message);
+
 /* No answer is longer than this, in bytes of its text. */
 #define TOOLS_ANSWER_BYTES 24000
 

@@ -147,31 +147,43 @@ claude_unavailable(const char *why)
 	write_down(why);
 }
 
+static void
+add_header(HttpHeader *headers, int *n, const char *name, const char *value, bool secret)
+{
+	HttpHeader *header = &headers[(*n)++];
+
+	header->name = name;
+	header->value = value;
+	header->secret = secret;
+}
+
 HttpTransfer *
 claude_post(const char *body, const char **why)
 {
 	HttpRequest request;
 	HttpHeader	headers[5];
 	HttpTransfer *volatile transfer = NULL;
-	Secret		key = {{0}};
-	Secret		bearer = {{0}};
+	Secret		key;
+	Secret		bearer;
 	int			n = 0;
 
+	memset(&key, 0, sizeof(key));
+	memset(&bearer, 0, sizeof(bearer));
 	*why = NULL;
-	headers[n++] = (HttpHeader) {"content-type", "application/json", false};
-	headers[n++] = (HttpHeader) {"anthropic-version", guc_api_version, false};
-	headers[n++] = (HttpHeader) {"user-agent", "selfheal/" SELFHEAL_VERSION, false};
+	add_header(headers, &n, "content-type", "application/json", false);
+	add_header(headers, &n, "anthropic-version", guc_api_version, false);
+	add_header(headers, &n, "user-agent", "selfheal/" SELFHEAL_VERSION, false);
 	if (guc_api_auth != API_AUTH_NONE)
 	{
 		if (!secret_read(&key, why))
 			return NULL;
 		if (guc_api_auth == API_AUTH_X_API_KEY)
-			headers[n++] = (HttpHeader) {"x-api-key", key.bytes, true};
+			add_header(headers, &n, "x-api-key", key.bytes, true);
 		else
 		{
 			strlcpy(bearer.bytes, "Bearer ", sizeof(bearer.bytes));
 			strlcat(bearer.bytes, key.bytes, sizeof(bearer.bytes));
-			headers[n++] = (HttpHeader) {"authorization", bearer.bytes, true};
+			add_header(headers, &n, "authorization", bearer.bytes, true);
 		}
 	}
 	http_request_init(&request);

@@ -34,7 +34,7 @@ void
 consult_or_human(const Incident *incident, const IncidentNote *note)
 {
 	bool		open = note->human == HUMAN_NO_PLAYBOOK || note->human == HUMAN_NO_SAFE_PLAN ||
-		note->human == HUMAN_CONTRADICTORY_EVIDENCE;
+	note->human == HUMAN_CONTRADICTORY_EVIDENCE;
 	IncidentNote asking = {.reason = note->reason};
 
 	if (open && may_be_shape(fit_class_from_name(incident->class)) && claude_configured() &&

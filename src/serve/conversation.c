@@ -385,7 +385,7 @@ conversation_reply(Conversation *c, const HttpReply *http, const MessagesReply *
 	ApiPrice	price;
 	double		cost;
 	int64		tokens = reply->input_tokens + reply->output_tokens +
-		reply->cache_read_tokens + reply->cache_write_tokens;
+	reply->cache_read_tokens + reply->cache_write_tokens;
 
 	(void) guc_price(c->model, &price);
 	cost = (reply->input_tokens * price.input + reply->output_tokens * price.output +

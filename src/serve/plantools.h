@@ -22,7 +22,8 @@ extern const Tool plantools_propose;
 /* What came of a proposal. */
 typedef enum Proposal
 {
-	PROPOSAL_WRONG,				/* not a plan, or refused: the model is told why */
+	PROPOSAL_WRONG,				/* not a plan, or refused: the model is told
+								 * why */
 	PROPOSAL_STORED,			/* *plan is to be tried */
 	PROPOSAL_NONE				/* the model says that no change is safe */
 } Proposal;

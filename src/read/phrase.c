@@ -275,6 +275,31 @@ read_quoted(Phrase *ph)
 	ph->p = close ? close + 1 : ph->end;
 }
 
+/* Behind the word that begins at p, which is copied. */
+static const char *
+next_word(const char *p, const char *end, char *word)
+{
+	int			len = 0;
+
+	while (p < end && is_letter(*p) && len < WORD_BYTES - 1)
+		word[len++] = *p++;
+	word[len] = '\0';
+	return p;
+}
+
+/* Is what stands behind a number what it counts: " rows", " held rows"? */
+static bool
+counts_something(const char *p, const char *end)
+{
+	static const char *const between[] = {"held", "stored", "new", "different"};
+	char		word[WORD_BYTES];
+
+	p = next_word(p + (p < end && *p == ' '), end, word);
+	if (in_list(word, between, lengthof(between)))
+		(void) next_word(p + (p < end && *p == ' '), end, word);
+	return in_list(word, counted, lengthof(counted));
+}
+
 /* A word, a name, or a number. */
 static void
 read_word(Phrase *ph)
@@ -289,15 +314,7 @@ read_word(Phrase *ph)
 	len = (int) (ph->p - start);
 	if (number)
 	{
-		const char *next = ph->p + (ph->p < ph->end && *ph->p == ' ');
-		const char *last = next;
-		char		what[WORD_BYTES];
-
-		while (last < ph->end && is_letter(*last) && last - next < WORD_BYTES - 1)
-			last++;
-		memcpy(what, next, last - next);
-		what[last - next] = '\0';
-		if (last > next && in_list(what, counted, lengthof(counted)))
+		if (counts_something(ph->p, ph->end))
 			appendBinaryStringInfo(&ph->out, start, len);
 		else
 			hide(ph, start, len);
@@ -398,5 +415,156 @@ phrase_mask(ShareValues share, const MaskNames *names, const char *message)
 	}
 	if (ph.out.len > PHRASE_BYTES)
 		ph.out.data[pg_mbcliplen(ph.out.data, ph.out.len, PHRASE_BYTES)] = '\0';
+	return ph.out.data;
+}
+
+/* ---- DDL ---- */
+
+/* Behind a quoted part that begins at p: '...', "..." or $tag$...$tag$. *from
+ * and *to: what stands within. Backslashes count in every string, so that none
+ * ends later than we think because of them: a string may seem longer, never
+ * shorter. */
+static const char *
+quoted_end(const char *p, const char *end, const char **from, const char **to)
+{
+	if (*p == '$')
+	{
+		const char *tag = p;
+		const char *q = p + 1;
+		int			len;
+
+		while (q < end && is_word(*q) && *q != '$')
+			q++;
+		if (q >= end || *q != '$')
+			return NULL;
+		len = (int) (q + 1 - tag);
+		*from = q + 1;
+		for (q = *from; q + len <= end && memcmp(q, tag, len) != 0; q++);
+		*to = q + len <= end ? q : end;
+		return q + len <= end ? q + len : end;
+	}
+	*from = p + 1;
+	for (const char *q = p + 1; q < end; q++)
+	{
+		if (*q == '\\' && *p == '\'')
+			q++;
+		else if (*q == *p && q + 1 < end && q[1] == *p)
+			q++;
+		else if (*q == *p)
+		{
+			*to = q;
+			return q + 1;
+		}
+	}
+	*to = end;
+	return end;
+}
+
+/* Behind a comment that begins at p, or p. */
+static const char *
+comment_end(const char *p, const char *end)
+{
+	if (end - p >= 2 && p[0] == '-' && p[1] == '-')
+		while (p < end && *p != '\n')
+			p++;
+	else if (end - p >= 2 && p[0] == '/' && p[1] == '*')
+	{
+		int			depth = 0;
+
+		do
+		{
+			int			step = end - p < 2 ? 0 : p[0] == '/' && p[1] == '*' ? 1 : p[0] == '*' && p[1] == '/' ? -1 : 0;
+
+			depth += step;
+			p += step ? 2 : 1;
+		} while (p < end && depth > 0);
+	}
+	return Min(p, end);
+}
+
+/* See the header. */
+char *
+phrase_sql(ShareValues share, const char *sql)
+{
+	static const char *const commands[] = {"alter", "create", "comment", "drop"};
+	Phrase		ph = {.p = sql,.end = sql + strlen(sql),.share = share};
+	const char *from;
+	const char *to;
+	char		first[WORD_BYTES] = "";
+	int			len = 0;
+
+	if (share == SHARE_FULL)
+		return pnstrdup(sql, pg_mbcliplen(sql, strlen(sql), PHRASE_BYTES));
+	initStringInfo(&ph.out);
+	while (ph.p < ph.end && (strchr(" \t\r\n", *ph.p) != NULL || comment_end(ph.p, ph.end) > ph.p))
+		ph.p = Max(ph.p + 1, comment_end(ph.p, ph.end));
+	while (ph.p + len < ph.end && is_letter(ph.p[len]) && len < WORD_BYTES - 1)
+	{
+		first[len] = ph.p[len] | 0x20;
+		len++;
+	}
+	if (!in_list(first, commands, lengthof(commands)))
+		return psprintf("%.*s...", len, ph.p);
+	while (ph.p < ph.end && *ph.p != ';' && ph.out.len < PHRASE_BYTES)
+	{
+		const char *behind;
+
+		if ((behind = comment_end(ph.p, ph.end)) > ph.p)
+		{
+			appendStringInfoChar(&ph.out, ' ');
+			ph.p = behind;
+		}
+		else if (*ph.p == '\'' && quoted_end(ph.p, ph.end, &from, &to))
+		{
+			appendStringInfoChar(&ph.out, '\'');
+			behind = quoted_end(ph.p, ph.end, &from, &to);
+			if (to > from)
+				hide(&ph, from, (int) (to - from));
+			appendStringInfoChar(&ph.out, '\'');
+			ph.p = behind;
+		}
+		else if (*ph.p == '"')
+		{
+			/* a name */
+			behind = quoted_end(ph.p, ph.end, &from, &to);
+			appendBinaryStringInfo(&ph.out, ph.p, (int) (behind - ph.p));
+			ph.p = behind;
+		}
+		else if (*ph.p == '$' && (behind = quoted_end(ph.p, ph.end, &from, &to)) != NULL)
+		{
+			appendStringInfoString(&ph.out, "$$...$$");
+			ph.p = behind;
+		}
+		else if (is_word(*ph.p))
+		{
+			const char *start = ph.p;
+
+			while (ph.p < ph.end && is_word(*ph.p))
+				ph.p++;
+			len = (int) (ph.p - start);
+			if (is_digit(*start))
+				hide(&ph, start, len);
+			else
+				appendBinaryStringInfo(&ph.out, start, len);
+			ph.before[0] = '\0';
+			for (int i = 0; i < len && len < WORD_BYTES; i++)
+			{
+				ph.before[i] = is_letter(start[i]) ? start[i] | 0x20 : start[i];
+				ph.before[i + 1] = '\0';
+			}
+		}
+		else if (*ph.p == '(' && size_len(&ph) > 0)
+		{
+			len = size_len(&ph);
+			appendBinaryStringInfo(&ph.out, ph.p, len);
+			ph.p += len;
+		}
+		else
+			appendStringInfoChar(&ph.out, *ph.p++);
+	}
+	while (ph.p < ph.end && strchr("; \t\r\n", *ph.p) != NULL)
+		ph.p++;
+	if (ph.p < ph.end)
+		appendStringInfoString(&ph.out, "...");
 	return ph.out.data;
 }

@@ -22,6 +22,13 @@
 /* At most so many bytes of one message. */
 #define PHRASE_BYTES 1000
 
+/*
+ * The text of a DDL command without its data: the first statement alone, if it
+ * is one (else its first word); strings and numbers are masked, but for the
+ * sizes of types, and comments left out.
+ */
+extern char *phrase_sql(ShareValues share, const char *sql);
+
 /* NULL stays NULL. names may be NULL: none. In the current context. */
 extern char *phrase_mask(ShareValues share, const MaskNames *names, const char *message);
 

@@ -142,6 +142,7 @@ SELECT pg_catalog.pg_extension_config_dump('selfheal.conversation', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.conversation_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('selfheal.claude_down', '');
 
 CREATE FUNCTION selfheal.claude_state() RETURNS text
 AS 'MODULE_PATHNAME', 'selfheal_claude_state' LANGUAGE C STABLE;

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "observe/sharing.h"
 #include "orient/incident.h"
+#include "orient/packet.h"
 #include "record/audit.h"
 #include "serve/budget.h"
 #include "serve/claude.h"
@@ -91,10 +92,13 @@ nudge(const Conversation *c)
 		"and say in the explanation what a person has to decide.";
 }
 
+/* The first message; one that was too long is told without values. */
 static char *
-packet_message(int64 incident, const char *marker, bool small)
+packet_message(const Conversation *c)
 {
-	return one_text(JsonbToCString(NULL, &incident_stored_packet(incident)->root, 0));
+	Jsonb	   *blocks = packet_blocks(c->incident, c->small ? SHARE_NONE : sharing_of(c->relid), c->marker);
+
+	return JsonbToCString(NULL, &blocks->root, VARSIZE(blocks));
 }
 
 /* Begin: model, prompt, tools and the packet, as they are now. */
@@ -106,7 +110,7 @@ begin(Conversation *c)
 
 	conversation_begin(c, guc_model, prompt_system, plan_sha256(prompt_system),
 					   tools_schema_json(TOOL_AUDIENCE_AGENT, (guc_api_omitted() & API_OMIT_STRICT) == 0));
-	blocks = packet_message(c->incident, c->marker, c->small);
+	blocks = packet_message(c);
 	conversation_entry(&entry, "asked", c);
 	entry.packet = incident_stored_packet(c->incident);
 	entry.result = psprintf("%s; sha256 of what was sent: %s", c->model, plan_sha256(blocks));

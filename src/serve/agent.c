@@ -128,7 +128,17 @@ take_answers(void)
 static TimestampTz
 begin_due(void)
 {
+	static TimestampTz loaded = 0;
 	TimestampTz due = 0;
+
+	if (loaded != PgReloadTime)
+	{
+		spi_xact_begin();
+		conversation_reloaded(PgReloadTime);
+		spi_xact_commit(true);
+		MemoryContextSwitchTo(step_context);
+		loaded = PgReloadTime;
+	}
 
 	while (ntalks < Min(guc_max_conversations, HTTP_MAX_TRANSFERS) && http_free_slots() > 0)
 	{
@@ -230,6 +240,7 @@ work(void)
 	uint64		done = 0;
 	TimestampTz due = 0;
 	TimestampTz not_before = 0;
+	TimestampTz loaded = PgReloadTime;
 	TimestampTz last_work = GetCurrentTimestamp();
 
 	for (;;)
@@ -251,6 +262,8 @@ work(void)
 		now = GetCurrentTimestamp();
 		for (int i = 0; i < ntalks; i++)
 			answered |= http_done(talks[i].transfer, NULL);
+		wanted |= loaded != PgReloadTime;
+		loaded = PgReloadTime;
 		if (now >= not_before && (wanted || answered || seen != done || (due != 0 && due <= now)))
 		{
 			SpiExtension state = SPI_EXTENSION_BUSY;

@@ -122,6 +122,19 @@ conversation_any(void)
 	return any;
 }
 
+void
+conversation_reloaded(TimestampTz at)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_timestamptz(&args, at);
+	spi_exec("UPDATE selfheal.conversation SET next_try = NULL WHERE state = 'waiting' AND next_try IS NOT NULL AND paused_at < $1", &args);
+	spi_close(&saved);
+}
+
 Conversation *
 conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 {
@@ -569,7 +582,7 @@ conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char
 	spi_arg_bool(&args, waits);
 	spi_arg_text(&args, reason);
 	spi_exec("UPDATE selfheal.conversation SET next_try = $2, state = CASE WHEN $3 THEN 'waiting' ELSE 'open' END,"
-			 " reason = $4 WHERE id = $1", &args);
+			 " paused_at = clock_timestamp(), reason = $4 WHERE id = $1", &args);
 	spi_close(&saved);
 }
 

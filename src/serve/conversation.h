@@ -72,6 +72,10 @@ extern bool conversation_open(int64 incident, Oid relid, HumanReason because);
 /* Is anything to be talked about, now or later? */
 extern bool conversation_any(void);
 
+/* The configuration was loaded then: what waits since before is due, since a
+ * key, a model or a limit may have changed. */
+extern void conversation_reloaded(TimestampTz at);
+
 /*
  * Take the next that is due and not among these (an array of ids); locked to
  * the end of the transaction. NULL when there is none; *due is when the next

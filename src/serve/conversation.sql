@@ -22,6 +22,7 @@ CREATE TABLE selfheal.conversation (
 	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	ended_at timestamptz,
 	next_try timestamptz,
+	paused_at timestamptz,
 	retries integer NOT NULL DEFAULT 0,
 	bare_429 integer NOT NULL DEFAULT 0,
 	nudges integer NOT NULL DEFAULT 0,
@@ -58,6 +59,7 @@ COMMENT ON COLUMN selfheal.conversation.schema_hash IS 'sha256 of the table''s d
 COMMENT ON COLUMN selfheal.conversation.started_at IS 'when it was begun';
 COMMENT ON COLUMN selfheal.conversation.ended_at IS 'when it ended';
 COMMENT ON COLUMN selfheal.conversation.next_try IS 'not before this time';
+COMMENT ON COLUMN selfheal.conversation.paused_at IS 'when it was put off; one that waits is looked at again when the configuration is reloaded after that';
 COMMENT ON COLUMN selfheal.conversation.retries IS 'repetitions of the request that is under way';
 COMMENT ON COLUMN selfheal.conversation.bare_429 IS 'rate limits in a row that did not say for how long';
 COMMENT ON COLUMN selfheal.conversation.nudges IS 'how often an answer was of no use and was asked for again';

@@ -247,6 +247,56 @@ is_healer(void)
 }
 
 /*
+ * The commands of this event, and the relations that each of them is about
+ * (touched: n, relid): the relation itself; tables that have a column of the
+ * type, or of a type that is made of it, be it a domain, an array, a composite
+ * or a range; and tables with a column that draws from the sequence.
+ */
+#define TOUCHED \
+	"WITH RECURSIVE said AS MATERIALIZED (SELECT row_number() OVER () AS n, classid, objid, command" \
+	"  FROM pg_event_trigger_ddl_commands())," \
+	" types (n, type) AS (" \
+	"  SELECT n, objid FROM said WHERE classid = 'pg_type'::regclass" \
+	"  UNION SELECT s.n, c.reltype FROM said s JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'c'" \
+	"   WHERE s.classid = 'pg_class'::regclass" \
+	"  UNION SELECT y.n, o.type FROM types y, LATERAL (" \
+	"   SELECT t.oid AS type FROM pg_type t WHERE t.typbasetype = y.type OR (t.typelem = y.type AND t.typlen = -1)" \
+	"   UNION ALL SELECT c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'c'" \
+	"    WHERE a.atttypid = y.type AND NOT a.attisdropped" \
+	"   UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = y.type" \
+	"   UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = y.type) o)," \
+	" touched AS (" \
+	"  SELECT n, objid AS relid FROM said WHERE classid = 'pg_class'::regclass" \
+	"  UNION SELECT y.n, a.attrelid FROM types y JOIN pg_attribute a ON a.atttypid = y.type AND NOT a.attisdropped" \
+	"  UNION SELECT s.n, f.adrelid FROM said s JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'S'" \
+	"   JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.objid AND d.classid = 'pg_attrdef'::regclass" \
+	"   JOIN pg_attrdef f ON f.oid = d.objid WHERE s.classid = 'pg_class'::regclass" \
+	"  UNION SELECT s.n, d.refobjid FROM said s JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'S'" \
+	"   JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.objid AND d.refclassid = 'pg_class'::regclass" \
+	"    AND d.deptype = 'i' WHERE s.classid = 'pg_class'::regclass)"
+
+/* Does a statement of this form let values in that were refused before? A
+ * restore gives sequences their owner and their column. */
+static bool
+statement_may_help(Node *stmt)
+{
+	ListCell   *lc;
+
+	if (IsA(stmt, AlterDomainStmt))
+		return strchr("TNX", castNode(AlterDomainStmt, stmt)->subtype) != NULL;
+	if (IsA(stmt, AlterOwnerStmt))
+		return false;
+	if (!IsA(stmt, AlterSeqStmt))
+		return true;
+	foreach(lc, castNode(AlterSeqStmt, stmt)->options)
+	{
+		if (strcmp(castNode(DefElem, lfirst(lc))->defname, "owned_by") != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * May rows be stored now that were refused before? Not for an ALTER TABLE that
  * only asks for more, or is about other things: a restore ends with such ones.
  * Nor for a column that goes: rows that wait here would have it made anew, but
@@ -257,6 +307,8 @@ may_help(const CollectedCommand *command)
 {
 	ListCell   *lc;
 
+	if (command->type == SCT_Simple)
+		return statement_may_help(command->parsetree);
 	if (command->type != SCT_AlterTable)
 		return true;
 	foreach(lc, command->d.alterTable.subcmds)
@@ -295,15 +347,11 @@ may_help(const CollectedCommand *command)
 	return false;
 }
 
-/* The relations that this command changed, so that it may help: those with a
- * column of a type that was changed (a new label) among them. */
+/* The relations that this command touched so that it may help. */
 static int64 *
 helped_relations(int *n)
 {
-	uint64		commands = spi_exec("SELECT coalesce(a.attrelid, d.objid), d.command, d.classid = 'pg_type'::regclass"
-									" FROM pg_event_trigger_ddl_commands() d LEFT JOIN pg_attribute a"
-									"  ON d.classid = 'pg_type'::regclass AND a.atttypid = d.objid"
-									" WHERE d.classid = 'pg_class'::regclass OR a.attrelid IS NOT NULL", NULL);
+	uint64		commands = spi_exec(TOUCHED " SELECT t.relid, s.command FROM touched t JOIN said s USING (n)", NULL);
 	int64	   *relids = palloc(sizeof(int64) * Max(commands, 1));
 
 	*n = 0;
@@ -313,8 +361,7 @@ helped_relations(int *n)
 		Datum		command = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
 											2, &isnull);
 
-		if (!isnull && (spi_get_bool(i, 3, NULL) ||
-						may_help((const CollectedCommand *) DatumGetPointer(command))))
+		if (!isnull && may_help((const CollectedCommand *) DatumGetPointer(command)))
 			relids[(*n)++] = spi_get_oid(i, 1, NULL);
 	}
 	return relids;
@@ -340,14 +387,12 @@ remember_ddl(const char *role)
 	spi_arg_text(&args, role);
 	spi_arg_textn(&args, text, pg_mbcliplen(text, strlen(text), 2000));
 	spi_arg_int8_array(&args, helped, is_healer() ? 0 : nhelped);
-	n = spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered)"
+	n = spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered) "
+				 TOUCHED
 				 " SELECT w.relid, w.schema_name, w.table_name, $1, $2,"
 				 "  CASE WHEN bool_or(d.relid::int8 = ANY ($3)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
 				 "   WHERE i.relid = w.relid AND i.state NOT IN ('healed', 'dismissed')) END"
-				 " FROM (SELECT objid AS relid FROM pg_event_trigger_ddl_commands()"
-				 "   WHERE classid = 'pg_class'::regclass"
-				 "  UNION SELECT a.attrelid FROM pg_event_trigger_ddl_commands() c"
-				 "   JOIN pg_attribute a ON a.atttypid = c.objid WHERE c.classid = 'pg_type'::regclass) d"
+				 " FROM touched d"
 				 " JOIN selfheal.watched w ON w.relid IN (d.relid, pg_partition_root(d.relid))"
 				 " GROUP BY w.relid, w.schema_name, w.table_name RETURNING answered", &args);
 	for (uint64 i = 0; i < n; i++)

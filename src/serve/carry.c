@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "orient/incident.h"
+#include "orient/refused.h"
 #include "pgstat.h"
 #include "serve/carry.h"
 #include "serve/inorder.h"
@@ -147,6 +148,17 @@ outcome_left(const Outcome *outcome)
 	return outcome->left - outcome->moved;
 }
 
+/* See the header. */
+char *
+carry_left(const Incident *inc, int64 left)
+{
+	char	   *said = refused_said(inc->id);
+
+	return psprintf("%s could not be stored (%s)%s%s",
+					left == 1 ? "1 row" : psprintf(INT64_FORMAT " rows", left), inc->class,
+					said ? ": " : "", said ? said : "");
+}
+
 /*
  * Where an incident stands when its plan has run and its rows were tried:
  * healed when none is left; what somebody has in hand is tried again when he
@@ -219,7 +231,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 		note.human = HUMAN_BUDGET;
 	}
 	else
-		note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
+		note.reason = carry_left(inc, left);
 	incident_move(id, INCIDENT_NEEDS_HUMAN, &note);
 }
 

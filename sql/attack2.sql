@@ -207,6 +207,16 @@ SELECT * FROM why('kept');
 SELECT selfheal.hint('kept', 'ctid', rename_to => 'row_id'), selfheal.hint('kept', '', ignore => true);
 :idle
 SELECT * FROM tell('kept');
+-- a row that no partition of the root takes, beside one that goes there
+CREATE TABLE tree (id int, day date) PARTITION BY RANGE (day);
+CREATE TABLE tree_2026_01 (id int, day date);
+SELECT selfheal.watch('tree_2026_01');
+ALTER TABLE tree ATTACH PARTITION tree_2026_01 FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE tree_2026_02 PARTITION OF tree FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+INSERT INTO tree_2026_01_intake VALUES ('{"id": 1, "day": "2026-02-01"}'), ('{"id": 2, "day": "2026-03-01"}');
+:idle
+SELECT tableoid::regclass, * FROM tree;
+SELECT * FROM why('tree_2026_01');
 
 DROP SCHEMA attack2 CASCADE;
 DROP ROLE regress_attack2_owner;

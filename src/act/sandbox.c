@@ -32,6 +32,13 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
+/* What a row may lack that a plan for its values cannot give it: a parent
+ * comes by itself, a partition and a sequence's numbers have playbooks of
+ * their own, which see the row when it fits otherwise. */
+#define COMES_LATER \
+	((UINT64CONST(1) << FIT_FOREIGN_KEY) | (UINT64CONST(1) << FIT_PARTITION) | \
+	 (UINT64CONST(1) << FIT_SEQUENCE))
+
 typedef struct Trial
 {
 	const HealPlan *plan;
@@ -244,9 +251,10 @@ is_news(const Trial *t)
  * Reason of a trial that ran to its end, NULL when the plan may run. A plan
  * that was made for incidents must help one of their rows; a person's own
  * proposal need not help any. A row that fits the changed table and lacks but
- * its parent is helped: it waits for that, as any such row does. A replay that
- * changes nothing may also say of a row why it is held by now: it came when the
- * table was another one.
+ * its parent, its partition or its number is helped: it waits for that, as any
+ * such row does, and what only an insert can find is what the next round plans
+ * for. A replay that changes nothing may also say of a row why it is held by
+ * now: it came when the table was another one.
  */
 static char *
 judge(const Trial *t)
@@ -259,7 +267,7 @@ judge(const Trial *t)
 	if (r->refused_by_check)
 		return assertions_refusal(t->checks);
 	if (t->nincidents > 0 && r->held_tried > 0 && r->held_stored == 0 &&
-		(t->plan->steps != NIL ? t->held.misses != UINT64CONST(1) << FIT_FOREIGN_KEY : !is_news(t)))
+		(t->plan->steps != NIL ? (t->held.misses & COMES_LATER) == 0 : !is_news(t)))
 		return psprintf("none of " INT64_FORMAT " held rows could be stored: %s",
 						r->held_tried,
 						t->held.first_miss ? t->held.first_miss : "no reason was given");

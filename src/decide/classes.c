@@ -201,7 +201,7 @@ static const MisfitClass classes[] = {
 	.done = "read in the first of selfheal.encodings in which all held ones are printable text, after approval; a null character is held"},
 	{25, "22030 22032 22P02 2200N", "bad JSON", CLASS_HOLD,
 		.fits = {FIT_BAD_JSON, FIT_DUPLICATE_KEY, FIT_TOO_DEEP, FIT_TOO_LARGE},
-	.done = "held: bad JSON is never repaired by guessing"},
+	.done = "held: bad JSON is never repaired by guessing; bad XML is a bad_value"},
 	{26, "2200H", "a sequence that is used up", CLASS_CHANGE,
 		.fits = {FIT_SEQUENCE},.of_row = true,
 		.playbooks = {{"extend_sequence", numbers_extend}},
@@ -278,7 +278,7 @@ static const struct
 	"no column can have a name of more than 63 bytes"},
 	{FIT_BAD_KEY,
 		"no column can have this name: it is empty, or PostgreSQL keeps it for "
-	"itself"},
+	"itself; hint() says which column its value goes to, or that it is left out"},
 	{FIT_BAD_JSON,
 	"a bad row changes no table: it is not JSON"},
 	{FIT_NOT_OBJECT,

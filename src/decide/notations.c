@@ -454,23 +454,29 @@ notations_label(Remedy *r, const Evidence *e)
 
 /* ---- bytes ---- */
 
-/* Is all of it text in this encoding, and printable? */
+/* Is all of it text in this encoding, and printable? What holds a NUL is text
+ * in none, and says nothing of one: *others counts it. */
 static bool
-decodes(const Samples *samples, int encoding)
+decodes(const Samples *samples, int encoding, int *others)
 {
+	*others = 0;
 	for (int i = 0; i < samples->n; i++)
 	{
 		char	   *out;
 		size_t		len;
 		bool		printable;
-		bool		good = transform_decode(samples->values[i].val, samples->values[i].len,
-											encoding, &out, &len, &printable);
 
-		if (!good)
+		if (memchr(samples->values[i].val, '\0', samples->values[i].len) != NULL)
+		{
+			(*others)++;
+			continue;
+		}
+		if (!transform_decode(samples->values[i].val, samples->values[i].len,
+							  encoding, &out, &len, &printable))
 			return false;
 		pfree(out);
 	}
-	return true;
+	return *others < samples->n;
 }
 
 /* See the header. */
@@ -480,6 +486,7 @@ notations_decode(Remedy *r, const Evidence *e)
 	const Finding *f = r->finding;
 	char	   *names = pstrdup(guc_encodings);
 	List	   *encodings;
+	int			others;
 	ListCell   *lc;
 
 	if (f->class != FIT_BAD_ENCODING || f->samples == NULL)
@@ -490,7 +497,7 @@ notations_decode(Remedy *r, const Evidence *e)
 	{
 		const char *name = pg_encoding_to_char(pg_char_to_encoding(lfirst(lc)));
 
-		if (!decodes(f->samples, pg_char_to_encoding(lfirst(lc))))
+		if (!decodes(f->samples, pg_char_to_encoding(lfirst(lc)), &others))
 		{
 			remedy_option(r, false, psprintf("encoding %s", name),
 						  "not all held rows are printable text in it");
@@ -499,9 +506,10 @@ notations_decode(Remedy *r, const Evidence *e)
 		r->step = mapsteps_make(MAP_DECODE_TEXT, NULL, NULL,
 								DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
 																   CStringGetDatum(psprintf("{\"encodings\": [\"%s\"]}", name)))));
-		r->explanation = psprintf("%s bytes that are no text in %s, and all of them are printable text in %s: "
+		r->explanation = psprintf("%s bytes that are no text in %s, and all of them %sare printable text in %s: "
 								  "from its approval on payloads that are no text are read in it. What was sent is kept.",
-								  remedy_rows_bring(f), GetDatabaseEncodingName(), name);
+								  remedy_rows_bring(f), GetDatabaseEncodingName(),
+								  others > 0 ? "but those with a NUL " : "", name);
 		remedy_option(r, true, psprintf("encoding %s", name),
 					  "the first of selfheal.encodings in which all held rows are printable text");
 		return;

@@ -309,7 +309,7 @@ partition_grid(const PartitionLevel *level, const List *zones, PartitionGrid *gr
 		 * it is was not found
 		 */
 		if (found && grid->zone != NULL && grid->width > USECS_PER_HOUR && grid->phase != 0)
-			return plan_refuse(reason, "its bounds are midnights neither of the server's time zone, nor of the load's, nor of UTC");
+			return plan_refuse(reason, "its bounds are midnights neither of the server's time zone, nor of the load's, nor of UTC: a person makes it, or the rows are sent again under the time zone that they are of");
 	}
 	if (!found)
 		return plan_refuse(reason, "its partitions are not all of one width, so that the next one's would be a guess");

@@ -132,12 +132,37 @@ widen_varchar(Remedy *r, const Evidence *e)
 	remedy_option(r, false, "cut the value", "never: what was sent would be lost");
 }
 
+/*
+ * An identity: PostgreSQL has none that is no integer. What no integer holds is
+ * not in the way of what one does.
+ */
+static void
+widen_identity(Remedy *r, const Evidence *e)
+{
+	const FitColumn *col = r->finding->target;
+	int64		never = e->fractions + e->beyond_bigint;
+
+	if (col->tclass == TYPE_INT8 || !digits_known(e) || e->values <= never)
+	{
+		no_step(r, "it is an identity, which is an integer, and no wider one holds them");
+		return;
+	}
+	take_type(r, INT8OID, -1, never == 0 ? "the widest type of an identity, which holds them all" :
+			  "the widest type of an identity; what no integer holds stays held");
+	remedy_option(r, false, "numeric", "PostgreSQL has no identity of it");
+}
+
 /* An integer type: the next one up that holds what was seen. */
 static void
 widen_integer(Remedy *r, const Evidence *e)
 {
 	const FitColumn *col = r->finding->target;
 
+	if (col->identity && (e->fractions > 0 || e->beyond_bigint > 0 || !digits_known(e)))
+	{
+		widen_identity(r, e);
+		return;
+	}
 	if (e->fractions > 0 || !digits_known(e))
 	{
 		take_type(r, NUMERICOID, -1, e->fractions > 0 ?

@@ -246,6 +246,52 @@ is_healer(void)
 		strcmp(MyBgworkerEntry->bgw_library_name, "selfheal") == 0;
 }
 
+/* Tables that have a column of type $1, or of a type that is made of it: a
+ * domain, an array, a composite, a range. */
+#define OF_TYPE \
+	"WITH RECURSIVE types (type) AS (SELECT $1::oid UNION SELECT o.type FROM types y, LATERAL (" \
+	"   SELECT t.oid AS type FROM pg_type t WHERE t.typbasetype = y.type OR (t.typelem = y.type AND t.typlen = -1)" \
+	"   UNION ALL SELECT c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'c'" \
+	"    WHERE a.atttypid = y.type AND NOT a.attisdropped" \
+	"   UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = y.type" \
+	"   UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = y.type) o)" \
+	" SELECT DISTINCT a.attrelid FROM types y JOIN pg_attribute a ON a.atttypid = y.type AND NOT a.attisdropped"
+
+/* Tables with a column that draws from sequence $1. */
+#define DRAWS_FROM \
+	"SELECT f.adrelid FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid" \
+	" WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::oid" \
+	" UNION SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = $1::oid" \
+	"  AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'"
+
+/* What a command was about. */
+typedef struct Touched
+{
+	List	   *all;			/* Oid of relations */
+	List	   *helped;			/* of them: rows may be stored now */
+} Touched;
+
+/* Does a statement of this form let values in that were refused before? A
+ * restore gives sequences their owner and their column. */
+static bool
+statement_may_help(Node *stmt)
+{
+	ListCell   *lc;
+
+	if (IsA(stmt, AlterDomainStmt))
+		return strchr("TNX", castNode(AlterDomainStmt, stmt)->subtype) != NULL;
+	if (IsA(stmt, AlterOwnerStmt))
+		return false;
+	if (!IsA(stmt, AlterSeqStmt))
+		return true;
+	foreach(lc, castNode(AlterSeqStmt, stmt)->options)
+	{
+		if (strcmp(castNode(DefElem, lfirst(lc))->defname, "owned_by") != 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * May rows be stored now that were refused before? Not for an ALTER TABLE that
  * only asks for more, or is about other things: a restore ends with such ones.
@@ -257,6 +303,8 @@ may_help(const CollectedCommand *command)
 {
 	ListCell   *lc;
 
+	if (command->type == SCT_Simple)
+		return statement_may_help(command->parsetree);
 	if (command->type != SCT_AlterTable)
 		return true;
 	foreach(lc, command->d.alterTable.subcmds)
@@ -295,28 +343,73 @@ may_help(const CollectedCommand *command)
 	return false;
 }
 
-/* The relations that this command changed, so that it may help: those with a
- * column of a type that was changed (a new label) among them. */
-static int64 *
-helped_relations(int *n)
+static void
+touch(Touched *touched, Oid relid, bool helps)
 {
-	uint64		commands = spi_exec("SELECT coalesce(a.attrelid, d.objid), d.command, d.classid = 'pg_type'::regclass"
-									" FROM pg_event_trigger_ddl_commands() d LEFT JOIN pg_attribute a"
-									"  ON d.classid = 'pg_type'::regclass AND a.atttypid = d.objid"
-									" WHERE d.classid = 'pg_class'::regclass OR a.attrelid IS NOT NULL", NULL);
-	int64	   *relids = palloc(sizeof(int64) * Max(commands, 1));
+	touched->all = list_append_unique_oid(touched->all, relid);
+	if (helps)
+		touched->helped = list_append_unique_oid(touched->helped, relid);
+}
 
-	*n = 0;
-	for (uint64 i = 0; i < commands; i++)
+/* The same of what depends on an object, by one of the queries above. */
+static void
+touch_users(Touched *touched, const char *query, Oid object, bool helps)
+{
+	SpiArgs		args;
+	uint64		n;
+
+	spi_args(&args);
+	spi_arg_int8(&args, object);
+	n = spi_exec(query, &args);
+	for (uint64 i = 0; i < n; i++)
+		touch(touched, spi_get_oid(i, 1, NULL), helps);
+}
+
+/* The relations that the command changed, by themselves, by a type that a
+ * column of theirs is made of, or by a sequence that one draws from. */
+static void
+touched_relations(Touched *touched)
+{
+	uint64		n = spi_exec("SELECT d.objid, d.command, d.classid = 'pg_type'::regclass, c.relkind::text, c.reltype"
+							 " FROM pg_event_trigger_ddl_commands() d LEFT JOIN pg_class c"
+							 "  ON d.classid = 'pg_class'::regclass AND c.oid = d.objid"
+							 " WHERE d.classid IN ('pg_class'::regclass, 'pg_type'::regclass)", NULL);
+	SpiRows		rows = spi_keep();
+
+	for (uint64 i = 0; i < n; i++)
 	{
 		bool		isnull;
-		Datum		command = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-											2, &isnull);
+		Datum		command;
+		bool		helps;
+		Oid			object;
+		char	   *kind;
 
-		if (!isnull && (spi_get_bool(i, 3, NULL) ||
-						may_help((const CollectedCommand *) DatumGetPointer(command))))
-			relids[(*n)++] = spi_get_oid(i, 1, NULL);
+		spi_use(&rows);
+		object = spi_get_oid(i, 1, NULL);
+		command = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull);
+		helps = !isnull && may_help((const CollectedCommand *) DatumGetPointer(command));
+		kind = spi_get_text(i, 4, CurrentMemoryContext);
+		if (spi_get_bool(i, 3, NULL))
+			touch_users(touched, OF_TYPE, object, helps);
+		else if (kind != NULL && kind[0] == RELKIND_COMPOSITE_TYPE)
+			touch_users(touched, OF_TYPE, spi_get_oid(i, 5, NULL), helps);
+		else if (kind != NULL && kind[0] == RELKIND_SEQUENCE)
+			touch_users(touched, DRAWS_FROM, object, helps);
+		else
+			touch(touched, object, helps);
 	}
+}
+
+/* As an argument of a query. */
+static int64 *
+relids_of(const List *list)
+{
+	int64	   *relids = palloc(sizeof(int64) * Max(list_length(list), 1));
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, list)
+		relids[n++] = lfirst_oid(lc);
 	return relids;
 }
 
@@ -330,24 +423,22 @@ static void
 remember_ddl(const char *role)
 {
 	const char *text = debug_query_string ? debug_query_string : "";
-	int			nhelped = 0;
-	int64	   *helped = helped_relations(&nhelped);
+	Touched		touched = {NIL, NIL};
 	SpiArgs		args;
 	uint64		n;
 	bool		wake = false;
 
+	touched_relations(&touched);
 	spi_args(&args);
 	spi_arg_text(&args, role);
 	spi_arg_textn(&args, text, pg_mbcliplen(text, strlen(text), 2000));
-	spi_arg_int8_array(&args, helped, is_healer() ? 0 : nhelped);
+	spi_arg_int8_array(&args, relids_of(touched.all), list_length(touched.all));
+	spi_arg_int8_array(&args, relids_of(touched.helped), is_healer() ? 0 : list_length(touched.helped));
 	n = spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered)"
 				 " SELECT w.relid, w.schema_name, w.table_name, $1, $2,"
-				 "  CASE WHEN bool_or(d.relid::int8 = ANY ($3)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
+				 "  CASE WHEN bool_or(d.relid::int8 = ANY ($4)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
 				 "   WHERE i.relid = w.relid AND i.state NOT IN ('healed', 'dismissed')) END"
-				 " FROM (SELECT objid AS relid FROM pg_event_trigger_ddl_commands()"
-				 "   WHERE classid = 'pg_class'::regclass"
-				 "  UNION SELECT a.attrelid FROM pg_event_trigger_ddl_commands() c"
-				 "   JOIN pg_attribute a ON a.atttypid = c.objid WHERE c.classid = 'pg_type'::regclass) d"
+				 " FROM (SELECT r::oid AS relid FROM unnest($3) r) d"
 				 " JOIN selfheal.watched w ON w.relid IN (d.relid, pg_partition_root(d.relid))"
 				 " GROUP BY w.relid, w.schema_name, w.table_name RETURNING answered", &args);
 	for (uint64 i = 0; i < n; i++)
@@ -390,13 +481,15 @@ follow_columns(void)
  * Open SPI for what follows a command. The command holds its table, a load or
  * the healer may hold rows of ours and want the table: whoever's check for a
  * deadlock comes first has to give way, and that had better not be this, which
- * comes only once. They try again.
+ * comes only once. They try again. (Compiling what reads the catalog would take
+ * longer than to read it, under the command's locks.)
  */
 static void
 open_patiently(SpiUser *saved)
 {
 	spi_open(saved);
 	spi_set_local("deadlock_timeout", "10s");
+	spi_set_local("jit", "off");
 }
 
 static void

@@ -98,6 +98,17 @@ static const int may_follow[] = {
 #define GREW \
 	"i.rows < 100 OR floor(ln(i.rows + g.fresh_rows) / ln(1.1)) > floor(ln(i.rows) / ln(1.1))"
 
+/*
+ * What those before could not be helped for says nothing of a row that comes
+ * now: a plan may be right for it that stored none of them, and it may lack a
+ * partition that can be made. A pile of them is looked at as it grows, and
+ * some time after each row that comes, so that no good one is kept for ever by
+ * a bad one before it.
+ */
+#define BLAMELESS \
+	"(g.came OR g.moved AND i.reason_kind <> 'budget') AND (i.reason_kind = 'no_safe_plan'" \
+	"  OR i.class = 'no_partition' AND i.reason_kind NOT IN ('restricted', 'no_payload'))"
+
 /* Classes that only the insert finds. The others were all found, and counted,
  * when the row came; a replay that meets them again has no new row. */
 #define INSERT_CLASSES \
@@ -188,7 +199,8 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
  * them; what needs a person anyhow only counts them. New words of an enum are
  * looked at all the same, unless a person has said no to one: they need not be
  * of the kind that he is to decide about; and a duplicate is one of the stored
- * row, or is not, whatever became of those before. Rows that miss a parent are all
+ * row, or is not, whatever became of those before; and so with rows of which
+ * none could be stored, or that lack a partition. Rows that miss a parent are all
  * looked at again: it may have come while the new ones were held.
  *
  * An incident that an open transaction of a person holds (retry) is not
@@ -222,20 +234,26 @@ incident_collect(void)
 	spi_arg_int8(&args, guc_list_rows);
 	n = spi_exec("WITH fresh AS MATERIALIZED ("
 				 "  SELECT e.id, e.relid, e.class, coalesce(e.column_name, '') AS col, e.column_name, e.rows, e.at,"
-				 "   CASE WHEN e.door <> 'replay' OR e.class IN (" INSERT_CLASSES ") THEN e.rows ELSE 0 END AS fresh_rows"
+				 "   CASE WHEN e.door <> 'replay' OR e.class IN (" INSERT_CLASSES ") THEN e.rows ELSE 0 END AS fresh_rows,"
+				 "   e.door NOT IN ('replay', 'apply') AND e.rows > 0 AS came,"
+				 "   e.door = 'replay' AND e.class IN (" INSERT_CLASSES ") AS moved"
 				 "  FROM selfheal.error e JOIN pg_class c ON c.oid = e.relid"
 				 "  WHERE e.incident IS NULL AND e.class IS NOT NULL),"
 				 " groups AS MATERIALIZED ("
-				 "  SELECT relid, class, col, min(column_name) AS column_name, sum(rows)::bigint AS rows, sum(fresh_rows)::bigint AS fresh_rows,"
+				 "  SELECT relid, class, col, min(column_name) AS column_name, sum(rows)::bigint AS rows, sum(fresh_rows)::bigint AS fresh_rows, bool_or(came) AS came, bool_or(moved) AS moved,"
 				 "   min(at) AS first_seen, max(at) AS last_seen, min(id) AS oldest, max(id) AS newest"
 				 "  FROM fresh GROUP BY relid, class, col),"
 				 " locked AS MATERIALIZED ("
 				 "  SELECT i.id, i.relid, i.class, coalesce(i.column_name, '') AS col,"
 				 "   i.state = 'awaiting_approval' OR i.state = 'needs_human'"
 				 "    AND (i.class IN ('enum_label', 'unique') OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW ")"
-				 "     OR i.class = 'check' AND " LOOKS("i.rows + g.fresh_rows", "$1") " > " LOOKS("i.rows", "$1") ")"
+				 "     OR i.class = 'check' AND " LOOKS("i.rows + g.fresh_rows", "$1") " > " LOOKS("i.rows", "$1")
+				 "     OR " BLAMELESS " AND (" GREW "))"
 				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
 				 "     AND p.relid = i.relid AND p.state = 'rejected') AS again,"
+				 "   i.state = 'needs_human' AND " BLAMELESS
+				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
+				 "     AND p.relid = i.relid AND p.state = 'rejected') AS blameless, g.came,"
 				 "   i.state = 'awaiting_parent' OR i.class = 'foreign_key' AND i.state = 'needs_human' AND i.reason_kind = 'waited_too_long' AS waits"
 				 "  FROM selfheal.incident i JOIN groups g ON g.relid = i.relid AND g.class = i.class"
 				 "   AND g.col = coalesce(i.column_name, '')"
@@ -243,9 +261,11 @@ incident_collect(void)
 				 " joined AS ("
 				 "  UPDATE selfheal.incident i SET rows = i.rows + g.fresh_rows, last_seen = greatest(i.last_seen, g.last_seen),"
 				 "   first_seen = least(i.first_seen, g.first_seen),"
-				 "   state = CASE WHEN l.again THEN 'open' WHEN l.waits THEN 'awaiting_parent' ELSE i.state END,"
-				 "   reason_kind = CASE WHEN NOT (l.again OR l.waits) THEN i.reason_kind END,"
-				 "   next_try = CASE WHEN l.waits THEN clock_timestamp() ELSE i.next_try END,"
+				 "   state = CASE WHEN l.again THEN 'open' WHEN l.waits THEN 'awaiting_parent' WHEN l.blameless THEN 'failed' ELSE i.state END,"
+				 "   reason_kind = CASE WHEN NOT (l.again OR l.waits OR l.blameless) THEN i.reason_kind END,"
+				 "   attempts = CASE WHEN l.blameless AND l.came THEN 0 ELSE i.attempts END,"
+				 "   next_try = CASE WHEN l.waits THEN clock_timestamp() WHEN l.again OR NOT l.blameless THEN i.next_try"
+				 "    ELSE clock_timestamp() + interval '1 minute' * least(greatest(i.rows / 10000.0, 1), 60) END,"
 				 "   " CAME_IF("l.waits")
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"
 				 "  RETURNING " COLUMNS ", false AS opened, g.rows AS new_rows, g.oldest, g.newest, g.col),"

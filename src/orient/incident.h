@@ -17,6 +17,7 @@
  *	      written, and now and then; no plan is made for them)
  *	  needs_human -> asking (Claude can be asked again)
  *	  needs_human(waited_too_long) -> awaiting_parent (a parent came after all)
+ *	  needs_human -> failed (one row more of many: looked at before long)
  *	  any but healed and dismissed -> dismissed(by, why)
  *	  awaiting_approval, awaiting_parent, awaiting_order, needs_human, asking,
  *	      failed, waiting_lock -> open (more rows, retry by a person, a plan that is

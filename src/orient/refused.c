@@ -5,7 +5,14 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "mb/pg_wchar.h"
 #include "orient/refused.h"
+
+/* A message is as long as who raises it likes. */
+#define SAID_MAX 300
+
+/* Columns of a domain that are named. */
+#define SAID_COLUMNS "10"
 
 static int
 sqlstate_of(const char *text)
@@ -64,4 +71,64 @@ refused_read(Oid relid)
 	}
 	spi_close(&saved);
 	return result;
+}
+
+/*
+ * Which columns are of a domain, or of a type that is made of it? Partitions
+ * are their root's. NULL when it is gone.
+ */
+static char *
+domain_columns(const char *schema, const char *name)
+{
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_text(&args, schema);
+	spi_arg_text(&args, name);
+	spi_exec("WITH RECURSIVE types (type) AS ("
+			 "  SELECT t.oid FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
+			 "   WHERE n.nspname = $1 AND t.typname = $2"
+			 "  UNION SELECT o.type FROM types y, LATERAL ("
+			 "   SELECT t.oid AS type FROM pg_type t WHERE t.typbasetype = y.type OR (t.typelem = y.type AND t.typlen = -1)"
+			 "   UNION ALL SELECT c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'c'"
+			 "    WHERE a.atttypid = y.type AND NOT a.attisdropped) o),"
+			 " columns AS ("
+			 "  SELECT format('%I.%I.%I', n.nspname, c.relname, a.attname) AS name FROM types y"
+			 "  JOIN pg_attribute a ON a.atttypid = y.type AND a.attnum > 0 AND NOT a.attisdropped"
+			 "  JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition"
+			 "  JOIN pg_namespace n ON n.oid = c.relnamespace)"
+			 " SELECT string_agg(name, ', ' ORDER BY name) FILTER (WHERE at <= " SAID_COLUMNS ")"
+			 "  || CASE WHEN count(*) > " SAID_COLUMNS " THEN format(' and %s more', count(*) - " SAID_COLUMNS ") ELSE '' END"
+			 " FROM (SELECT name, row_number() OVER (ORDER BY name) AS at FROM columns) c", &args);
+	return spi_get_text(0, 1, CurrentMemoryContext);
+}
+
+/* See the header. */
+char *
+refused_said(int64 incident)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *said = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident);
+	if (spi_exec("SELECT message, context ->> 'schema', context ->> 'datatype' FROM selfheal.error"
+				 " WHERE incident = $1 AND message <> '' ORDER BY id DESC LIMIT 1", &args) > 0)
+	{
+		char	   *message = spi_get_text(0, 1, CurrentMemoryContext);
+		char	   *schema = spi_get_text(0, 2, CurrentMemoryContext);
+		char	   *datatype = spi_get_text(0, 3, CurrentMemoryContext);
+		char	   *columns = schema && datatype ? domain_columns(schema, datatype) : NULL;
+		int			clipped = pg_mbcliplen(message, strlen(message), SAID_MAX);
+		char	   *text = psprintf("%.*s%s%s%s", clipped, message,
+									message[clipped] != '\0' ? "..." : "",
+									columns ? "; columns of this domain: " : "", columns ? columns : "");
+
+		said = MemoryContextStrdup(cxt, text);
+	}
+	spi_close(&saved);
+	return said;
 }

@@ -42,4 +42,11 @@ typedef struct Refused
  */
 extern List *refused_read(Oid relid);
 
+/*
+ * What PostgreSQL said of the newest rows of an incident, in its words, clipped;
+ * of a domain's rule also which columns the domain is the type of, since
+ * whoever changes it changes them all. NULL when nothing was said.
+ */
+extern char *refused_said(int64 incident);
+
 #endif							/* SELFHEAL_REFUSED_H */

@@ -239,6 +239,9 @@ check_integer(const Shape *shape, int col, const JsonField *field,
 	if (field->kind == JSON_STRING && !n.plain &&
 		(memchr(field->val, 'e', field->len) || memchr(field->val, 'E', field->len)))
 		return value_wrong_type(shape, col, field, out);
+	if (n.magnitude > NUMERIC_INT_MAX || -n.lowest > NUMERIC_FRAC_MAX)
+		return value_misfit(out, FIT_BAD_VALUE, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+							NULL, "no numeric can hold a number of this size");
 	if (n.lowest < 0 || (field->kind == JSON_STRING && !n.plain))
 		return value_misfit(out, FIT_FRACTION,
 							ERRCODE_INVALID_TEXT_REPRESENTATION, pstrdup("numeric"),

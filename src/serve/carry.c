@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "observe/held.h"
 #include "orient/incident.h"
+#include "orient/refused.h"
 #include "pgstat.h"
 #include "serve/carry.h"
 #include "serve/inorder.h"
@@ -147,14 +148,25 @@ outcome_left(const Outcome *outcome)
 	return outcome->left - outcome->moved;
 }
 
+/* See the header. */
+char *
+carry_left(const Incident *inc, int64 left)
+{
+	char	   *said = refused_said(inc->id);
+
+	return psprintf("%s could not be stored (%s)%s%s",
+					left == 1 ? "1 row" : psprintf(INT64_FORMAT " rows", left), inc->class,
+					said ? ": " : "", said ? said : "");
+}
+
 /*
  * Where an incident stands when its plan has run and its rows were tried:
  * healed when none is left; what somebody has in hand is tried again when he
  * may be done. Drift that is left is looked at anew: at once where the table
  * was changed, later where rows came meanwhile; so are the rows that a mapping
- * has left, since they may need another one, and drift that was left when
- * others of its rows fitted the table as it is; where nothing was changed and
- * no row came, the same would come of it. That, and anything else, needs a
+ * has left, since they may need another one, and drift, or a row without its
+ * partition, that was left when others of its rows fitted the table as it is;
+ * where nothing was changed and no row came, the same would come of it. That, and anything else, needs a
  * person.
  */
 static void
@@ -165,7 +177,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 	FitClass	class = fit_class_from_name(inc->class);
 	bool		again = (fit_is_drift(class) && (changed || more_rows)) ||
 	(class == FIT_PARTITION && changed) ||
-	(outcome->replayed > 0 && (mapped || (fit_is_drift(class) && !changed)));
+	(outcome->replayed > 0 && (mapped || ((fit_is_drift(class) || class == FIT_PARTITION) && !changed)));
 	IncidentNote note = {0};
 
 	if (left == 0 && outcome->replayed == 0 && outcome->discarded > 0)
@@ -219,7 +231,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 		note.human = HUMAN_BUDGET;
 	}
 	else
-		note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
+		note.reason = carry_left(inc, left);
 	incident_move(id, INCIDENT_NEEDS_HUMAN, &note);
 }
 

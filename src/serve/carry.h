@@ -35,6 +35,10 @@ extern TimestampTz carry_later(Oid relid);
  */
 extern void carry_pass(const Incident *inc, const char *reason);
 
+/* The sentence for an incident whose rows were tried and are still held: how
+ * many, of which class, and what PostgreSQL said of the newest. */
+extern char *carry_left(const Incident *inc, int64 left);
+
 /* now + base_ms doubled n times, at most cap_ms, give or take a quarter. */
 extern TimestampTz carry_pause(int base_ms, int n, int cap_ms);
 

@@ -60,7 +60,7 @@ settle(const Incident *inc, const Attempted *tried)
 		incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
 		return;
 	}
-	note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
+	note.reason = carry_left(inc, left);
 	if (tried->refusal)
 	{
 		note.reason = tried->refusal;

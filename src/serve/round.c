@@ -16,6 +16,7 @@
 #include "decide/overflow.h"
 #include "miscadmin.h"
 #include "observe/mapping.h"
+#include "orient/refused.h"
 #include "serve/consult.h"
 #include "serve/proving.h"
 #include "serve/round.h"
@@ -292,6 +293,7 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 {
 	const PlanStep *step = remedy ? remedy->settled_by : NULL;
 	FitClass	class = fit_class_from_name(inc->class);
+	const char *said;
 	ListCell   *lc;
 
 	if (list_member_ptr(round->partly, inc))
@@ -320,10 +322,11 @@ hopeless(const Round *round, const Incident *inc, const Remedy *remedy)
 		looked_at(round, class))
 		return psprintf("%s selfheal.retry(" INT64_FORMAT ") when the cause is gone",
 						looked_at(round, class), inc->id);
+	said = refused_said(inc->id);
 	if (!fit_is_drift(class) && class > FIT_UNIQUE && class != FIT_RETRY &&
 		class != FIT_AWAITING_ORDER)
-		return psprintf("%s: no playbook changes a table for this; selfheal.retry(" INT64_FORMAT ") when the cause is gone",
-						inc->class, inc->id);
+		return psprintf("%s: no playbook changes a table for this%s%s; amend() or discard() the rows, or selfheal.retry(" INT64_FORMAT ") when the cause is gone",
+						inc->class, said ? ": " : "", said ? said : "", inc->id);
 	if (fit_is_drift(class) && OidIsValid(route_foreign(round->relid, true)) &&
 		!incident_of_check(inc->id))
 		return psprintf("%s: the server of the foreign table refused the rows: change the table there, "

@@ -156,7 +156,8 @@ read_job(Job *job, HeapTuple row, TupleDesc desc)
 	{
 		headers[i].name = names[i];
 		headers[i].value = values[i];
-		headers[i].secret = i == r->nheaders - 1;
+		headers[i].secret = strcmp(names[i], "x-api-key") == 0 ||
+			strcmp(names[i], "authorization") == 0;
 		if (strcmp(values[i], "@made") == 0)
 		{
 			headers[i].value = palloc0(MADE_LEN + 1);
@@ -290,28 +291,33 @@ store_results(const Told *told, int phase, Job *jobs, int n, const Phase *seen)
 {
 	char	   *run = number(told->run);
 	char	   *which = number(phase);
+	char	   *ended[10] = {
+		run, which, number(MyProcPid), seen->sqlstate, number(seen->took_ms),
+		number(seen->cleaned_ms), number(seen->latches), number(seen->timeouts),
+		number(seen->slots), number(seen->traces),
+	};
 
 	open_sql();
 	for (int i = 0; i < n; i++)
 	{
 		HttpReply  *r = &jobs[i].reply;
+		char	   *values[16] = {
+			run, which, number(jobs[i].id), pstrdup(http_fault_name(r->fault)),
+			jobs[i].done ? pstrdup(r->why) : NULL, number(r->status), r->body,
+			number(r->body_len), r->content_type, r->request_id, r->retry_after,
+			r->retry_after_ms, r->should_retry, number(r->latency_ms),
+			number(r->bytes_sent), number(r->bytes_received),
+		};
 
 		if (!jobs[i].done)
 			continue;
+		if (r->body_len > 4000 || strlen(r->body) != r->body_len)
+			values[6] = NULL;
 		store("INSERT INTO httptest.result VALUES ($1::int, $2::int, $3::int, $4, $5, $6::int, $7,"
-			  " $8::int8, $9, $10, $11, $12, $13, $14::int8, $15::int8, $16::int8)", 16,
-			  (char *[]) {run, which, number(jobs[i].id), unconstify(char *, http_fault_name(r->fault)),
-				  unconstify(char *, r->why), number(r->status),
-				  r->body_len <= 4000 && strlen(r->body) == r->body_len ? r->body : NULL,
-				  number(r->body_len), r->content_type, r->request_id, r->retry_after,
-				  r->retry_after_ms, r->should_retry, number(r->latency_ms),
-				  number(r->bytes_sent), number(r->bytes_received)});
+			  " $8::int8, $9, $10, $11, $12, $13, $14::int8, $15::int8, $16::int8)", 16, values);
 	}
 	store("INSERT INTO httptest.phase VALUES ($1::int, $2::int, $3::int, $4, $5::int8, $6::int8,"
-		  " $7::int, $8::int, $9::int, $10::int)", 10,
-		  (char *[]) {run, which, number(MyProcPid), seen->sqlstate, number(seen->took_ms),
-			  number(seen->cleaned_ms), number(seen->latches), number(seen->timeouts),
-			  number(seen->slots), number(seen->traces)});
+		  " $7::int, $8::int, $9::int, $10::int)", 10, ended);
 	close_sql();
 }
 
@@ -330,7 +336,7 @@ run_phase(const Told *told, int phase, MemoryContext context)
 		MemoryContextSwitchTo(context);
 		if (phase == 1 && told->statement_timeout > 0)
 			enable_timeout_after(STATEMENT_TIMEOUT, told->statement_timeout);
-		if (told->transaction)
+		if (phase == 1 && told->transaction)
 			StartTransactionCommand();
 		run_jobs(told, jobs, n, seen);
 	}
@@ -376,8 +382,11 @@ httptest_main(Datum arg)
 	context = AllocSetContextCreate(TopMemoryContext, "httptest", ALLOCSET_DEFAULT_SIZES);
 	run_phase(&told, 1, context);
 	run_phase(&told, 2, context);
-	/* with nothing under way http_wait is WaitLatch; and what was put aside is
-	 * cleaned away in it */
+
+	/*
+	 * with nothing under way http_wait is WaitLatch; and what was put aside
+	 * is cleaned away in it
+	 */
 	while (told.keep)
 	{
 		if (http_wait(-1) == HTTP_WAIT_LATCH)

@@ -10,7 +10,7 @@ CREATE TABLE httptest.job (
 	url text NOT NULL,
 	body text,							-- not null: a POST
 	header_names text[] NOT NULL DEFAULT '{}',
-	header_values text[] NOT NULL DEFAULT '{}',	-- the last one is secret
+	header_values text[] NOT NULL DEFAULT '{}',	-- of x-api-key and authorization: secret
 	ca_file text,
 	connect_ms int NOT NULL DEFAULT 10000,
 	total_ms int NOT NULL DEFAULT 20000,

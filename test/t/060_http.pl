@@ -92,6 +92,7 @@ sub jobs
 {
 	my (@jobs) = @_;
 	my $id = 0;
+	my $sql = '';
 
 	$run++;
 	for my $job (@jobs)
@@ -99,9 +100,10 @@ sub jobs
 		my %row = (run => $run, id => ++$id, %$job);
 		$row{url} = $fake->url(delete $row{path}) if exists $row{path};
 		my @names = sort keys %row;
-		$node->safe_psql('postgres', 'INSERT INTO httptest.job ('
-			  . join(', ', @names) . ') VALUES (' . join(', ', map { quoted($row{$_}) } @names) . ')');
+		$sql .= 'INSERT INTO httptest.job ('
+		  . join(', ', @names) . ') VALUES (' . join(', ', map { quoted($row{$_}) } @names) . ");\n";
 	}
+	$node->safe_psql('postgres', $sql);
 	return;
 }
 
@@ -140,6 +142,20 @@ sub phase
 	my ($what, $phase) = @_;
 	$phase //= 1;
 	return $node->safe_psql('postgres', "SELECT $what FROM httptest.phase WHERE run = $run AND phase = $phase");
+}
+
+# Many questions in one session: [ name, what is expected, SQL ].
+sub check
+{
+	my (@checks) = @_;
+	my @answers = split(/^-----\n/m, $node->safe_psql('postgres', join("\n\\echo -----\n", map { "$_->[2];" } @checks)), -1);
+
+	for my $check (@checks)
+	{
+		chomp(my $answer = shift(@answers) // 'no answer');
+		is($answer, $check->[1], $check->[0]);
+	}
+	return;
 }
 
 # ---- what servers do: all of it at once, in one process ----
@@ -208,11 +224,9 @@ my @cases = (
 	# one of them takes 3 s by itself; the dead name service would take 20
 	cmp_ok(phase('took_ms'), '<', 6000, '... all at a time');
 	my $id = 0;
-	for my $case (@cases)
-	{
-		my ($name, $what, $expected) = @$case;
-		is(result($what, ++$id), $expected, $name);
-	}
+	check(
+		map { $id++; [ $_->[0], $_->[2], "SELECT $_->[1] FROM httptest.result WHERE run = $run AND phase = 1 AND id = $id" ] }
+		  @cases);
 	is(scalar(() = $elsewhere->seen('')), 0, 'nobody followed the redirect');
 	is(scalar(() = $fake->seen('without')) + scalar(() = $fake->seen('password')), 0, 'nothing was sent to a URL that is refused');
 }
@@ -370,77 +384,88 @@ is(scalar(() = $fake->seen('/aside')), 0, '... without ever reaching the server'
 
 my $noon = 784111777000;    # Sun, 06 Nov 1994 08:49:37 GMT
 
+my @policy;
+
+sub expect
+{
+	my ($sql, $expected, $name) = @_;
+	push @policy, [ $name, $expected, $sql ];
+	return;
+}
+
 sub decide
 {
 	my ($fault, $status, %p) = @_;
-	return $node->safe_psql('postgres', 'SELECT verdict, wait_ms, asked, retries_then, bare_429_then FROM httptest.decide('
-		  . join(', ', map { quoted($_) } $fault, $status, @p{qw(retry_after retry_after_ms should_retry)},
-			$p{retries} // 0, $p{bare} // 0, $p{dice} // 0, $p{now} // $noon) . ')');
+	return 'SELECT verdict, wait_ms, asked, retries_then, bare_429_then FROM httptest.decide('
+	  . join(', ', map { quoted($_) } $fault, $status, @p{qw(retry_after retry_after_ms should_retry)},
+		$p{retries} // 0, $p{bare} // 0, $p{dice} // 0, $noon) . ')';
 }
 
-is(decide('none', 200), 'success|0|f|0|0', 'a reply');
-is(decide('none', 200, should_retry => 'true'), 'success|0|f|0|0', 'a reply is a reply');
-is(decide('none', $_), 'refused|0|f|0|0', "$_ is not repeated") for 302, 400, 401, 402, 403, 404, 413, 422;
-is(decide('none', $_), 'again|500|f|1|0', "$_ is repeated") for 408, 409, 500, 502, 503, 504, 529;
-is(decide('none', 429), 'again|500|f|1|1', '429 is repeated, and counted');
-is(decide('none', 429, retry_after => '3', bare => 2), 'again|3000|t|1|0', '... not when it says how long');
-is(decide('none', 429, bare => 2), 'budget_spent|0|f|0|3', 'three of them in a row are a spent budget');
-is(decide('none', 503, bare => 2), 'again|500|f|1|0', '... and not with another in between');
-is(decide('none', $_, should_retry => 'true'), 'refused|0|f|0|0', "$_ is never repeated") for 400, 401, 403;
-is(decide('none', 404, should_retry => 'true'), 'again|500|f|1|0', 'a server that wants to be asked again');
-is(decide('none', 503, should_retry => 'False'), 'refused|0|f|0|0', 'a server that does not');
-is(decide('none', 503, should_retry => 'perhaps'), 'again|500|f|1|0', 'a server that does not know');
-is(decide('broken', 200, should_retry => 'false'), 'again|500|f|1|0', 'a reply that broke off says nothing');
-is(decide($_, 0), 'again|500|f|1|0', "fault $_ may pass") for qw(resolve connect timeout broken malformed other);
-is(decide($_, 0), 'refused|0|f|0|0', "fault $_ does not") for qw(request tls too_large);
-is(decide('none', 503, retries => 1), 'again|1000|f|2|0', 'the second wait is twice as long');
-is(decide('none', 503, retries => 1, dice => 0.999999), 'again|751|f|2|0', '... less a quarter, at most');
-is(decide('none', 503, retries => 2), 'used_up|0|f|2|0', 'the third repetition is none');
-is(decide('none', 429, retries => 2, retry_after => '1'), 'used_up|0|t|2|0', '... whatever the server says');
-is(decide('none', 503, retry_after => '2', retry_after_ms => '1500'), 'again|1500|t|1|0', 'milliseconds go before seconds');
-is(decide('none', 503, retry_after => '2', retry_after_ms => 'soon'), 'again|2000|t|1|0', '... if they are any');
-is(decide('none', 503, retry_after => 'soon'), 'again|500|f|1|0', 'no time at all');
-is(decide('none', 503, retry_after => '3600'), 'again|3600000|t|1|0', 'an hour is waited');
-is(decide('none', 503, retry_after => '3601'), 'too_long|3601000|t|0|0', 'a longer time is not');
+expect(decide('none', 200), 'success|0|f|0|0', 'a reply');
+expect(decide('none', 200, should_retry => 'true'), 'success|0|f|0|0', 'a reply is a reply');
+expect(decide('none', $_), 'refused|0|f|0|0', "$_ is not repeated") for 302, 400, 401, 402, 403, 404, 413, 422;
+expect(decide('none', $_), 'again|500|f|1|0', "$_ is repeated") for 408, 409, 500, 502, 503, 504, 529;
+expect(decide('none', 429), 'again|500|f|1|1', '429 is repeated, and counted');
+expect(decide('none', 429, retry_after => '3', bare => 2), 'again|3000|t|1|0', '... not when it says how long');
+expect(decide('none', 429, bare => 2), 'budget_spent|0|f|0|3', 'three of them in a row are a spent budget');
+expect(decide('none', 503, bare => 2), 'again|500|f|1|0', '... and not with another in between');
+expect(decide('none', $_, should_retry => 'true'), 'refused|0|f|0|0', "$_ is never repeated") for 400, 401, 403;
+expect(decide('none', 404, should_retry => 'true'), 'again|500|f|1|0', 'a server that wants to be asked again');
+expect(decide('none', 503, should_retry => 'False'), 'refused|0|f|0|0', 'a server that does not');
+expect(decide('none', 503, should_retry => 'perhaps'), 'again|500|f|1|0', 'a server that does not know');
+expect(decide('broken', 200, should_retry => 'false'), 'again|500|f|1|0', 'a reply that broke off says nothing');
+expect(decide($_, 0), 'again|500|f|1|0', "fault $_ may pass") for qw(resolve connect timeout broken malformed other);
+expect(decide($_, 0), 'refused|0|f|0|0', "fault $_ does not") for qw(request tls too_large);
+expect(decide('none', 503, retries => 1), 'again|1000|f|2|0', 'the second wait is twice as long');
+expect(decide('none', 503, retries => 1, dice => 0.999999), 'again|751|f|2|0', '... less a quarter, at most');
+expect(decide('none', 503, retries => 2), 'used_up|0|f|2|0', 'the third repetition is none');
+expect(decide('none', 429, retries => 2, retry_after => '1'), 'used_up|0|t|2|0', '... whatever the server says');
+expect(decide('none', 503, retry_after => '2', retry_after_ms => '1500'), 'again|1500|t|1|0', 'milliseconds go before seconds');
+expect(decide('none', 503, retry_after => '2', retry_after_ms => 'soon'), 'again|2000|t|1|0', '... if they are any');
+expect(decide('none', 503, retry_after => 'soon'), 'again|500|f|1|0', 'no time at all');
+expect(decide('none', 503, retry_after => '3600'), 'again|3600000|t|1|0', 'an hour is waited');
+expect(decide('none', 503, retry_after => '3601'), 'too_long|3601000|t|0|0', 'a longer time is not');
 
-sub after { my ($value) = @_; return $node->safe_psql('postgres', 'SELECT httptest.after(' . quoted($value) . ", $noon)") }
+sub after { my ($value) = @_; return 'SELECT httptest.after(' . quoted($value) . ", $noon)" }
 
-is(after('0'), '0', 'retry-after: now');
-is(after('1.5'), '1500', 'a fraction');
-is(after('0.0001'), '1', 'a small one');
-is(after('99999999999999999999999'), '315360000000', 'more than anybody means');
-is(after('Sun, 06 Nov 1994 08:49:40 GMT'), '3000', 'a date');
-is(after('Sunday, 06-Nov-94 08:49:40 GMT'), '3000', '... as in RFC 850');
-is(after('Sun Nov  6 08:49:40 1994'), '3000', '... as of asctime');
-is(after('Thu, 29 Feb 1996 00:00:00 GMT'), 825552000000 - $noon, '... of a leap year');
-is(after('Sat, 05 Nov 1994 08:49:40 GMT'), '0', '... that is over');
-is(after($_), '', "no time: $_") for '', ' ', '-1', '1e3', '0x10', '5 s', '1.5.5', 'tomorrow', 'Sun, 06 Nov 1994 08:49:40',
+expect(after('0'), '0', 'retry-after: now');
+expect(after('1.5'), '1500', 'a fraction');
+expect(after('0.0001'), '1', 'a small one');
+expect(after('99999999999999999999999'), '315360000000', 'more than anybody means');
+expect(after('Sun, 06 Nov 1994 08:49:40 GMT'), '3000', 'a date');
+expect(after('Sunday, 06-Nov-94 08:49:40 GMT'), '3000', '... as in RFC 850');
+expect(after('Sun Nov  6 08:49:40 1994'), '3000', '... as of asctime');
+expect(after('Thu, 29 Feb 1996 00:00:00 GMT'), 825552000000 - $noon, '... of a leap year');
+expect(after('Sat, 05 Nov 1994 08:49:40 GMT'), '0', '... that is over');
+expect(after($_), '', "no time: $_") for '', ' ', '-1', '1e3', '0x10', '5 s', '1.5.5', 'tomorrow', 'Sun, 06 Nov 1994 08:49:40',
   'Sun, 06 Foo 1994 08:49:40 GMT', 'Sun, 41 Nov 1994 08:49:40 GMT', 'Sun, 06 Nov 1994 25:49:40 GMT', 'Sun, 06 Nov 1994 08:49:40 GMT+1';
 
 sub breaker
 {
 	my (@events) = @_;
-	return $node->safe_psql('postgres', 'SELECT array_to_string(httptest.breaker(' . quoted(\@events) . q{), '; ')});
+	return 'SELECT array_to_string(httptest.breaker(' . quoted(\@events) . q{), '; ')};
 }
 
-is(breaker(map { "fail\@$_" } 1 .. 4), '1 0 0; 2 0 0; 3 0 0; 4 0 0', 'four failures open no breaker');
-is(breaker(qw(fail@1 fail@2 fail@3 fail@4 ok@5 fail@6 may@7)), '1 0 0; 2 0 0; 3 0 0; 4 0 0; 0 0 0; 1 0 0; yes',
+expect(breaker(map { "fail\@$_" } 1 .. 4), '1 0 0; 2 0 0; 3 0 0; 4 0 0', 'four failures open no breaker');
+expect(breaker(qw(fail@1 fail@2 fail@3 fail@4 ok@5 fail@6 may@7)), '1 0 0; 2 0 0; 3 0 0; 4 0 0; 0 0 0; 1 0 0; yes',
 	'... nor do five that are not in a row');
 my @open = map { "fail\@$_" } 1 .. 5;
 my $opened = '1 0 0; 2 0 0; 3 0 0; 4 0 0; 5 0 30005';
-is(breaker(@open, qw(may@6 may@30004 may@30005 may@30006)), "$opened; no, 29999; no, 1; yes; no, 30000",
+expect(breaker(@open, qw(may@6 may@30004 may@30005 may@30006)), "$opened; no, 29999; no, 1; yes; no, 30000",
 	'the fifth does; then one may try, and one alone');
-is(breaker(@open, qw(fail@10)), "$opened; 6 0 30005", 'one that was under way does not keep it open longer');
-is(breaker(@open, qw(may@30005 ok@31000 may@31001)), "$opened; yes; 0 0 0; yes", 'it goes well: closed');
-is(breaker(@open, qw(may@30005 fail@31000 may@31001)), "$opened; yes; 6 1 91000; no, 59999", 'it does not: open, twice as long');
-is(breaker(@open, qw(may@30005 release may@30006)), "$opened; yes; 5 0 30005; yes", 'a trial that was not made');
-is(breaker(@open, qw(may@30005 may@930004 may@930005)), "$opened; yes; no, 1; yes", 'a trial that never ended is forgotten');
-is( breaker(@open, map { ("may\@${_}0000000", "fail\@${_}0000000") } 1 .. 6),
+expect(breaker(@open, qw(fail@10)), "$opened; 6 0 30005", 'one that was under way does not keep it open longer');
+expect(breaker(@open, qw(may@30005 ok@31000 may@31001)), "$opened; yes; 0 0 0; yes", 'it goes well: closed');
+expect(breaker(@open, qw(may@30005 fail@31000 may@31001)), "$opened; yes; 6 1 91000; no, 59999", 'it does not: open, twice as long');
+expect(breaker(@open, qw(may@30005 release may@30006)), "$opened; yes; 5 0 30005; yes", 'a trial that was not made');
+expect(breaker(@open, qw(may@30005 may@930004 may@930005)), "$opened; yes; no, 1; yes", 'a trial that never ended is forgotten');
+expect(breaker(@open, map { ("may\@${_}0000000", "fail\@${_}0000000") } 1 .. 6),
 	"$opened; yes; 6 1 10060000; yes; 7 2 20120000; yes; 8 3 30240000; yes; 9 4 40480000; yes; 10 5 50900000; yes; 11 6 60900000",
 	'... up to a quarter of an hour');
-is($node->safe_psql('postgres', "SELECT httptest.breaker_failure('$_->[0]', $_->[1])"), $_->[2], "breaker: $_->[0] $_->[1]")
+push @policy, [ "breaker: $_->[0] $_->[1]", $_->[2], "SELECT httptest.breaker_failure('$_->[0]', $_->[1])" ]
   for [ 'none', 200, 'f' ], [ 'none', 400, 'f' ], [ 'none', 401, 't' ], [ 'none', 403, 't' ], [ 'none', 404, 'f' ],
   [ 'none', 429, 't' ], [ 'none', 500, 't' ], [ 'none', 529, 't' ], [ 'connect', 0, 't' ], [ 'too_large', 200, 'f' ];
+
+check(@policy);
 
 # ---- a proxy of the environment ----
 

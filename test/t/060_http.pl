@@ -262,6 +262,14 @@ run_jobs('', map { { path => '/hang' } } 1 .. 65);
 is(phase('sqlstate'), '54000', 'there is a limit of transfers');
 is(phase('slots'), 64, '... and all are given back');
 
+SKIP:
+{
+	skip 'needs /proc', 1 unless $^O eq 'linux';
+	run_jobs('repeat=60', map { { path => $_ } } qw(/ok /gzip /huge /reset /close /chunked /nonsense /html));
+	note('kB more: ' . phase('grown_kb'));
+	cmp_ok(phase('grown_kb'), '<', 600, 'a process that has made many requests is no larger');
+}
+
 # ---- cancel ----
 
 for my $case (
@@ -287,8 +295,9 @@ for my $case (
 	cmp_ok(phase('took_ms'), '<', 2000, '... soon');
 	SKIP:
 	{
-		skip 'needs /proc/self/maps', 1 unless $^O eq 'linux' && $slots == 63;
+		skip 'needs /proc', 2 unless $^O eq 'linux' && $slots == 63;
 		is(phase('traces'), 0, '... and the key is not in memory any more');
+		is(phase('open_threads'), 0, '... and no signal can reach the thread that looks up');
 	}
 
 	jobs($job[0]);

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <dirent.h>
+
 #include "fmgr.h"
 
 #include "access/xact.h"
@@ -39,6 +41,7 @@ typedef struct Told
 	bool		busy_latch;
 	bool		keep;
 	bool		transaction;
+	int			repeat;
 } Told;
 
 typedef struct Job
@@ -61,6 +64,8 @@ typedef struct Phase
 	int			timeouts;
 	int			slots;
 	int			traces;
+	int			open_threads;
+	int64		grown_kb;
 } Phase;
 
 /* ---- a secret that is nowhere in memory but where http.c has it ---- */
@@ -103,6 +108,58 @@ traces(void)
 	if (maps)
 		fclose(maps);
 	return found;
+}
+
+/* ---- the process, as Linux's /proc tells ---- */
+
+/* A number of a status file, hexadecimal or not; -1: it is not there. */
+static int64
+status_of(const char *path, const char *name, int base)
+{
+	FILE	   *status = fopen(path, "r");
+	char		line[256];
+	int64		value = -1;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (strncmp(line, name, strlen(name)) == 0)
+			value = (int64) strtoull(line + strlen(name), NULL, base);
+	if (status)
+		fclose(status);
+	return value;
+}
+
+/* Threads beside this one that do not block SIGTERM, SIGUSR1 or SIGURG. */
+static int
+open_threads(void)
+{
+	DIR		   *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	int			found = 0;
+
+	while (tasks && (task = readdir(tasks)) != NULL)
+	{
+		const int	signals[] = {SIGTERM, SIGUSR1, SIGURG};
+		int64		blocked;
+
+		if (task->d_name[0] == '.' || atoi(task->d_name) == MyProcPid)
+			continue;
+		blocked = status_of(psprintf("/proc/self/task/%s/status", task->d_name), "SigBlk:", 16);
+		for (int i = 0; i < 3; i++)
+			if ((blocked & (INT64CONST(1) << (signals[i] - 1))) == 0)
+			{
+				found++;
+				break;
+			}
+	}
+	if (tasks)
+		closedir(tasks);
+	return found;
+}
+
+static int64
+memory_kb(void)
+{
+	return status_of("/proc/self/status", "VmRSS:", 10);
 }
 
 /* ---- jobs ---- */
@@ -261,6 +318,27 @@ run_jobs(const Told *told, Job *jobs, int n, Phase *seen)
 	}
 }
 
+/* All jobs many times over; does memory grow when it should not any more? */
+static void
+run_rounds(const Told *told, Job *jobs, int n, Phase *seen)
+{
+	MemoryContext round = AllocSetContextCreate(CurrentMemoryContext, "round", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(round);
+	int64		then = 0;
+
+	for (int i = 0; i < told->repeat; i++)
+	{
+		if (i == told->repeat / 3)
+			then = memory_kb();
+		run_jobs(told, jobs, n, seen);
+		for (int j = 0; j < n; j++)
+			jobs[j].done = false;
+		MemoryContextReset(round);
+	}
+	seen->grown_kb = memory_kb() - then;
+	MemoryContextSwitchTo(before);
+}
+
 /* ---- results ---- */
 
 static void
@@ -291,10 +369,11 @@ store_results(const Told *told, int phase, Job *jobs, int n, const Phase *seen)
 {
 	char	   *run = number(told->run);
 	char	   *which = number(phase);
-	char	   *ended[10] = {
+	char	   *ended[12] = {
 		run, which, number(MyProcPid), seen->sqlstate, number(seen->took_ms),
 		number(seen->cleaned_ms), number(seen->latches), number(seen->timeouts),
 		number(seen->slots), number(seen->traces),
+		number(seen->open_threads), number(seen->grown_kb),
 	};
 
 	open_sql();
@@ -317,7 +396,7 @@ store_results(const Told *told, int phase, Job *jobs, int n, const Phase *seen)
 			  " $8::int8, $9, $10, $11, $12, $13, $14::int8, $15::int8, $16::int8)", 16, values);
 	}
 	store("INSERT INTO httptest.phase VALUES ($1::int, $2::int, $3::int, $4, $5::int8, $6::int8,"
-		  " $7::int, $8::int, $9::int, $10::int)", 10, ended);
+		  " $7::int, $8::int, $9::int, $10::int, $11::int, $12::int8)", 12, ended);
 	close_sql();
 }
 
@@ -338,7 +417,10 @@ run_phase(const Told *told, int phase, MemoryContext context)
 			enable_timeout_after(STATEMENT_TIMEOUT, told->statement_timeout);
 		if (phase == 1 && told->transaction)
 			StartTransactionCommand();
-		run_jobs(told, jobs, n, seen);
+		if (phase == 1 && told->repeat > 0)
+			run_rounds(told, jobs, n, seen);
+		else
+			run_jobs(told, jobs, n, seen);
 	}
 	PG_CATCH();
 	{
@@ -364,6 +446,7 @@ run_phase(const Told *told, int phase, MemoryContext context)
 	MemoryContextSwitchTo(context);
 	seen->slots = http_free_slots();
 	seen->traces = traces();
+	seen->open_threads = open_threads();
 	store_results(told, phase, jobs, n, seen);
 }
 
@@ -422,6 +505,7 @@ httptest_start(PG_FUNCTION_ARGS)
 	told.busy_latch = option(options, "busy_latch") > 0;
 	told.keep = option(options, "keep") > 0;
 	told.transaction = option(options, "transaction") > 0;
+	told.repeat = Max(option(options, "repeat"), 0);
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;

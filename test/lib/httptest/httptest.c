@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "base/http.h"
 #include "base/retry.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"

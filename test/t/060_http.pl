@@ -113,6 +113,16 @@ sub start_run
 	return $node->safe_psql('postgres', "SELECT httptest.start($run, '" . ($options // '') . "')");
 }
 
+# Start it, and come back when it sleeps on its requests.
+sub start_and_wait
+{
+	my ($options) = @_;
+	my $pid = start_run($options);
+	$node->poll_query_until('postgres', "SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $pid")
+	  or BAIL_OUT("run $run does not wait");
+	return $pid;
+}
+
 sub over
 {
 	my ($phase) = @_;
@@ -174,7 +184,7 @@ my @cases = (
 	[ 'a header of strange bytes', "length(request_id), left(request_id, 8)", '200|req_??zz', { path => '/limits' } ],
 	[ 'a redirect', 'fault, status, body', 'none|302|elsewhere',
 		{ path => '/redirect', header_names => ['x-api-key'], header_values => ['key-that-stays-here'] } ],
-	[ 'a name that is looked up slowly', 'fault, body, latency_ms >= 1400', 'none|hello|t',
+	[ 'a name that is looked up slowly', 'fault, body, latency_ms >= 2400', 'none|hello|t',
 		{ url => "http://a.slow.test:$fake->{port}/ok" } ],
 	[ 'no connection', 'fault, status', 'connect|0', { url => "http://127.0.0.1:$closed/" } ],
 	[ 'a reset in the middle', 'fault, status, body_len', 'broken|200|0', { path => '/reset' } ],
@@ -192,17 +202,17 @@ my @cases = (
 	[ 'a reply of exactly the limit', 'fault, body', 'none|hello', { path => '/ok', max_body => 5 } ],
 	[ 'a reply of one byte more', 'fault, body', 'too_large|', { path => '/ok', max_body => 4 } ],
 	[ 'chunks of one byte more', 'fault, body', 'too_large|', { path => '/chunked', max_body => 12 } ],
-	[ 'a server that does not answer', 'fault, latency_ms BETWEEN 700 AND 2500', 'timeout|t', { path => '/hang', total_ms => 700 } ],
-	[ 'a server that drips', 'fault, status, latency_ms BETWEEN 500 AND 4000', 'timeout|200|t',
+	[ 'a server that does not answer', 'fault, latency_ms BETWEEN 700 AND 8000', 'timeout|t', { path => '/hang', total_ms => 700 } ],
+	[ 'a server that drips', 'fault, status, latency_ms BETWEEN 500 AND 8000', 'timeout|200|t',
 		{ path => '/drip', stall_ms => 500, stall_bytes => 50 } ],
 	[ 'a server that drips fast enough', 'fault, latency_ms >= 3000', 'timeout|t',
 		{ path => '/drip', stall_ms => 1000, stall_bytes => 2, total_ms => 3000 } ],
-	[ 'headers that do not end', 'fault, latency_ms BETWEEN 500 AND 4000', 'timeout|t', { path => '/halfhead', stall_ms => 500 } ],
+	[ 'headers that do not end', 'fault, latency_ms BETWEEN 500 AND 8000', 'timeout|t', { path => '/halfhead', stall_ms => 500 } ],
 	[ 'a server that answers late is not stalled', 'fault, body', 'none|later', { path => '/second', stall_ms => 300 } ],
-	[ 'a connection that is not taken', "fault, why ~ 'connecting', latency_ms BETWEEN 600 AND 2500", 'timeout|t|t',
+	[ 'a connection that is not taken', "fault, why ~ 'connecting', latency_ms BETWEEN 600 AND 8000", 'timeout|t|t',
 		{ url => 'http://127.0.0.1:' . $full->sockport . '/', connect_ms => 600 } ],
 	[ 'a name that does not exist', 'fault', 'resolve', { url => 'http://a.none.test/' } ],
-	[ 'a name service that is dead', "fault, why ~ 'looking', latency_ms BETWEEN 500 AND 2500", 'timeout|t|t',
+	[ 'a name service that is dead', "fault, why ~ 'looking', latency_ms BETWEEN 500 AND 8000", 'timeout|t|t',
 		{ url => 'http://a.dead.test/', connect_ms => 500 } ],
 	[ 'a URL without a scheme', 'fault', 'request', { url => "127.0.0.1:$fake->{port}/without" } ],
 	[ 'another protocol', 'fault', 'request', { url => 'ftp://127.0.0.1/' } ],
@@ -221,8 +231,8 @@ my @cases = (
 	start_run();
 	over(2);
 	is(phase('sqlstate'), '', 'a run with each of them ends without an error');
-	# one of them takes 3 s by itself; the dead name service would take 20
-	cmp_ok(phase('took_ms'), '<', 6000, '... all at a time');
+	# the dead name service alone would take 20 s, a server that hangs 30
+	cmp_ok(phase('took_ms'), '<', 15000, '... all at a time');
 	my $id = 0;
 	check(
 		map { $id++; [ $_->[0], $_->[2], "SELECT $_->[1] FROM httptest.result WHERE run = $run AND phase = 1 AND id = $id" ] }
@@ -238,15 +248,15 @@ is(phase('slots'), 63, 'done transfers give their place back, but for the one wh
 run_jobs('', map { { path => '/half' } } 1 .. 8);
 is($node->safe_psql('postgres', "SELECT count(*) FROM httptest.result WHERE run = $run AND fault = 'none' AND body = 'late'"),
 	8, 'eight requests of half a second');
-cmp_ok(phase('took_ms'), '<', 2000, '... take less than 2 s together');
+cmp_ok(phase('took_ms'), '<', 3500, '... take less than 4 s together');
 
 run_jobs('busy_latch', { path => '/half' });
 is(result('fault', 1), 'none', 'a latch that is always set starves no transfer');
 cmp_ok(phase('latches'), '>', 1, '... and is told');
 
 run_jobs('wait=50', { path => '/half' });
-cmp_ok(phase('timeouts'), '>=', 4, 'http_wait comes back when its time is over');
-cmp_ok(phase('timeouts'), '<=', 12, '... and not before');
+cmp_ok(phase('timeouts'), '>=', 2, 'http_wait comes back when its time is over');
+cmp_ok(phase('timeouts * 50 - took_ms'), '<=', 50, '... and not before');
 
 run_jobs('', { path => '/ok' }, { phase => 2, path => '/ok?again' });
 {
@@ -265,7 +275,7 @@ is(phase('slots'), 64, '... and all are given back');
 SKIP:
 {
 	skip 'needs /proc', 1 unless $^O eq 'linux';
-	run_jobs('repeat=60', map { { path => $_ } } qw(/ok /gzip /huge /reset /close /chunked /nonsense /html));
+	run_jobs('repeat=30', map { { path => $_ } } qw(/ok /gzip /huge /reset /close /chunked /nonsense /html));
 	note('kB more: ' . phase('grown_kb'));
 	cmp_ok(phase('grown_kb'), '<', 600, 'a process that has made many requests is no larger');
 }
@@ -281,18 +291,17 @@ for my $case (
 
 	run_jobs('statement_timeout=300', @job);
 	is(phase('sqlstate'), '57014', "$name: a timeout cancels");
-	cmp_ok(phase('took_ms'), '<', 1000, '... soon');
-	cmp_ok(phase('cleaned_ms'), '<', 200, '... without waiting for what was under way');
+	cmp_ok(phase('took_ms'), '<', 3000, '... soon');
+	cmp_ok(phase('cleaned_ms'), '<', 1000, '... without waiting for what was under way');
 	is(phase('slots'), $slots, '... which is gone, or put aside');
 	is(result('fault', 1, 2), 'none', '... and the process goes on');
 
 	jobs(@job);
-	my $pid = start_run();
-	sleep 1;
+	my $pid = start_and_wait();
 	is($node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)"), 't', "$name: cancelled by hand");
 	over(2);
 	is(phase('sqlstate'), '57014', '... is an error');
-	cmp_ok(phase('took_ms'), '<', 2000, '... soon');
+	cmp_ok(phase('took_ms'), '<', 4000, '... soon');
 	SKIP:
 	{
 		skip 'needs /proc', 2 unless $^O eq 'linux' && $slots == 63;
@@ -301,15 +310,14 @@ for my $case (
 	}
 
 	jobs($job[0]);
-	$pid = start_run();
-	sleep 1;
+	$pid = start_and_wait();
 	my $began = time;
 	is($node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)"), 't', "$name: terminated");
-	cmp_ok(time - $began, '<', 1, '... at once');
+	cmp_ok(time - $began, '<', 3, '... at once');
 }
 
 # The lookup of what was put aside ends: it is cleaned away and asks nothing.
-run_jobs('statement_timeout=300', { url => "http://a.slow.test:$fake->{port}/aside" }, { phase => 2, path => '/second' });
+run_jobs('statement_timeout=300', { url => "http://a.slow.test:$fake->{port}/aside" }, { phase => 2, path => '/fourth' });
 is(phase('slots'), 63, 'a transfer is put aside while its name is looked up');
 is(phase('slots', 2), 64, '... and is cleaned away when that is over');
 is(scalar(() = $fake->seen('/aside')), 0, '... without ever reaching the server');
@@ -321,12 +329,11 @@ is(scalar(() = $fake->seen('/aside')), 0, '... without ever reaching the server'
 	$node->safe_psql('postgres', 'CREATE DATABASE other');
 	$node->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$space'");
 	jobs({ path => '/hang' }, { url => 'http://a.dead.test/' });
-	my $pid = start_run();
-	sleep 1;
+	my $pid = start_and_wait();
 	my $began = time;
 	$node->safe_psql('postgres', 'DROP DATABASE other');
 	$node->safe_psql('postgres', 'DROP TABLESPACE space');
-	cmp_ok(time - $began, '<', 3, 'nobody who drops a database or tablespace waits for a request');
+	cmp_ok(time - $began, '<', 5, 'nobody who drops a database or tablespace waits for a request');
 	is($node->safe_psql('postgres', "SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = $pid"),
 		't', 'no snapshot is held meanwhile');
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
@@ -341,7 +348,7 @@ is(scalar(() = $fake->seen('/aside')), 0, '... without ever reaching the server'
 	append_to_file("$built/key", "Bearer sk-$key");
 	$node->safe_psql('postgres', 'ALTER SYSTEM SET log_min_messages = debug5');
 	$node->reload;
-	run_jobs('statement_timeout=2000',
+	run_jobs('statement_timeout=4000',
 		map { { @secret, %$_ } }
 		  { path => '/echo' }, { path => '/hang' }, { path => '/reset' }, { path => '/nonsense' },
 		{ url => "http://127.0.0.1:$closed/" }, { url => 'http://a.dead.test/' }, { phase => 2, path => '/echo', id => 1 });
@@ -488,21 +495,18 @@ like(result('body', 2), qr{^GET /echo HTTP/1\.1}, '... and not where no_proxy sa
 
 {
 	jobs({ path => '/hang' }, { url => 'http://127.0.0.1:' . $full->sockport . '/' });
-	my $pid = start_run();
-	sleep 1;
+	my $pid = start_and_wait();
 	$node->stop('immediate');
 	ok(!kill(0, $pid), 'an immediate shutdown ends it');
 	start_with();
 	jobs({ path => '/hang' }, { url => 'http://a.dead.test/' });
-	$pid = start_run('keep');
-	sleep 1;
+	$pid = start_and_wait('keep');
 	my $began = time;
 	$node->stop('fast');
 	cmp_ok(time - $began, '<', 5, 'a fast shutdown does not wait for requests or names');
 	start_with();
 	jobs({ path => '/hang' }, { url => 'http://a.dead.test/' });
-	$pid = start_run();
-	sleep 1;
+	$pid = start_and_wait();
 	$node->kill9;
 	$began = time;
 	select(undef, undef, undef, 0.1) while kill(0, $pid) && time - $began < 10;

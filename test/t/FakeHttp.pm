@@ -132,6 +132,8 @@ sub answer_hang { sleep 30; return 0 }
 sub answer_half { sleep 0.5; return reply($_[0], 200, 'late') }
 sub answer_second { sleep 2; return reply($_[0], 200, 'later') }
 
+sub answer_fourth { sleep 4; return reply($_[0], 200, 'last') }
+
 sub answer_reset
 {
 	my ($client) = @_;

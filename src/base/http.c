@@ -130,14 +130,17 @@ any_done(void)
 	return false;
 }
 
-/* Sleep for so long at most (-1: no limit), or until something happens. */
-static void
+/* Sleep for so long at most (-1: no limit), or until something happens. True:
+ * it was the latch. A socket that is ready too may be told in its place; then
+ * it is the latch's turn at the next sleep, which looks at it first. */
+static bool
 sleep_on_all(long timeout_ms)
 {
 	int			n;
 	const HttpWatched *watched = httpcurl_watched(&n);
 	WaitEventSet *set = compat_create_wait_event_set(n + 2);
-	WaitEvent	event;
+	WaitEvent	event = {0};
+	volatile int happened = 0;
 
 	PG_TRY();
 	{
@@ -151,13 +154,14 @@ sleep_on_all(long timeout_ms)
 			if (events != 0)
 				AddWaitEventToSet(set, events, watched[i].fd, NULL, NULL);
 		}
-		(void) WaitEventSetWait(set, timeout_ms, &event, 1, PG_WAIT_EXTENSION);
+		happened = WaitEventSetWait(set, timeout_ms, &event, 1, PG_WAIT_EXTENSION);
 	}
 	PG_FINALLY();
 	{
 		FreeWaitEventSet(set);
 	}
 	PG_END_TRY();
+	return happened > 0 && (event.events & WL_LATCH_SET) != 0;
 }
 
 HttpWait
@@ -180,8 +184,7 @@ http_wait(int timeout_ms)
 
 		until = Min(give_up, httpcurl_until(transfers));
 		now = httpcurl_now();
-		sleep_on_all(until == PG_INT64_MAX ? -1 : (long) Min(Max(until - now, 0), INT_MAX));
-		latch = MyLatch->is_set;
+		latch = sleep_on_all(until == PG_INT64_MAX ? -1 : (long) Min(Max(until - now, 0), INT_MAX));
 		if (latch || httpcurl_now() >= give_up)
 		{
 			CHECK_FOR_INTERRUPTS();

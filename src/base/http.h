@@ -40,15 +40,10 @@ typedef enum HttpMethod
 } HttpMethod;
 
 /*
-<<<<<<< HEAD
- * A header line. What is in a secret one is overwritten when the transfer is
- * ended (libcurl's own copies, for as long as it is sending, are out of reach).
-=======
  * A header line. All of them are overwritten when the transfer is ended
  * (libcurl's own copies, made for sending, are out of reach). A server or proxy
  * that gives a secret one's value back does not get it into a table: in the
  * reply it is stars, and so is what follows its last blank ("Bearer KEY").
->>>>>>> http
  */
 typedef struct HttpHeader
 {

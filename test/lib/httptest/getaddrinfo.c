@@ -2,7 +2,7 @@
  * getaddrinfo.c
  *	  A name service that can be out of order: preloaded into a test's server.
  *
- * x.dead.test is looked up for 20 seconds in vain, x.slow.test for 1.5 seconds
+ * x.dead.test is looked up for 20 seconds in vain, x.slow.test for 2.5 seconds
  * and is then 127.0.0.1, x.none.test does not exist; all others as ever.
  */
 #ifndef _GNU_SOURCE
@@ -40,7 +40,7 @@ getaddrinfo(const char *name, const char *service,
 		return EAI_NONAME;
 	if (name && ends(name, ".slow.test"))
 	{
-		usleep(1500000);
+		usleep(2500000);
 		name = "127.0.0.1";
 	}
 	return real(name, service, hints, result);

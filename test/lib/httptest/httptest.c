@@ -4,12 +4,15 @@
  */
 #include "postgres.h"
 
+#include <dirent.h>
+
 #include "fmgr.h"
 
 #include "access/xact.h"
 #include "base/compat.h"
 #include "base/http.h"
 #include "base/retry.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
@@ -39,6 +42,7 @@ typedef struct Told
 	bool		busy_latch;
 	bool		keep;
 	bool		transaction;
+	int			repeat;
 } Told;
 
 typedef struct Job
@@ -61,6 +65,8 @@ typedef struct Phase
 	int			timeouts;
 	int			slots;
 	int			traces;
+	int			open_threads;
+	int64		grown_kb;
 } Phase;
 
 /* ---- a secret that is nowhere in memory but where http.c has it ---- */
@@ -103,6 +109,58 @@ traces(void)
 	if (maps)
 		fclose(maps);
 	return found;
+}
+
+/* ---- the process, as Linux's /proc tells ---- */
+
+/* A number of a status file, hexadecimal or not; -1: it is not there. */
+static int64
+status_of(const char *path, const char *name, int base)
+{
+	FILE	   *status = fopen(path, "r");
+	char		line[256];
+	int64		value = -1;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (strncmp(line, name, strlen(name)) == 0)
+			value = (int64) strtoull(line + strlen(name), NULL, base);
+	if (status)
+		fclose(status);
+	return value;
+}
+
+/* Threads beside this one that do not block SIGTERM, SIGUSR1 or SIGURG. */
+static int
+open_threads(void)
+{
+	DIR		   *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	int			found = 0;
+
+	while (tasks && (task = readdir(tasks)) != NULL)
+	{
+		const int	signals[] = {SIGTERM, SIGUSR1, SIGURG};
+		int64		blocked;
+
+		if (task->d_name[0] == '.' || atoi(task->d_name) == MyProcPid)
+			continue;
+		blocked = status_of(psprintf("/proc/self/task/%s/status", task->d_name), "SigBlk:", 16);
+		for (int i = 0; i < 3; i++)
+			if ((blocked & (INT64CONST(1) << (signals[i] - 1))) == 0)
+			{
+				found++;
+				break;
+			}
+	}
+	if (tasks)
+		closedir(tasks);
+	return found;
+}
+
+static int64
+memory_kb(void)
+{
+	return status_of("/proc/self/status", "VmRSS:", 10);
 }
 
 /* ---- jobs ---- */
@@ -156,7 +214,8 @@ read_job(Job *job, HeapTuple row, TupleDesc desc)
 	{
 		headers[i].name = names[i];
 		headers[i].value = values[i];
-		headers[i].secret = i == r->nheaders - 1;
+		headers[i].secret = strcmp(names[i], "x-api-key") == 0 ||
+			strcmp(names[i], "authorization") == 0;
 		if (strcmp(values[i], "@made") == 0)
 		{
 			headers[i].value = palloc0(MADE_LEN + 1);
@@ -260,6 +319,27 @@ run_jobs(const Told *told, Job *jobs, int n, Phase *seen)
 	}
 }
 
+/* All jobs many times over; does memory grow when it should not any more? */
+static void
+run_rounds(const Told *told, Job *jobs, int n, Phase *seen)
+{
+	MemoryContext round = AllocSetContextCreate(CurrentMemoryContext, "round", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(round);
+	int64		then = 0;
+
+	for (int i = 0; i < told->repeat; i++)
+	{
+		if (i == told->repeat / 3)
+			then = memory_kb();
+		run_jobs(told, jobs, n, seen);
+		for (int j = 0; j < n; j++)
+			jobs[j].done = false;
+		MemoryContextReset(round);
+	}
+	seen->grown_kb = memory_kb() - then;
+	MemoryContextSwitchTo(before);
+}
+
 /* ---- results ---- */
 
 static void
@@ -290,28 +370,34 @@ store_results(const Told *told, int phase, Job *jobs, int n, const Phase *seen)
 {
 	char	   *run = number(told->run);
 	char	   *which = number(phase);
+	char	   *ended[12] = {
+		run, which, number(MyProcPid), seen->sqlstate, number(seen->took_ms),
+		number(seen->cleaned_ms), number(seen->latches), number(seen->timeouts),
+		number(seen->slots), number(seen->traces),
+		number(seen->open_threads), number(seen->grown_kb),
+	};
 
 	open_sql();
 	for (int i = 0; i < n; i++)
 	{
 		HttpReply  *r = &jobs[i].reply;
+		char	   *values[16] = {
+			run, which, number(jobs[i].id), pstrdup(http_fault_name(r->fault)),
+			jobs[i].done ? pstrdup(r->why) : NULL, number(r->status), r->body,
+			number(r->body_len), r->content_type, r->request_id, r->retry_after,
+			r->retry_after_ms, r->should_retry, number(r->latency_ms),
+			number(r->bytes_sent), number(r->bytes_received),
+		};
 
 		if (!jobs[i].done)
 			continue;
+		if (r->body_len > 4000 || strlen(r->body) != r->body_len)
+			values[6] = NULL;
 		store("INSERT INTO httptest.result VALUES ($1::int, $2::int, $3::int, $4, $5, $6::int, $7,"
-			  " $8::int8, $9, $10, $11, $12, $13, $14::int8, $15::int8, $16::int8)", 16,
-			  (char *[]) {run, which, number(jobs[i].id), unconstify(char *, http_fault_name(r->fault)),
-				  unconstify(char *, r->why), number(r->status),
-				  r->body_len <= 4000 && strlen(r->body) == r->body_len ? r->body : NULL,
-				  number(r->body_len), r->content_type, r->request_id, r->retry_after,
-				  r->retry_after_ms, r->should_retry, number(r->latency_ms),
-				  number(r->bytes_sent), number(r->bytes_received)});
+			  " $8::int8, $9, $10, $11, $12, $13, $14::int8, $15::int8, $16::int8)", 16, values);
 	}
 	store("INSERT INTO httptest.phase VALUES ($1::int, $2::int, $3::int, $4, $5::int8, $6::int8,"
-		  " $7::int, $8::int, $9::int, $10::int)", 10,
-		  (char *[]) {run, which, number(MyProcPid), seen->sqlstate, number(seen->took_ms),
-			  number(seen->cleaned_ms), number(seen->latches), number(seen->timeouts),
-			  number(seen->slots), number(seen->traces)});
+		  " $7::int, $8::int, $9::int, $10::int, $11::int, $12::int8)", 12, ended);
 	close_sql();
 }
 
@@ -330,9 +416,12 @@ run_phase(const Told *told, int phase, MemoryContext context)
 		MemoryContextSwitchTo(context);
 		if (phase == 1 && told->statement_timeout > 0)
 			enable_timeout_after(STATEMENT_TIMEOUT, told->statement_timeout);
-		if (told->transaction)
+		if (phase == 1 && told->transaction)
 			StartTransactionCommand();
-		run_jobs(told, jobs, n, seen);
+		if (phase == 1 && told->repeat > 0)
+			run_rounds(told, jobs, n, seen);
+		else
+			run_jobs(told, jobs, n, seen);
 	}
 	PG_CATCH();
 	{
@@ -358,6 +447,7 @@ run_phase(const Told *told, int phase, MemoryContext context)
 	MemoryContextSwitchTo(context);
 	seen->slots = http_free_slots();
 	seen->traces = traces();
+	seen->open_threads = open_threads();
 	store_results(told, phase, jobs, n, seen);
 }
 
@@ -376,8 +466,11 @@ httptest_main(Datum arg)
 	context = AllocSetContextCreate(TopMemoryContext, "httptest", ALLOCSET_DEFAULT_SIZES);
 	run_phase(&told, 1, context);
 	run_phase(&told, 2, context);
-	/* with nothing under way http_wait is WaitLatch; and what was put aside is
-	 * cleaned away in it */
+
+	/*
+	 * with nothing under way http_wait is WaitLatch; and what was put aside
+	 * is cleaned away in it
+	 */
 	while (told.keep)
 	{
 		if (http_wait(-1) == HTTP_WAIT_LATCH)
@@ -413,6 +506,7 @@ httptest_start(PG_FUNCTION_ARGS)
 	told.busy_latch = option(options, "busy_latch") > 0;
 	told.keep = option(options, "keep") > 0;
 	told.transaction = option(options, "transaction") > 0;
+	told.repeat = Max(option(options, "repeat"), 0);
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;

@@ -10,7 +10,7 @@ CREATE TABLE httptest.job (
 	url text NOT NULL,
 	body text,							-- not null: a POST
 	header_names text[] NOT NULL DEFAULT '{}',
-	header_values text[] NOT NULL DEFAULT '{}',	-- the last one is secret
+	header_values text[] NOT NULL DEFAULT '{}',	-- of x-api-key and authorization: secret
 	ca_file text,
 	connect_ms int NOT NULL DEFAULT 10000,
 	total_ms int NOT NULL DEFAULT 20000,
@@ -53,13 +53,16 @@ CREATE TABLE httptest.phase (
 	timeouts int NOT NULL,
 	slots int NOT NULL,					-- free at its end
 	traces int NOT NULL,				-- of a made secret in memory, at its end
+	open_threads int NOT NULL,			-- others of the process that a signal may reach
+	grown_kb bigint NOT NULL,			-- memory, in the later rounds of repeat
 	PRIMARY KEY (run, phase)
 );
 
 -- Start a worker on the jobs of a run; it ends when they are done. options:
 -- statement_timeout=N (ms, of phase 1), wait=N (ms, http_wait's argument),
 -- busy_latch (the latch is always set), keep (the worker stays), transaction
--- (http_wait is called in one).
+-- (http_wait is called in one), repeat=N (all jobs N times over, without
+-- results).
 CREATE FUNCTION httptest.start(run int, options text DEFAULT '') RETURNS int
 	STRICT LANGUAGE c AS 'httptest', 'httptest_start';
 

@@ -348,6 +348,7 @@ notice_held(const Intake *in)
 					   position, reason),
 			 errdetail_log("The first of them is row " INT64_FORMAT ": %s.",
 						   position, sharing_message(in->relid, reason)),
+			 errhidestmt(sharing_hides(in->relid)), errhidecontext(sharing_hides(in->relid)),
 			 errhint("See the view selfheal.quarantined.")));
 }
 

@@ -90,6 +90,7 @@ limits_reject(const RejectLimit *limit, Oid relid, const QuarantineWriter *w,
 			 errdetail("%s%s%s", held, held[0] && discarded[0] ? "\n" : "", discarded),
 			 errdetail_log("%s%s%s", sharing_message(relid, held), held[0] && discarded[0] ? "\n" : "",
 						   sharing_message(relid, discarded)),
+			 errhidestmt(sharing_hides(relid)), errhidecontext(sharing_hides(relid)),
 			 errhint("Its reject_limit is %s, so nothing of the load was stored or held. Correct the rows, or choose another limit with selfheal.watch().",
 					 options_reject_text(limit))));
 }
@@ -232,6 +233,7 @@ limits_hold(Oid relid, Size bytes)
 					 errdetail("%s of them are kept, %s more would be; selfheal.quarantine_max is %s.",
 							   pretty(look.found), pretty(bytes),
 							   GetConfigOptionByName("selfheal.quarantine_max", NULL, false)),
+					 errhidestmt(sharing_hides(relid)), errhidecontext(sharing_hides(relid)),
 					 errhint("Nothing of this load was stored or held. DELETE FROM selfheal.quarantine WHERE state = 'discarded', or raise selfheal.quarantine_max.")));
 		if (look.found + bytes > max)
 			ereport(ERROR,
@@ -240,6 +242,7 @@ limits_hold(Oid relid, Size bytes)
 					 errdetail("%s are held for it, %s more would be; selfheal.quarantine_max is %s.",
 							   pretty(look.found), pretty(bytes),
 							   GetConfigOptionByName("selfheal.quarantine_max", NULL, false)),
+					 errhidestmt(sharing_hides(relid)), errhidecontext(sharing_hides(relid)),
 					 errhint("Nothing of this load was stored or held. See selfheal.incidents for what the held rows wait for, or raise selfheal.quarantine_max.")));
 	}
 	look.added += bytes;

@@ -91,6 +91,13 @@ sharing_message(Oid relid, const char *message)
 	return phrase_mask(share, share == SHARE_FULL ? NULL : sharing_names(relid), message);
 }
 
+/* See the header. */
+bool
+sharing_hides(Oid relid)
+{
+	return sharing_of(relid) != SHARE_FULL;
+}
+
 /* Does it tell of the server, and not of rows? */
 static bool
 about_server(const ErrorData *edata)

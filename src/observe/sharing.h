@@ -31,6 +31,10 @@ extern MaskNames *sharing_names(Oid relid);
 /* A message about rows of a table as the server log may have it. */
 extern char *sharing_message(Oid relid, const char *message);
 
+/* Is the log not to have the statement either, in which payloads may stand, nor
+ * the context, in which COPY tells the line? For errhidestmt, errhidecontext. */
+extern bool sharing_hides(Oid relid);
+
 /*
  * Report an error that was caught to the server log, with what its message,
  * detail, hint and context tell of values masked. Outside a transaction: the

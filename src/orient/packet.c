@@ -47,7 +47,7 @@ static const char *const our_words[] = {
 	"contradictory_evidence", "waited_too_long", "no_payload", "awaiting_approval", "dry_run",
 	"formats", "zone", "century", "strip", "group", "decimal", "grouping", "strings", "encoding", "order", "path",
 	"too_long", "out_of_range", "wrong_type", "bad_value", "unknown_key", "null_value", "missing_key", "enum_label",
-	"key_too_long", "bad_encoding", "no_partition", "foreign_key", "bad_json"
+	"WIN1252", "LATIN1", "UTF8", "key_too_long", "bad_encoding", "no_partition", "foreign_key", "bad_json"
 };
 
 /* ---- blocks ---- */

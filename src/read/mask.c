@@ -326,8 +326,9 @@ string_char(const char *p, const char *end, char *class)
 		int			c = p[1] == 'u' ? hex4(p + 2, end) : -1;
 
 		*class = 0;
+		/* what is no escape of JSON's is a backslash, and then a character */
 		if (c < 0)
-			return 2;
+			return strchr("\"\\/bfnrt", p[1]) != NULL && p[1] ? 2 : 1;
 		*class = class_of(c);
 		if (c >= 0xD800 && c < 0xDC00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u')
 			return 12;

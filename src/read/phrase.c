@@ -320,7 +320,9 @@ read_word(Phrase *ph)
 			hide(ph, start, len);
 		ph->before[0] = '\0';
 	}
-	else if (is_known(ph, start, len, small))
+	else if (is_known(ph, start, len, small) ||
+		/* somebody's */
+			 (len == 1 && *start == 's' && ph->out.len > 0 && ph->out.data[ph->out.len - 1] == '\''))
 	{
 		appendBinaryStringInfo(&ph->out, start, len);
 		strlcpy(ph->before, small, sizeof(ph->before));

@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use WorkerTest;
 
-my $node = new_server('share_log', conf => "log_min_messages = 'notice'\nlog_statement = 'none'\nlog_min_error_statement = 'panic'\n");
+my $node = new_server('share_log', conf => "log_min_messages = 'notice'\nlog_statement = 'none'\n");
 my $db = 'postgres';
 
 sub sql { return $node->safe_psql($db, $_[0]) }
@@ -69,6 +69,19 @@ like($log, qr/rows? stored, 1 held/, 'the notice is logged');
 like($log, qr/load into public.p is rejected/, 'and the rejection');
 like($stderr, qr/Lovelace 4711/, 'he is told the value');
 unlike($log, qr/Lovelace|4711/, 'the log is not');
+
+# a COPY tells the line where it failed, and a statement may be all payload
+$log = logged(sub {
+	$node->psql($db, qq{COPY p_intake FROM STDIN (FORMAT csv, QUOTE '~', DELIMITER '|');\n}
+		. join('', map { qq{{"id": $_, "d": "Lovelace 4711"}\n} } 1 .. 3) . "\\.\n", stderr => \$stderr);
+	$node->psql($db, q{INSERT INTO p_intake SELECT '{"id": 1, "d": "Lovelace 4711"}' FROM generate_series(1, 100000)});
+});
+my @rejected = $log =~ /load into public.p is rejected/g;
+is(scalar @rejected, 2, 'both loads are rejected');
+unlike($log, qr/Lovelace|4711/, 'and neither is told');
+sql(q{SELECT selfheal.watch('p', share_values => 'full')});
+like(logged(sub { $node->psql($db, q{INSERT INTO p_intake VALUES ('{"id": 2, "d": "Lovelace 4711"}')}) }),
+	qr/invalid input syntax.*Lovelace 4711.*STATEMENT: /s, 'full: with statement and value');
 
 $node->stop;
 done_testing();

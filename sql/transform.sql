@@ -9,7 +9,7 @@ CREATE EXTENSION IF NOT EXISTS selfheal;
 CREATE SCHEMA transform_cases;
 SET search_path = transform_cases, public;
 
--- the outcome in one word: the text that is made, <left>, <nulled>, or the SQLSTATE
+-- the outcome in one word: the text that is made, <left>, <nulled>, <torn>, or the SQLSTATE
 CREATE FUNCTION made(kind text, args jsonb, value jsonb, type regtype) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	r jsonb;
@@ -159,25 +159,25 @@ INSERT INTO time_case SELECT type::regtype, jsonb_build_object('formats', format
 INSERT INTO time_case VALUES
 	('date', '{"formats": ["DD.MM.YYYY", "YYYY/MM/DD"]}', '31.12.2024', '2024-12-31'), ('date', '{"formats": ["DD.MM.YYYY", "YYYY/MM/DD"]}', '2024/12/31', '2024-12-31'),
 	-- two readings of one value are none, in whatever order
-	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '03/04/2024', '<left>'), ('date', '{"formats": ["MM/DD/YYYY", "DD/MM/YYYY"]}', '03/04/2024', '<left>'),
+	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '03/04/2024', '<torn>'), ('date', '{"formats": ["MM/DD/YYYY", "DD/MM/YYYY"]}', '03/04/2024', '<torn>'),
 	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '13/04/2024', '2024-04-13'), ('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '04/13/2024', '2024-04-13'),
 	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '04/04/2024', '2024-04-04'), ('date', '{"formats": ["DD/MM/YYYY", "FMDD/FMMM/YYYY"]}', '03/04/2024', '2024-04-03'),
-	('date', '{"formats": ["YYYYMMDD", "DDMMYYYY"]}', '20101112', '<left>'), ('date', '{"formats": "DD.MM.YYYY"}', '31.12.2024', '2024-12-31'),
+	('date', '{"formats": ["YYYYMMDD", "DDMMYYYY"]}', '20101112', '<torn>'), ('date', '{"formats": "DD.MM.YYYY"}', '31.12.2024', '2024-12-31'),
 	('timestamptz', '{"formats": ["unix", "unix_ms"]}', '1718000000', '2024-06-10T06:13:20+00:00'), ('timestamptz', '{"formats": ["unix", "unix_ms"]}', '1718000000123', '2024-06-10T06:13:20.123+00:00'),
 	-- values without a zone: an hour that the zone has once
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.12.2024 10:00', '2024-12-31T10:00:00+01:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '01.07.2024 10:00', '2024-07-01T10:00:00+02:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 01:59', '2024-03-31T01:59:00+01:00'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:00', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:59', '<left>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:00', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:59', '<torn>'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 03:00', '2024-03-31T03:00:00+02:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 01:59', '2024-10-27T01:59:00+02:00'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:00', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:59', '<left>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:00', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:59', '<torn>'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 03:00', '2024-10-27T03:00:00+01:00'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '10.03.2024 02:30', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '03.11.2024 01:30', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Pacific/Apia"}', '30.12.2011 12:00', '<left>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '10.03.2024 02:30', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '03.11.2024 01:30', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Pacific/Apia"}', '30.12.2011 12:00', '<torn>'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Asia/Kolkata"}', '31.12.2024 10:00', '2024-12-31T10:00:00+05:30'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY"], "zone": "UTC"}', '31.12.2024', '2024-12-31T00:00:00+00:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Etc/GMT+3"}', '31.12.2024 10:00', '2024-12-31T10:00:00-03:00'),
@@ -242,10 +242,10 @@ INSERT INTO number_case SELECT 'numeric'::regtype, args::jsonb, value, expected 
 	('{"decimal": ",", "group": "."}', '1.234,56', '1234.56'), ('{"decimal": ",", "group": "."}', '1.234.567,00', '1234567.00'),
 	('{"decimal": ",", "group": "."}', '1.234', '1234'), ('{"decimal": ",", "group": "."}', '12,5', '12.5'), ('{"decimal": ",", "group": "."}', '1234,5', '1234.5'),
 	('{"decimal": ",", "group": "."}', '-1.234,5', '-1234.5'), ('{"decimal": ",", "group": "."}', '+1.234,5', '1234.5'), ('{"decimal": ",", "group": "."}', E'\u22121.234,5', '-1234.5'),
-	('{"decimal": ",", "group": "."}', '12', '<left>'), ('{"decimal": ",", "group": "."}', '12.5', '<left>'), ('{"decimal": ",", "group": "."}', '0.123', '<left>'),
-	('{"decimal": ",", "group": "."}', '1.23', '<left>'), ('{"decimal": ",", "group": "."}', '1.2345', '<left>'), ('{"decimal": ",", "group": "."}', '1234.567', '<left>'),
+	('{"decimal": ",", "group": "."}', '12', '<left>'), ('{"decimal": ",", "group": "."}', '12.5', '<torn>'), ('{"decimal": ",", "group": "."}', '0.123', '<torn>'),
+	('{"decimal": ",", "group": "."}', '1.23', '<torn>'), ('{"decimal": ",", "group": "."}', '1.2345', '<torn>'), ('{"decimal": ",", "group": "."}', '1234.567', '<torn>'),
 	('{"decimal": ",", "group": "."}', '1.234.56', '<left>'), ('{"decimal": ",", "group": "."}', '1.234,56,7', '<left>'), ('{"decimal": ",", "group": "."}', '1,234.56', '<left>'),
-	('{"decimal": ",", "group": "."}', '.234', '<left>'), ('{"decimal": ",", "group": "."}', '1.', '<left>'), ('{"decimal": ",", "group": "."}', '1,', '<left>'),
+	('{"decimal": ",", "group": "."}', '.234', '<torn>'), ('{"decimal": ",", "group": "."}', '1.', '<torn>'), ('{"decimal": ",", "group": "."}', '1,', '<left>'),
 	('{"decimal": ",", "group": "."}', ',5', '0.5'), ('{"decimal": ",", "group": "."}', '-,5', '-0.5'), ('{"decimal": ",", "group": "."}', ',', '<left>'),
 	('{"decimal": ",", "group": "."}', '1..234', '<left>'), ('{"decimal": ",", "group": "."}', '1.234.', '<left>'), ('{"decimal": ",", "group": "."}', '', '<left>'),
 	('{"decimal": ",", "group": "."}', '-', '<left>'), ('{"decimal": ",", "group": "."}', '--1,5', '<left>'), ('{"decimal": ",", "group": "."}', '+-1,5', '<left>'),
@@ -481,13 +481,13 @@ SELECT format, count(*) FILTER (WHERE (made::timestamp = t) IS NOT TRUE) AS lost
 	instant, LATERAL (SELECT replace(to_char(t, written), '/' || extract(year FROM t) || ' ', '/' || to_char(t, 'YYYY') || ' ')) AS w (value),
 	made_of('parse_timestamp', jsonb_build_object('formats', format), value, 'timestamp') AS made
 GROUP BY format ORDER BY format COLLATE "C";
--- every hour of a year in zones of all kinds: one instant, or left because the clock showed it twice or never
-SELECT zone, count(*) AS hours, count(*) FILTER (WHERE made = '<left>') AS left,
-	count(*) FILTER (WHERE made <> '<left>' AND made::timestamptz <> wall AT TIME ZONE zone) AS wrong,
-	count(*) FILTER (WHERE made <> '<left>' AND made::timestamptz AT TIME ZONE zone <> wall) AS not_there,
-	count(*) FILTER (WHERE made = '<left>' AND wall AT TIME ZONE zone AT TIME ZONE zone = wall
+-- every hour of a year in zones of all kinds: one instant, or torn because the clock showed it twice or never
+SELECT zone, count(*) AS hours, count(*) FILTER (WHERE made = '<torn>') AS torn,
+	count(*) FILTER (WHERE made <> '<torn>' AND made::timestamptz <> wall AT TIME ZONE zone) AS wrong,
+	count(*) FILTER (WHERE made <> '<torn>' AND made::timestamptz AT TIME ZONE zone <> wall) AS not_there,
+	count(*) FILTER (WHERE made = '<torn>' AND wall AT TIME ZONE zone AT TIME ZONE zone = wall
 		AND (wall AT TIME ZONE zone - interval '1 hour') AT TIME ZONE zone <> wall AND (wall AT TIME ZONE zone + interval '1 hour') AT TIME ZONE zone <> wall
-		AND (wall AT TIME ZONE zone - interval '30 minutes') AT TIME ZONE zone <> wall AND (wall AT TIME ZONE zone + interval '30 minutes') AT TIME ZONE zone <> wall) AS left_for_nothing
+		AND (wall AT TIME ZONE zone - interval '30 minutes') AT TIME ZONE zone <> wall AND (wall AT TIME ZONE zone + interval '30 minutes') AT TIME ZONE zone <> wall) AS torn_for_nothing
 FROM unnest('{UTC,Europe/Berlin,America/New_York,Australia/Lord_Howe,Asia/Kolkata,America/Sao_Paulo}'::text[]) AS zone,
 	generate_series(timestamp '2018-01-01', timestamp '2018-12-31', '37 minutes') AS wall,
 	made_of('parse_timestamp', jsonb_build_object('formats', 'YYYY.MM.DD HH24:MI', 'zone', zone), to_char(wall, 'YYYY.MM.DD HH24:MI'), 'timestamptz') AS made

@@ -277,9 +277,10 @@ put_offset(char *p, int east)
 }
 
 /* What the column takes of a reading; 0: it would have to drop something, or
- * the zone's clock never showed it, or twice. */
+ * (torn) the zone's clock never showed it, or twice. */
 static int
-write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out)
+write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out,
+			bool *torn)
 {
 	char	   *p = out;
 	int			east = r->zone;
@@ -291,7 +292,8 @@ write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out)
 	{
 		if (!zone && t->zone)
 		{
-			if (!wall_offset(t->zone, r, &east))
+			*torn = !wall_offset(t->zone, r, &east);
+			if (*torn)
 				return 0;
 			zone = true;
 		}
@@ -326,10 +328,11 @@ all_digits(const char *s, int len)
 
 bool
 timestamps_read(Timestamps *t, JsonKind kind, const char *val, int len,
-				const char **out, int *outlen)
+				const char **out, int *outlen, bool *torn)
 {
 	int			found = 0;		/* bytes of the first reading */
 
+	*torn = false;
 	if (kind != JSON_STRING && kind != JSON_NUMBER)
 		return false;
 	for (int i = 0; i < t->n; i++)
@@ -342,9 +345,11 @@ timestamps_read(Timestamps *t, JsonKind kind, const char *val, int len,
 		if ((kind == JSON_NUMBER && !f->unix_time && !all_digits(val, len)) ||
 			!timeformat_read(f, t->century, val, len, &r))
 			continue;
-		written = write_value(t, f, &r, t->out[found > 0]);
-		if (written == 0 ||
-			(found > 0 && (written != found || memcmp(t->out[0], t->out[1], found) != 0)))
+		written = write_value(t, f, &r, t->out[found > 0], torn);
+		if (written == 0)
+			return false;
+		*torn = found > 0 && (written != found || memcmp(t->out[0], t->out[1], found) != 0);
+		if (*torn)
 			return false;
 		found = written;
 	}

@@ -40,6 +40,18 @@ SELECT selfheal.add_mapping('both_orders', 'parse_timestamp', 'day', '{"formats"
 :idle;
 SELECT * FROM both_orders WHERE id = 1;
 
+-- nor does it where the day was declared to come first, and this value is
+-- written a little otherwise
+CREATE TABLE day_first (id int, day date, at timestamp);
+SELECT selfheal.watch('day_first');
+SELECT selfheal.add_mapping('day_first', 'parse_timestamp', 'day', '{"formats": ["DD/MM/YYYY"]}') > 0 AS added;
+SELECT selfheal.add_mapping('day_first', 'parse_timestamp', 'at', '{"formats": ["DD/MM/YYYY HH24:MI"]}') > 0 AS added;
+INSERT INTO day_first_intake VALUES ('{"id": 1, "day": "03/04/2026"}'), ('{"id": 2, "day": "3/4/2026"}'), ('{"id": 3, "day": "03.04.2026"}'),
+	('{"id": 4, "day": "2026-04-03"}'), ('{"id": 5, "day": "3 Apr 2026"}'), ('{"id": 6, "at": "03/04/2026 10:00:30"}'), ('{"id": 7, "at": "20260403T100000"}');
+:idle;
+SELECT * FROM day_first ORDER BY id;
+SELECT class, col, payload FROM held('day_first');
+
 -- an hour that the declared zone has twice, or never, is none of the session's
 CREATE TABLE hours (id int, at timestamptz);
 SELECT selfheal.watch('hours');

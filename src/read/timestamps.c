@@ -22,6 +22,8 @@ struct Timestamps
 	Oid			type;
 	int			century;
 	pg_tz	   *zone;			/* or NULL */
+	bool		ordered;		/* a format says whether the day or the month
+								 * comes first */
 	int			n;
 	TimeFormat *formats;
 	char		out[2][ISO_BYTES];
@@ -104,6 +106,18 @@ check_use(const Timestamps *t, TransformFault *fault)
 	return true;
 }
 
+/* Day and month as numbers, before the year? */
+static bool
+says_order(const TimeFormat *f)
+{
+	const char *text = timeformat_text(f);
+	const char *year = strstr(text, "YY");
+	const char *month = strstr(text, "MM");
+	const char *day = strstr(text, "DD");
+
+	return year && month && day && (month < year || day < year);
+}
+
 Timestamps *
 timestamps_make(const TimestampSpec *spec, Oid basetype, MemoryContext cxt,
 				TransformFault *fault)
@@ -128,6 +142,8 @@ timestamps_make(const TimestampSpec *spec, Oid basetype, MemoryContext cxt,
 		if (!timeformat_compile(spec->formats.texts[i], &t->formats[i], fault) ||
 			!check_format(t, &t->formats[i], fault))
 			return NULL;
+	for (int i = 0; i < t->n; i++)
+		t->ordered |= says_order(&t->formats[i]);
 	return check_use(t, fault) ? t : NULL;
 }
 
@@ -326,6 +342,32 @@ all_digits(const char *s, int len)
 	return true;
 }
 
+/* Skip one or two digits and the sign behind them. */
+static bool
+skip_number(const char **p, const char *end)
+{
+	const char *start = *p;
+
+	while (*p < end && **p >= '0' && **p <= '9')
+		(*p)++;
+	if (*p == start || *p - start > 2 || *p == end || strchr("./- ", **p) == NULL)
+		return false;
+	(*p)++;
+	return *p < end && **p >= '0' && **p <= '9';
+}
+
+/* "3/4/2026", whatever stands behind it: day and month, or month and day. */
+static bool
+needs_order(const char *val, int len)
+{
+	const char *p = val;
+	const char *end = val + len;
+
+	while (p < end && *p == ' ')
+		p++;
+	return skip_number(&p, end) && skip_number(&p, end);
+}
+
 bool
 timestamps_read(Timestamps *t, JsonKind kind, const char *val, int len,
 				const char **out, int *outlen, bool *torn)
@@ -355,5 +397,6 @@ timestamps_read(Timestamps *t, JsonKind kind, const char *val, int len,
 	}
 	*out = t->out[0];
 	*outlen = found;
+	*torn = found == 0 && t->ordered && kind == JSON_STRING && needs_order(val, len);
 	return found > 0;
 }

@@ -5,7 +5,9 @@
  *	{"formats": [...], "zone": name, "century": year}
  *
  * formats	one or several (timeformat.h). A value that two of them read in two
- *			ways is torn, so that their order does not matter.
+ *			ways is torn, so that their order does not matter. So is one that
+ *			begins with day and month as numbers, and is of no format, where a
+ *			format says which comes first: not DateStyle is to say it then.
  * zone		a name of the time zone database ("Europe/Berlin").
  *			timestamptz: where values without a zone were written; an hour that
  *			the zone skips or has twice is torn. Not said: the zone of the
@@ -35,7 +37,7 @@ extern Timestamps *timestamps_make(const TimestampSpec *spec, Oid basetype,
 extern void timestamps_canonical(const Timestamps *t, TimestampSpec *spec);
 
 /* As transform_apply; but true also when the text was ISO 8601 already. False
- * and *torn: some format reads it, and which instant or day it is stays open. */
+ * and *torn: which instant or day it is stays open. */
 extern bool timestamps_read(Timestamps *t, JsonKind kind, const char *val,
 							int len, const char **out, int *outlen, bool *torn);
 

@@ -119,5 +119,44 @@ INSERT INTO worded_intake VALUES ('{"id": 1, "n": "1.5"}'), ('{"id": 2, "n": "ab
 SELECT * FROM worded;
 SELECT column_type('worded', 'n');
 
+-- one infinite value takes no column's limit away
+CREATE TABLE limited (id int, n numeric(6,2), free numeric, f real);
+SELECT selfheal.watch('limited');
+INSERT INTO limited_intake VALUES ('{"id": 1, "n": "Infinity"}'), ('{"id": 2, "n": "-inf"}'), ('{"id": 3, "free": "Infinity", "f": "-Infinity"}'), ('{"id": 4, "n": "NaN"}'), ('{"id": 5, "n": 12345.67}');
+:idle;
+SELECT * FROM limited ORDER BY id;
+SELECT class, need, message, payload FROM held('limited');
+SELECT column_type('limited', 'n');
+
+-- an equal row is there already, also where nulls are equal by key
+CREATE TABLE nulls_meet (a int, b int, v text, UNIQUE NULLS NOT DISTINCT (a, b));
+SELECT selfheal.watch('nulls_meet');
+INSERT INTO nulls_meet VALUES (1, NULL, 'one'), (NULL, NULL, 'none');
+INSERT INTO nulls_meet_intake VALUES ('{"a": 1, "v": "one"}'), ('{"a": 1, "b": null, "v": "one"}'), ('{"v": "none"}'), ('{"a": 1, "v": "two"}'), ('{"a": 2, "v": "one"}'), ('{"a": 2, "v": "one"}');
+:idle;
+SELECT * FROM nulls_meet ORDER BY a, b;
+SELECT payload FROM held('nulls_meet');
+-- and of the others it is said what a person can do
+SELECT state, reason FROM cases('nulls_meet');
+
+-- so it is of types that no playbook widens, and of what the table refuses
+CREATE TYPE pair AS (a varchar(3), b int);
+CREATE TABLE others (id int, words varchar(3)[], bits bit varying(3), both_parts pair);
+SELECT selfheal.watch('others');
+INSERT INTO others_intake VALUES ('{"id": 1, "words": ["one", "three"]}'), ('{"id": 2, "bits": "10101"}'), ('{"id": 3, "both_parts": {"a": "three", "b": 3}}');
+:idle;
+SELECT * FROM cases('others');
+-- which is right: the rows follow
+ALTER TABLE others ALTER COLUMN words TYPE varchar(8)[];
+:idle;
+SELECT id, words FROM others;
+CREATE TABLE longer (id int, v varchar(8));
+CREATE FUNCTION longer() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.v := NEW.v || ' and more'; RETURN NEW; END $$;
+CREATE TRIGGER longer BEFORE INSERT ON longer FOR EACH ROW EXECUTE FUNCTION longer();
+SELECT selfheal.watch('longer');
+INSERT INTO longer_intake VALUES ('{"id": 1, "v": "a"}');
+:idle;
+SELECT * FROM cases('longer');
+
 SELECT count(selfheal.unwatch(relid)) > 5 AS unwatched FROM selfheal.watched WHERE schema_name = 'attack1';
 DROP SCHEMA attack1 CASCADE;

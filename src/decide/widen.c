@@ -315,7 +315,8 @@ widen_type(Remedy *r, const Evidence *e)
 			}
 			/* FALLTHROUGH */
 		default:
-			no_step(r, "nothing wider holds its values unchanged");
+			no_step(r, "a column of this type is widened by a person, with ALTER TABLE, and the rows follow; "
+					"or amend() or discard() them");
 			break;
 	}
 }

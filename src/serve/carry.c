@@ -219,7 +219,9 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 		note.human = HUMAN_BUDGET;
 	}
 	else
-		note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
+		note.reason = psprintf("%s: the table refused " INT64_FORMAT " row%s, selfheal.quarantined says why: amend() or "
+							   "discard() %s, or retry() when the cause is gone",
+							   inc->class, left, left == 1 ? "" : "s", left == 1 ? "it" : "them");
 	incident_move(id, INCIDENT_NEEDS_HUMAN, &note);
 }
 

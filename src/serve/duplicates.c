@@ -60,7 +60,9 @@ settle(const Incident *inc, const Attempted *tried)
 		incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
 		return;
 	}
-	note.reason = psprintf(INT64_FORMAT " rows could not be stored (%s)", left, inc->class);
+	note.reason = psprintf("unique: " INT64_FORMAT " row%s a stored row by key and %s not known to equal it: amend() or "
+						   "discard() what is held, or change what is stored and retry()",
+						   left, left == 1 ? " meets" : "s meet", left == 1 ? "is" : "are");
 	if (tried->refusal)
 	{
 		note.reason = tried->refusal;

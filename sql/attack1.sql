@@ -139,6 +139,18 @@ SELECT payload FROM held('nulls_meet');
 -- and of the others it is said what a person can do
 SELECT state, reason FROM cases('nulls_meet');
 
+-- a word that nobody can see keeps no other one from being a label
+CREATE TYPE state AS ENUM ('new', 'paid');
+CREATE TABLE states (id int, s state);
+SELECT selfheal.watch('states');
+INSERT INTO states_intake VALUES ('{"id": 1, "s": "refunded"}'), ('{"id": 2, "s": "lo\u200bst"}'), ('{"id": 3, "s": "it''s \"x\""}');
+:idle;
+SELECT sql FROM selfheal.pending WHERE table_name = 'attack1.states';
+SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'attack1.states';
+:idle;
+SELECT * FROM states ORDER BY id;
+SELECT state, reason FROM cases('states');
+
 -- so it is of types that no playbook widens, and of what the table refuses
 CREATE TYPE pair AS (a varchar(3), b int);
 CREATE TABLE others (id int, words varchar(3)[], bits bit varying(3), both_parts pair);

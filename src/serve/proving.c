@@ -186,6 +186,52 @@ proving_refuses(Oid relid, Remedy *remedy)
 	return NULL;
 }
 
+/* Is there a step by which this bad value could be read or stored? */
+static bool
+has_step(const List *remedies, const Finding *bad)
+{
+	ListCell   *lc;
+
+	foreach(lc, remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		if (r->finding == bad && (r->settled_by != NULL || r->replay_only))
+			return true;
+	}
+	return false;
+}
+
+/* See the header. */
+char *
+proving_hopeless(const List *remedies, const Remedy *remedy)
+{
+	const Finding *bad = NULL;
+	ListCell   *lc;
+
+	if (remedy->hint != NULL || mapsteps_is(remedy->step))
+		return NULL;
+	foreach(lc, remedies)
+	{
+		const Remedy *r = lfirst(lc);
+		ListCell   *lc2;
+
+		if (r != remedy && r->settled_by != remedy->step)
+			continue;
+		if (r->finding->alone || r->finding->beside == NIL)
+			return NULL;
+		foreach(lc2, r->finding->beside)
+		{
+			bad = lfirst(lc2);
+			if (has_step(remedies, bad))
+				return NULL;
+		}
+	}
+	return psprintf("every row that needs it has another value that nothing is done about (%s%s%s): "
+					"amend() or discard() those rows",
+					fit_class_name(bad->class), bad->column ? " in " : "", bad->column ? bad->column : "");
+}
+
 /* See the header. */
 List *
 proving_part(const Remedy *remedy, bool (*runs) (void *arg, PlanStep *step), void *arg)

@@ -51,7 +51,7 @@ SELECT selfheal.add_mapping('v', 'parse_point', 'spot', '{"form": "array", "orde
 SET client_min_messages = warning;
 SELECT idle('v');
 SELECT class, column_name, payload FROM held('v');
--- the other doors; what the transforms leave goes on as sent
+-- the other doors; what the transforms leave goes on as sent, and what their notation does not settle is held
 INSERT INTO v_intake VALUES ('{"id": 11, "code": "abc ", "n": "", "amount": "12,5", "d": "01.02.2026", "at": 1735689600.5, "spot": [1, 2]}');
 SELECT * FROM selfheal.ingest('v', ARRAY['{"id": 12, "code": "abc", "n": 7, "amount": 12.5, "d": "2026-02-01", "at": "2025-01-01 00:00Z", "spot": "(1,2)"}',
 	'{"id": 13, "code": null, "n": null, "amount": null, "d": null, "at": null, "spot": null}',

@@ -9,7 +9,7 @@ CREATE EXTENSION IF NOT EXISTS selfheal;
 CREATE SCHEMA transform_cases;
 SET search_path = transform_cases, public;
 
--- the outcome in one word: the text that is made, <left>, <nulled>, or the SQLSTATE
+-- the outcome in one word: the text that is made, <left>, <nulled>, <torn>, or the SQLSTATE
 CREATE FUNCTION made(kind text, args jsonb, value jsonb, type regtype) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	r jsonb;
@@ -86,16 +86,16 @@ CREATE TABLE time_case (type regtype, args jsonb, value text, expected text);
 -- one format, no zone
 INSERT INTO time_case SELECT type::regtype, jsonb_build_object('formats', format), value, expected FROM (VALUES
 	('date', 'DD.MM.YYYY', '31.12.2024', '2024-12-31'), ('date', 'DD.MM.YYYY', '01.02.2024', '2024-02-01'),
-	('date', 'DD.MM.YYYY', '29.02.2024', '2024-02-29'), ('date', 'DD.MM.YYYY', '29.02.2023', '<left>'),
-	('date', 'DD.MM.YYYY', '29.02.1900', '<left>'), ('date', 'DD.MM.YYYY', '29.02.2000', '2000-02-29'),
-	('date', 'DD.MM.YYYY', '31.04.2024', '<left>'), ('date', 'DD.MM.YYYY', '00.01.2024', '<left>'), ('date', 'DD.MM.YYYY', '32.01.2024', '<left>'),
-	('date', 'DD.MM.YYYY', '01.00.2024', '<left>'), ('date', 'DD.MM.YYYY', '01.13.2024', '<left>'), ('date', 'DD.MM.YYYY', '01.01.0000', '<left>'),
+	('date', 'DD.MM.YYYY', '29.02.2024', '2024-02-29'), ('date', 'DD.MM.YYYY', '29.02.2023', '<torn>'),
+	('date', 'DD.MM.YYYY', '29.02.1900', '<torn>'), ('date', 'DD.MM.YYYY', '29.02.2000', '2000-02-29'),
+	('date', 'DD.MM.YYYY', '31.04.2024', '<torn>'), ('date', 'DD.MM.YYYY', '00.01.2024', '<torn>'), ('date', 'DD.MM.YYYY', '32.01.2024', '<torn>'),
+	('date', 'DD.MM.YYYY', '01.00.2024', '<torn>'), ('date', 'DD.MM.YYYY', '01.13.2024', '<torn>'), ('date', 'DD.MM.YYYY', '01.01.0000', '<torn>'),
 	('date', 'DD.MM.YYYY', '01.01.0001', '0001-01-01'), ('date', 'DD.MM.YYYY', '31.12.9999', '9999-12-31'),
-	('date', 'DD.MM.YYYY', '1.2.2024', '<left>'), ('date', 'DD.MM.YYYY', '01.02.24', '<left>'), ('date', 'DD.MM.YYYY', '01.02.20241', '<left>'),
-	('date', 'DD.MM.YYYY', '01.02.2024 ', '<left>'), ('date', 'DD.MM.YYYY', ' 01.02.2024', '<left>'), ('date', 'DD.MM.YYYY', '01-02-2024', '<left>'),
+	('date', 'DD.MM.YYYY', '1.2.2024', '<torn>'), ('date', 'DD.MM.YYYY', '01.02.24', '<torn>'), ('date', 'DD.MM.YYYY', '01.02.20241', '<torn>'),
+	('date', 'DD.MM.YYYY', '01.02.2024 ', '<torn>'), ('date', 'DD.MM.YYYY', ' 01.02.2024', '<torn>'), ('date', 'DD.MM.YYYY', '01-02-2024', '<torn>'),
 	('date', 'DD.MM.YYYY', '+1.02.2024', '<left>'), ('date', 'DD.MM.YYYY', '-1.02.2024', '<left>'), ('date', 'DD.MM.YYYY', '', '<left>'),
-	('date', 'DD.MM.YYYY', '01.02.2024 10:00', '<left>'), ('date', 'DD.MM.YYYY', '01.02', '<left>'), ('date', 'DD.MM.YYYY', '０１.02.2024', '<left>'),
-	('date', 'MM/DD/YYYY', '12/31/2024', '2024-12-31'), ('date', 'MM/DD/YYYY', '31/12/2024', '<left>'),
+	('date', 'DD.MM.YYYY', '01.02.2024 10:00', '<torn>'), ('date', 'DD.MM.YYYY', '01.02', '<left>'), ('date', 'DD.MM.YYYY', '０１.02.2024', '<left>'),
+	('date', 'MM/DD/YYYY', '12/31/2024', '2024-12-31'), ('date', 'MM/DD/YYYY', '31/12/2024', '<torn>'),
 	('date', 'FMDD.FMMM.YYYY', '1.2.2024', '2024-02-01'), ('date', 'FMDD.FMMM.YYYY', '01.02.2024', '2024-02-01'),
 	('date', 'FMDD.FMMM.YYYY', '001.2.2024', '<left>'), ('date', 'FMDD.FMMM.YYYY', '.2.2024', '<left>'),
 	('date', 'YYYYMMDD', '20241231', '2024-12-31'), ('date', 'YYYYMMDD', '2024123', '<left>'), ('date', 'YYYY-MM-DD', '2024-12-31', '<left>'),
@@ -114,20 +114,20 @@ INSERT INTO time_case SELECT type::regtype, jsonb_build_object('formats', format
 	('date', 'YYYY/MM/DD HH12:MI AM', '2024/12/31 12:00 PM', '<left>'),
 	-- times of day
 	('timestamp', 'DD.MM.YYYY', '31.12.2024', '2024-12-31'), ('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024 23:59', '2024-12-31T23:59:00'),
-	('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024 24:00', '<left>'), ('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024 23:60', '<left>'),
-	('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024 2:30', '<left>'), ('timestamp', 'DD.MM.YYYY FMHH24:MI', '31.12.2024 2:30', '2024-12-31T02:30:00'),
-	('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024', '<left>'), ('timestamp', 'DD.MM.YYYY HH24:MI:SS', '31.12.2024 23:59:60', '<left>'),
+	('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024 24:00', '<torn>'), ('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024 23:60', '<torn>'),
+	('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024 2:30', '<torn>'), ('timestamp', 'DD.MM.YYYY FMHH24:MI', '31.12.2024 2:30', '2024-12-31T02:30:00'),
+	('timestamp', 'DD.MM.YYYY HH24:MI', '31.12.2024', '<torn>'), ('timestamp', 'DD.MM.YYYY HH24:MI:SS', '31.12.2024 23:59:60', '<torn>'),
 	('timestamp', 'DD.MM.YYYY HH24', '31.12.2024 07', '2024-12-31T07:00:00'),
 	('timestamp', 'YYYYMMDDHH24MISS', '20241231235958', '2024-12-31T23:59:58'), ('timestamp', 'YYYYMMDDHH24MISSMS', '20241231235958123', '2024-12-31T23:59:58.123'),
 	('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 12:05 AM', '2024-12-31T00:05:00'), ('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 12:05 pm', '2024-12-31T12:05:00'),
-	('timestamp', 'MM/DD/YYYY HH12:MI PM', '12/31/2024 11:05 PM', '2024-12-31T23:05:00'), ('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 13:05 PM', '<left>'),
-	('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 00:05 AM', '<left>'), ('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 12:05 XM', '<left>'),
-	('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 12:05 A', '<left>'), ('timestamp', 'MM/DD/YYYY HHMIAM', '12/31/2024 0105PM', '2024-12-31T13:05:00'),
+	('timestamp', 'MM/DD/YYYY HH12:MI PM', '12/31/2024 11:05 PM', '2024-12-31T23:05:00'), ('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 13:05 PM', '<torn>'),
+	('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 00:05 AM', '<torn>'), ('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 12:05 XM', '<torn>'),
+	('timestamp', 'MM/DD/YYYY HH12:MI AM', '12/31/2024 12:05 A', '<torn>'), ('timestamp', 'MM/DD/YYYY HHMIAM', '12/31/2024 0105PM', '2024-12-31T13:05:00'),
 	('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.5', '2024-12-31T01:02:03.5'),
 	('timestamp', 'DD.MM.YYYY HH24:MI:SS,FF', '31.12.2024 01:02:03,123456', '2024-12-31T01:02:03.123456'),
 	('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.123456000', '2024-12-31T01:02:03.123456'),
-	('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.1234567', '<left>'), ('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.', '<left>'),
-	('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.0000000000', '<left>'), ('timestamp', 'DD.MM.YYYY HH24:MI:SS.MS', '31.12.2024 01:02:03.5', '<left>'),
+	('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.1234567', '<torn>'), ('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.', '<torn>'),
+	('timestamp', 'DD.MM.YYYY HH24:MI:SS.FF', '31.12.2024 01:02:03.0000000000', '<torn>'), ('timestamp', 'DD.MM.YYYY HH24:MI:SS.MS', '31.12.2024 01:02:03.5', '<torn>'),
 	('timestamp', 'DD.MM.YYYY HH24:MI:SS.MS', '31.12.2024 01:02:03.050', '2024-12-31T01:02:03.05'), ('timestamp', 'DD.MM.YYYY HH24:MI:SS.US', '31.12.2024 01:02:03.000001', '2024-12-31T01:02:03.000001'),
 	('timestamp', 'YYYY-MM-DD HH24:MI:SS', '2024-12-31 01:02:03', '2024-12-31T01:02:03'), ('timestamp', 'YYYY-MM-DD"T"HH24:MI:SS', '2024-12-31T01:02:03', '<left>'),
 	('time', 'HH24.MI', '07.05', '07:05:00'), ('time', 'HH24:MI "Uhr"', '07:05 Uhr', '07:05:00'), ('time', 'FMHH12:MI AM', '7:05 PM', '19:05:00'),
@@ -137,9 +137,9 @@ INSERT INTO time_case SELECT type::regtype, jsonb_build_object('formats', format
 	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 -0530', '2024-12-31T10:00:00-05:30'),
 	('timestamptz', 'DD.MM.YYYY HH24:MITZ', '31.12.2024 10:00Z', '2024-12-31T10:00:00+00:00'), ('timestamptz', 'DD.MM.YYYY HH24:MITZ', '31.12.2024 10:00+15', '2024-12-31T10:00:00+15:00'),
 	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 UTC', '2024-12-31T10:00:00+00:00'), ('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 gmt', '2024-12-31T10:00:00+00:00'),
-	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 CET', '<left>'), ('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +16', '<left>'),
-	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +02:60', '<left>'), ('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +2', '<left>'),
-	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +02:', '<left>'), ('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00', '<left>'),
+	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 CET', '<torn>'), ('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +16', '<torn>'),
+	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +02:60', '<torn>'), ('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +2', '<torn>'),
+	('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00 +02:', '<torn>'), ('timestamptz', 'DD.MM.YYYY HH24:MI TZ', '31.12.2024 10:00', '<torn>'),
 	('timestamptz', 'DD.MM.YYYY HH24:MI', '31.12.2024 10:00', '2024-12-31T10:00:00'), ('timestamptz', 'DD.MM.YYYY', '31.12.2024', '2024-12-31'),
 	('timestamptz', 'DD/Mon/YYYY:HH24:MI:SS TZ', '10/Oct/2000:13:55:36 -0700', '2000-10-10T13:55:36-07:00'),
 	('timestamptz', 'Dy, DD Mon YYYY HH24:MI:SS TZ', 'Sun, 06 Nov 1994 08:49:37 GMT', '1994-11-06T08:49:37+00:00'),
@@ -159,25 +159,25 @@ INSERT INTO time_case SELECT type::regtype, jsonb_build_object('formats', format
 INSERT INTO time_case VALUES
 	('date', '{"formats": ["DD.MM.YYYY", "YYYY/MM/DD"]}', '31.12.2024', '2024-12-31'), ('date', '{"formats": ["DD.MM.YYYY", "YYYY/MM/DD"]}', '2024/12/31', '2024-12-31'),
 	-- two readings of one value are none, in whatever order
-	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '03/04/2024', '<left>'), ('date', '{"formats": ["MM/DD/YYYY", "DD/MM/YYYY"]}', '03/04/2024', '<left>'),
+	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '03/04/2024', '<torn>'), ('date', '{"formats": ["MM/DD/YYYY", "DD/MM/YYYY"]}', '03/04/2024', '<torn>'),
 	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '13/04/2024', '2024-04-13'), ('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '04/13/2024', '2024-04-13'),
 	('date', '{"formats": ["DD/MM/YYYY", "MM/DD/YYYY"]}', '04/04/2024', '2024-04-04'), ('date', '{"formats": ["DD/MM/YYYY", "FMDD/FMMM/YYYY"]}', '03/04/2024', '2024-04-03'),
-	('date', '{"formats": ["YYYYMMDD", "DDMMYYYY"]}', '20101112', '<left>'), ('date', '{"formats": "DD.MM.YYYY"}', '31.12.2024', '2024-12-31'),
+	('date', '{"formats": ["YYYYMMDD", "DDMMYYYY"]}', '20101112', '<torn>'), ('date', '{"formats": "DD.MM.YYYY"}', '31.12.2024', '2024-12-31'),
 	('timestamptz', '{"formats": ["unix", "unix_ms"]}', '1718000000', '2024-06-10T06:13:20+00:00'), ('timestamptz', '{"formats": ["unix", "unix_ms"]}', '1718000000123', '2024-06-10T06:13:20.123+00:00'),
 	-- values without a zone: an hour that the zone has once
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.12.2024 10:00', '2024-12-31T10:00:00+01:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '01.07.2024 10:00', '2024-07-01T10:00:00+02:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 01:59', '2024-03-31T01:59:00+01:00'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:00', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:59', '<left>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:00', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 02:59', '<torn>'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '31.03.2024 03:00', '2024-03-31T03:00:00+02:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 01:59', '2024-10-27T01:59:00+02:00'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:00', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:59', '<left>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:00', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 02:59', '<torn>'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Europe/Berlin"}', '27.10.2024 03:00', '2024-10-27T03:00:00+01:00'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '10.03.2024 02:30', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '03.11.2024 01:30', '<left>'),
-	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Pacific/Apia"}', '30.12.2011 12:00', '<left>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '10.03.2024 02:30', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "America/New_York"}', '03.11.2024 01:30', '<torn>'),
+	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Pacific/Apia"}', '30.12.2011 12:00', '<torn>'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Asia/Kolkata"}', '31.12.2024 10:00', '2024-12-31T10:00:00+05:30'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY"], "zone": "UTC"}', '31.12.2024', '2024-12-31T00:00:00+00:00'),
 	('timestamptz', '{"formats": ["DD.MM.YYYY HH24:MI"], "zone": "Etc/GMT+3"}', '31.12.2024 10:00', '2024-12-31T10:00:00-03:00'),
@@ -190,7 +190,7 @@ INSERT INTO time_case VALUES
 	('timestamp', '{"formats": "YYYY-MM-DD HH24:MI TZ", "zone": "Etc/GMT-14"}', '9999-12-31 23:00 +00', '<left>'),
 	-- years of two digits only with their century
 	('date', '{"formats": "DD.MM.YY", "century": 2000}', '31.12.24', '2024-12-31'), ('date', '{"formats": "DD.MM.YY", "century": 1900}', '31.12.24', '1924-12-31'),
-	('date', '{"formats": "DD.MM.YY", "century": 1900}', '29.02.00', '<left>'), ('date', '{"formats": "DD.MM.YY", "century": 2000}', '29.02.00', '2000-02-29'),
+	('date', '{"formats": "DD.MM.YY", "century": 1900}', '29.02.00', '<torn>'), ('date', '{"formats": "DD.MM.YY", "century": 2000}', '29.02.00', '2000-02-29'),
 	('date', '{"formats": "YYMMDD", "century": 2000}', '241231', '2024-12-31'),
 	('date', '{"formats": "DD.MM.YY"}', '31.12.24', '22023'), ('date', '{"formats": "DD.MM.YYYY", "century": 2000}', '31.12.2024', '22023'),
 	('date', '{"formats": "DD.MM.YY", "century": 20}', '31.12.24', '22023'), ('date', '{"formats": "DD.MM.YY", "century": 1950}', '31.12.24', '22023'),
@@ -242,10 +242,10 @@ INSERT INTO number_case SELECT 'numeric'::regtype, args::jsonb, value, expected 
 	('{"decimal": ",", "group": "."}', '1.234,56', '1234.56'), ('{"decimal": ",", "group": "."}', '1.234.567,00', '1234567.00'),
 	('{"decimal": ",", "group": "."}', '1.234', '1234'), ('{"decimal": ",", "group": "."}', '12,5', '12.5'), ('{"decimal": ",", "group": "."}', '1234,5', '1234.5'),
 	('{"decimal": ",", "group": "."}', '-1.234,5', '-1234.5'), ('{"decimal": ",", "group": "."}', '+1.234,5', '1234.5'), ('{"decimal": ",", "group": "."}', E'\u22121.234,5', '-1234.5'),
-	('{"decimal": ",", "group": "."}', '12', '<left>'), ('{"decimal": ",", "group": "."}', '12.5', '<left>'), ('{"decimal": ",", "group": "."}', '0.123', '<left>'),
-	('{"decimal": ",", "group": "."}', '1.23', '<left>'), ('{"decimal": ",", "group": "."}', '1.2345', '<left>'), ('{"decimal": ",", "group": "."}', '1234.567', '<left>'),
+	('{"decimal": ",", "group": "."}', '12', '<left>'), ('{"decimal": ",", "group": "."}', '12.5', '<torn>'), ('{"decimal": ",", "group": "."}', '0.123', '<torn>'),
+	('{"decimal": ",", "group": "."}', '1.23', '<torn>'), ('{"decimal": ",", "group": "."}', '1.2345', '<torn>'), ('{"decimal": ",", "group": "."}', '1234.567', '<torn>'),
 	('{"decimal": ",", "group": "."}', '1.234.56', '<left>'), ('{"decimal": ",", "group": "."}', '1.234,56,7', '<left>'), ('{"decimal": ",", "group": "."}', '1,234.56', '<left>'),
-	('{"decimal": ",", "group": "."}', '.234', '<left>'), ('{"decimal": ",", "group": "."}', '1.', '<left>'), ('{"decimal": ",", "group": "."}', '1,', '<left>'),
+	('{"decimal": ",", "group": "."}', '.234', '<torn>'), ('{"decimal": ",", "group": "."}', '1.', '<torn>'), ('{"decimal": ",", "group": "."}', '1,', '<left>'),
 	('{"decimal": ",", "group": "."}', ',5', '0.5'), ('{"decimal": ",", "group": "."}', '-,5', '-0.5'), ('{"decimal": ",", "group": "."}', ',', '<left>'),
 	('{"decimal": ",", "group": "."}', '1..234', '<left>'), ('{"decimal": ",", "group": "."}', '1.234.', '<left>'), ('{"decimal": ",", "group": "."}', '', '<left>'),
 	('{"decimal": ",", "group": "."}', '-', '<left>'), ('{"decimal": ",", "group": "."}', '--1,5', '<left>'), ('{"decimal": ",", "group": "."}', '+-1,5', '<left>'),
@@ -481,13 +481,13 @@ SELECT format, count(*) FILTER (WHERE (made::timestamp = t) IS NOT TRUE) AS lost
 	instant, LATERAL (SELECT replace(to_char(t, written), '/' || extract(year FROM t) || ' ', '/' || to_char(t, 'YYYY') || ' ')) AS w (value),
 	made_of('parse_timestamp', jsonb_build_object('formats', format), value, 'timestamp') AS made
 GROUP BY format ORDER BY format COLLATE "C";
--- every hour of a year in zones of all kinds: one instant, or left because the clock showed it twice or never
-SELECT zone, count(*) AS hours, count(*) FILTER (WHERE made = '<left>') AS left,
-	count(*) FILTER (WHERE made <> '<left>' AND made::timestamptz <> wall AT TIME ZONE zone) AS wrong,
-	count(*) FILTER (WHERE made <> '<left>' AND made::timestamptz AT TIME ZONE zone <> wall) AS not_there,
-	count(*) FILTER (WHERE made = '<left>' AND wall AT TIME ZONE zone AT TIME ZONE zone = wall
+-- every hour of a year in zones of all kinds: one instant, or torn because the clock showed it twice or never
+SELECT zone, count(*) AS hours, count(*) FILTER (WHERE made = '<torn>') AS torn,
+	count(*) FILTER (WHERE made <> '<torn>' AND made::timestamptz <> wall AT TIME ZONE zone) AS wrong,
+	count(*) FILTER (WHERE made <> '<torn>' AND made::timestamptz AT TIME ZONE zone <> wall) AS not_there,
+	count(*) FILTER (WHERE made = '<torn>' AND wall AT TIME ZONE zone AT TIME ZONE zone = wall
 		AND (wall AT TIME ZONE zone - interval '1 hour') AT TIME ZONE zone <> wall AND (wall AT TIME ZONE zone + interval '1 hour') AT TIME ZONE zone <> wall
-		AND (wall AT TIME ZONE zone - interval '30 minutes') AT TIME ZONE zone <> wall AND (wall AT TIME ZONE zone + interval '30 minutes') AT TIME ZONE zone <> wall) AS left_for_nothing
+		AND (wall AT TIME ZONE zone - interval '30 minutes') AT TIME ZONE zone <> wall AND (wall AT TIME ZONE zone + interval '30 minutes') AT TIME ZONE zone <> wall) AS torn_for_nothing
 FROM unnest('{UTC,Europe/Berlin,America/New_York,Australia/Lord_Howe,Asia/Kolkata,America/Sao_Paulo}'::text[]) AS zone,
 	generate_series(timestamp '2018-01-01', timestamp '2018-12-31', '37 minutes') AS wall,
 	made_of('parse_timestamp', jsonb_build_object('formats', 'YYYY.MM.DD HH24:MI', 'zone', zone), to_char(wall, 'YYYY.MM.DD HH24:MI'), 'timestamptz') AS made

@@ -107,6 +107,7 @@ labels_add(Remedy *r, const Evidence *e)
 	ListCell   *lc;
 	const char *spelling = NULL;
 	const char *spelled = NULL;
+	bool		hidden = false;
 	char	   *type;
 
 	if (f->target == NULL)
@@ -137,7 +138,14 @@ labels_add(Remedy *r, const Evidence *e)
 
 		if (other == NULL)
 			other = spelling_of(f->labels, label);
-		if (other == NULL)
+		if (other == NULL && unseen_in(label))
+		{
+			/* one such word does not keep the others from being labels */
+			hidden = true;
+			remedy_option(r, false, psprintf("label \"%s\"", label),
+						  "it holds a character that is not seen, or that turns what is read");
+		}
+		else if (other == NULL)
 			fresh = lappend(fresh, unconstify(char *, label));
 		else
 		{
@@ -153,6 +161,9 @@ labels_add(Remedy *r, const Evidence *e)
 			psprintf("\"%s\" may be another spelling of the label \"%s\" of type %s, and a label "
 					 "cannot be taken away again: amend() the rows, or ALTER TYPE where it is one "
 					 "of its own.", spelling, spelled, type) :
+			hidden ? psprintf("%s only words for column %s with a character that is not seen, or that turns what "
+							  "is read: no label is made of them. amend() or discard() the rows.",
+							  remedy_rows_bring(f), quote_identifier(f->column)) :
 			psprintf("The labels that column %s needed are there now.",
 					 quote_identifier(f->column));
 		return;

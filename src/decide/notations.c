@@ -14,12 +14,16 @@
 #include "decide/mapsteps.h"
 #include "decide/notations.h"
 #include "mb/pg_wchar.h"
+#include "read/shown.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
+
+/* Values of which each is asked alone what it says of a point. */
+#define CONTEST_VALUES 1000
 
 /* What is tried on the values of one column. */
 typedef struct Reading
@@ -139,6 +143,8 @@ apply(Reading *reading, TransformKind kind, const Jsonb *args, bool keep)
 		int			len;
 		TransformOutcome outcome = transform_apply(t, v->kind, v->val, v->len, &out, &len);
 
+		if (outcome == TRANSFORM_TORN)
+			outcome = TRANSFORM_LEFT;
 		done += outcome != TRANSFORM_LEFT;
 		if (outcome == TRANSFORM_MADE && keep)
 		{
@@ -302,8 +308,9 @@ reads_any(const Reading *reading, const Finding *f)
 			const TransformSample *v = &f->samples->values[i];
 			const char *out;
 			int			len;
+			TransformOutcome outcome = transform_apply(t, v->kind, v->val, v->len, &out, &len);
 
-			if (transform_apply(t, v->kind, v->val, v->len, &out, &len) != TRANSFORM_LEFT)
+			if (outcome == TRANSFORM_MADE || outcome == TRANSFORM_NULLED)
 				return true;
 		}
 	}
@@ -412,6 +419,53 @@ notations_beside(Remedy *r, const Evidence *e)
 		r->reads = 0;
 		r->explanation = NULL;
 	}
+}
+
+/* Has this one value a reading, in which a point is no decimal sign? */
+static bool
+denies_point(const TransformSample *v, Oid basetype)
+{
+	char	   *ignored = NULL;
+	Jsonb	   *args;
+	JsonbValue	sign;
+
+	if (v->kind != JSON_STRING)
+		return false;
+	args = transform_infer(TRANSFORM_NUMBER, v, 1, basetype, &ignored);
+	if (args == NULL)
+		return false;
+	if (getKeyJsonValueFromContainer(&args->root, "decimal", 7, &sign) != NULL &&
+		sign.type == jbvString && sign.val.string.val[0] == ',')
+		return true;
+	return strstr(shown(args), "[\".\"]") != NULL;
+}
+
+/* See the header. */
+char *
+notations_contested(const Remedy *r)
+{
+	const Finding *f = r->finding;
+	ListCell   *lc;
+
+	if (f->target == NULL || (f->class != FIT_FRACTION && f->class != FIT_SCALE) ||
+		f->evidence.kinds[JSON_STRING] == 0)
+		return NULL;
+	foreach(lc, r->diagnosis->findings)
+	{
+		const Finding *other = lfirst(lc);
+
+		if (other->class != FIT_WRONG_TYPE || other->samples == NULL || other->column == NULL ||
+			f->column == NULL || strcmp(other->column, f->column) != 0)
+			continue;
+		for (int i = 0; i < Min(other->samples->n, CONTEST_VALUES); i++)
+		{
+			const TransformSample *v = &other->samples->values[i];
+
+			if (denies_point(v, f->target->basetype))
+				return shown_value(v->val, v->len);
+		}
+	}
+	return NULL;
 }
 
 /* Is this a label of the enum? */

@@ -31,6 +31,13 @@ extern void notations_label(Remedy *r, const Evidence *e);
  */
 extern void notations_beside(Remedy *r, const Evidence *e);
 
+/*
+ * Of a finding of texts with digits behind a point: a value held for the same
+ * column in which the point is no decimal sign, "1.234.567", shortened for
+ * people; or NULL. No type is to be widened for what may be no fraction.
+ */
+extern char *notations_contested(const Remedy *r);
+
 /* Bytes that are text in one of the encodings of selfheal.encodings. */
 extern void notations_decode(Remedy *r, const Evidence *e);
 

@@ -10,6 +10,7 @@
 #include "base/guc.h"
 #include "catalog/pg_type.h"
 #include "decide/lattice.h"
+#include "decide/notations.h"
 #include "decide/widen.h"
 #include "orient/taught.h"
 #include "utils/builtins.h"
@@ -286,6 +287,7 @@ void
 widen_type(Remedy *r, const Evidence *e)
 {
 	const FitColumn *col = r->finding->target;
+	char	   *contested;
 
 	if (col == NULL)
 	{
@@ -295,6 +297,13 @@ widen_type(Remedy *r, const Evidence *e)
 	if (r->hint != NULL)
 	{
 		widen_hinted(r);
+		return;
+	}
+	contested = notations_contested(r);
+	if (contested != NULL)
+	{
+		no_step(r, psprintf("in %s, which is held for it too, a point is no decimal sign: "
+							"add_mapping() says how both are read", contested));
 		return;
 	}
 	if (col->is_domain)
@@ -331,7 +340,8 @@ widen_type(Remedy *r, const Evidence *e)
 			}
 			/* FALLTHROUGH */
 		default:
-			no_step(r, "nothing wider holds its values unchanged");
+			no_step(r, "a column of this type is widened by a person, with ALTER TABLE, and the rows follow; "
+					"or amend() or discard() them");
 			break;
 	}
 }

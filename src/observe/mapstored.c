@@ -47,6 +47,7 @@ changes(Transform *transform, const char *text)
 	switch (transform_apply(transform, JSON_STRING, text, len, &out, &outlen))
 	{
 		case TRANSFORM_LEFT:
+		case TRANSFORM_TORN:
 			return false;
 		case TRANSFORM_NULLED:
 			return true;

@@ -107,6 +107,7 @@ note_fit(Survey *s, const FitRow *fit)
 {
 	int64		row = s->rows[s->at].id;
 	int		   *keys = NULL;
+	Finding   **together;
 	int			n = 0;
 
 	if (given_up(s, fit) && !s->telling)
@@ -122,16 +123,19 @@ note_fit(Survey *s, const FitRow *fit)
 	}
 	for (int i = 0; s->telling && i < fit->nleft; i++)
 		(void) findings_note(s->findings, &fit->left[i], row);
+	together = fit->nmisfits > 0 ? palloc(sizeof(Finding *) * fit->nmisfits) : NULL;
 	for (int i = 0; i < fit->nmisfits; i++)
 	{
 		Finding    *finding = findings_note(s->findings, &fit->misfits[i], row);
 
+		together[i] = finding;
 		if (finding->class != FIT_UNKNOWN_KEY)
 			continue;
 		if (keys == NULL)
 			keys = palloc(sizeof(int) * fit->nmisfits);
 		keys[n++] = finding->key;
 	}
+	findings_together(s->findings, together, fit->nmisfits);
 	if (n > 0)
 		alike_together(s->alike, keys, n, fit);
 }

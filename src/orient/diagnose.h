@@ -31,6 +31,10 @@ typedef struct Finding
 	int64		last_id;		/* of the newest that does */
 	Evidence	evidence;		/* over the values that do not fit; for a new
 								 * key over all its values */
+	bool		alone;			/* drift: some row shows it that has no bad
+								 * value besides */
+	List	   *beside;			/* drift: bad values that rows with it have,
+								 * Finding * */
 	char	   *message;		/* of the first misfit */
 	FitTerm		term;			/* the table's contract for it */
 	char	   *contract;		/* what the contract says, in words, where

@@ -90,6 +90,34 @@ findings_of(Findings *f, FitClass class, const char *column)
 	return finding;
 }
 
+/* A value that no wider column would hold. */
+static bool
+is_bad(const Finding *finding)
+{
+	return finding->class > FIT_ENUM_LABEL && finding->class < FIT_UNIQUE;
+}
+
+/* See the header. */
+void
+findings_together(Findings *f, Finding *const *row, int n)
+{
+	MemoryContext old = MemoryContextSwitchTo(f->cxt);
+	bool		bad = false;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!is_bad(row[i]))
+			continue;
+		bad = true;
+		for (int k = 0; k < n; k++)
+			if (!is_bad(row[k]) && !row[k]->alone)
+				row[k]->beside = list_append_unique_ptr(row[k]->beside, row[i]);
+	}
+	for (int i = 0; i < n && !bad; i++)
+		row[i]->alone = true;
+	MemoryContextSwitchTo(old);
+}
+
 /* See the header. */
 void
 findings_label(Findings *f, Finding *finding, const char *label)

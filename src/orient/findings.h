@@ -29,6 +29,9 @@ extern Finding *findings_of(Findings *f, FitClass class, const char *column);
  * from the value behind it. Returns its finding. */
 extern Finding *findings_note(Findings *f, const Misfit *misfit, int64 row);
 
+/* All findings of one row: which drift came with a bad value, which without. */
+extern void findings_together(Findings *f, Finding *const *row, int n);
+
 /* Keep the word that an enum lacks, once. */
 extern void findings_label(Findings *f, Finding *finding, const char *label);
 

@@ -251,6 +251,7 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 	FitCell    *cell = &shape->work->cells[col];
 	const JsonField *sent = field;
 	bool		computed = false;
+	bool		torn = false;
 	Misfit		misfit;
 
 	/* whatever comes of it, the key is there */
@@ -259,8 +260,16 @@ check_field(const Shape *shape, int col, const JsonField *field, int number,
 	{
 		computed = column->computed;
 		field = computed ? field : mapped_value(shape, col, field);
+		torn = field == NULL;
 	}
-	if (likely(!computed && field->kind != JSON_NULL))
+	if (unlikely(torn))
+	{
+		field = sent;
+		value_misfit(&misfit, FIT_BAD_VALUE, ERRCODE_INVALID_TEXT_REPRESENTATION, NULL,
+					 "the notation that a mapping declares for column \"%s\" does not say what this value is, and the type may not guess",
+					 NameStr(column->name));
+	}
+	else if (likely(!computed && field->kind != JSON_NULL))
 	{
 		if (likely(value_fits(shape, col, field, cell, &misfit)))
 			return;

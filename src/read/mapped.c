@@ -186,6 +186,8 @@ mapped_value(const Shape *shape, int col, const JsonField *field)
 								  &out, &len);
 		if (outcome == TRANSFORM_LEFT)
 			continue;
+		if (outcome == TRANSFORM_TORN)
+			return NULL;
 		mapped_use(shape, v->number);
 		if (made == NULL)
 		{

@@ -23,7 +23,8 @@ extern const JsonDoc *mapped_begin(const Shape *shape, const JsonDoc *doc);
 extern bool mapped_fault(const Shape *shape, Misfit *out, const char **key, int *len);
 
 /* The value as the column's transforms leave it: the field itself when they
- * leave it alone, else one that is good until the next row. */
+ * leave it alone, else one that is good until the next row; NULL: it is
+ * torn between two readings. */
 extern const JsonField *mapped_value(const Shape *shape, int col, const JsonField *field);
 
 /* Show this value, and not the one that was sent, in the row's document. */

@@ -345,6 +345,26 @@ numerals_read(Numerals *t, JsonKind kind, const char *val, int len,
 	return true;
 }
 
+/* See the header. */
+bool
+numerals_torn(const Numerals *t, JsonKind kind, const char *val, int len)
+{
+	int			points = 0;
+	bool		otherwise = t->decimal == ',';
+
+	for (int i = 0; i < t->ngroups; i++)
+		otherwise |= t->groups[i].text[0] == '.';
+	if (!otherwise || kind != JSON_STRING)
+		return false;
+	for (int i = 0; i < len; i++)
+	{
+		if (!is_digit(val[i]) && strchr("+-.eE \t\r\n", val[i]) == NULL)
+			return false;
+		points += val[i] == '.';
+	}
+	return points == 1;
+}
+
 /* ---- inferring ---- */
 
 /* One sign for fractions, and what the samples say about it. */

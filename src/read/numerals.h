@@ -42,6 +42,13 @@ extern bool numerals_read(Numerals *t, JsonKind kind, const char *val, int len,
 						  const char **out, int *outlen);
 
 /*
+ * Of a value that is not read: would the type take its point for a decimal
+ * sign, which it is not in this notation? "1.5" where groups have points, or
+ * fractions a comma.
+ */
+extern bool numerals_torn(const Numerals *t, JsonKind kind, const char *val, int len);
+
+/*
  * What a list of values proves: the decimal sign by a value that no other sign
  * can explain. "1.234" alone is 1234 or 1.234; "1.234,5", "1.234.567" and
  * "12,5" have one reading. In the current context; false with a reason.

@@ -22,6 +22,8 @@ struct Timestamps
 	Oid			type;
 	int			century;
 	pg_tz	   *zone;			/* or NULL */
+	bool		ordered;		/* a format says whether the day or the month
+								 * comes first */
 	int			n;
 	TimeFormat *formats;
 	char		out[2][ISO_BYTES];
@@ -104,6 +106,18 @@ check_use(const Timestamps *t, TransformFault *fault)
 	return true;
 }
 
+/* Day and month as numbers, before the year? */
+static bool
+says_order(const TimeFormat *f)
+{
+	const char *text = timeformat_text(f);
+	const char *year = strstr(text, "YY");
+	const char *month = strstr(text, "MM");
+	const char *day = strstr(text, "DD");
+
+	return year && month && day && (month < year || day < year);
+}
+
 Timestamps *
 timestamps_make(const TimestampSpec *spec, Oid basetype, MemoryContext cxt,
 				TransformFault *fault)
@@ -128,6 +142,8 @@ timestamps_make(const TimestampSpec *spec, Oid basetype, MemoryContext cxt,
 		if (!timeformat_compile(spec->formats.texts[i], &t->formats[i], fault) ||
 			!check_format(t, &t->formats[i], fault))
 			return NULL;
+	for (int i = 0; i < t->n; i++)
+		t->ordered |= says_order(&t->formats[i]);
 	return check_use(t, fault) ? t : NULL;
 }
 
@@ -277,9 +293,10 @@ put_offset(char *p, int east)
 }
 
 /* What the column takes of a reading; 0: it would have to drop something, or
- * the zone's clock never showed it, or twice. */
+ * (torn) the zone's clock never showed it, or twice. */
 static int
-write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out)
+write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out,
+			bool *torn)
 {
 	char	   *p = out;
 	int			east = r->zone;
@@ -291,7 +308,8 @@ write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out)
 	{
 		if (!zone && t->zone)
 		{
-			if (!wall_offset(t->zone, r, &east))
+			*torn = !wall_offset(t->zone, r, &east);
+			if (*torn)
 				return 0;
 			zone = true;
 		}
@@ -324,12 +342,39 @@ all_digits(const char *s, int len)
 	return true;
 }
 
+/* Skip one or two digits and the sign behind them. */
+static bool
+skip_number(const char **p, const char *end)
+{
+	const char *start = *p;
+
+	while (*p < end && **p >= '0' && **p <= '9')
+		(*p)++;
+	if (*p == start || *p - start > 2 || *p == end || strchr("./- ", **p) == NULL)
+		return false;
+	(*p)++;
+	return *p < end && **p >= '0' && **p <= '9';
+}
+
+/* "3/4/2026", whatever stands behind it: day and month, or month and day. */
+static bool
+needs_order(const char *val, int len)
+{
+	const char *p = val;
+	const char *end = val + len;
+
+	while (p < end && *p == ' ')
+		p++;
+	return skip_number(&p, end) && skip_number(&p, end);
+}
+
 bool
 timestamps_read(Timestamps *t, JsonKind kind, const char *val, int len,
-				const char **out, int *outlen)
+				const char **out, int *outlen, bool *torn)
 {
 	int			found = 0;		/* bytes of the first reading */
 
+	*torn = false;
 	if (kind != JSON_STRING && kind != JSON_NUMBER)
 		return false;
 	for (int i = 0; i < t->n; i++)
@@ -342,13 +387,16 @@ timestamps_read(Timestamps *t, JsonKind kind, const char *val, int len,
 		if ((kind == JSON_NUMBER && !f->unix_time && !all_digits(val, len)) ||
 			!timeformat_read(f, t->century, val, len, &r))
 			continue;
-		written = write_value(t, f, &r, t->out[found > 0]);
-		if (written == 0 ||
-			(found > 0 && (written != found || memcmp(t->out[0], t->out[1], found) != 0)))
+		written = write_value(t, f, &r, t->out[found > 0], torn);
+		if (written == 0)
+			return false;
+		*torn = found > 0 && (written != found || memcmp(t->out[0], t->out[1], found) != 0);
+		if (*torn)
 			return false;
 		found = written;
 	}
 	*out = t->out[0];
 	*outlen = found;
+	*torn = found == 0 && t->ordered && kind == JSON_STRING && needs_order(val, len);
 	return found > 0;
 }

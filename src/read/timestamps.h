@@ -5,10 +5,12 @@
  *	{"formats": [...], "zone": name, "century": year}
  *
  * formats	one or several (timeformat.h). A value that two of them read in two
- *			ways is left, so that their order does not matter.
+ *			ways is torn, so that their order does not matter. So is one that
+ *			begins with day and month as numbers, and is of no format, where a
+ *			format says which comes first: not DateStyle is to say it then.
  * zone		a name of the time zone database ("Europe/Berlin").
  *			timestamptz: where values without a zone were written; an hour that
- *			the zone skips or has twice is left. Not said: the zone of the
+ *			the zone skips or has twice is torn. Not said: the zone of the
  *			session that stores them decides, as for any such value.
  *			timestamp, date: whose wall clock an instant (unix, TZ) is shown by.
  *			Without it such formats are refused: the column would drop the zone.
@@ -34,9 +36,10 @@ extern Timestamps *timestamps_make(const TimestampSpec *spec, Oid basetype,
 /* The spec in one spelling: formats and zone. In the current context. */
 extern void timestamps_canonical(const Timestamps *t, TimestampSpec *spec);
 
-/* As transform_apply; but true also when the text was ISO 8601 already. */
+/* As transform_apply; but true also when the text was ISO 8601 already. False
+ * and *torn: which instant or day it is stays open. */
 extern bool timestamps_read(Timestamps *t, JsonKind kind, const char *val,
-							int len, const char **out, int *outlen);
+							int len, const char **out, int *outlen, bool *torn);
 
 /* timeproof.c: what a list of values proves. Zone_open: the formats are proven
  * but whose clock it is must be said by a person. */

@@ -111,14 +111,18 @@ transform_make(TransformKind kind, const Jsonb *args, Oid basetype,
 /* Read a value by a parse kind; true also when nothing had to be changed. */
 static bool
 read_value(Transform *t, JsonKind kind, const char *val, int len,
-		   const char **out, int *outlen)
+		   const char **out, int *outlen, bool *torn)
 {
+	*torn = false;
 	switch (t->kind)
 	{
 		case TRANSFORM_TIMESTAMP:
-			return timestamps_read(t->u.timestamps, kind, val, len, out, outlen);
+			return timestamps_read(t->u.timestamps, kind, val, len, out, outlen, torn);
 		case TRANSFORM_NUMBER:
-			return numerals_read(t->u.numerals, kind, val, len, out, outlen);
+			if (numerals_read(t->u.numerals, kind, val, len, out, outlen))
+				return true;
+			*torn = numerals_torn(t->u.numerals, kind, val, len);
+			return false;
 		case TRANSFORM_POINT:
 			return points_read(t->u.points, kind, val, len, out, outlen);
 		default:
@@ -131,6 +135,8 @@ TransformOutcome
 transform_apply(Transform *t, JsonKind kind, const char *val, int len,
 				const char **out, int *outlen)
 {
+	bool		torn;
+
 	if (t->kind == TRANSFORM_TRIM)
 		return kind == JSON_STRING && blanks_trim(val, len, out, outlen) ?
 			TRANSFORM_MADE : TRANSFORM_LEFT;
@@ -140,8 +146,9 @@ transform_apply(Transform *t, JsonKind kind, const char *val, int len,
 	if (t->kind == TRANSFORM_VALUE)
 		return kind == JSON_STRING && spellings_read(t->u.spellings, val, len, out, outlen) ?
 			TRANSFORM_MADE : TRANSFORM_LEFT;
-	if (!read_value(t, kind, val, len, out, outlen) ||
-		(*outlen == len && memcmp(*out, val, len) == 0))
+	if (!read_value(t, kind, val, len, out, outlen, &torn))
+		return torn ? TRANSFORM_TORN : TRANSFORM_LEFT;
+	if (*outlen == len && memcmp(*out, val, len) == 0)
 		return TRANSFORM_LEFT;
 	return TRANSFORM_MADE;
 }
@@ -179,10 +186,11 @@ bears_out(const TransformSpec *spec, const TransformSample *samples, int n,
 		const TransformSample *s = &samples[i];
 		const char *out;
 		int			len;
+		bool		torn;
 
 		CHECK_FOR_INTERRUPTS();
 		if (s->kind == JSON_NULL || (s->kind == JSON_NUMBER && spec->kind == TRANSFORM_NUMBER) ||
-			read_value(t, s->kind, s->val, s->len, &out, &len))
+			read_value(t, s->kind, s->val, s->len, &out, &len, &torn))
 			continue;
 		*why_not = psprintf("value %s says more than a column of type %s keeps, or is impossible there",
 							shown_value(s->val, s->len), format_type_be(basetype));

@@ -31,7 +31,8 @@
  * They are for every value of a column, before its type is asked, and not only
  * for those that do not fit: "1.234" is a number to numeric as well, and
  * "03/04/2024" a date under some DateStyle, each another one than the
- * producer's. What is left goes to the type, which may read it in its own way.
+ * producer's. What is left goes to the type, which may read it in its own way;
+ * what is torn does not.
  */
 #ifndef SELFHEAL_TRANSFORM_H
 #define SELFHEAL_TRANSFORM_H
@@ -57,7 +58,11 @@ typedef enum TransformOutcome
 	TRANSFORM_LEFT,				/* does not apply: the value goes on as it was
 								 * sent, and fit judges it */
 	TRANSFORM_MADE,				/* *out, *outlen */
-	TRANSFORM_NULLED			/* the value means that there is none */
+	TRANSFORM_NULLED,			/* the value means that there is none */
+	TRANSFORM_TORN				/* what was declared does not settle it (two
+								 * readings, an hour that the zone has twice,
+								 * a point that is no decimal sign), and the
+								 * type is not to read it in its own way */
 } TransformOutcome;
 
 typedef struct TransformSample

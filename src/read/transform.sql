@@ -3,7 +3,7 @@
 CREATE FUNCTION selfheal.transform(kind text, args jsonb, value jsonb, type regtype DEFAULT 'text') RETURNS jsonb
 AS 'MODULE_PATHNAME', 'selfheal_transform' LANGUAGE C STABLE;
 COMMENT ON FUNCTION selfheal.transform(text, jsonb, jsonb, regtype) IS
-'what trim, null_if, map_value, parse_timestamp, parse_number or parse_point would make of a value for a column of this type: {"outcome": "left"|"made"|"nulled", "text": what the type would read}; of decode_text, with the bytes as a string of hexadecimal digits: {"outcome", "text", "encoding"}';
+'what trim, null_if, map_value, parse_timestamp, parse_number or parse_point would make of a value for a column of this type: {"outcome": "left"|"made"|"nulled"|"torn" (not certain: held), "text": what the type would read}; of decode_text, with the bytes as a string of hexadecimal digits: {"outcome", "text", "encoding"}';
 REVOKE ALL ON FUNCTION selfheal.transform(text, jsonb, jsonb, regtype) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.transform_infer(kind text, samples jsonb, type regtype) RETURNS jsonb

@@ -137,7 +137,7 @@ decode_value(const Jsonb *args, const TransformSample *s, StringInfo out)
 }
 
 /*
- * transform(kind, args, value, type): {"outcome": "left"|"made"|"nulled",
+ * transform(kind, args, value, type): {"outcome": "left"|"made"|"nulled"|"torn",
  * "text": of "made"}. Errors: 22023.
  */
 Datum
@@ -176,6 +176,9 @@ selfheal_transform(PG_FUNCTION_ARGS)
 			break;
 		case TRANSFORM_NULLED:
 			appendStringInfoString(&out, "{\"outcome\":\"nulled\"}");
+			break;
+		case TRANSFORM_TORN:
+			appendStringInfoString(&out, "{\"outcome\":\"torn\"}");
 			break;
 		case TRANSFORM_MADE:
 			appendStringInfoString(&out, "{\"outcome\":\"made\"");

@@ -328,7 +328,12 @@ check_numeric(const Shape *shape, int col, const JsonField *field,
 		}
 		if (i + 1 < field->len && (s[i + 1] == 'a' || s[i + 1] == 'A'))
 			return value_take(cell, field->val, field->len);
-		return value_misfit(out, FIT_PRECISION, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+
+		/*
+		 * not drift: no number of digits would hold it, and for the sake of
+		 * one such value the column would lose its limit
+		 */
+		return value_misfit(out, FIT_BAD_VALUE, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
 							pstrdup("numeric"),
 							"an infinite number does not fit type %s",
 							shape_type_name(shape, col));

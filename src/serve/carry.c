@@ -154,9 +154,9 @@ carry_left(const Incident *inc, int64 left)
 {
 	char	   *said = refused_said(inc->id);
 
-	return psprintf("%s could not be stored (%s)%s%s",
+	return psprintf("%s could not be stored (%s)%s%s; amend() or discard() %s, or retry() when the cause is gone",
 					left == 1 ? "1 row" : psprintf(INT64_FORMAT " rows", left), inc->class,
-					said ? ": " : "", said ? said : "");
+					said ? ": " : "", said ? said : "", left == 1 ? "it" : "them");
 }
 
 /*

@@ -6,11 +6,13 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "catalog/pg_type.h"
 #include "decide/caution.h"
 #include "decide/mapsteps.h"
 #include "orient/mapproof.h"
 #include "serve/proving.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* Of day and month, both numbers, which comes first? 'D', 'M', or 0: the year
  * does, or it has not both. */
@@ -55,7 +57,7 @@ formats_of(const Mapping *m)
  * read rightly beside it.
  */
 static char *
-ask_of_stored(Oid relid, const char *column, const Mapping *m)
+ask_of_stored_dates(Oid relid, const char *column, const Mapping *m)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *question = NULL;
@@ -97,6 +99,56 @@ ask_of_stored(Oid relid, const char *column, const Mapping *m)
 	return question;
 }
 
+/*
+ * A number whose groups have points, "1.500", is one that the type reads by
+ * itself, as a fraction, and only "1.234,50" beside it was held: the same
+ * question. An integer takes no such text.
+ */
+static char *
+ask_of_stored_numbers(Oid relid, const char *column, const Mapping *m)
+{
+	AttrNumber	attnum = column ? get_attnum(relid, column) : InvalidAttrNumber;
+	Oid			type = attnum > 0 ? getBaseType(get_atttype(relid, attnum)) : InvalidOid;
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *question = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	if (m->kind != MAP_PARSE_NUMBER ||
+		(type != NUMERICOID && type != FLOAT4OID && type != FLOAT8OID))
+		return NULL;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_text(&args, column);
+	spi_arg_text(&args, JsonbToCString(NULL, &m->args->root, VARSIZE(m->args)));
+	if (spi_exec("SELECT sum(l.stored)::bigint FROM selfheal.load l WHERE l.stored > 0"
+				 " AND ($3::jsonb -> 'group' ? '.' OR $3::jsonb ->> 'decimal' = ',') AND l.id IN"
+				 " (SELECT e.load FROM selfheal.incident i JOIN selfheal.error e ON e.incident = i.id"
+				 "  WHERE i.relid = $1 AND i.column_name = $2 AND i.state NOT IN ('healed', 'dismissed'))"
+				 " HAVING count(*) > 0", &args) > 0)
+	{
+		int64		stored = spi_get_int8(0, 1, NULL);
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		question = psprintf("in these values a point is no decimal sign, and the type reads it as one: of the same loads "
+							INT64_FORMAT " row%s stored, perhaps with another number than was meant (1.500 as 1.5)",
+							stored, stored == 1 ? " was" : "s were");
+		MemoryContextSwitchTo(old);
+	}
+	spi_close(&saved);
+	return question;
+}
+
+/* What a person should know of rows that were stored already, or NULL. */
+static char *
+ask_of_stored(Oid relid, const char *column, const Mapping *m)
+{
+	char	   *question = ask_of_stored_dates(relid, column, m);
+
+	return question ? question : ask_of_stored_numbers(relid, column, m);
+}
+
 /* See the header. */
 char *
 proving_refuses(Oid relid, Remedy *remedy)
@@ -132,6 +184,52 @@ proving_refuses(Oid relid, Remedy *remedy)
 	if (remedy->question == NULL)
 		remedy->question = ask_of_stored(relid, remedy->finding->column, m);
 	return NULL;
+}
+
+/* Is there a step by which this bad value could be read or stored? */
+static bool
+has_step(const List *remedies, const Finding *bad)
+{
+	ListCell   *lc;
+
+	foreach(lc, remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		if (r->finding == bad && (r->settled_by != NULL || r->replay_only))
+			return true;
+	}
+	return false;
+}
+
+/* See the header. */
+char *
+proving_hopeless(const List *remedies, const Remedy *remedy)
+{
+	const Finding *bad = NULL;
+	ListCell   *lc;
+
+	if (remedy->hint != NULL || mapsteps_is(remedy->step))
+		return NULL;
+	foreach(lc, remedies)
+	{
+		const Remedy *r = lfirst(lc);
+		ListCell   *lc2;
+
+		if (r != remedy && r->settled_by != remedy->step)
+			continue;
+		if (r->finding->alone || r->finding->beside == NIL)
+			return NULL;
+		foreach(lc2, r->finding->beside)
+		{
+			bad = lfirst(lc2);
+			if (has_step(remedies, bad))
+				return NULL;
+		}
+	}
+	return psprintf("every row that needs it has another value that nothing is done about (%s%s%s): "
+					"amend() or discard() those rows",
+					fit_class_name(bad->class), bad->column ? " in " : "", bad->column ? bad->column : "");
 }
 
 /* See the header. */

@@ -20,6 +20,14 @@
 extern char *proving_refuses(Oid relid, Remedy *remedy);
 
 /*
+ * Why the step of a remedy would help no row, or NULL: all rows that show what
+ * it is for have bad values besides, and there is no step for any of those. A
+ * row that cannot be stored anyhow changes no table. Remedies: of all findings.
+ * What the team has asked for by a hint is not refused.
+ */
+extern char *proving_hopeless(const List *remedies, const Remedy *remedy);
+
+/*
  * The part of these steps that could run by itself where all of them together
  * wait for a person: the reading and the trimming, each allowed alone. NIL:
  * none that would do without the rest.

@@ -204,12 +204,19 @@ sort_step(Round *round, Remedy *remedy)
 	Vetting		vetting;
 	Ruling		ruling;
 	List	   *part;
+	char	   *hopeless;
 
 	if (remedy_adds_column(remedy) && !overflow_takes(remedy) && round->room-- <= 0)
 	{
 		refuse_step(round, step,
 					psprintf("the table would come within %d columns of PostgreSQL's limit of %d, where only a person's own propose() adds any",
 							 OVERFLOW_COLUMNS_KEPT, MaxHeapAttributeNumber));
+		return;
+	}
+	hopeless = proving_hopeless(round->remedies, remedy);
+	if (hopeless != NULL)
+	{
+		refuse_step(round, step, hopeless);
 		return;
 	}
 	note_caution(round, remedy);

@@ -91,6 +91,8 @@ LEFT JOIN selfheal.incident i ON i.id = e.incident
 LEFT JOIN selfheal.discard d ON d.id = q.error AND q.state = 'discarded'
 WHERE selfheal.may_see(l.relid);
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
+COMMENT ON COLUMN selfheal.quarantined.message IS 'the first reason, in words: those of the first row of the load that was held for the same class, column and constraint, so that a value in them may be that row''s';
+COMMENT ON COLUMN selfheal.quarantined.need IS 'what would hold all rows of the load that were held for the same class and column';
 
 CREATE VIEW selfheal.waiting WITH (security_barrier) AS
 SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, array_to_string(w.ordering_key, ', ') AS ordering_key,

@@ -39,6 +39,7 @@ typedef struct Question
 	int			nkeys;
 	AttrNumber	keys[INDEX_MAX_KEYS];	/* of rel */
 	Oid			ops[INDEX_MAX_KEYS];
+	bool		nulls_meet;		/* NULLS NOT DISTINCT */
 	char	   *predicate;		/* of a partial index: rows outside of it met
 								 * nobody; NULL: none */
 	bool	   *there;
@@ -108,6 +109,7 @@ read_keys(Question *q, Oid indexid)
 	bool		good = index->rd_index->indisunique && is_ours(q, heap);
 
 	q->nkeys = index->rd_index->indnkeyatts;
+	q->nulls_meet = index->rd_index->indnullsnotdistinct;
 	for (int i = 0; good && i < q->nkeys; i++)
 	{
 		AttrNumber	attnum = index->rd_index->indkey.values[i];
@@ -164,14 +166,16 @@ question_sql(const Question *q, const bool *present)
 	{
 		int			at = position(q, q->keys[i]);
 		Oid			type = get_atttype(RelationGetRelid(q->rel), q->keys[i]);
+		char	   *key = psprintf("t.%s", quote_identifier(get_attname(RelationGetRelid(q->rel),
+																		q->keys[i], false)));
 
 		if (at == 0)
 			return NULL;
-		generate_operator_clause(&sql,
-								 psprintf("t.%s", quote_identifier(get_attname(RelationGetRelid(q->rel),
-																			   q->keys[i], false))),
-								 type, q->ops[i], psprintf("r.c%d", at), type);
-		appendStringInfoString(&sql, " AND ");
+		appendStringInfoChar(&sql, '(');
+		generate_operator_clause(&sql, key, type, q->ops[i], psprintf("r.c%d", at), type);
+		if (q->nulls_meet)
+			appendStringInfo(&sql, " OR (%s IS NULL AND r.c%d IS NULL)", key, at);
+		appendStringInfoString(&sql, ") AND ");
 	}
 	if (q->predicate)
 		appendStringInfo(&sql, "(%s) AND ", q->predicate);

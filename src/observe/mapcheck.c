@@ -17,6 +17,7 @@
 #include "observe/hint.h"
 #include "observe/mapping.h"
 #include "observe/mapstored.h"
+#include "observe/mapwords.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -457,6 +458,9 @@ check_value(Check *c)
 		return refuse(c, "Blanks in JSON have no meaning.", "column \"%s\" is of type %s",
 					  m->column, format_type_be(basetype));
 	if (!check_args(c, basetype))
+		return false;
+	if (m->kind == MAP_VALUE &&
+		!mapwords_check(c->relid, c->att->attnum, basetype, m, c->reason, c->hint))
 		return false;
 	if (m->kind == MAP_NULL_IF && c->att->attnotnull)
 		return refuse(c, "Rows with such values stay held: drop NOT NULL first, or amend them.",

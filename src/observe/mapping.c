@@ -19,6 +19,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "observe/mapping.h"
+#include "observe/mapwords.h"
 #include "postmaster/bgworker.h"
 #include "record/audit.h"
 #include "utils/builtins.h"
@@ -327,7 +328,9 @@ apply_transform(const Mapping *m, Shape *shape, int col, int number)
 
 	if (!mapping_transform(m->kind, &making.kind))
 		return;
-	if (spi_try(make_transform, &making) == NULL)
+	if (spi_try(make_transform, &making) == NULL &&
+		(m->kind != MAP_VALUE ||
+		 mapwords_allow(making.transform, shape->relid, shape->cols[col].attnum, shape->cols[col].basetype)))
 		fit_map_value(shape, col, making.transform, number);
 }
 

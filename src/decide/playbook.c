@@ -252,6 +252,7 @@ playbook_frozen(const HealPlan *plan)
 			step->kind == STEP_IGNORE_FIELD || step->kind == STEP_OVERFLOW_TO_JSONB)
 			term = columns;
 		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_DECODE_TEXT ||
+				 step->kind == STEP_STRIP_NUL ||
 				 step->kind == STEP_SET_DEFAULT || step->kind == STEP_EXTEND_SEQUENCE ||
 				 step->kind == STEP_EXTEND_CHECK_LIST || is_of_list(plan->relid, step))
 			term = TERM_EVOLVE;

@@ -21,6 +21,7 @@
 #include "observe/mapping.h"
 #include "observe/mapwords.h"
 #include "postmaster/bgworker.h"
+#include "read/nulchars.h"
 #include "record/audit.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -59,7 +60,7 @@ static struct
 #define MAX_MAPPINGS 1000
 
 static const char *const kind_names[] = {
-	"decode_text", "map_field", "ignore_field", "overflow_to_jsonb", "trim",
+	"decode_text", "map_field", "ignore_field", "overflow_to_jsonb", "strip_nul", "trim",
 	"null_if", "map_value", "parse_timestamp", "parse_number", "parse_point"
 };
 
@@ -383,6 +384,10 @@ mapping_apply(const List *mappings, Shape *shape)
 				break;
 			case MAP_OVERFLOW:
 				fit_map_rest(shape, col, number);
+				break;
+			case MAP_STRIP_NUL:
+				if (nulchars_takes(shape->cols[col].basetype))
+					fit_map_nul(shape, col, number);
 				break;
 			case MAP_TRIM:
 			case MAP_NULL_IF:

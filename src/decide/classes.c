@@ -166,7 +166,7 @@ static const MisfitClass classes[] = {
 	{14, "23514", "no partition for the row", CLASS_CHANGE,
 		.fits = {FIT_PARTITION},.matches = lacks_partition,.of_row = true,
 		.playbooks = {{"attach_partition", partition_add}},
-	.done = "a new partition beside its siblings, near them; a value far from them is held"},
+	.done = "a new partition beside its siblings, near them and partitioned as they are; a value far from them is held"},
 	{15, "23514", "a row sent to the wrong partition", CLASS_MAP,
 		.fits = {FIT_PARTITION},.of_row = true,
 		.playbooks = {{"reroute", partition_reroute}},

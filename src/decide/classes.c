@@ -218,7 +218,7 @@ static const MisfitClass classes[] = {
 		.playbooks = {{"publisher_column", replication_add}},
 	.done = "the column is added with the publisher's type, and the subscription goes on by itself"},
 	{30, "55000", "logical replication: the table is missing", CLASS_CHANGE,
-	.done = "told in selfheal.stalled: a person makes the table and refreshes the publication"},
+	.done = "a table as the publisher has it after approval; then a person runs ALTER SUBSCRIPTION ... REFRESH PUBLICATION, which no transaction can, and the incident ends"},
 	{31, "22P02 22001 22003", "logical replication: a type that is too narrow", CLASS_CHANGE,
 		.fits = {FIT_TOO_LONG, FIT_OUT_OF_RANGE, FIT_PRECISION, FIT_INEXACT, FIT_ENUM_LABEL},
 		.matches = is_applied,

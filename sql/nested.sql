@@ -107,15 +107,15 @@ CREATE TABLE three_a_1_0 PARTITION OF three_a_1 FOR VALUES WITH (MODULUS 1, REMA
 CREATE TABLE endless (r text, d date) PARTITION BY LIST (r);
 CREATE TABLE endless_a PARTITION OF endless FOR VALUES IN ('a') PARTITION BY RANGE (d);
 CREATE TABLE endless_a_1 PARTITION OF endless_a FOR VALUES FROM (MINVALUE) TO ('2026-02-01');
-CREATE TABLE empty (r text, d date) PARTITION BY LIST (r);
-CREATE TABLE empty_a PARTITION OF empty FOR VALUES IN ('a') PARTITION BY RANGE (d);
-SELECT count(selfheal.watch(t::regclass)) FROM unnest('{both_kinds,three,endless,empty}'::text[]) t;
+CREATE TABLE emptied (r text, d date) PARTITION BY LIST (r);
+CREATE TABLE emptied_a PARTITION OF emptied FOR VALUES IN ('a') PARTITION BY RANGE (d);
+SELECT count(selfheal.watch(t::regclass)) FROM unnest('{both_kinds,three,endless,emptied}'::text[]) t;
 INSERT INTO both_kinds_intake VALUES ('{"r": "cc", "d": "2026-01-01"}');
 INSERT INTO three_intake VALUES ('{"r": "cc", "d": "2026-01-01", "k": 1}');
 INSERT INTO endless_intake VALUES ('{"r": "cc", "d": "2026-01-01"}');
-INSERT INTO empty_intake VALUES ('{"r": "cc", "d": "2026-01-01"}');
+INSERT INTO emptied_intake VALUES ('{"r": "cc", "d": "2026-01-01"}');
 :idle
-SELECT t, why.* FROM unnest('{both_kinds,three,endless,empty}'::text[]) t, why(t::regclass);
+SELECT t, why.* FROM unnest('{both_kinds,three,endless,emptied}'::text[]) t, why(t::regclass);
 SELECT count(selfheal.discard(q.id, 'end of the test')) > 0 AS discarded FROM selfheal.quarantine q JOIN pg_class c ON c.oid = q.relid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE q.state = 'held' AND n.nspname = 'nested';
 DROP SCHEMA nested CASCADE;

@@ -49,7 +49,7 @@ SELECT * FROM tell('wares');
 SELECT * FROM checks('wares');
 SELECT sql_run FROM selfheal.audit WHERE table_name = 'wares' AND schema_name = 'lists' AND event = 'applied';
 SELECT inverse FROM selfheal.plan WHERE relid = 'wares'::regclass AND state = 'applied';
--- only a spelling, and only another CHECK: held, each with its reason
+-- a spelling is asked about next; what only another CHECK refuses stays held
 SELECT class, state, reason FROM selfheal.incident WHERE relid = 'wares'::regclass AND state <> 'healed' ORDER BY id;
 -- new rows, up to the next doubling, are looked at again
 INSERT INTO wares_intake VALUES ('{"id": 10, "state": "returned"}'), ('{"id": 11, "state": "PAID"}'), ('{"id": 12, "state": "paid "}'), ('{"id": 13, "state": "new"}');

@@ -91,6 +91,8 @@ newparts_make(Clone *clone, const HealPlan *plan)
 					 errmsg("there is no room for partitions of %s on the clone",
 							plan_relation_name(spec.parent))));
 		last_resort = spec.move ? clone_member(clone, get_default_partition_oid(spec.parent)) : NULL;
+		foreach(lc2, spec.parts)
+			((NewPartition *) lfirst(lc2))->name = free_name(((NewPartition *) lfirst(lc2))->name);
 		foreach(lc2, partition_statements_on(&spec, parent->name,
 											 last_resort ? last_resort->name : NULL,
 											 CLONE_SCHEMA, free_name(spec.name)))

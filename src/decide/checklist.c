@@ -2,30 +2,23 @@
  * checklist.c
  *	  More literals in a CHECK (column IN (...)).
  *
- * What is understood is told from the nodes and the functions behind them, not
- * from the text; what is not listed here is not understood. The new clause is
- * written from the constants that were read, so that nothing of the old one is
- * parsed again.
+ * The new clause is written from the constants that were read (inlist.h), so
+ * that nothing of the old one is parsed again.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/transam.h"
-#include "base/compat.h"
 #include "base/guc.h"
+#include "read/inlist.h"
 #include "read/unseen.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "decide/checklist.h"
-#include "decide/lattice.h"
-#include "nodes/primnodes.h"
-#include "orient/alike.h"
+#include "decide/respell.h"
 #include "orient/brought.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/json.h"
@@ -34,219 +27,6 @@
 
 /* Literals that a list may have; one of more is a table. */
 #define LIST_LITERALS 1000
-
-/* A CHECK that is a list. */
-typedef struct CheckList
-{
-	Oid			constraint;
-	AttrNumber	attnum;
-	Oid			type;			/* of the column */
-	List	   *values;			/* char *, in their order */
-	bool		valid;
-	bool		no_inherit;
-	bool		of_parent;
-} CheckList;
-
-static bool
-is_integer(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
-static bool
-is_word(Oid type)
-{
-	return type == TEXTOID || type == VARCHAROID;
-}
-
-/* A cast that changes no value: varchar to text, or between them. */
-static const Node *
-below_relabel(const Node *expr)
-{
-	while (IsA(expr, RelabelType) && is_word(((const RelabelType *) expr)->resulttype))
-		expr = (const Node *) ((const RelabelType *) expr)->arg;
-	return expr;
-}
-
-/* The column that an expression is, or NULL. */
-static const Var *
-column_of(const Node *expr)
-{
-	const Var  *var = (const Var *) below_relabel(expr);
-
-	if (!IsA(var, Var) || var->varno != 1 || var->varlevelsup != 0 || var->varattno <= 0)
-		return NULL;
-	return is_word(var->vartype) || is_integer(var->vartype) ? var : NULL;
-}
-
-/* One constant, as text; false when it is null, or of another type. */
-static bool
-take_datum(CheckList *list, Oid type, Datum value, bool isnull)
-{
-	if (isnull || is_word(type) != is_word(list->type))
-		return false;
-	if (is_word(type))
-		list->values = lappend(list->values, TextDatumGetCString(value));
-	else if (type == INT2OID)
-		list->values = lappend(list->values, psprintf("%d", DatumGetInt16(value)));
-	else if (type == INT4OID)
-		list->values = lappend(list->values, psprintf("%d", DatumGetInt32(value)));
-	else if (type == INT8OID)
-		list->values = lappend(list->values, psprintf(INT64_FORMAT, DatumGetInt64(value)));
-	else
-		return false;
-	return true;
-}
-
-/* One element of the list: a constant, or an integer made wider. */
-static bool
-take_element(CheckList *list, const Node *expr)
-{
-	const Const *value;
-
-	if (IsA(expr, FuncExpr))
-	{
-		const FuncExpr *cast = (const FuncExpr *) expr;
-
-		if (cast->funcid >= FirstGenbkiObjectId || list_length(cast->args) != 1 ||
-			cast->funcformat == COERCE_EXPLICIT_CALL || !is_integer(cast->funcresulttype))
-			return false;
-		expr = linitial(cast->args);
-		if (!IsA(expr, Const) || !is_integer(((const Const *) expr)->consttype))
-			return false;
-	}
-	value = (const Const *) below_relabel(expr);
-	return IsA(value, Const) &&
-		take_datum(list, value->consttype, value->constvalue, value->constisnull);
-}
-
-/* The list itself: an ARRAY[...] of constants, or a constant array. */
-static bool
-take_array(CheckList *list, const Node *expr)
-{
-	ListCell   *lc;
-
-	if (IsA(expr, RelabelType))
-		expr = (const Node *) ((const RelabelType *) expr)->arg;
-	if (IsA(expr, ArrayCoerceExpr))
-	{
-		const ArrayCoerceExpr *cast = (const ArrayCoerceExpr *) expr;
-
-		if (!IsA(below_relabel((const Node *) cast->elemexpr), CaseTestExpr))
-			return false;
-		expr = (const Node *) cast->arg;
-	}
-	if (IsA(expr, Const))
-	{
-		const Const *array = (const Const *) expr;
-		Oid			type = get_element_type(array->consttype);
-		Datum	   *values;
-		bool	   *nulls;
-		int			n;
-		int16		len;
-		bool		byval;
-		char		align;
-
-		if (array->constisnull || (!is_word(type) && !is_integer(type)))
-			return false;
-		get_typlenbyvalalign(type, &len, &byval, &align);
-		deconstruct_array(DatumGetArrayTypeP(array->constvalue), type, len, byval, align,
-						  &values, &nulls, &n);
-		for (int i = 0; i < n; i++)
-			if (!take_datum(list, type, values[i], nulls[i]))
-				return false;
-		return n > 0;
-	}
-	if (!IsA(expr, ArrayExpr) || ((const ArrayExpr *) expr)->multidims)
-		return false;
-	foreach(lc, ((const ArrayExpr *) expr)->elements)
-	{
-		if (!take_element(list, lfirst(lc)))
-			return false;
-	}
-	return list->values != NIL;
-}
-
-/* Is this function PostgreSQL's own "="? */
-static bool
-is_equality(Oid operator)
-{
-	switch (get_opcode(operator))
-	{
-		case F_TEXTEQ:
-		case F_INT2EQ:
-		case F_INT4EQ:
-		case F_INT8EQ:
-		case F_INT24EQ:
-		case F_INT28EQ:
-		case F_INT42EQ:
-		case F_INT48EQ:
-		case F_INT82EQ:
-		case F_INT84EQ:
-			return true;
-		default:
-			return false;
-	}
-}
-
-/* Take a CHECK's expression apart. False: it is no list. */
-static bool
-read_expression(CheckList *list, const Node *expr)
-{
-	const List *args;
-	Oid			operator;
-	const Var  *var;
-
-	if (IsA(expr, ScalarArrayOpExpr) && ((const ScalarArrayOpExpr *) expr)->useOr)
-	{
-		operator = ((const ScalarArrayOpExpr *) expr)->opno;
-		args = ((const ScalarArrayOpExpr *) expr)->args;
-	}
-	else if (IsA(expr, OpExpr))
-	{
-		operator = ((const OpExpr *) expr)->opno;
-		args = ((const OpExpr *) expr)->args;
-	}
-	else
-		return false;
-	if (!is_equality(operator) || list_length(args) != 2)
-		return false;
-	var = column_of(linitial(args));
-	if (var == NULL)
-		return false;
-	list->attnum = var->varattno;
-	list->type = var->vartype;
-	return IsA(expr, OpExpr) ? take_element(list, lsecond(args)) : take_array(list, lsecond(args));
-}
-
-/* The list that a constraint of the table is, or NULL. In the current
- * context. */
-static CheckList *
-list_of(Oid relid, const char *name)
-{
-	Oid			oid = get_relation_constraint_oid(relid, name, true);
-	HeapTuple	tup = OidIsValid(oid) ? SearchSysCache1(CONSTROID, ObjectIdGetDatum(oid)) : NULL;
-	Form_pg_constraint con;
-	CheckList  *list = palloc0(sizeof(CheckList));
-	Datum		expr;
-	bool		isnull;
-	bool		good = false;
-
-	if (!HeapTupleIsValid(tup))
-		return NULL;
-	con = (Form_pg_constraint) GETSTRUCT(tup);
-	expr = SysCacheGetAttr(CONSTROID, tup, Anum_pg_constraint_conbin, &isnull);
-	if (con->contype == CONSTRAINT_CHECK && compat_constraint_enforced(con) && !isnull)
-	{
-		list->constraint = oid;
-		list->valid = con->convalidated;
-		list->no_inherit = con->connoinherit;
-		list->of_parent = !con->conislocal || con->coninhcount > 0;
-		good = read_expression(list, stringToNode(TextDatumGetCString(expr)));
-	}
-	ReleaseSysCache(tup);
-	return good ? list : NULL;
-}
 
 /* A string of the step's args, or NULL. */
 static const JsonbValue *
@@ -292,31 +72,14 @@ added_by(const PlanStep *step)
 	return result;
 }
 
-static bool
-has_value(const List *values, const char *value)
+/* The list that a constraint of the table is, or NULL. In the current
+ * context. */
+static InList *
+list_of(Oid relid, const char *name)
 {
-	ListCell   *lc;
+	List	   *lists = name ? inlist_all(relid, name, 0) : NIL;
 
-	foreach(lc, values)
-	{
-		if (strcmp(lfirst(lc), value) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Another word of the list that it may be a spelling of, or NULL. */
-static const char *
-spelling_of(const List *values, const char *value)
-{
-	ListCell   *lc;
-
-	foreach(lc, values)
-	{
-		if (strcmp(lfirst(lc), value) != 0 && alike_names(lfirst(lc), value))
-			return lfirst(lc);
-	}
-	return NULL;
+	return lists == NIL ? NULL : linitial(lists);
 }
 
 /* Is this how an integer is written, by PostgreSQL too? */
@@ -336,19 +99,19 @@ is_plain_integer(const char *value)
  * that are to be in the list.
  */
 static char *
-unfit(const CheckList *list, const List *words, const char *value)
+unfit(const InList *list, const List *words, const char *value)
 {
 	const char *other;
 
 	if (value[0] == '\0' || strlen(value) >= NAMEDATALEN)
 		return psprintf("a literal of a list has from 1 to %d bytes", NAMEDATALEN - 1);
-	if (is_integer(list->type))
+	if (inlist_is_integer(list->type))
 		return is_plain_integer(value) ? NULL : pstrdup("it is no integer");
 	if (unseen_in(value))
 		return pstrdup("it holds a character that is not seen, or that turns what is read");
-	other = spelling_of(list->values, value);
+	other = respell_of(list->values, value);
 	if (other == NULL)
-		other = spelling_of(words, value);
+		other = respell_of(words, value);
 	return other ? psprintf("it may be another spelling of \"%s\"", other) : NULL;
 }
 
@@ -389,7 +152,7 @@ quoted(const List *values)
 /* What of the values brought is new to the list, and enough; the rest is said
  * in *why. */
 static List *
-fresh_values(Remedy *r, const CheckList *list, const Brought *brought, char **why)
+fresh_values(Remedy *r, const InList *list, const Brought *brought, char **why)
 {
 	List	   *words = NIL;
 	List	   *fresh = NIL;
@@ -402,7 +165,7 @@ fresh_values(Remedy *r, const CheckList *list, const Brought *brought, char **wh
 		const BroughtValue *value = lfirst(lc);
 		char	   *reason = NULL;
 
-		if (has_value(list->values, value->text))
+		if (inlist_has(list->values, value->text))
 			continue;
 		if (value->rows < guc_list_rows)
 			reason = psprintf(INT64_FORMAT " rows are fewer than selfheal.list_rows", value->rows);
@@ -424,7 +187,7 @@ fresh_values(Remedy *r, const CheckList *list, const Brought *brought, char **wh
 static PlanStep *
 step_for(Remedy *r, const Brought *brought, char **why)
 {
-	CheckList  *list = brought ? list_of(brought->shape->relid, brought->constraint) : NULL;
+	InList	   *list = brought ? list_of(brought->shape->relid, brought->constraint) : NULL;
 	List	   *fresh;
 	PlanStep   *step;
 
@@ -462,7 +225,7 @@ checklist_extend(Remedy *r, const Evidence *e)
 		const Brought *brought = ((const Refused *) lfirst(lc))->brought;
 		PlanStep   *step;
 
-		if (brought == NULL || list_member_ptr(seen, brought) || has_value(columns, brought->column))
+		if (brought == NULL || list_member_ptr(seen, brought) || inlist_has(columns, brought->column))
 			continue;
 		seen = lappend(seen, unconstify(Brought *, brought));
 		step = step_for(r, brought, &why);
@@ -484,13 +247,69 @@ checklist_extend(Remedy *r, const Evidence *e)
 		r->explanation = psprintf("A constraint is a rule of the business: %s.", why);
 }
 
+/* The words that rows brought and that may be another spelling of one of the
+ * list: word, literal, word, ... */
+static List *
+spellings(const Brought *brought)
+{
+	const InList *list = list_of(brought->shape->relid, brought->constraint);
+	List	   *pairs = NIL;
+	ListCell   *lc;
+
+	if (list == NULL || !list->valid || !inlist_is_word(list->type) || brought->more)
+		return NIL;
+	foreach(lc, brought->values)
+	{
+		char	   *word = ((const BroughtValue *) lfirst(lc))->text;
+		const char *literal = inlist_has(list->values, word) ? NULL : respell_of(list->values, word);
+
+		if (literal != NULL)
+			pairs = lappend(lappend(pairs, word), unconstify(char *, literal));
+	}
+	return pairs;
+}
+
+/* See the header. One step a column, as above. */
+void
+checklist_respell(Remedy *r, const Evidence *e)
+{
+	List	   *columns = NIL;
+	StringInfoData all;
+	ListCell   *lc;
+
+	initStringInfo(&all);
+	foreach(lc, r->finding->refused)
+	{
+		const Brought *brought = ((const Refused *) lfirst(lc))->brought;
+		List	   *pairs = brought == NULL || inlist_has(columns, brought->column) ? NIL : spellings(brought);
+		PlanStep   *step;
+
+		if (pairs == NIL)
+			continue;
+		columns = lappend(columns, brought->column);
+		step = respell_step(r, brought->column, pairs);
+		if (r->step == NULL)
+			r->step = step;
+		else
+			r->also = lappend(r->also, step);
+		appendStringInfo(&all, "%s%s for column %s", all.len ? "; " : "", respell_words(pairs),
+						 quote_identifier(brought->column));
+	}
+	if (r->step == NULL)
+		return;
+	r->reads = UINT64CONST(1) << r->finding->class;
+	r->explanation = psprintf("%s what may be another spelling of a value that a list of a CHECK has: "
+							  "read as that value if a person says so: %s. What was sent is kept.",
+							  remedy_rows_bring(r->finding), all.data);
+}
+
 /* See the header. */
 bool
 checklist_check(const StepSite *site, const PlanStep *step, bool *true_already, char **reason)
 {
 	char	   *name = checklist_name(step);
 	List	   *add = added_by(step);
-	CheckList  *list;
+	InList	   *list;
 	ListCell   *lc;
 
 	if (name == NULL || add == NIL)
@@ -510,7 +329,7 @@ checklist_check(const StepSite *site, const PlanStep *step, bool *true_already, 
 	{
 		char	   *why;
 
-		if (has_value(list->values, lfirst(lc)))
+		if (inlist_has(list->values, lfirst(lc)))
 			continue;
 		why = unfit(list, add, lfirst(lc));
 		if (why != NULL)
@@ -540,7 +359,7 @@ void
 checklist_clause(StringInfo buf, Oid target, const PlanStep *step)
 {
 	const char *name = checklist_name(step);
-	const CheckList *list = list_of(target, name);
+	const InList *list = list_of(target, name);
 	List	   *values;
 	ListCell   *lc;
 
@@ -549,7 +368,7 @@ checklist_clause(StringInfo buf, Oid target, const PlanStep *step)
 	values = list_copy(list->values);
 	foreach(lc, added_by(step))
 	{
-		if (!has_value(values, lfirst(lc)))
+		if (!inlist_has(values, lfirst(lc)))
 			values = lappend(values, lfirst(lc));
 	}
 	name = quote_identifier(name);
@@ -557,7 +376,7 @@ checklist_clause(StringInfo buf, Oid target, const PlanStep *step)
 					 quote_identifier(step->column));
 	foreach(lc, values)
 		appendStringInfo(buf, "%s%s", lc == list_head(values) ? "" : ", ",
-						 is_word(list->type) ? quote_literal_cstr(lfirst(lc)) : (char *) lfirst(lc));
+						 inlist_is_word(list->type) ? quote_literal_cstr(lfirst(lc)) : (char *) lfirst(lc));
 	appendStringInfo(buf, "))%s%s", list->no_inherit ? " NO INHERIT" : "",
 					 list->valid ? "" : " NOT VALID");
 }
@@ -572,7 +391,7 @@ checklist_statements(Oid relid, const PlanStep *step)
 
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 	{
-		const CheckList *list = list_of(lfirst_oid(lc), name);
+		const InList *list = list_of(lfirst_oid(lc), name);
 		char	   *comment = list ? GetComment(list->constraint, ConstraintRelationId, 0) : NULL;
 		char	   *table = plan_relation_name(lfirst_oid(lc));
 
@@ -589,7 +408,7 @@ checklist_statements(Oid relid, const PlanStep *step)
 bool
 checklist_scans(Oid relid, const PlanStep *step)
 {
-	const CheckList *list = list_of(relid, checklist_name(step));
+	const InList *list = list_of(relid, checklist_name(step));
 
 	return list != NULL && list->valid;
 }
@@ -599,7 +418,7 @@ void
 checklist_undo(const HealPlan *plan, const PlanStep *step, StepUndo *undo)
 {
 	const char *name = checklist_name(step);
-	const CheckList *list = list_of(plan->relid, name);
+	const InList *list = list_of(plan->relid, name);
 	int			nest = plan_pin_settings();
 
 	if (list == NULL)

@@ -2,11 +2,9 @@
  * checklist.h
  *	  More literals in a CHECK (column IN (...)).
  *
- * Such a list is an enum that was written as a rule. What the constraint says
- * is read from PostgreSQL's own tree of it, and nothing but a column of type
- * text, varchar or an integer, equal to one of a list of constants, is
- * understood: all else is a rule of the business that no step touches. The new
- * constraint has the name, the state and the comment of the old one.
+ * What such a list is stands in inlist.h; all else is a rule of the business
+ * that no step touches. The new constraint has the name, the state and the
+ * comment of the old one.
  *
  * Args of a step: {"constraint": name, "add": ["x", "y"]}, at the end of the
  * list; of an integer column, too, as strings.
@@ -25,6 +23,12 @@
  * spelling of what it has. Reads pg_constraint.
  */
 extern void checklist_extend(Remedy *r, const Evidence *e);
+
+/*
+ * The builder behind it: words that may be another spelling of a literal of
+ * the list become that literal, by a mapping that a person approves.
+ */
+extern void checklist_respell(Remedy *r, const Evidence *e);
 
 extern bool checklist_check(const StepSite *site, const PlanStep *step, bool *true_already,
 							char **reason);

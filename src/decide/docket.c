@@ -13,6 +13,7 @@
 #include "decide/impact.h"
 #include "decide/render.h"
 #include "decide/rebuild.h"
+#include "decide/subtable.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -219,7 +220,8 @@ docket_get(int64 id, bool lock)
 		row->relid = InvalidOid;
 	/* that of a table which is yet to be made stands without one */
 	if (OidIsValid(row->relid) ||
-		(row->playbook && strcmp(row->playbook, plan_step_name(STEP_CREATE_TABLE)) == 0))
+		(row->playbook && (strcmp(row->playbook, plan_step_name(STEP_CREATE_TABLE)) == 0 ||
+						   strcmp(row->playbook, SUBTABLE_PLAYBOOK) == 0)))
 		row->plan = plan_from_stored(row->relid, steps);
 	return row;
 }

@@ -68,6 +68,7 @@ static const StepForm forms[PLAN_STEP_KINDS] = {
 	[STEP_CREATE_TABLE] = {.about = ABOUT_TABLE,.approval_only = true,.check = newtable_check},
 	[STEP_MAP_FIELD] = MAPS(ABOUT_KEY),
 	[STEP_IGNORE_FIELD] = MAPS(ABOUT_KEY),
+	[STEP_STRIP_NUL] = MAPS(ABOUT_KEY),
 	[STEP_TRIM] = MAPS(ABOUT_KEY),
 	[STEP_NULL_IF] = MAPS(ABOUT_KEY),
 	[STEP_MAP_VALUE] = MAPS(ABOUT_KEY),

@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "base/compat.h"
+#include "read/inlist.h"
 #include "read/unseen.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_enum.h"
@@ -19,15 +20,12 @@
 #include "commands/extension.h"
 #include "decide/labels.h"
 #include "decide/lattice.h"
-#include "decide/mapsteps.h"
+#include "decide/respell.h"
 #include "nodes/makefuncs.h"
-#include "orient/alike.h"
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -49,35 +47,6 @@ labels_of(Oid type)
 	systable_endscan(scan);
 	table_close(pg_enum, AccessShareLock);
 	return labels;
-}
-
-static bool
-has_label(const List *labels, const char *label)
-{
-	ListCell   *lc;
-
-	foreach(lc, labels)
-	{
-		if (strcmp(lfirst(lc), label) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Another name of the list that is alike, or NULL. */
-static const char *
-spelling_of(const List *labels, const char *label)
-{
-	ListCell   *lc;
-
-	foreach(lc, labels)
-	{
-		const char *other = lfirst(lc);
-
-		if (strcmp(other, label) != 0 && alike_names(other, label))
-			return other;
-	}
-	return NULL;
 }
 
 /* 'a', 'b' and 'c' */
@@ -134,10 +103,10 @@ labels_add(Remedy *r, const Evidence *e)
 	foreach(lc, f->labels)
 	{
 		const char *label = lfirst(lc);
-		const char *other = spelling_of(present, label);
+		const char *other = respell_of(present, label);
 
 		if (other == NULL)
-			other = spelling_of(f->labels, label);
+			other = respell_of(f->labels, label);
 		if (other == NULL && unseen_in(label))
 		{
 			/* one such word does not keep the others from being labels */
@@ -180,50 +149,6 @@ labels_add(Remedy *r, const Evidence *e)
 	remedy_option(r, false, "BEFORE or AFTER another label", "the order is the team's to say");
 }
 
-/* Words of a mapping of the column that is there already, which the new one
- * takes the place of; NULL: none. */
-static const Jsonb *
-words_so_far(const Remedy *r)
-{
-	PlanStep   *step = mapsteps_make(MAP_VALUE, r->finding->column, NULL, NULL);
-	const Mapping *there = mapping_replaces(mapping_list(r->diagnosis->relid),
-											mapsteps_mapping(r->diagnosis->relid, step));
-	JsonbValue	v;
-
-	if (there == NULL || there->args == NULL ||
-		getKeyJsonValueFromContainer(&there->args->root, "words", 5, &v) == NULL)
-		return NULL;
-	return JsonbValueToJsonb(&v);
-}
-
-/* {"words": {...}}: those that are read so far, and these (word, label, word,
- * ...). */
-static Jsonb *
-words_args(const Remedy *r, const List *pairs)
-{
-	const Jsonb *before = words_so_far(r);
-	StringInfoData buf;
-	Datum		words;
-
-	initStringInfo(&buf);
-	appendStringInfoChar(&buf, '{');
-	for (int i = 0; i < list_length(pairs); i += 2)
-	{
-		appendStringInfoString(&buf, i > 0 ? ", " : "");
-		escape_json(&buf, list_nth(pairs, i));
-		appendStringInfoString(&buf, ": ");
-		escape_json(&buf, list_nth(pairs, i + 1));
-	}
-	appendStringInfoChar(&buf, '}');
-	words = DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data));
-	if (before != NULL)
-		words = DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(before), words);
-	resetStringInfo(&buf);
-	appendStringInfo(&buf, "{\"words\": %s}",
-					 JsonbToCString(NULL, &DatumGetJsonbP(words)->root, VARSIZE(DatumGetPointer(words))));
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
-}
-
 /* See the header. */
 void
 labels_respell(Remedy *r, const Evidence *e)
@@ -231,33 +156,27 @@ labels_respell(Remedy *r, const Evidence *e)
 	const Finding *f = r->finding;
 	List	   *present;
 	List	   *pairs = NIL;
-	StringInfoData said;
 	ListCell   *lc;
 
 	if (f->target == NULL || f->target->tclass != TYPE_ENUM || f->target->is_domain || f->many_labels)
 		return;
 	present = labels_of(f->target->basetype);
-	initStringInfo(&said);
 	foreach(lc, f->labels)
 	{
 		char	   *word = lfirst(lc);
-		const char *label = has_label(present, word) ? NULL : spelling_of(present, word);
+		const char *label = inlist_has(present, word) ? NULL : respell_of(present, word);
 
-		if (label == NULL)
-			continue;
-		pairs = lappend(lappend(pairs, word), unconstify(char *, label));
-		appendStringInfo(&said, "%s\"%s\" for \"%s\"", said.len > 0 ? ", " : "", word, label);
+		if (label != NULL)
+			pairs = lappend(lappend(pairs, word), unconstify(char *, label));
 	}
 	if (pairs == NIL)
 		return;
-	r->step = mapsteps_make(MAP_VALUE, f->column, NULL, words_args(r, pairs));
+	r->step = respell_step(r, f->column, pairs);
 	r->reads = UINT64CONST(1) << f->class;
 	r->explanation = psprintf("%s for column %s what may be another spelling of a label of type %s: "
 							  "read as that label if a person says so: %s. What was sent is kept.",
 							  remedy_rows_bring(f), quote_identifier(f->column),
-							  lattice_name(f->target->type, f->target->typmod), said.data);
-	remedy_option(r, true, psprintf("map_value: %s", said.data),
-				  "a spelling that differs by case, blanks or one letter; which label it is, a person says");
+							  lattice_name(f->target->type, f->target->typmod), respell_words(pairs));
 }
 
 /* See the header. */
@@ -334,14 +253,14 @@ labels_check(const StepSite *site, const PlanStep *step, bool *true_already, cha
 		if (label[0] == '\0' || strlen(label) >= NAMEDATALEN)
 			return plan_refuse(reason, "column \"%s\": a label has from 1 to %d bytes",
 							   step->column, NAMEDATALEN - 1);
-		if (has_label(present, label))
+		if (inlist_has(present, label))
 			continue;
 		if (unseen_in(label))
 			return plan_refuse(reason, "\"%s\": the label holds a character that is not "
 							   "seen, or that turns what is read", label);
-		other = spelling_of(present, label);
+		other = respell_of(present, label);
 		if (other == NULL)
-			other = spelling_of(step->labels, label);
+			other = respell_of(step->labels, label);
 		if (other != NULL)
 			return plan_refuse(reason, "\"%s\" may be another spelling of \"%s\", and a label "
 							   "cannot be taken away again", label, other);

@@ -24,6 +24,7 @@ static const struct
 {
 	{STEP_MAP_FIELD, MAP_FIELD},
 	{STEP_IGNORE_FIELD, MAP_IGNORE_FIELD},
+	{STEP_STRIP_NUL, MAP_STRIP_NUL},
 	{STEP_TRIM, MAP_TRIM},
 	{STEP_NULL_IF, MAP_NULL_IF},
 	{STEP_MAP_VALUE, MAP_VALUE},
@@ -54,7 +55,7 @@ kind_of(StepKind step)
 static bool
 is_of_values(MappingKind kind)
 {
-	return kind >= MAP_TRIM;
+	return kind >= MAP_STRIP_NUL;
 }
 
 /* See the header. */

@@ -13,6 +13,8 @@
 #include "decide/lattice.h"
 #include "decide/mapsteps.h"
 #include "decide/notations.h"
+#include "decide/rules.h"
+#include "read/nulchars.h"
 #include "mb/pg_wchar.h"
 #include "read/shown.h"
 #include "utils/builtins.h"
@@ -571,4 +573,25 @@ notations_decode(Remedy *r, const Evidence *e)
 	r->explanation = psprintf("%s bytes that are no text in %s, and in none of selfheal.encodings (%s) are all "
 							  "of them printable text.",
 							  remedy_rows_bring(f), GetDatabaseEncodingName(), guc_encodings);
+}
+
+/* See the header. Whoever has said nothing of it keeps what was sent. */
+void
+notations_strip(Remedy *r, const Evidence *e)
+{
+	const Finding *f = r->finding;
+	const PolicyRule *rule;
+
+	if (f->class != FIT_NUL || f->target == NULL || !nulchars_takes(f->target->basetype))
+		return;
+	rule = rules_find(rules_read(r->diagnosis->relid), STEP_STRIP_NUL, COST_METADATA);
+	if (rule == NULL || rule->step != STEP_STRIP_NUL || rule->verdict == RULE_DENY)
+		return;
+	r->step = mapsteps_make(MAP_STRIP_NUL, f->column, NULL, NULL);
+	r->reads = UINT64CONST(1) << f->class;
+	r->explanation = psprintf("%s the character \\u0000 in values for column %s, which no text can hold: "
+							  "it is left out, as a policy says. What was sent is kept.",
+							  remedy_rows_bring(f), quote_identifier(f->column));
+	remedy_option(r, true, "strip_nul", "a policy names it");
+	remedy_option(r, false, "bytea instead of text", "what reads the column relies on its type");
 }

@@ -38,6 +38,12 @@ extern void notations_beside(Remedy *r, const Evidence *e);
  */
 extern char *notations_contested(const Remedy *r);
 
+/*
+ * The character \u0000 in values of a text or JSON column: left out, where a
+ * policy of the table or of all tables names strip_nul and does not deny it.
+ */
+extern void notations_strip(Remedy *r, const Evidence *e);
+
 /* Bytes that are text in one of the encodings of selfheal.encodings. */
 extern void notations_decode(Remedy *r, const Evidence *e);
 

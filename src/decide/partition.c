@@ -19,6 +19,7 @@
 #include "catalog/pg_tablespace.h"
 #include "commands/tablespace.h"
 #include "decide/partition.h"
+#include "decide/partition_below.h"
 #include "decide/partition_like.h"
 #include "decide/partition_move.h"
 #include "decide/partition_names.h"
@@ -166,7 +167,7 @@ check_level(const PartitionLevel *level, const NewPartition *spec, char **reason
 		if (relkind == RELKIND_FOREIGN_TABLE)
 			return plan_refuse(reason, "%s is a foreign table: a person says where its new sibling is",
 							   plan_relation_name(child));
-		if (relkind == RELKIND_PARTITIONED_TABLE && child != level->default_relid)
+		if (relkind == RELKIND_PARTITIONED_TABLE && child != level->default_relid && !OidIsValid(spec->like))
 			return plan_refuse(reason, "%s is partitioned itself: a person makes a sibling of it with partitions of its own",
 							   plan_relation_name(child));
 		if (get_rel_persistence(child) == RELPERSISTENCE_TEMP)
@@ -230,6 +231,24 @@ check_place(const StepSite *site, const NewPartition *spec, char **reason)
 	return true;
 }
 
+/* See the header. */
+bool
+partition_check_bounds(const PartitionLevel *level, const NewPartition *spec, char **reason)
+{
+	Datum		lower;
+	Datum		upper;
+	ListCell   *lc;
+
+	if (!spec->by_list)
+		return read_range(level, spec, &lower, &upper, reason);
+	foreach(lc, spec->values)
+	{
+		if (lfirst(lc) != NULL && !partition_level_read(level, lfirst(lc), &lower, reason))
+			return false;
+	}
+	return check_texts(spec->values, reason);
+}
+
 bool
 partition_check(const StepSite *site, const PlanStep *step, bool *true_already, char **reason)
 {
@@ -256,6 +275,8 @@ partition_check(const StepSite *site, const PlanStep *step, bool *true_already, 
 	}
 	if (present == PRESENT_SOME)
 		return plan_refuse(reason, "%s has a part of it already", plan_relation_name(other));
+	if (OidIsValid(spec.like) && !partition_below_check(level, &spec, site->owner, reason))
+		return false;
 	if (spec.move && !partition_move_check(spec.parent, reason))
 		return false;
 	return check_place(site, &spec, reason);
@@ -337,6 +358,7 @@ partition_current(const HealPlan *plan)
 		if (!partition_read(plan->relid, step, &spec, &reason) ||
 			(level = partition_level(spec.parent)) == NULL ||
 			!look_for(level, &spec, &present, &other, &reason) || present != PRESENT_NOT ||
+			!partition_below_current(level, &spec, &reason) ||
 			partition_names_taken(spec.name, get_namespace_oid(spec.schema, true)))
 			return false;
 	}
@@ -393,10 +415,14 @@ bound_list(const List *texts, const char *null_word)
 	return buf.data;
 }
 
-/* FOR VALUES ... */
-static char *
-bound_sql(const NewPartition *spec)
+/* See the header. */
+char *
+partition_bound_sql(const NewPartition *spec)
 {
+	if (spec->is_default)
+		return pstrdup("DEFAULT");
+	if (spec->modulus > 0)
+		return psprintf("FOR VALUES WITH (modulus %d, remainder %d)", spec->modulus, spec->remainder);
 	if (spec->by_list)
 		return psprintf("FOR VALUES IN (%s)", bound_list(spec->values, "NULL"));
 	return psprintf("FOR VALUES FROM (%s) TO (%s)", bound_list(spec->from, "MINVALUE"),
@@ -425,15 +451,20 @@ partition_statements_on(const NewPartition *spec, const char *parent, const char
 					 psprintf("CREATE %sTABLE %s (LIKE %s INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES"
 							  " EXCLUDING STATISTICS EXCLUDING COMMENTS, CONSTRAINT " BOUND_CHECK " CHECK (%s))%s",
 							  model->unlogged ? "UNLOGGED " : "", table, parent,
-							  partition_condition(level, spec), model->storage));
+							  partition_condition(level, spec),
+							  OidIsValid(spec->like) ? psprintf(" PARTITION BY %s", spec->by) : model->storage));
+	if (OidIsValid(spec->like))
+		result = list_concat(result, partition_below_statements(spec, schema, table));
 	if (from != NULL)
 		result = lappend(result, partition_move_sql(level->default_relid, from, table,
 													partition_condition(level, spec)));
 	result = lappend(result, psprintf("ALTER TABLE %s ATTACH PARTITION %s %s", parent, table,
-									  bound_sql(spec)));
+									  partition_bound_sql(spec)));
 	result = lappend(result, psprintf("ALTER TABLE %s DROP CONSTRAINT " BOUND_CHECK, table));
 	foreach(lc, model->after)
 		result = lappend(result, psprintf("ALTER TABLE %s %s", table, (char *) lfirst(lc)));
+	if (OidIsValid(spec->like))
+		result = list_concat(result, partition_below_after(spec, schema));
 	return result;
 }
 

@@ -20,6 +20,14 @@
 extern bool partition_check(const StepSite *site, const PlanStep *step, bool *true_already,
 							char **reason);
 
+/* Are these bounds by range, or values of a list, that a table may have as its
+ * partition's? Whether others share them is not looked at. */
+extern bool partition_check_bounds(const PartitionLevel *level, const NewPartition *spec,
+								   char **reason);
+
+/* FOR VALUES ..., or DEFAULT */
+extern char *partition_bound_sql(const NewPartition *spec);
+
 /* May these two be made by one plan? */
 extern bool partition_check_pair(Oid relid, const PlanStep *a, const PlanStep *b, char **reason);
 

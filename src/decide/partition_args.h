@@ -7,6 +7,10 @@
  *          "from": ["2026-12-01"], "to": ["2027-01-01"]}    by range, or
  *         {..., "values": ["ee", null]}                      by list
  *         {..., "move": true}       rows of it leave the default partition
+ *         {..., "like": "public.orders_2026_11", "by": "HASH (id)",
+ *          "parts": [{"name": "orders_2026_12_0", "modulus": 2, "remainder": 0},
+ *                    ...]}          partitioned as that sibling is, with these:
+ *                                   bounds as above, or {"default": true}
  *
  * parent is the table or a partition of it that is partitioned itself, quoted
  * as SQL has it. Bounds are texts as the key's type prints them, time in UTC;
@@ -30,6 +34,13 @@ typedef struct NewPartition
 	List	   *to;
 	List	   *values;			/* char *; NULL: null */
 	bool		move;
+	Oid			like;			/* partitioned as this sibling; InvalidOid:
+								 * not partitioned itself */
+	char	   *by;				/* its key: "HASH (id)" */
+	List	   *parts;			/* NewPartition * with name and bound */
+	int			modulus;		/* of a part by hash; else 0 */
+	int			remainder;
+	bool		is_default;		/* a part */
 } NewPartition;
 
 /* A step from what its args are to say; spec->parent must be there. */

@@ -136,8 +136,9 @@ partition_like(Oid parent)
 	{
 		model->unlogged = form->relpersistence == RELPERSISTENCE_UNLOGGED;
 		model->storage = storage_of(tup, form);
-		note_rights(model, tup, form);
 	}
+	if (form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE)
+		note_rights(model, tup, form);
 	ReleaseSysCache(tup);
 	return model;
 }

@@ -12,6 +12,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "decide/partition.h"
+#include "decide/partition_below.h"
 #include "decide/partition_like.h"
 #include "decide/partition_names.h"
 #include "decide/partition_plan.h"
@@ -49,39 +50,97 @@ bound_text(const Want *w, Datum value)
 	return partition_level_text(w->level, value);
 }
 
-/* The step of one new partition. */
+/* The bounds of one that rows ask for. */
+static void
+bounds_of(const Want *w, const Fresh *fresh, NewPartition *spec)
+{
+	if (w->level->strategy == PARTITION_STRATEGY_LIST)
+	{
+		spec->by_list = true;
+		spec->values = lappend(NIL, fresh->isnull ? NULL : bound_text(w, fresh->value));
+		return;
+	}
+	spec->from = list_make1(bound_text(w, fresh->lower));
+	spec->to = list_make1(bound_text(w, fresh->upper));
+	for (int i = 1; i < w->level->nkeys; i++)
+	{
+		spec->from = lappend(spec->from, NULL);
+		spec->to = lappend(spec->to, NULL);
+	}
+}
+
+/* How its siblings are called. */
+static char *
+name_of(const Want *w, const Fresh *fresh)
+{
+	if (w->level->strategy == PARTITION_STRATEGY_LIST)
+		return partition_names_value(w->level, fresh->isnull ? NULL : bound_text(w, fresh->value));
+	return partition_names_range(w->level, &w->grid, fresh->lower, fresh->upper);
+}
+
+/* The partitions of the new one: those of the sibling that rows go to, and
+ * new ones beside these. False with a reason. */
+static bool
+add_parts(const Fresh *fresh, NewPartition *spec, Oid schema, List **taken, char **reason)
+{
+	const PartitionLevel *sibling = fresh->below ? fresh->below->level : partition_level(fresh->like);
+	char	   *like = get_rel_name(fresh->like);
+	ListCell   *lc;
+
+	spec->like = fresh->like;
+	spec->by = partition_below_key(fresh->like);
+	if (sibling == NULL || like == NULL || spec->by == NULL)
+		return plan_refuse(reason, "the sibling is partitioned no more");
+	foreach(lc, fresh->copies)
+	{
+		NewPartition *part = partition_below_copy(sibling, lfirst_oid(lc), reason);
+
+		if (part == NULL)
+			return false;
+		spec->parts = lappend(spec->parts, part);
+	}
+	for (int i = 0; fresh->below != NULL && i < fresh->below->nfresh; i++)
+	{
+		NewPartition *part = palloc0(sizeof(NewPartition));
+
+		bounds_of(fresh->below, &fresh->below->fresh[i], part);
+		part->name = name_of(fresh->below, &fresh->below->fresh[i]);
+		spec->parts = lappend(spec->parts, part);
+	}
+	if (spec->parts == NIL)
+		return plan_refuse(reason, "no partition of its own is known that the rows could go to");
+	foreach(lc, spec->parts)
+	{
+		NewPartition *part = lfirst(lc);
+
+		part->name = partition_names_free(partition_below_name(part->name, like, spec->name), schema, *taken);
+		if (part->name == NULL)
+			return plan_refuse(reason, "every name for it is taken");
+		*taken = lappend(*taken, part->name);
+	}
+	return true;
+}
+
+/* The step of one new partition, or NULL with a reason. */
 static PlanStep *
-step_of(const Want *w, const Fresh *fresh, bool move, List **taken)
+step_of(const Want *w, const Fresh *fresh, bool move, List **taken, char **reason)
 {
 	NewPartition spec = {.parent = w->level->relid,.move = move};
 	PartitionLikeness *model = partition_like(spec.parent);
 	char	   *name;
 
 	spec.schema = get_namespace_name(model->schema);
-	if (w->level->strategy == PARTITION_STRATEGY_LIST)
-	{
-		char	   *text = fresh->isnull ? NULL : bound_text(w, fresh->value);
-
-		spec.by_list = true;
-		spec.values = lappend(NIL, text);
-		name = partition_names_value(w->level, text);
-	}
-	else
-	{
-		spec.from = list_make1(bound_text(w, fresh->lower));
-		spec.to = list_make1(bound_text(w, fresh->upper));
-		for (int i = 1; i < w->level->nkeys; i++)
-		{
-			spec.from = lappend(spec.from, NULL);
-			spec.to = lappend(spec.to, NULL);
-		}
-		name = partition_names_range(w->level, &w->grid, fresh->lower, fresh->upper);
-	}
-	name = partition_names_free(name, model->schema, *taken);
+	bounds_of(w, fresh, &spec);
+	name = partition_names_free(name_of(w, fresh), model->schema, *taken);
 	if (name == NULL)
+	{
+		plan_refuse(reason, "every name for it is taken");
 		return NULL;
+	}
 	*taken = lappend(*taken, name);
 	spec.name = name;
+	if (OidIsValid(fresh->like) && !add_parts(fresh, &spec, model->schema, taken, reason))
+		return NULL;
 	return partition_step(&spec);
 }
 
@@ -126,28 +185,31 @@ make_steps(Remedy *r, PartitionSearch *s)
 
 		for (int i = 0; i < w->nfresh; i++)
 		{
-			PlanStep   *step = step_of(w, &w->fresh[i], false, &taken);
-
 			bool		already = false;
-			char	   *reason = "every name for it is taken";
+			char	   *reason = NULL;
+			int64		rows_left = w->fresh[i].rows - w->fresh[i].refused;
+			PlanStep   *step = step_of(w, &w->fresh[i], false, &taken, &reason);
+			NewPartition spec;
 
 			if (step == NULL || !partition_check(&site, step, &already, &reason))
 			{
 				/* what one lacks must not be the others' loss */
 				if (s->beyond == 0)
 					s->why = reason;
-				s->beyond += w->fresh[i].rows;
+				s->beyond += rows_left;
 				continue;
 			}
-			rows += w->fresh[i].rows;
+			rows += rows_left;
 			made++;
 			if (r->step == NULL)
 				r->step = step;
 			else
 				r->also = lappend(r->also, step);
 			first = first ? first : w;
-			appendStringInfo(&names, "%s%s", names.len ? ", " : "",
-							 quote_identifier(llast(taken)));
+			(void) partition_read(s->relid, step, &spec, &reason);
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "", quote_identifier(spec.name));
+			if (spec.parts != NIL)
+				appendStringInfo(&names, " (with %d of its own)", list_length(spec.parts));
 		}
 	}
 	if (r->step == NULL || first == NULL)
@@ -298,12 +360,11 @@ partition_for(Oid relid, const char *value, char **reason)
 		*reason = s.why;
 		return NULL;
 	}
-	step = step_of(w, &w->fresh[0], true, &taken);
-	if (step == NULL)
-	{
-		plan_refuse(reason, "every name for it is taken");
+	if (OidIsValid(w->fresh[0].like) && !partition_search_copy_all(w, &w->fresh[0], reason))
 		return NULL;
-	}
+	step = step_of(w, &w->fresh[0], true, &taken, reason);
+	if (step == NULL)
+		return NULL;
 	plan->steps = list_make1(step);
 	return plan;
 }

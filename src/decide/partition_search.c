@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "read/unseen.h"
 #include "catalog/pg_type.h"
+#include "decide/partition_below.h"
 #include "decide/partition_search.h"
 #include "decide/plan.h"
 #include "miscadmin.h"
@@ -51,20 +52,12 @@ mixes_values(const PartitionLevel *level)
 	return false;
 }
 
-/* See the header. */
-Want *
-partition_search_level(PartitionSearch *s, Oid parent)
+/* What a partitioned table teaches; NULL when it is partitioned no more. */
+static Want *
+learn(PartitionSearch *s, Oid parent)
 {
-	Want	   *w;
-	ListCell   *lc;
+	Want	   *w = palloc0(sizeof(Want));
 
-	foreach(lc, s->wants)
-	{
-		w = lfirst(lc);
-		if (w->level->relid == parent)
-			return w;
-	}
-	w = palloc0(sizeof(Want));
 	w->level = partition_level(parent);
 	if (w->level == NULL)
 		return NULL;
@@ -91,7 +84,28 @@ partition_search_level(PartitionSearch *s, Oid parent)
 		if (partition_grid(w->level, lappend(zones, "UTC"), &w->grid, &w->refusal))
 			note_slots(w);
 	}
-	s->wants = lappend(s->wants, w);
+	if (w->refusal == NULL && partition_below_nesting(w->level) == NESTED_SOME)
+		w->refusal = "some of its partitions are partitioned themselves and others are not: a person says which kind the next one is";
+	w->nested = partition_below_nesting(w->level) == NESTED_ALL;
+	return w;
+}
+
+/* See the header. */
+Want *
+partition_search_level(PartitionSearch *s, Oid parent)
+{
+	Want	   *w;
+	ListCell   *lc;
+
+	foreach(lc, s->wants)
+	{
+		w = lfirst(lc);
+		if (w->level->relid == parent)
+			return w;
+	}
+	w = learn(s, parent);
+	if (w != NULL)
+		s->wants = lappend(s->wants, w);
 	return w;
 }
 
@@ -116,6 +130,36 @@ add_fresh(PartitionSearch *s, Want *w)
 	s->room--;
 	w->fresh[w->nfresh].rows = 1;
 	return &w->fresh[w->nfresh++];
+}
+
+/* The partition next to a new one, when all are partitioned themselves: of a
+ * list the newest; else InvalidOid. */
+static Oid
+model_of(const Want *w, int64 slot)
+{
+	Oid			model = InvalidOid;
+	uint64		nearest = PG_UINT64_MAX;
+
+	if (!w->nested)
+		return InvalidOid;
+	for (int i = 0; i < w->level->nvalues; i++)
+		model = Max(model, w->level->values[i].relid);
+	for (int i = 0; i < w->level->nranges; i++)
+	{
+		const LevelRange *range = &w->level->ranges[i];
+		int64		other;
+		uint64		far;
+
+		if (range->from_min || range->to_max || !partition_grid_slot(&w->grid, range->lower, &other))
+			continue;
+		far = other > slot ? (uint64) other - (uint64) slot : (uint64) slot - (uint64) other;
+		if (far < nearest)
+		{
+			nearest = far;
+			model = range->relid;
+		}
+	}
+	return model;
 }
 
 /* How many steps from the nearest partition; positive. */
@@ -157,7 +201,7 @@ overlaps(const PartitionLevel *level, Datum lower, Datum upper)
 	return false;
 }
 
-static void
+static Fresh *
 ask_range(PartitionSearch *s, Want *w, Datum value)
 {
 	Fresh	   *fresh;
@@ -169,40 +213,42 @@ ask_range(PartitionSearch *s, Want *w, Datum value)
 	{
 		refuse_row(s, psprintf("%s is no value that a partition of %s is for",
 							   partition_level_text(w->level, value), partition_grid_width(&w->grid)));
-		return;
+		return NULL;
 	}
 	for (int i = 0; i < w->nfresh; i++)
 		if (w->fresh[i].slot == slot)
 		{
 			w->fresh[i].rows++;
-			return;
+			return &w->fresh[i];
 		}
 	if (!s->asked && distance(w, slot) > (uint64) guc_max_partitions_ahead)
 	{
 		refuse_row(s, psprintf("%s is more than the %d steps of selfheal.max_partitions_ahead from the nearest partition of %s: a bad value, or a partition that a person makes",
 							   partition_level_text(w->level, value), guc_max_partitions_ahead,
 							   plan_relation_name(w->level->relid)));
-		return;
+		return NULL;
 	}
 	if (!partition_grid_bounds(&w->grid, slot, &lower, &upper))
 	{
 		refuse_row(s, psprintf("a partition for %s would end beyond what type %s holds",
 							   partition_level_text(w->level, value), format_type_be(w->level->type)));
-		return;
+		return NULL;
 	}
 	if (overlaps(w->level, lower, upper))
 	{
 		refuse_row(s, psprintf("%s is in a gap of %s that is narrower than a partition of %s: a person says its bounds",
 							   partition_level_text(w->level, value),
 							   plan_relation_name(w->level->relid), partition_grid_width(&w->grid)));
-		return;
+		return NULL;
 	}
 	fresh = add_fresh(s, w);
 	if (fresh == NULL)
-		return;
+		return NULL;
 	fresh->slot = slot;
 	fresh->lower = lower;
 	fresh->upper = upper;
+	fresh->like = model_of(w, slot);
+	return fresh;
 }
 
 /* Another value, there or new, that this one may be a spelling of. */
@@ -224,7 +270,7 @@ spelling_of(const Want *w, const char *text)
 	return NULL;
 }
 
-static void
+static Fresh *
 ask_value(PartitionSearch *s, Want *w, bool isnull, Datum value)
 {
 	Fresh	   *fresh;
@@ -237,7 +283,7 @@ ask_value(PartitionSearch *s, Want *w, bool isnull, Datum value)
 			(isnull || partition_level_compare(w->level, w->fresh[i].value, value) == 0))
 		{
 			w->fresh[i].rows++;
-			return;
+			return &w->fresh[i];
 		}
 	if (words && text != NULL)
 	{
@@ -247,33 +293,121 @@ ask_value(PartitionSearch *s, Want *w, bool isnull, Datum value)
 		{
 			refuse_row(s, psprintf("\"%s\" may be another spelling of \"%s\": amend() the rows, or a person makes the partition",
 								   text, other));
-			return;
+			return NULL;
 		}
 	}
 	if (text != NULL && (text[0] == '\0' || strlen(text) >= NAMEDATALEN || unseen_in(text)))
 	{
 		refuse_row(s, "the value is empty, longer than a name, or holds a character that is not seen");
-		return;
+		return NULL;
 	}
 	fresh = add_fresh(s, w);
 	if (fresh == NULL)
-		return;
+		return NULL;
 	fresh->isnull = isnull;
 	if (!isnull)
 		fresh->value = datumCopy(value, !w->by_length, w->length);
+	fresh->like = model_of(w, 0);
+	return fresh;
 }
 
 /* See the header. */
-void
+Fresh *
 partition_search_value(PartitionSearch *s, Want *w, bool isnull, Datum value)
 {
 	if (w->level->strategy == PARTITION_STRATEGY_LIST)
-		ask_value(s, w, isnull, value);
-	else if (isnull)
-		refuse_row(s, psprintf("the key of %s is null, and no range takes a null",
-							   plan_relation_name(w->level->relid)));
-	else
-		ask_range(s, w, value);
+		return ask_value(s, w, isnull, value);
+	if (!isnull)
+		return ask_range(s, w, value);
+	refuse_row(s, psprintf("the key of %s is null, and no range takes a null",
+						   plan_relation_name(w->level->relid)));
+	return NULL;
+}
+
+/* ---- partitions of new ones ---- */
+
+/* The partition of a level that takes a value, or the default, or
+ * InvalidOid. */
+static Oid
+taker_of(const PartitionLevel *level, bool isnull, Datum value)
+{
+	for (int i = 0; i < level->nvalues; i++)
+		if (level->values[i].isnull == isnull &&
+			(isnull || partition_level_compare(level, level->values[i].value, value) == 0))
+			return level->values[i].relid;
+	for (int i = 0; i < level->nranges && !isnull && level->decided; i++)
+	{
+		const LevelRange *range = &level->ranges[i];
+
+		if ((range->from_min || partition_level_compare(level, range->lower, value) <= 0) &&
+			(range->to_max || partition_level_compare(level, range->upper, value) > 0))
+			return range->relid;
+	}
+	return level->default_relid;
+}
+
+/* What the sibling teaches, when the first row asks for the new one. */
+static Want *
+below_of(PartitionSearch *s, Fresh *fresh)
+{
+	if (fresh->below == NULL)
+		fresh->below = learn(s, fresh->like);
+	return fresh->below;
+}
+
+/* See the header. */
+bool
+partition_search_copy_all(Want *w, Fresh *fresh, char **reason)
+{
+	PartitionLevel *level = partition_level(fresh->like);
+
+	if (level == NULL)
+		return plan_refuse(reason, "the sibling is partitioned no more");
+	if (level->strategy != PARTITION_STRATEGY_HASH &&
+		(level->column[0] == '\0' || strcmp(level->column, w->level->column) == 0))
+		return plan_refuse(reason, "%s has partitions of its own whose bounds are not those of another: rows say which are needed",
+						   plan_relation_name(fresh->like));
+	fresh->copies = list_copy(level->children);
+	return true;
+}
+
+/*
+ * A row that a new partition is for, and its key there. By hash the partition
+ * needs all that its sibling has; else the one that the row goes to: one like
+ * the sibling's, or another on the raster of those. Where both are by one
+ * column, the new one's bounds say how far that may be.
+ */
+static void
+ask_below(PartitionSearch *s, Want *w, Fresh *fresh, bool isnull, bool any_null, Datum value)
+{
+	Want	   *below = below_of(s, fresh);
+	bool		asked = s->asked;
+	Oid			taker;
+
+	if (below == NULL || below->level->strategy == PARTITION_STRATEGY_HASH)
+	{
+		if (below != NULL && fresh->copies == NIL)
+			fresh->copies = list_copy(below->level->children);
+		return;
+	}
+	taker = below->level->foreign_code ? InvalidOid :
+		taker_of(below->level, below->level->strategy == PARTITION_STRATEGY_LIST ? isnull : any_null, value);
+	if (OidIsValid(taker))
+	{
+		fresh->copies = list_append_unique_oid(fresh->copies, taker);
+		return;
+	}
+	if (below->refusal != NULL || below->nested)
+	{
+		refuse_row(s, psprintf("%s: %s", plan_relation_name(fresh->like), below->refusal ? below->refusal :
+							   "its partitions are partitioned again: a person makes a sibling of it"));
+		fresh->refused++;
+		return;
+	}
+	s->asked |= below->level->column[0] != '\0' && strcmp(below->level->column, w->level->column) == 0;
+	if (partition_search_value(s, below, below->level->strategy == PARTITION_STRATEGY_LIST ? isnull : any_null, value) == NULL)
+		fresh->refused++;
+	s->asked = asked;
 }
 
 static bool
@@ -293,6 +427,7 @@ note_route(void *arg, int row, const Route *route)
 	PartitionSearch *s = arg;
 	MemoryContext old;
 	Want	   *w;
+	Fresh	   *fresh = NULL;
 
 	if (OidIsValid(route->leaf))
 	{
@@ -311,9 +446,20 @@ note_route(void *arg, int row, const Route *route)
 	else if (w->refusal != NULL)
 		refuse_row(s, psprintf("%s: %s", plan_relation_name(w->level->relid), w->refusal));
 	else
-		partition_search_value(s, w, w->level->strategy == PARTITION_STRATEGY_LIST ?
-							   route->nulls[0] : has_null(w->level, route->nulls),
-							   route->values[0]);
+		fresh = partition_search_value(s, w, w->level->strategy == PARTITION_STRATEGY_LIST ?
+									   route->nulls[0] : has_null(w->level, route->nulls),
+									   route->values[0]);
+	if (fresh != NULL && OidIsValid(fresh->like))
+	{
+		bool		isnull;
+		bool		any_null;
+		Datum		key;
+
+		MemoryContextSwitchTo(old);
+		key = routing_key_at(route, fresh->like, &isnull, &any_null);
+		MemoryContextSwitchTo(s->cxt);
+		ask_below(s, w, fresh, isnull, any_null, key);
+	}
 	MemoryContextSwitchTo(old);
 }
 

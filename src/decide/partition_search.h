@@ -21,11 +21,16 @@
 typedef struct Fresh
 {
 	int64		rows;			/* that ask for it */
+	int64		refused;		/* of them that no partition of its own takes */
 	bool		isnull;			/* of a list */
 	Datum		value;			/* of a list */
 	int64		slot;			/* of ranges */
 	Datum		lower;
 	Datum		upper;
+	Oid			like;			/* partitioned as this sibling, or InvalidOid */
+	struct Want *below;			/* what rows ask of its own partitions: those
+								 * of the sibling, and new ones */
+	List	   *copies;			/* Oid: the sibling's that rows would go to */
 } Fresh;
 
 /* What rows ask of one partitioned table. */
@@ -35,6 +40,7 @@ typedef struct Want
 	PartitionGrid grid;			/* of ranges */
 	int64	   *slots;			/* of the finite ranges, in order */
 	int			nslots;
+	bool		nested;			/* its partitions are partitioned themselves */
 	char	   *refusal;		/* nothing is learnt from its partitions */
 	Fresh	   *fresh;			/* room for guc_max_new_partitions */
 	int			nfresh;
@@ -66,7 +72,12 @@ extern void partition_search(PartitionSearch *s, Oid root, const int64 *incident
 /* What a table's partitions teach; NULL when it is partitioned no more. */
 extern Want *partition_search_level(PartitionSearch *s, Oid parent);
 
-/* One value of its key: adds to its fresh ones, or says why not. */
-extern void partition_search_value(PartitionSearch *s, Want *w, bool isnull, Datum value);
+/* One value of its key: adds to its fresh ones, and returns that which is for
+ * it; or says why not, and returns NULL. */
+extern Fresh *partition_search_value(PartitionSearch *s, Want *w, bool isnull, Datum value);
+
+/* All partitions of a fresh one that is to be like a sibling: when nobody has
+ * rows that say which. False with a reason. */
+extern bool partition_search_copy_all(Want *w, Fresh *fresh, char **reason);
 
 #endif							/* SELFHEAL_PARTITION_SEARCH_H */

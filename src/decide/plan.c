@@ -41,6 +41,7 @@ static const struct
 	[STEP_CREATE_TABLE] = {"create_table", STEP_BESIDE,.args = true},
 	[STEP_MAP_FIELD] = {"map_field", STEP_IN_MAPPING,.args = true},
 	[STEP_IGNORE_FIELD] = {"ignore_field", STEP_IN_MAPPING,.args = true},
+	[STEP_STRIP_NUL] = {"strip_nul", STEP_IN_MAPPING,.args = true},
 	[STEP_TRIM] = {"trim", STEP_IN_MAPPING,.args = true},
 	[STEP_NULL_IF] = {"null_if", STEP_IN_MAPPING,.args = true},
 	[STEP_MAP_VALUE] = {"map_value", STEP_IN_MAPPING,.args = true},

@@ -39,6 +39,7 @@ typedef enum StepKind
 	STEP_CREATE_TABLE,			/* in a landing schema */
 	STEP_MAP_FIELD,				/* the first of the payload mappings */
 	STEP_IGNORE_FIELD,
+	STEP_STRIP_NUL,
 	STEP_TRIM,
 	STEP_NULL_IF,
 	STEP_MAP_VALUE,

@@ -19,7 +19,9 @@
 #include "decide/overflow.h"
 #include "decide/playbook.h"
 #include "observe/contract.h"
+#include "read/inlist.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* A misfit of the column's type? These share one step. */
 static bool
@@ -222,6 +224,15 @@ playbook_remedies(const Diagnosis *d)
 	return result;
 }
 
+/* Words for a list of a CHECK are no matter of the column's type. */
+static bool
+is_of_list(Oid relid, const PlanStep *step)
+{
+	AttrNumber	attnum = step->kind == STEP_MAP_VALUE ? get_attnum(relid, step->column) : 0;
+
+	return attnum > 0 && inlist_is_word(get_atttype(relid, attnum));
+}
+
 /* See the header. What the team has said of a key comes first, as ever. */
 bool
 playbook_frozen(const HealPlan *plan)
@@ -241,8 +252,9 @@ playbook_frozen(const HealPlan *plan)
 			step->kind == STEP_IGNORE_FIELD || step->kind == STEP_OVERFLOW_TO_JSONB)
 			term = columns;
 		else if (step->kind == STEP_DROP_NOT_NULL || step->kind == STEP_DECODE_TEXT ||
+				 step->kind == STEP_STRIP_NUL ||
 				 step->kind == STEP_SET_DEFAULT || step->kind == STEP_EXTEND_SEQUENCE ||
-				 step->kind == STEP_EXTEND_CHECK_LIST)
+				 step->kind == STEP_EXTEND_CHECK_LIST || is_of_list(plan->relid, step))
 			term = TERM_EVOLVE;
 		if (term != TERM_EVOLVE && hint_find(hints, step->column) == NULL)
 			return true;

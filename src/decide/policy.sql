@@ -4,7 +4,7 @@ CREATE TABLE selfheal.policy (
 	relid regclass REFERENCES selfheal.watched (relid) ON UPDATE CASCADE ON DELETE CASCADE,
 	step text CHECK (step IN ('add_column', 'widen_type', 'drop_not_null', 'add_enum_label', 'set_default',
 		'set_generated_by_default', 'convert_type', 'extend_check_list', 'attach_partition', 'extend_sequence',
-		'create_table', 'map_field', 'ignore_field', 'trim', 'null_if', 'map_value',
+		'create_table', 'map_field', 'ignore_field', 'strip_nul', 'trim', 'null_if', 'map_value',
 		'parse_timestamp', 'parse_number', 'parse_point', 'decode_text', 'overflow_to_jsonb')),
 	cost text CHECK (cost IN ('metadata', 'scan', 'index', 'rewrite', 'dependents', 'published')),
 	verdict text NOT NULL CHECK (verdict IN ('auto', 'review', 'deny')),

@@ -243,9 +243,27 @@ compare(const Subscription *sub, const Stall *stall, Oid relid, const PublishedC
 	ReleaseSysCache(tup);
 }
 
+/* The columns of one table, of all that are published; in their order. */
+static List *
+columns_of(const List *columns, const PublishedColumn *one)
+{
+	List	   *result = NIL;
+	const ListCell *lc;
+
+	foreach(lc, columns)
+	{
+		const PublishedColumn *column = lfirst(lc);
+
+		if (strcmp(column->schema, one->schema) == 0 && strcmp(column->table, one->table) == 0)
+			result = lappend(result, unconstify(PublishedColumn *, column));
+	}
+	return result;
+}
+
 /* Compare all that is published with the watched tables among the targets. */
 static void
-compare_all(const Subscription *sub, const Stall *stall, const List *columns)
+compare_all(const Subscription *sub, const Stall *stall, const List *columns,
+			void (*lacks) (const LackingTable *table))
 {
 	Oid			relid = InvalidOid;
 	const PublishedColumn *last = NULL;
@@ -263,6 +281,16 @@ compare_all(const Subscription *sub, const Stall *stall, const List *columns)
 			Watch		watch;
 
 			relid = OidIsValid(schema) ? get_relname_relid(column->table, schema) : InvalidOid;
+			if (!OidIsValid(relid) && stall->sqlstate == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE &&
+				is_about(stall->message, column))
+			{
+				LackingTable lacking = {
+					.subid = sub->subid,.subscription = sub->name,.message = stall->message,
+					.schema = column->schema,.table = column->table,.columns = columns_of(columns, column)
+				};
+
+				lacks(&lacking);
+			}
 			if (OidIsValid(relid) &&
 				!is_about(stall->message, column) && !is_about(stall->context, column))
 				relid = InvalidOid;
@@ -278,7 +306,7 @@ compare_all(const Subscription *sub, const Stall *stall, const List *columns)
 
 /* See the header. */
 void
-replication_collect(void)
+replication_collect(void (*lacks) (const LackingTable *table))
 {
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext cxt = AllocSetContextCreate(outer, "selfheal replication", ALLOCSET_DEFAULT_SIZES);
@@ -303,7 +331,7 @@ replication_collect(void)
 					(errmsg("could not ask the publisher of subscription \"%s\": %s",
 							sub->name, error),
 					 errhint("It is asked again when the subscription fails again.")));
-		compare_all(sub, &stalls[i], columns);
+		compare_all(sub, &stalls[i], columns, lacks);
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);

@@ -10,7 +10,7 @@ REVOKE ALL ON FUNCTION selfheal.stalls() FROM PUBLIC;
 CREATE VIEW selfheal.stalled AS
 SELECT u.subname::text AS subscription, s.sqlstate, s.message, s.context, s.times, s.since, s.last,
 	CASE WHEN s.sqlstate = '23505' THEN 'a row is there already: change it here, or ALTER SUBSCRIPTION ... SKIP, which leaves out the whole transaction'
-		WHEN s.sqlstate = '55000' THEN 'watched tables get the column by themselves; a table that is missing a person makes, then ALTER SUBSCRIPTION ... REFRESH PUBLICATION'
+		WHEN s.sqlstate = '55000' THEN 'watched tables get the column by themselves; a table that is missing waits for approve() in selfheal.pending, then for ALTER SUBSCRIPTION ... REFRESH PUBLICATION'
 		ELSE 'watched tables get the publisher''s type, where that is wider; else see the message' END AS hint
 FROM selfheal.stalls() s JOIN pg_catalog.pg_stat_subscription u ON u.subid = s.subscription
 WHERE s.last > pg_catalog.clock_timestamp() - interval '1 minute';

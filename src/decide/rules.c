@@ -65,6 +65,7 @@ static const Cell cells[] = {
 	{STEP_CREATE_TABLE, COST_PUBLISHED, RULE_REVIEW, "a table that nobody has made"},
 	{STEP_MAP_FIELD, COST_METADATA, RULE_REVIEW, "which key means which column, only the team can say"},
 	{STEP_IGNORE_FIELD, COST_METADATA, RULE_REVIEW, "values of the key would be left out"},
+	{STEP_STRIP_NUL, COST_METADATA, RULE_REVIEW, "a character that was sent is left out; planned only where a policy names it"},
 	{STEP_TRIM, COST_METADATA, RULE_AUTO, "blanks around a value that cannot hold any: what was sent is kept"},
 	{STEP_NULL_IF, COST_METADATA, RULE_REVIEW, "a value becomes none"},
 	{STEP_MAP_VALUE, COST_METADATA, RULE_REVIEW, "which label a word means, only the team can say"},

@@ -17,6 +17,8 @@
 #include "observe/hint.h"
 #include "observe/mapping.h"
 #include "observe/mapstored.h"
+#include "observe/mapwords.h"
+#include "read/nulchars.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -425,6 +427,19 @@ check_args(Check *c, Oid basetype)
 	return true;
 }
 
+/* Values of this type without a character. */
+static bool
+check_strip(Check *c, Oid basetype)
+{
+	if (c->m->args && JB_ROOT_COUNT(c->m->args) > 0)
+		return refuse(c, "It takes no arguments: {}.", "strip_nul takes no arguments");
+	if (!nulchars_takes(basetype))
+		return refuse(c, "It is for texts, JSON and arrays of texts: another value would be another one without it.",
+					  "column \"%s\" is of type %s", c->m->column, format_type_be(basetype));
+	c->m->args = path_args(NULL, 0, REST_HOLD);
+	return true;
+}
+
 /* How a column's values are read. */
 static bool
 check_value(Check *c)
@@ -456,7 +471,10 @@ check_value(Check *c)
 	if (m->kind == MAP_TRIM && (basetype == JSONOID || basetype == JSONBOID))
 		return refuse(c, "Blanks in JSON have no meaning.", "column \"%s\" is of type %s",
 					  m->column, format_type_be(basetype));
-	if (!check_args(c, basetype))
+	if (m->kind == MAP_STRIP_NUL ? !check_strip(c, basetype) : !check_args(c, basetype))
+		return false;
+	if (m->kind == MAP_VALUE &&
+		!mapwords_check(c->relid, c->att->attnum, basetype, m, c->reason, c->hint))
 		return false;
 	if (m->kind == MAP_NULL_IF && c->att->attnotnull)
 		return refuse(c, "Rows with such values stay held: drop NOT NULL first, or amend them.",
@@ -532,6 +550,7 @@ mapping_check(Oid relid, const List *present, Mapping *m, char **reason, char **
 		case MAP_OVERFLOW:
 			good = check_overflow(&c);
 			break;
+		case MAP_STRIP_NUL:
 		case MAP_TRIM:
 		case MAP_NULL_IF:
 		case MAP_VALUE:

@@ -19,7 +19,9 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "observe/mapping.h"
+#include "observe/mapwords.h"
 #include "postmaster/bgworker.h"
+#include "read/nulchars.h"
 #include "record/audit.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -58,7 +60,7 @@ static struct
 #define MAX_MAPPINGS 1000
 
 static const char *const kind_names[] = {
-	"decode_text", "map_field", "ignore_field", "overflow_to_jsonb", "trim",
+	"decode_text", "map_field", "ignore_field", "overflow_to_jsonb", "strip_nul", "trim",
 	"null_if", "map_value", "parse_timestamp", "parse_number", "parse_point"
 };
 
@@ -327,7 +329,9 @@ apply_transform(const Mapping *m, Shape *shape, int col, int number)
 
 	if (!mapping_transform(m->kind, &making.kind))
 		return;
-	if (spi_try(make_transform, &making) == NULL)
+	if (spi_try(make_transform, &making) == NULL &&
+		(m->kind != MAP_VALUE ||
+		 mapwords_allow(making.transform, shape->relid, shape->cols[col].attnum, shape->cols[col].basetype)))
 		fit_map_value(shape, col, making.transform, number);
 }
 
@@ -380,6 +384,10 @@ mapping_apply(const List *mappings, Shape *shape)
 				break;
 			case MAP_OVERFLOW:
 				fit_map_rest(shape, col, number);
+				break;
+			case MAP_STRIP_NUL:
+				if (nulchars_takes(shape->cols[col].basetype))
+					fit_map_nul(shape, col, number);
 				break;
 			case MAP_TRIM:
 			case MAP_NULL_IF:

@@ -4,7 +4,7 @@
  *
  * A mapping changes no table and no stored row. It tells where a key's value
  * goes (map_field, ignore_field, overflow_to_jsonb), how a value is to be read
- * (trim, null_if, map_value, parse_timestamp, parse_number, parse_point), or in which
+ * (strip_nul, trim, null_if, map_value, parse_timestamp, parse_number, parse_point), or in which
  * encodings a payload may be that is no text (decode_text). It is read anew
  * whenever a table's shape is built, so it counts for loads, dry runs, replays
  * and diagnoses alike, from the commit of mapping_add on until that of
@@ -26,6 +26,8 @@
  *						of, go into the (jsonb) column as one object, a null
  *						too. A row that has a value for the column itself and
  *						such keys is held.
+ *	 strip_nul			{} the character \u0000 is left out of the column's
+ *						values, where these are texts or JSON (nulchars.h)
  *	 the others			what transform.h takes
  */
 #ifndef SELFHEAL_MAPPING_H
@@ -44,6 +46,7 @@ typedef enum MappingKind
 	MAP_FIELD,					/* map_field */
 	MAP_IGNORE_FIELD,			/* ignore_field */
 	MAP_OVERFLOW,				/* overflow_to_jsonb */
+	MAP_STRIP_NUL,				/* strip_nul */
 	MAP_TRIM,					/* trim */
 	MAP_NULL_IF,				/* null_if */
 	MAP_VALUE,					/* map_value */

@@ -9,7 +9,7 @@ CREATE TABLE selfheal.mapping (
 	schema_name text NOT NULL,
 	table_name text NOT NULL,
 	version integer NOT NULL,
-	kind text NOT NULL CHECK (kind IN ('decode_text', 'map_field', 'ignore_field', 'overflow_to_jsonb', 'trim',
+	kind text NOT NULL CHECK (kind IN ('decode_text', 'map_field', 'ignore_field', 'overflow_to_jsonb', 'strip_nul', 'trim',
 		'null_if', 'map_value', 'parse_timestamp', 'parse_number', 'parse_point')),
 	field text,
 	column_name text,

@@ -27,16 +27,20 @@
 #define MAX_NAME 1000
 
 /* Tables of the publications $1 (a JSON array of names), column by column. The
- * second form is for a publisher that knows column lists. */
+ * filter is for a publisher that knows column lists, or not. */
 #define COLUMNS_SQL(filter) \
-	"SELECT n.nspname, c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), e.enumlabel" \
+	"SELECT n.nspname, c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), e.enumlabel," \
+	" a.attnotnull, pg_catalog.array_position(k.indkey::pg_catalog.int2[], a.attnum) - pg_catalog.array_lower(k.indkey::pg_catalog.int2[], 1) + 1," \
+	" c.relreplident = 'f', k.indnkeyatts" \
 	" FROM pg_catalog.pg_publication_tables p" \
 	" JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname" \
 	" JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename" \
 	" JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped" filter \
+	" LEFT JOIN LATERAL (SELECT i.indkey, i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid" \
+	"  AND (i.indisprimary OR i.indisreplident) ORDER BY i.indisprimary DESC LIMIT 1) k ON true" \
 	" LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = a.atttypid" \
 	" WHERE p.pubname = ANY (ARRAY(SELECT pg_catalog.json_array_elements_text($1::pg_catalog.json)))" \
-	" GROUP BY 1, 2, 3, 4, 5, a.attnum, e.enumsortorder ORDER BY 1, 2, a.attnum, e.enumsortorder"
+	" GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, a.attnum, e.enumsortorder ORDER BY 1, 2, a.attnum, e.enumsortorder"
 
 /* One conversation. */
 typedef struct Talk
@@ -169,6 +173,12 @@ columns_of(const PGresult *result)
 		column->type = pnstrdup(PQgetvalue(result, i, 3), MAX_NAME);
 		if (!PQgetisnull(result, i, 4))
 			column->label = pstrdup(PQgetvalue(result, i, 4));
+		column->notnull = strcmp(PQgetvalue(result, i, 5), "t") == 0;
+		column->nkey = PQgetisnull(result, i, 8) ? 0 : atoi(PQgetvalue(result, i, 8));
+		column->key = PQgetisnull(result, i, 6) ? 0 : atoi(PQgetvalue(result, i, 6));
+		if (column->key > column->nkey)
+			column->key = 0;	/* INCLUDE */
+		column->full = strcmp(PQgetvalue(result, i, 7), "t") == 0;
 		columns = lappend(columns, column);
 	}
 	return columns;
@@ -196,9 +206,12 @@ publisher_columns(const char *conninfo, const List *publications,
 			result = ask(talk, "SELECT pg_catalog.set_config('search_path', '', false)", NULL);
 		if (result != NULL)
 		{
+			int			version = PQserverVersion(talk->conn);
+
 			PQclear(result);
-			result = ask(talk, PQserverVersion(talk->conn) >= 150000 ?
-						 COLUMNS_SQL(" AND a.attname = ANY (p.attnames)") :
+			/* up to 17 generated columns are listed and not sent */
+			result = ask(talk, version >= 180000 ? COLUMNS_SQL(" AND a.attname = ANY (p.attnames)") :
+						 version >= 150000 ? COLUMNS_SQL(" AND a.attname = ANY (p.attnames) AND a.attgenerated = ''") :
 						 COLUMNS_SQL(" AND a.attgenerated = ''"), names_json(publications));
 		}
 		if (result != NULL)

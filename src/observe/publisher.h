@@ -18,6 +18,12 @@ typedef struct PublishedColumn
 	char	   *type;			/* format_type() there, with an empty
 								 * search_path */
 	char	   *label;			/* or NULL */
+	bool		notnull;
+	int			key;			/* its place in the primary key, else in the
+								 * index of the replica identity, from 1; 0:
+								 * it is in none */
+	int			nkey;			/* columns of that key */
+	bool		full;			/* the table's replica identity is FULL */
 } PublishedColumn;
 
 /*

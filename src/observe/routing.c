@@ -38,7 +38,7 @@ typedef struct Level
 } Level;
 
 /* One walk over the rows, as spi_try's argument. */
-typedef struct Walk
+struct Walk
 {
 	const RouteWalk *way;
 	const StoreRow *rows;
@@ -54,7 +54,9 @@ typedef struct Walk
 	PartitionDirectory directory;
 	List	   *levels;			/* Level * */
 	MemoryContext row_cxt;
-} Walk;
+};
+
+typedef struct Walk Walk;
 
 /* The level of a partitioned table, opened when a row comes to it. */
 static Level *
@@ -182,11 +184,27 @@ find_partition(const Level *level, Datum *values, bool *nulls)
 	return found >= 0 ? found : bounds->default_index;
 }
 
+/* See the header. */
+Datum
+routing_key_at(const Route *route, Oid relid, bool *isnull, bool *any_null)
+{
+	Level	   *level = level_of(route->walk, relid);
+	Datum		values[PARTITION_MAX_KEYS];
+	bool		nulls[PARTITION_MAX_KEYS];
+
+	key_values(route->walk, level, route->fit, values, nulls);
+	*isnull = nulls[0];
+	*any_null = false;
+	for (int i = 0; i < level->key->partnatts; i++)
+		*any_null |= nulls[i];
+	return values[0];
+}
+
 /* One row's way from the root. */
 static void
 route_row(Walk *w, const StoreRow *row)
 {
-	Route		route = {InvalidOid, InvalidOid, NULL, NULL};
+	Route		route = {.walk = w,.fit = NULL};
 	Datum		values[PARTITION_MAX_KEYS];
 	bool		nulls[PARTITION_MAX_KEYS];
 	Oid			relid = w->way->relid;
@@ -200,6 +218,7 @@ route_row(Walk *w, const StoreRow *row)
 		w->way->note(w->way->arg, w->at, &route);
 		return;
 	}
+	route.fit = &fit;
 	while (!OidIsValid(route.leaf))
 	{
 		Level	   *level = level_of(w, relid);

@@ -22,7 +22,16 @@ typedef struct Route
 	const Datum *values;		/* with a parent: the row's key there, until
 								 * the next row */
 	const bool *nulls;
+	struct Walk *walk;			/* for routing_key_at */
+	const FitRow *fit;
 } Route;
+
+/*
+ * The row's key at another partitioned table with the same columns (a sibling
+ * of the partition that is missing): its first part, and whether any part is
+ * null. Only from note, for a route with a parent; locks as the walk does.
+ */
+extern Datum routing_key_at(const Route *route, Oid relid, bool *isnull, bool *any_null);
 
 typedef struct RouteWalk
 {

@@ -288,6 +288,7 @@ begin_survey(Relation rel)
 	hint_apply(s->diagnosis->hints, s->diagnosis->shape);
 	contract_apply(s->diagnosis->relid, s->diagnosis->shape);
 	mapping_apply(mapping_list(s->diagnosis->relid), s->diagnosis->shape);
+	fit_each_nul(s->diagnosis->shape);
 	s->alike = alike_begin(s->diagnosis->shape, s->cxt);
 	s->scanner = json_scanner(s->cxt);
 	s->row_cxt = AllocSetContextCreate(s->cxt, "selfheal diagnose row",

@@ -224,7 +224,7 @@ incident_collect(void)
 	 */
 	spi_exec("WITH gone AS (UPDATE selfheal.incident i SET state = 'dismissed', reason_kind = NULL, relid = NULL, closed_by = 'selfheal',"
 			 "  closed_at = clock_timestamp(), why = 'table dropped'"
-			 "  WHERE i.state NOT IN ('healed', 'dismissed') AND i.class <> 'unknown_table'"
+			 "  WHERE i.state NOT IN ('healed', 'dismissed') AND i.class NOT IN ('unknown_table', 'missing_table')"
 			 "  AND (i.relid IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relid)) RETURNING i.id)"
 			 " UPDATE selfheal.error e SET incident = NULL FROM gone g, pg_class c"
 			 " WHERE e.incident = g.id AND c.oid = e.relid", NULL);

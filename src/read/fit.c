@@ -15,6 +15,7 @@
 #include "read/alias.h"
 #include "read/fills.h"
 #include "read/mapped.h"
+#include "read/nulchars.h"
 #include "read/opaque.h"
 #include "read/shape.h"
 #include "read/value.h"
@@ -394,6 +395,24 @@ check_fault(const JsonDoc *doc, Misfits *m)
 	add_misfit(m, doc->fault_key, doc->fault_keylen, 0);
 }
 
+/* Fields with a character that no text can hold. What else is wrong with the
+ * row is seen when it is without. */
+static void
+check_nuls(const List *fields, Misfits *m)
+{
+	ListCell   *lc;
+
+	m->row->nmisfits = 0;
+	foreach(lc, fields)
+	{
+		const JsonField *field = lfirst(lc);
+
+		value_misfit(next_misfit(m), FIT_NUL, ERRCODE_UNTRANSLATABLE_CHARACTER, NULL,
+					 "%s", json_fault_text(JSON_NUL));
+		add_misfit(m, field->key, field->keylen, 0);
+	}
+}
+
 /* The column of a key, or -1. *guess: the column that came next last time. */
 static inline int
 find_column(const Shape *shape, const JsonField *field, int *guess)
@@ -511,10 +530,28 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 
 	if (unlikely(doc->fault != JSON_FINE))
 	{
-		check_fault(doc, &m);
-		return false;
+		List	   *stay;
+		const JsonDoc *without = nulchars_strip(shape, doc, &stay);
+
+		if (without == NULL)
+		{
+			check_fault(doc, &m);
+			return false;
+		}
+		if (shape->mapped != NULL)
+		{
+			work->doc = doc = map_row(shape, without, &m);
+			nulchars_use(shape);
+		}
+		if (stay != NIL)
+		{
+			check_nuls(stay, &m);
+			if (shape->mapped != NULL)
+				out->nused = mapped_used(shape, &out->used);
+			return false;
+		}
 	}
-	if (unlikely(shape->mapped != NULL))
+	else if (unlikely(shape->mapped != NULL))
 		work->doc = doc = map_row(shape, doc, &m);
 	for (i = 0; i < doc->nfields; i++)
 	{

@@ -230,7 +230,8 @@ extern void fit_alias(Shape *shape, const char *key, int len, int col);
  * fit_map_rest: the column (json or jsonb) that takes the keys of which
  * nothing is known, as one object. fit_map_value: how values of a column are
  * read; the first that is given reads first. The transform lives as long as
- * the shape. fit_map_bytes: encodings for fit_decode.
+ * the shape. fit_map_nul: \u0000 is left out of its values (nulchars.h).
+ * fit_map_bytes: encodings for fit_decode.
  */
 typedef enum FitRest
 {
@@ -247,7 +248,11 @@ extern bool fit_map_part(Shape *shape, char *const *path, int depth, FitRest res
 						 int col, int number);
 extern void fit_map_rest(Shape *shape, int col, int number);
 extern void fit_map_value(Shape *shape, int col, Transform *transform, int number);
+extern void fit_map_nul(Shape *shape, int col, int number);
 extern void fit_map_bytes(Shape *shape, const int *encodings, int n, int number);
+
+/* Tell of each key that brings \u0000, and not only of the first. */
+extern void fit_each_nul(Shape *shape);
 
 /*
  * A payload whose bytes are no text: in the first of the declared encodings

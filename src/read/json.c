@@ -294,6 +294,8 @@ const JsonDoc *
 json_scan(JsonScanner *s, const char *bytes, size_t len)
 {
 	jsontext_start(&s->text, bytes, len);
+	s->doc.bytes = bytes;
+	s->doc.len = len;
 	s->doc.nfields = 0;
 	s->as_last = true;
 

@@ -61,6 +61,8 @@ typedef struct JsonDoc
 	const char *fault_key;		/* top-level key in which it lies, or NULL */
 	int			fault_keylen;
 	size_t		fault_at;		/* byte offset */
+	const char *bytes;			/* the payload */
+	size_t		len;
 	JsonField  *fields;
 	int			nfields;
 } JsonDoc;

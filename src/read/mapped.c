@@ -11,6 +11,7 @@
 
 #include "read/alias.h"
 #include "read/mapped.h"
+#include "read/nulchars.h"
 #include "read/parts.h"
 #include "lib/stringinfo.h"
 #include "utils/json.h"
@@ -129,6 +130,20 @@ fit_map_value(Shape *shape, int col, Transform *transform, int number)
 }
 
 void
+fit_map_nul(Shape *shape, int col, int number)
+{
+	(void) mapped_of(shape, number);
+	shape->work->cols[col].strip_nul = number + 1;
+	nulchars_open(shape);
+}
+
+void
+fit_each_nul(Shape *shape)
+{
+	nulchars_open(shape);
+}
+
+void
 fit_map_bytes(Shape *shape, const int *encodings, int n, int number)
 {
 	Mapped	   *m = mapped_of(shape, number);
@@ -232,6 +247,12 @@ mapped_rest(const Shape *shape, const JsonField *field)
 	m->rest_field.unsure |= field->unsure;
 	MemoryContextSwitchTo(old);
 	return true;
+}
+
+int
+mapped_rest_column(const Shape *shape)
+{
+	return shape->mapped ? shape->mapped->rest_col : -1;
 }
 
 const JsonField *

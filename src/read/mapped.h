@@ -33,6 +33,9 @@ extern void mapped_show(const Shape *shape, int number, const JsonField *field);
 /* A key of which nothing is known: does a column take it with all of these? */
 extern bool mapped_rest(const Shape *shape, const JsonField *field);
 
+/* The column that takes such keys, or -1. */
+extern int	mapped_rest_column(const Shape *shape);
+
 /* All of these as one value, and the column that takes it; NULL: none. */
 extern const JsonField *mapped_rest_value(const Shape *shape, int *col);
 

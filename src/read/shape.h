@@ -47,6 +47,8 @@ typedef struct ShapeColumn
 								 * has the last word, for nulls as well */
 	bool		hinted;			/* see fit_hinted */
 	struct MappedValue *transforms; /* of its values, in order (mapped.c) */
+	int			strip_nul;		/* mapping that leaves \u0000 out, from 1; 0:
+								 * none (nulchars.h) */
 	OtherKind	other;
 
 	/*
@@ -93,6 +95,7 @@ typedef struct FitWork
 	char	   *buf;			/* NUL-terminated copy of one value */
 	size_t		bufsize;
 	JsonText	text;			/* of parts */
+	struct NulChars *nuls;		/* NULL: no column has strip_nul */
 	MemoryContext row;			/* cells that are not in the document */
 	MemoryContext scratch;		/* of one input function call */
 } FitWork;

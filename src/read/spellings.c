@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "read/inlist.h"
 #include "read/shown.h"
 #include "read/spellings.h"
 #include "utils/lsyscache.h"
@@ -27,8 +28,9 @@ Spellings *
 spellings_make(const SpellingSpec *spec, Oid basetype, MemoryContext cxt, TransformFault *fault)
 {
 	Spellings  *s;
+	bool		is_enum = type_is_enum(basetype);
 
-	if (!type_is_enum(basetype))
+	if (!is_enum && !inlist_is_word(basetype))
 	{
 		fault_is(fault, "the column's type is no enum", "Words of another type are for amend(), or for the producer.");
 		return NULL;
@@ -41,23 +43,41 @@ spellings_make(const SpellingSpec *spec, Oid basetype, MemoryContext cxt, Transf
 		const char *word = spec->words.texts[i];
 		const char *label = spec->labels.texts[i];
 
-		if (!is_label(basetype, label))
+		if (is_enum && !is_label(basetype, label))
 		{
 			fault_is(fault, psprintf("%s is no label of the type", shown_value(label, (int) strlen(label))),
 					 "Give each word a label that the type has.");
 			return NULL;
 		}
-		if (is_label(basetype, word))
+		if (is_enum ? is_label(basetype, word) : strcmp(word, label) == 0)
 			continue;
 		s->words.texts[s->words.n++] = MemoryContextStrdup(cxt, word);
 		s->labels.texts[s->labels.n++] = MemoryContextStrdup(cxt, label);
 	}
 	if (s->words.n == 0)
 	{
-		fault_is(fault, "all words are labels of the type", "Such values are stored as they are.");
+		fault_is(fault, is_enum ? "all words are labels of the type" : "each word means itself",
+				 "Such values are stored as they are.");
 		return NULL;
 	}
 	return s;
+}
+
+/* See the header. */
+bool
+spellings_allow(Spellings *s, const List *values)
+{
+	int			n = 0;
+
+	for (int i = 0; i < s->words.n; i++)
+	{
+		if (inlist_has(values, s->words.texts[i]) || !inlist_has(values, s->labels.texts[i]))
+			continue;
+		s->words.texts[n] = s->words.texts[i];
+		s->labels.texts[n++] = s->labels.texts[i];
+	}
+	s->words.n = s->labels.n = n;
+	return n > 0;
 }
 
 /* See the header. */

@@ -108,6 +108,13 @@ transform_make(TransformKind kind, const Jsonb *args, Oid basetype,
 	return t;
 }
 
+/* See the header. */
+bool
+transform_allow(Transform *t, const List *values)
+{
+	return t->kind != TRANSFORM_VALUE || spellings_allow(t->u.spellings, values);
+}
+
 /* Read a value by a parse kind; true also when nothing had to be changed. */
 static bool
 read_value(Transform *t, JsonKind kind, const char *val, int len,

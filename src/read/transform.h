@@ -39,6 +39,7 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "read/json.h"
 #include "utils/jsonb.h"
 
@@ -87,6 +88,13 @@ extern bool transform_by_name(const char *name, TransformKind *kind);
  */
 extern Transform *transform_make(TransformKind kind, const Jsonb *args,
 								 Oid basetype, MemoryContext cxt);
+
+/*
+ * The column takes only these values (char *), as a CHECK of its table says:
+ * map_value of a text column leaves them as they are, and makes nothing else.
+ * False: there is nothing left that it reads. Other kinds are as they were.
+ */
+extern bool transform_allow(Transform *t, const List *values);
 
 /*
  * One value, as the scanner gives it; not NUL-terminated. *out is text for the

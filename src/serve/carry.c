@@ -163,8 +163,9 @@ carry_left(const Incident *inc, int64 left)
  * Where an incident stands when its plan has run and its rows were tried:
  * healed when none is left; what somebody has in hand is tried again when he
  * may be done. Drift that is left is looked at anew: at once where the table
- * was changed, later where rows came meanwhile; so are the rows that a mapping
- * has left, since they may need another one, and drift, or a row without its
+ * was changed, later where rows came meanwhile; so are what a longer list of a
+ * CHECK has left, which may be another spelling, the rows that a mapping has
+ * left, since they may need another one, and drift, or a row without its
  * partition, that was left when others of its rows fitted the table as it is;
  * where nothing was changed and no row came, the same would come of it. That, and anything else, needs a
  * person.
@@ -177,6 +178,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 	FitClass	class = fit_class_from_name(inc->class);
 	bool		again = (fit_is_drift(class) && (changed || more_rows)) ||
 	(class == FIT_PARTITION && changed) ||
+	(class == FIT_CHECK && changed && outcome->replayed > 0) ||
 	(outcome->replayed > 0 && (mapped || ((fit_is_drift(class) || class == FIT_PARTITION) && !changed)));
 	IncidentNote note = {0};
 

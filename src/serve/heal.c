@@ -44,6 +44,7 @@
 #include "serve/duplicates.h"
 #include "serve/heal.h"
 #include "serve/inorder.h"
+#include "serve/lacking.h"
 #include "serve/landed.h"
 #include "serve/reopen.h"
 #include "serve/round.h"
@@ -72,6 +73,7 @@ collect(void)
 	waiting_collect();
 	touched = incident_collect();
 	landed_collect();
+	lacking_collect();
 	reopen_told();
 	reopen_retire_plans();
 	foreach(lc, touched)
@@ -440,7 +442,7 @@ fenced_collect(void)
 
 	PG_TRY();
 	{
-		replication_collect();
+		replication_collect(lacking_told);
 		collect();
 	}
 	PG_CATCH();

@@ -57,7 +57,7 @@ kind_arg(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 name ? errmsg("unknown kind of mapping \"%s\"", name) : errmsg("kind must not be null"),
-				 errhint("Kinds are map_field, ignore_field, trim, null_if, map_value, parse_timestamp, parse_number, parse_point, decode_text, overflow_to_jsonb.")));
+				 errhint("Kinds are map_field, ignore_field, strip_nul, trim, null_if, map_value, parse_timestamp, parse_number, parse_point, decode_text, overflow_to_jsonb.")));
 	return kind;
 }
 

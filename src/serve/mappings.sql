@@ -4,7 +4,7 @@ CREATE FUNCTION selfheal.add_mapping("table" regclass, kind text, field text, ar
 	column_name name DEFAULT NULL, why text DEFAULT NULL, force boolean DEFAULT false) RETURNS bigint
 AS 'MODULE_PATHNAME', 'selfheal_add_mapping' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.add_mapping(regclass, text, text, jsonb, name, text, boolean) IS
-'say how payloads of a table are to be read (map_field, ignore_field, trim, null_if, map_value, parse_timestamp, parse_number, parse_point, decode_text, overflow_to_jsonb); proven on its held rows first; force => true: also when it makes none of them fit. Returns its number';
+'say how payloads of a table are to be read (map_field, ignore_field, strip_nul, trim, null_if, map_value, parse_timestamp, parse_number, parse_point, decode_text, overflow_to_jsonb); proven on its held rows first; force => true: also when it makes none of them fit. Returns its number';
 REVOKE ALL ON FUNCTION selfheal.add_mapping(regclass, text, text, jsonb, name, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.remove_mapping(id bigint, why text DEFAULT NULL) RETURNS void

@@ -123,7 +123,7 @@ reopen_retire_plans(void)
 				 "   WHEN c.oid IS NULL THEN 'the table is gone' ELSE 'no row waits for it any more' END AS why"
 				 "  FROM selfheal.plan p LEFT JOIN pg_class c ON c.oid = p.relid"
 				 "  WHERE (p.state = 'planned' AND NOT EXISTS (SELECT FROM selfheal.conversation v WHERE v.id = p.conversation AND v.state <> 'ended'))"
-				 "  OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL AND p.playbook IS DISTINCT FROM 'create_table')"
+				 "  OR (p.state IN ('awaiting_approval', 'approved') AND c.oid IS NULL AND coalesce(p.playbook, '') NOT IN ('create_table', 'subscriber_table'))"
 				 "  OR (p.state = 'awaiting_approval' AND (p.proposed_by = 'selfheal' OR p.conversation IS NOT NULL)"
 				 "   AND NOT EXISTS (SELECT FROM selfheal.incident i WHERE i.id = ANY (p.incidents)"
 				 "    AND i.state NOT IN ('healed', 'dismissed', 'needs_human')))"

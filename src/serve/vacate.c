@@ -294,6 +294,14 @@ commits_prepared(Node *stmt)
 		IsTransactionState() && OidIsValid(spi_extension_oid(true));
 }
 
+/* What a subscription has decides about incidents (lacking.h). */
+static bool
+changes_subscription(Node *stmt)
+{
+	return (IsA(stmt, AlterSubscriptionStmt) || IsA(stmt, DropSubscriptionStmt)) &&
+		IsTransactionState() && OidIsValid(spi_extension_oid(true));
+}
+
 /* The hook. Everything goes on to whoever comes next. */
 static void
 utility(COMPAT_UTILITY_ARGS)
@@ -309,6 +317,8 @@ utility(COMPAT_UTILITY_ARGS)
 		if (drops_us(pstmt->utilityStmt))
 			shmem_wake_at_commit();
 		prepared = commits_prepared(pstmt->utilityStmt);
+		if (changes_subscription(pstmt->utilityStmt))
+			shmem_wake_at_commit();
 	}
 
 	prev_utility(COMPAT_UTILITY_PASS);

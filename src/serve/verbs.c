@@ -22,6 +22,7 @@
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/foureyes.h"
+#include "serve/lacking.h"
 #include "serve/landed.h"
 #include "serve/round.h"
 #include "serve/verbs.h"
@@ -72,6 +73,11 @@ plan_arg(FunctionCallInfo fcinfo, bool lock)
 	if (landed_is_plan(row))
 	{
 		landed_check_right();
+		return row;
+	}
+	if (lacking_is_plan(row))
+	{
+		lacking_check_right(row);
 		return row;
 	}
 	if (!OidIsValid(row->relid))
@@ -302,7 +308,7 @@ selfheal_approve(PG_FUNCTION_ARGS)
 
 	shmem_require();
 	require_awaiting(row);
-	if (!landed_is_plan(row))
+	if (!landed_is_plan(row) && !lacking_is_plan(row))
 		watch_check_watched(row->relid, &watch);
 	foureyes_check(row);
 	docket_move(row->id, PLAN_APPROVED, verbs_caller(), NULL);
@@ -310,10 +316,14 @@ selfheal_approve(PG_FUNCTION_ARGS)
 	round_entry(&entry, "approved", row);
 	if (landed_is_plan(row))
 		landed_entry(&entry, row);
+	else if (lacking_is_plan(row))
+		lacking_entry(&entry, row);
 	entry.approval = approval_json(row, verbs_caller());
 	audit_write(&entry);
 	if (landed_is_plan(row))
 		landed_make(row, verbs_caller());
+	else if (lacking_is_plan(row))
+		lacking_make(row);
 	shmem_wake_at_commit();
 	PG_RETURN_VOID();
 }
@@ -363,6 +373,8 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	round_entry(&entry, "rejected", row);
 	if (landed_is_plan(row))
 		landed_entry(&entry, row);
+	else if (lacking_is_plan(row))
+		lacking_entry(&entry, row);
 	entry.result = why;
 	entry.approval = approval_json(row, verbs_caller());
 	audit_write(&entry);

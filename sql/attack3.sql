@@ -43,6 +43,103 @@ INSERT INTO parent VALUES (11);
 :idle
 SELECT k, step FROM defaulted ORDER BY n;
 
-SELECT selfheal.unwatch(relid) FROM selfheal.watched WHERE relid::text ~ '^attack3|^(child|defaulted)$';
+-- a key that is null in part waits for nobody's parent
+CREATE TABLE pair (a int, b int, PRIMARY KEY (a, b));
+CREATE TABLE of_pair (id int, a int, b int, FOREIGN KEY (a, b) REFERENCES pair MATCH FULL);
+SELECT selfheal.watch('of_pair');
+INSERT INTO of_pair_intake VALUES ('{"id": 1, "a": 1, "b": 1}'), ('{"id": 2, "a": 1}'), ('{"id": 3}'), ('{"id": 4, "a": 2, "b": 2}');
+:idle
+SELECT * FROM states('of_pair');
+INSERT INTO pair VALUES (1, 1), (2, 2);
+:idle
+SELECT id FROM of_pair ORDER BY id;
+SELECT class, payload FROM kept('of_pair');
+SELECT * FROM states('of_pair');
+
+-- a key whose type tells no equality any more: who does that is told, and what
+-- waited is tried
+CREATE FUNCTION said(want text) RETURNS SETOF text LANGUAGE sql AS
+$$ SELECT result FROM selfheal.audit WHERE schema_name = 'attack3' AND table_name = want AND event = 'policy_changed' ORDER BY id $$;
+CREATE TABLE untold (n serial, k text, l int, step int);
+SELECT selfheal.watch('untold', ordering_key => 'l, k');
+INSERT INTO untold_intake VALUES ('{"k": "[1]", "l": 1, "step": "x"}'), ('{"k": "[1]", "l": 1, "step": 2}');
+:idle
+SET client_min_messages = warning;
+\set VERBOSITY terse
+ALTER TABLE untold ALTER k TYPE json USING k::json;
+SET client_min_messages = error;
+:idle
+SELECT ordering_key FROM selfheal.watched WHERE relid = 'untold'::regclass;
+SELECT * FROM said('untold');
+SELECT step FROM untold;
+SELECT class FROM kept('untold');
+-- the same for a type of one's own, from which its hash is taken
+CREATE TYPE own AS (a int, b text);
+CREATE TABLE of_own (n serial, k own, step int);
+SELECT selfheal.watch('of_own', 'observe', ordering_key => 'k');
+INSERT INTO of_own_intake VALUES ('{"k": {"a": 1, "b": "x"}, "step": "x"}'), ('{"k": {"a": 1, "b": "x"}, "step": 2}');
+SELECT class FROM kept('of_own');
+CREATE TABLE heir (n serial, k text, step int);
+SELECT selfheal.watch('heir', ordering_key => 'k');
+SET client_min_messages = warning;
+ALTER TYPE own ADD ATTRIBUTE c json;
+SET client_min_messages = error;
+SELECT * FROM said('of_own');
+SELECT * FROM said('heir');
+
+-- a key that is told in another way from now on: said, while rows are held by
+-- the old one; not for types that are written alike
+CREATE TABLE retyped (n serial, k int, u uuid, step int);
+SELECT selfheal.watch('retyped', 'observe', ordering_key => 'k');
+INSERT INTO retyped_intake VALUES ('{"k": 1, "step": "x"}'), ('{"k": 1, "step": 2}');
+SET client_min_messages = warning;
+ALTER TABLE retyped ALTER k TYPE bigint, ALTER step TYPE bigint;
+ALTER TABLE retyped ALTER k TYPE text;
+ALTER TABLE retyped ALTER k TYPE float8 USING k::float8;
+SELECT held FROM selfheal.replay('retyped') AS r (replayed, held);
+SET client_min_messages = error;
+INSERT INTO retyped_intake VALUES ('{"k": 1, "step": 3}');
+SELECT class, key, payload FROM kept('retyped');
+SELECT selfheal.watch('retyped', ordering_key => 'u');
+INSERT INTO retyped_intake VALUES ('{"u": "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "step": "x"}');
+SET client_min_messages = warning;
+ALTER TABLE retyped ALTER u TYPE text;
+SET client_min_messages = error;
+INSERT INTO retyped_intake VALUES ('{"u": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "step": 2}');
+SELECT class, key FROM kept('retyped') WHERE key ~ '-';
+SELECT * FROM said('retyped');
+\set VERBOSITY default
+
+-- selfheal.quarantine_max counts what a table holds, however little that is
+-- beside what others do
+CREATE TABLE big (id int);
+CREATE TABLE little (id int);
+SELECT selfheal.watch('big', 'observe'), selfheal.watch('little', 'observe');
+CREATE FUNCTION words(i int) RETURNS text LANGUAGE sql AS
+$$ SELECT format('{"id": "%s"}', (SELECT string_agg(md5(i::text || '/' || j), '') FROM generate_series(1, 32) j)) $$;
+INSERT INTO big_intake SELECT format('{"id": "%s"}', repeat(md5(g::text), 32)) FROM generate_series(1, 20000) g;
+INSERT INTO little_intake SELECT words(g) FROM generate_series(1, 40) g;
+CREATE FUNCTION refused(times int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint := 0;
+BEGIN
+	FOR i IN 1 .. times LOOP
+		BEGIN
+			INSERT INTO attack3.little_intake SELECT attack3.words(g) FROM generate_series(1, 40) g;
+			RAISE SQLSTATE 'P9999';
+		EXCEPTION
+			WHEN configuration_limit_exceeded THEN n := n + 1;
+			WHEN SQLSTATE 'P9999' THEN NULL;
+		END;
+	END LOOP;
+	RETURN n;
+END $$;
+SET selfheal.quarantine_max = '70kB';
+SELECT refused(20);
+SET selfheal.quarantine_max = '120kB';
+SELECT refused(20);
+RESET selfheal.quarantine_max;
+
+SELECT selfheal.unwatch(relid) FROM selfheal.watched WHERE relid::text ~ '^attack3|^(child|defaulted|of_pair|untold|of_own|heir|retyped|big|little)$';
 SET search_path = public;
 DROP SCHEMA attack3 CASCADE;

@@ -56,6 +56,35 @@ SELECT id FROM of_pair ORDER BY id;
 SELECT class, payload FROM kept('of_pair');
 SELECT * FROM states('of_pair');
 
+-- a parent that comes with a partition, and into one that nobody knew of when
+-- its children began to wait: by name, two levels down, by COPY
+CREATE TABLE ranges (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE of_ranges (id int, p int REFERENCES ranges);
+SELECT selfheal.watch('of_ranges');
+INSERT INTO of_ranges_intake SELECT format('{"id": %s, "p": %s}', g, g * 10) FROM generate_series(1, 4) g;
+:idle
+CREATE TABLE ten (id int PRIMARY KEY);
+INSERT INTO ten VALUES (10);
+ALTER TABLE ranges ATTACH PARTITION ten FOR VALUES FROM (10) TO (20);
+:idle
+SELECT id FROM of_ranges ORDER BY id;
+CREATE TABLE twenty PARTITION OF ranges FOR VALUES FROM (20) TO (30);
+CREATE TABLE thirty PARTITION OF ranges FOR VALUES FROM (30) TO (50) PARTITION BY RANGE (id);
+CREATE TABLE thirty1 PARTITION OF thirty FOR VALUES FROM (30) TO (50);
+:idle
+INSERT INTO twenty VALUES (20);
+:idle
+SELECT id FROM of_ranges ORDER BY id;
+INSERT INTO thirty1 VALUES (30);
+:idle
+SELECT id FROM of_ranges ORDER BY id;
+COPY thirty1 FROM STDIN;
+40
+\.
+:idle
+SELECT id FROM of_ranges ORDER BY id;
+SELECT * FROM states('of_ranges');
+
 -- a key whose type tells no equality any more: who does that is told, and what
 -- waited is tried
 CREATE FUNCTION said(want text) RETURNS SETOF text LANGUAGE sql AS
@@ -140,6 +169,8 @@ SET selfheal.quarantine_max = '120kB';
 SELECT refused(20);
 RESET selfheal.quarantine_max;
 
-SELECT selfheal.unwatch(relid) FROM selfheal.watched WHERE relid::text ~ '^attack3|^(child|defaulted|of_pair|untold|of_own|heir|retyped|big|little)$';
+-- nothing of it stays in the way of others
+DELETE FROM selfheal.quarantine WHERE relid IN ('big'::regclass, 'little'::regclass);
+SELECT selfheal.unwatch(relid) FROM selfheal.watched WHERE relid::text ~ '^attack3|^(child|of_ranges|defaulted|of_pair|untold|of_own|heir|retyped|big|little)$';
 SET search_path = public;
 DROP SCHEMA attack3 CASCADE;

@@ -20,6 +20,7 @@
 #include "act/standin.h"
 #include "act/trace.h"
 #include "base/spi.h"
+#include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "decide/convert.h"
 #include "decide/forms.h"
@@ -241,10 +242,25 @@ is_news(const Trial *t)
 }
 
 /*
+ * Do the rows that were refused lack but what comes by itself, when they fit:
+ * their parent, or their partition, which is known to be missing only then?
+ */
+static bool
+wait_for_more(const Trial *t)
+{
+	uint64		more = UINT64CONST(1) << FIT_FOREIGN_KEY;
+
+	if (get_rel_relkind(t->plan->relid) == RELKIND_PARTITIONED_TABLE)
+		more |= UINT64CONST(1) << FIT_PARTITION;
+	return t->held.misses != 0 && (t->held.misses & ~more) == 0;
+}
+
+/*
  * Reason of a trial that ran to its end, NULL when the plan may run. A plan
  * that was made for incidents must help one of their rows; a person's own
  * proposal need not help any. A row that fits the changed table and lacks but
- * its parent is helped: it waits for that, as any such row does. A replay that
+ * its parent or its partition is helped: from then on it is held for that, as
+ * any such row is. A replay that
  * changes nothing may also say of a row why it is held by now: it came when the
  * table was another one.
  */
@@ -259,7 +275,7 @@ judge(const Trial *t)
 	if (r->refused_by_check)
 		return assertions_refusal(t->checks);
 	if (t->nincidents > 0 && r->held_tried > 0 && r->held_stored == 0 &&
-		(t->plan->steps != NIL ? t->held.misses != UINT64CONST(1) << FIT_FOREIGN_KEY : !is_news(t)))
+		(t->plan->steps != NIL ? !wait_for_more(t) : !is_news(t)))
 		return psprintf("none of " INT64_FORMAT " held rows could be stored: %s",
 						r->held_tried,
 						t->held.first_miss ? t->held.first_miss : "no reason was given");

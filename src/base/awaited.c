@@ -380,6 +380,20 @@ awaited_take(List **parents, bool *all)
 
 /* See the header. */
 bool
+awaited_none(void)
+{
+	bool		none = true;
+
+	LWLockAcquire(state->lock, LW_SHARED);
+	for (int i = 0; i < state->n && none; i++)
+		none = state->entries[i].dbid != MyDatabaseId ||
+			(!OidIsValid(state->entries[i].relid) && !state->entries[i].any);
+	LWLockRelease(state->lock);
+	return none;
+}
+
+/* See the header. */
+bool
 awaited_pending(void)
 {
 	bool		pending = false;

@@ -49,6 +49,9 @@ extern void awaited_publish(const List *tables, bool replace);
  */
 extern bool awaited_take(List **parents, bool *all);
 
+/* Is no table of this database published? */
+extern bool awaited_none(void);
+
 /* Would awaited_take have something to tell? */
 extern bool awaited_pending(void);
 

@@ -1,5 +1,5 @@
-# A parent that logical replication brings: its children are woken by the
-# commit of the apply worker, not by the interval.
+# A parent that logical replication brings, or that comes after a restore: its
+# children are woken by the commit, not by the interval.
 use strict;
 use warnings;
 
@@ -50,5 +50,27 @@ is(sql('SELECT state FROM selfheal.incidents'), 'awaiting_parent', 'the last one
 $node->safe_psql('source', 'INSERT INTO parent VALUES (40); UPDATE parent SET id = 4 WHERE id = 40');
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 4 FROM child'), 'an update tells');
 sql('DROP SUBSCRIPTION s');
+
+# Rows that wait are dumped, and restored into a database whose worker knows of
+# none; their order goes along.
+sub restored { return $node->safe_psql('restored', join(';', @_)); }
+
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+sql('CREATE TABLE late (n serial, k int, step int, p int REFERENCES parent)', "SELECT selfheal.watch('late', ordering_key => 'k')",
+	q{INSERT INTO late_intake VALUES ('{"k": 1, "step": 1, "p": 50}'), ('{"k": 1, "step": 2}')});
+idle($node, 'postgres');
+my $dump = $node->basedir . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('postgres') ], 'dump');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('restored') ], 'restore');
+restored('SELECT selfheal.wake()');
+is(idle($node, 'restored'), 't', 'idle');
+restored(q{INSERT INTO late_intake VALUES ('{"k": 1, "step": 3}')});
+idle($node, 'restored');
+is(restored('SELECT count(*) FROM late'), '0', 'they wait there, too');
+restored('INSERT INTO parent VALUES (50)');
+ok($node->poll_query_until('restored', 'SELECT count(*) = 3 FROM late'), 'their parent came');
+is(restored('SELECT string_agg(step::text, $$ $$ ORDER BY n) FROM late'), '1 2 3', 'and they in order');
+is(stored(), '1 2 3 4', 'nothing came where they were dumped');
+is(sql('SELECT count(*) FROM late'), '0', 'nor there');
 $node->stop;
 done_testing();

@@ -20,6 +20,7 @@
 #include "act/standin.h"
 #include "act/trace.h"
 #include "base/spi.h"
+#include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "decide/convert.h"
 #include "decide/forms.h"

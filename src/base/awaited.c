@@ -19,14 +19,19 @@
 #include "base/compat.h"
 #include "base/shmem.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "parser/parsetree.h"
+#include "replication/logicalworker.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "tcop/utility.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #define LOCK_TRANCHE "selfheal awaited"
 
@@ -66,17 +71,33 @@ static ProcessUtility_hook_type prev_utility = NULL;
 
 /* ---- what a transaction has stored ---- */
 
-/* See the header. */
-void
-awaited_wrote(Oid relid)
+/* One of them; false when it is known already. */
+static bool
+note(Oid relid)
 {
 	for (int i = nwritten - 1; i >= 0; i--)
 		if (written[i] == relid)
-			return;
+			return false;
 	if (nwritten < MAX_WRITTEN)
 		written[nwritten++] = relid;
 	else
 		more_written = true;
+	return !more_written;
+}
+
+/* See the header. A partition may be younger than what was published. */
+void
+awaited_wrote(Oid relid)
+{
+	if (note(relid) && get_rel_relispartition(relid))
+	{
+		List	   *ancestors = get_partition_ancestors(relid);
+		ListCell   *lc;
+
+		foreach(lc, ancestors)
+			(void) note(lfirst_oid(lc));
+		list_free(ancestors);
+	}
 }
 
 /*
@@ -109,21 +130,40 @@ executor_end(QueryDesc *desc)
 		standard_ExecutorEnd(desc);
 }
 
-/* COPY passes no executor. */
+/* Does the statement bring rows with a partition? */
+static bool
+attaches(const Node *stmt)
+{
+	ListCell   *lc;
+
+	if (!IsA(stmt, AlterTableStmt))
+		return false;
+	foreach(lc, ((const AlterTableStmt *) stmt)->cmds)
+		if (((const AlterTableCmd *) lfirst(lc))->subtype == AT_AttachPartition)
+		return true;
+	return false;
+}
+
+/* COPY and ATTACH PARTITION pass no executor. */
 static void
 utility(COMPAT_UTILITY_ARGS)
 {
-	const CopyStmt *copy = IsA(pstmt->utilityStmt, CopyStmt) ?
-	(CopyStmt *) pstmt->utilityStmt : NULL;
+	const Node *stmt = pstmt->utilityStmt;
+	const RangeVar *into = NULL;
+
+	if (IsA(stmt, CopyStmt) && ((const CopyStmt *) stmt)->is_from)
+		into = ((const CopyStmt *) stmt)->relation;
+	else if (attaches(stmt))
+		into = ((const AlterTableStmt *) stmt)->relation;
 
 	if (prev_utility)
 		prev_utility(COMPAT_UTILITY_PASS);
 	else
 		standard_ProcessUtility(COMPAT_UTILITY_PASS);
 
-	if (copy && copy->is_from && copy->relation && state != NULL)
+	if (into && state != NULL)
 	{
-		Oid			relid = RangeVarGetRelid(copy->relation, NoLock, true);
+		Oid			relid = RangeVarGetRelid(into, NoLock, true);
 
 		if (OidIsValid(relid))
 			awaited_wrote(relid);
@@ -142,10 +182,24 @@ own_entry(Oid dbid)
 	return NULL;
 }
 
+/* Have we locked the table to write in it? The lock manager asks for no more
+ * of a relation than its number. */
+static bool
+locked_to_write(Oid relid)
+{
+	RelationData rel;
+
+	rel.rd_lockInfo.lockRelId.dbId = MyDatabaseId;
+	rel.rd_lockInfo.lockRelId.relId = relid;
+	return CheckRelationLockedByMe(&rel, RowExclusiveLock, false);
+}
+
 /* Has this transaction stored rows in it? */
 static bool
 has_written(Oid relid)
 {
+	if (IsLogicalWorker() && locked_to_write(relid))
+		return true;
 	for (int i = 0; i < nwritten; i++)
 		if (written[i] == relid)
 			return true;
@@ -192,7 +246,7 @@ tell(void)
 static void
 at_xact_end(XactEvent event, void *arg)
 {
-	if (nwritten == 0)
+	if (nwritten == 0 && !IsLogicalWorker())
 		return;
 	switch (event)
 	{
@@ -322,6 +376,20 @@ awaited_take(List **parents, bool *all)
 	for (int i = 0; i < n; i++)
 		*parents = list_append_unique_oid(*parents, found[i]);
 	return own != NULL;
+}
+
+/* See the header. */
+bool
+awaited_none(void)
+{
+	bool		none = true;
+
+	LWLockAcquire(state->lock, LW_SHARED);
+	for (int i = 0; i < state->n && none; i++)
+		none = state->entries[i].dbid != MyDatabaseId ||
+			(!OidIsValid(state->entries[i].relid) && !state->entries[i].any);
+	LWLockRelease(state->lock);
+	return none;
 }
 
 /* See the header. */

@@ -12,8 +12,9 @@
  * commit looks after it has become visible. So either the worker sees the
  * parent, or the commit sees that it is awaited.
  *
- * What is not seen: what logical replication stores, and rows that come with
- * a partition that is attached. For those the worker looks now and then.
+ * What logical replication stores passes no hook: of its transactions it
+ * counts which tables they have locked to write in. What is not seen: what it
+ * stores in two phases. For that the worker looks now and then.
  */
 #ifndef SELFHEAL_AWAITED_H
 #define SELFHEAL_AWAITED_H
@@ -33,8 +34,8 @@ typedef struct AwaitedTable
 /* From _PG_init: shared memory, hooks, callbacks. */
 extern void awaited_init(void);
 
-/* This transaction has stored rows in the table. Cheap; for those ways of
- * storing that pass no executor. */
+/* This transaction has stored rows in the table, and so in those that it is a
+ * partition of. Cheap; for those ways of storing that pass no executor. */
 extern void awaited_wrote(Oid relid);
 
 /* Rows of this database wait for these tables (AwaitedTable *); with
@@ -47,6 +48,9 @@ extern void awaited_publish(const List *tables, bool replace);
  * the server started: then nobody has looked, either.
  */
 extern bool awaited_take(List **parents, bool *all);
+
+/* Is no table of this database published? */
+extern bool awaited_none(void);
 
 /* Would awaited_take have something to tell? */
 extern bool awaited_pending(void);

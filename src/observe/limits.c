@@ -5,8 +5,8 @@
  * The bytes of a table are not kept anywhere: loads would wait for each other
  * at a counter. The size of selfheal.quarantine, which the system knows,
  * bounds those of every table; only when that is past the limit the table's
- * share of it is looked for, in SAMPLE blocks spread over it (all, when it is
- * small). Whatever the relation has grown by since, whoever it was, counts as
+ * share of it is looked for, in blocks spread over it (all, when it is small):
+ * the more of them, the less of it all a table may have. Whatever the relation has grown by since, whoever it was, counts as
  * this table's until the next look. So the files cannot grow past the limit
  * unseen, and a table that holds little beside one that holds much is let go
  * on.
@@ -32,8 +32,10 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-/* Blocks that are looked into: some milliseconds, and a few per cent exact. */
+/* Blocks of a table at its limit that are looked into: a few per cent exact.
+ * The blocks of others between them cost some milliseconds, at most MOST. */
 #define SAMPLE 256
+#define MOST 16384
 
 /* How long a look may serve: rows of others may take the place of dead ones,
  * and no file grows by it. */
@@ -147,21 +149,23 @@ bytes_in_blocks(Relation rel, TupleTableSlot *slot, Oid relid,
 	return bytes;
 }
 
-/* The bytes of a table's rows, from some blocks or all. */
+/* The bytes of a table's rows, from some blocks or all; a table at its limit
+ * has one byte in "one_in" of all. */
 static uint64
-bytes_of(Relation rel, Oid relid)
+bytes_of(Relation rel, Oid relid, uint64 one_in)
 {
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
+	BlockNumber sample = (BlockNumber) Min(SAMPLE * Min(one_in + 1, MOST), MOST);
 	uint64		bytes = 0;
 
-	if (blocks <= SAMPLE)
+	if (blocks <= sample)
 		bytes = blocks > 0 ? bytes_in_blocks(rel, slot, relid, 0, blocks - 1) : 0;
 	else
 	{
-		double		step = (double) blocks / SAMPLE;
+		double		step = (double) blocks / sample;
 
-		for (int i = 0; i < SAMPLE; i++)
+		for (BlockNumber i = 0; i < sample; i++)
 		{
 			double		where = (i + pg_prng_double(&pg_global_prng_state)) * step;
 			BlockNumber block = Min((BlockNumber) where, blocks - 1);
@@ -221,7 +225,7 @@ limits_hold(Oid relid, Size bytes)
 	}
 	if (!serves)
 	{
-		look.found = bytes_of(rel, relid);
+		look.found = bytes_of(rel, relid, all / max);
 		look.relid = relid;
 		look.when = GetCurrentTimestamp();
 		look.all = all;

@@ -376,11 +376,11 @@ keep_key(StoreRow *row, const OrderKey *key, MemoryContext cxt)
 
 /* The row with this key waits: if it has to. */
 static bool
-waits(Order *o, StoreRow *row, int at, const OrderValues *from, MemoryContext cxt)
+waits(Order *o, StoreRow *row, const OrderValues *from, MemoryContext cxt)
 {
 	OrderKey	key;
 
-	if (!orderkey_make(o->columns, from, NULL, &key) || at <= waits_after(o, key.hash))
+	if (!orderkey_make(o->columns, from, NULL, &key) || row->place <= waits_after(o, key.hash))
 		return false;
 	misfits_keep_reason(cxt, row, FIT_AWAITING_ORDER, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 						o->words, "it waits behind a held row of its ordering key");
@@ -391,7 +391,7 @@ waits(Order *o, StoreRow *row, int at, const OrderValues *from, MemoryContext cx
 
 /* The row is held: those of its key behind it will wait. */
 static void
-refused(Order *o, StoreRow *row, int at, const OrderValues *from, MemoryContext cxt)
+refused(Order *o, StoreRow *row, const OrderValues *from, MemoryContext cxt)
 {
 	OrderKey	key;
 	OrderEntry *entry;
@@ -403,8 +403,8 @@ refused(Order *o, StoreRow *row, int at, const OrderValues *from, MemoryContext 
 	o->watching = true;
 	/* a key that was not looked up had no row in this batch that fits */
 	entry = entry_of(o, key.hash, &found);
-	if (!found || at < entry->after)
-		entry->after = at;
+	if (!found || row->place < entry->after)
+		entry->after = row->place;
 }
 
 /* See the header. */
@@ -416,22 +416,22 @@ order_asks(const Order *o)
 
 /* See the header. */
 bool
-order_waits(Order *o, StoreRow *row, int at, const FitRow *fit, MemoryContext cxt)
+order_waits(Order *o, StoreRow *row, const FitRow *fit, MemoryContext cxt)
 {
 	OrderValues from = {.fit = fit};
 
 	row->keyed = orderkey_said(o->columns, fit);
-	return o->watching && row->keyed && waits(o, row, at, &from, cxt);
+	return o->watching && row->keyed && waits(o, row, &from, cxt);
 }
 
 /* See the header. */
 void
-order_refused(Order *o, StoreRow *row, int at, const FitRow *fit, MemoryContext cxt)
+order_refused(Order *o, StoreRow *row, const FitRow *fit, MemoryContext cxt)
 {
 	OrderValues from = {.fit = fit};
 
 	if (o->columns != NULL && orderkey_sure(o->columns, fit))
-		refused(o, row, at, &from, cxt);
+		refused(o, row, &from, cxt);
 }
 
 /* May a row that was formed have a key? It has none where a column is null. */
@@ -443,22 +443,22 @@ may_have_key(const Order *o, const StoreRow *row)
 
 /* See the header. */
 bool
-order_formed_waits(Order *o, StoreRow *row, int at, HeapTuple tuple, MemoryContext cxt)
+order_formed_waits(Order *o, StoreRow *row, HeapTuple tuple, MemoryContext cxt)
 {
 	OrderValues from = {.tuple = tuple};
 
-	return may_have_key(o, row) && waits(o, row, at, &from, cxt);
+	return may_have_key(o, row) && waits(o, row, &from, cxt);
 }
 
 /* See the header. */
 void
-order_formed_refused(Order *o, StoreRow *row, int at, HeapTuple tuple, MemoryContext cxt)
+order_formed_refused(Order *o, StoreRow *row, HeapTuple tuple, MemoryContext cxt)
 {
 	OrderValues from = {.tuple = tuple};
 
 	if (may_have_key(o, row))
 	{
-		refused(o, row, at, &from, cxt);
+		refused(o, row, &from, cxt);
 		o->refused = true;
 	}
 }

@@ -49,17 +49,18 @@ extern void order_batch(Order *o, int n);
  * change with each batch and each row that is refused. */
 extern bool order_asks(const Order *o);
 
-/* Has row number at, which fits, to wait? Then it has its misfit, in cxt. May
- * throw what the functions of the key's types throw. */
-extern bool order_waits(Order *o, StoreRow *row, int at, const FitRow *fit, MemoryContext cxt);
+/* Has a row, which fits, to wait? Then it has its misfit, in cxt. Which rows
+ * are before it its place tells. May throw what the functions of the key's
+ * types throw. */
+extern bool order_waits(Order *o, StoreRow *row, const FitRow *fit, MemoryContext cxt);
 
-/* Row number at is held: those of its key that come after it wait. May throw
- * like order_waits. */
-extern void order_refused(Order *o, StoreRow *row, int at, const FitRow *fit, MemoryContext cxt);
+/* The row is held: those of its key that come after it wait. May throw like
+ * order_waits. */
+extern void order_refused(Order *o, StoreRow *row, const FitRow *fit, MemoryContext cxt);
 
 /* The same of a row that was formed since order_waits said no. */
-extern bool order_formed_waits(Order *o, StoreRow *row, int at, HeapTuple tuple, MemoryContext cxt);
-extern void order_formed_refused(Order *o, StoreRow *row, int at, HeapTuple tuple, MemoryContext cxt);
+extern bool order_formed_waits(Order *o, StoreRow *row, HeapTuple tuple, MemoryContext cxt);
+extern void order_formed_refused(Order *o, StoreRow *row, HeapTuple tuple, MemoryContext cxt);
 
 /* Was a row of this batch refused after it was formed? */
 extern bool order_any_refused(const Order *o);

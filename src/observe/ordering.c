@@ -13,6 +13,7 @@
 #include "nodes/parsenodes.h"
 #include "observe/capture.h"
 #include "observe/intake.h"
+#include "observe/orderkey.h"
 #include "observe/ordering.h"
 #include "record/audit.h"
 #include "tcop/deparse_utility.h"
@@ -20,7 +21,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-#include "utils/typcache.h"
 #include "utils/varlena.h"
 
 /* As many columns as an index may have. */
@@ -61,7 +61,6 @@ check_column(Oid relid, const char *name)
 {
 	HeapTuple	tup = SearchSysCacheAttName(relid, name);
 	Form_pg_attribute att;
-	TypeCacheEntry *type;
 
 	if (!HeapTupleIsValid(tup) || ((Form_pg_attribute) GETSTRUCT(tup))->attnum <= 0)
 		ereport(ERROR,
@@ -75,9 +74,7 @@ check_column(Oid relid, const char *name)
 				 errmsg("column \"%s\" cannot be an ordering key", name),
 				 errdetail("The database computes it, so that no payload says it."),
 				 errhint("Name a column whose value the producers send.")));
-	type = lookup_type_cache(getBaseType(att->atttypid),
-							 TYPECACHE_HASH_EXTENDED_PROC | TYPECACHE_EQ_OPR);
-	if (!OidIsValid(type->hash_extended_proc) || !OidIsValid(type->eq_opr))
+	if (!orderkey_tells(att->atttypid))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("column \"%s\" of type %s cannot be an ordering key", name,
@@ -245,9 +242,9 @@ read_renamed(void)
 	return result;
 }
 
-/* See the header. */
-void
-ordering_follow(void)
+/* Follow columns that were renamed. */
+static void
+follow_names(void)
 {
 	ListCell   *lc;
 
@@ -263,6 +260,159 @@ ordering_follow(void)
 		spi_exec("UPDATE selfheal.watched SET ordering_key = array_replace(ordering_key, $2, $3)"
 				 " WHERE relid::oid = ANY ($1) AND $2 = ANY (ordering_key)", &args);
 	}
+}
+
+static char *
+table_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+/*
+ * A type that tells no equality any more ends the order of its table: nobody
+ * could say which rows belong to one key. Whoever did that is told at once.
+ */
+static void
+end_untold(void)
+{
+	uint64		n = spi_exec("SELECT w.relid::oid, a.attname, a.atttypid, format_type(a.atttypid, NULL) FROM selfheal.watched w"
+							 " JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = ANY (w.ordering_key)"
+							 " WHERE w.ordering_key IS NOT NULL ORDER BY a.attrelid, a.attnum", NULL);
+	SpiRows		rows = spi_keep();
+	Oid			last = InvalidOid;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		SpiArgs		args;
+		Oid			relid;
+		char	   *name;
+		char	   *type;
+
+		spi_use(&rows);
+		relid = spi_get_oid(i, 1, NULL);
+		if (relid == last || orderkey_tells(spi_get_oid(i, 3, NULL)))
+			continue;
+		last = relid;
+		name = spi_get_text(i, 2, CurrentMemoryContext);
+		type = spi_get_text(i, 4, CurrentMemoryContext);
+		spi_args(&args);
+		spi_arg_relid(&args, relid);
+		spi_exec("UPDATE selfheal.watched SET ordering_key = NULL WHERE relid = $1", &args);
+		lose_places(relid);
+		record(relid, psprintf("ordering_key none: type %s of column %s has no equality that hashes",
+							   type, quote_identifier(name)));
+		ereport(WARNING,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("rows of table %s are stored in no order any more", table_name(relid)),
+				 errdetail("Column \"%s\" of its ordering key is of type %s now, which has no equality that hashes.",
+						   name, type),
+				 errhint("Name another key with selfheal.watch(%s, ordering_key => ...).",
+						 quote_literal_cstr(table_name(relid)))));
+		shmem_wake_at_commit();
+	}
+}
+
+/* Tables of which the command has given columns another type: oids as text
+ * with the names of these columns. */
+static List *
+read_retyped(void)
+{
+	uint64		n = spi_exec("SELECT d.objid, d.command FROM pg_event_trigger_ddl_commands() d"
+							 " WHERE d.classid = 'pg_class'::regclass", NULL);
+	List	   *result = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+		const CollectedCommand *command =
+		(const CollectedCommand *) DatumGetPointer(SPI_getbinval(SPI_tuptable->vals[i],
+																 SPI_tuptable->tupdesc, 2, &isnull));
+		ListCell   *lc;
+
+		if (isnull || command->type != SCT_AlterTable)
+			continue;
+		foreach(lc, command->d.alterTable.subcmds)
+		{
+			const AlterTableCmd *sub = (const AlterTableCmd *) ((const CollectedATSubcmd *) lfirst(lc))->parsetree;
+			Renamed    *retyped;
+
+			if (!IsA(sub, AlterTableCmd) || sub->subtype != AT_AlterColumnType)
+				continue;
+			retyped = palloc0(sizeof(Renamed));
+			retyped->relids = find_all_inheritors(command->d.alterTable.objectId, NoLock, NULL);
+			retyped->from = pstrdup(sub->name);
+			result = lappend(result, retyped);
+		}
+	}
+	return result;
+}
+
+/* Does the table hold rows whose keys are hashed in another way than those of
+ * rows to come? Of keys of several columns we cannot tell. */
+static bool
+holds_others(Oid relid, bool single, bool as_written)
+{
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_bool(&args, single && as_written);
+	return spi_exec("SELECT FROM (SELECT q.ordering_key, q.ordering_hash FROM selfheal.quarantine q"
+					"  WHERE q.relid = $1 AND q.ordering_hash IS NOT NULL LIMIT 1000) q"
+					" WHERE NOT $2 OR hashtextextended(q.ordering_key COLLATE \"C\", 0) <> q.ordering_hash LIMIT 1",
+					&args) > 0;
+}
+
+/* Held rows have their places by the keys that they were held with. When these
+ * are told in another way now, rows to come do not find them: say so. */
+static void
+tell_retyped(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, read_retyped())
+	{
+		const Renamed *retyped = lfirst(lc);
+		SpiArgs		args;
+		SpiRows		rows;
+		uint64		n;
+
+		spi_args(&args);
+		spi_arg_oids(&args, retyped->relids);
+		spi_arg_text(&args, retyped->from);
+		n = spi_exec("SELECT w.relid::oid, cardinality(w.ordering_key) = 1, a.atttypid, a.attcollation FROM selfheal.watched w"
+					 " JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = $2"
+					 " WHERE w.relid::oid = ANY ($1) AND $2 = ANY (w.ordering_key)", &args);
+		rows = spi_keep();
+		for (uint64 i = 0; i < n; i++)
+		{
+			Oid			relid;
+
+			spi_use(&rows);
+			relid = spi_get_oid(i, 1, NULL);
+			if (!holds_others(relid, spi_get_bool(i, 2, NULL),
+							  orderkey_as_written(spi_get_oid(i, 3, NULL), spi_get_oid(i, 4, NULL))))
+				continue;
+			record(relid, psprintf("type of column %s of ordering_key changed: held rows have old places",
+								   quote_identifier(retyped->from)));
+			ereport(WARNING,
+					(errmsg("held rows of table %s have their places by the old type of its ordering key",
+							table_name(relid)),
+					 errdetail("Until they are tried again, rows of their keys may pass them."),
+					 errhint("The healer tries them when this is committed, unless it may not; selfheal.replay(%s) does at once.",
+							 quote_literal_cstr(table_name(relid)))));
+		}
+	}
+}
+
+/* See the header. */
+void
+ordering_follow(void)
+{
+	follow_names();
+	end_untold();
+	tell_retyped();
 }
 
 /* See the header. */
@@ -290,4 +440,5 @@ ordering_forget(void)
 	}
 	if (n > 0)
 		shmem_wake_at_commit();
+	end_untold();
 }

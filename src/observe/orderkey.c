@@ -4,7 +4,7 @@
  *
  * Numbers and texts are hashed as they are written, so that a column which
  * becomes wider while rows of it are held keeps their keys: 1 is one key as an
- * integer, a bigint and a numeric. Other types are hashed by their own
+ * integer, a bigint and a numeric; and so are uuids. Other types are hashed by their own
  * function, which agrees with their equality; labels of an enum by name, since
  * a dump does not keep their numbers.
  */
@@ -24,6 +24,14 @@
 /* Bytes of a key that are kept for people. */
 #define ORDER_TEXT 200
 
+typedef enum OrderKind
+{
+	KEY_NUMBER,					/* hashed as written, without idle zeros */
+	KEY_TEXT,					/* hashed by its bytes */
+	KEY_LABEL,					/* hashed as written */
+	KEY_OTHER					/* hashed by its type's function */
+} OrderKind;
+
 /* A column of the key. */
 typedef struct OrderColumn
 {
@@ -31,13 +39,7 @@ typedef struct OrderColumn
 	AttrNumber	attnum;
 	Oid			type;			/* below domains */
 	Oid			collation;
-	enum
-	{
-		KEY_NUMBER,				/* hashed as written, without idle zeros */
-		KEY_TEXT,				/* hashed by its bytes */
-		KEY_LABEL,				/* hashed as written */
-		KEY_OTHER				/* hashed by its type's function */
-	}			kind;
+	OrderKind	kind;
 	FmgrInfo	hash;			/* of KEY_OTHER */
 	FmgrInfo	out;
 } OrderColumn;
@@ -51,6 +53,37 @@ struct OrderColumns
 	int			n;
 	OrderColumn *columns;
 };
+
+/* How keys are told by a type (below domains). */
+static OrderKind
+kind_of(Oid type, Oid collation)
+{
+	if (type == INT2OID || type == INT4OID || type == INT8OID || type == NUMERICOID)
+		return KEY_NUMBER;
+	if (type == UUIDOID || get_typtype(type) == TYPTYPE_ENUM)
+		return KEY_LABEL;
+	if ((type == TEXTOID || type == VARCHAROID || type == BPCHAROID) &&
+		(!OidIsValid(collation) || get_collation_isdeterministic(collation)))
+		return KEY_TEXT;
+	return KEY_OTHER;
+}
+
+/* See the header. */
+bool
+orderkey_as_written(Oid type, Oid collation)
+{
+	return kind_of(getBaseType(type), collation) != KEY_OTHER;
+}
+
+/* See the header. */
+bool
+orderkey_tells(Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(getBaseType(type),
+											  TYPECACHE_HASH_EXTENDED_PROC | TYPECACHE_EQ_OPR);
+
+	return OidIsValid(entry->hash_extended_proc) && OidIsValid(entry->eq_opr);
+}
 
 /* Make a column ready. False when keys cannot be told by it (any more). */
 static bool
@@ -71,16 +104,8 @@ read_column(OrderColumns *o, OrderColumn *out, const char *name)
 	getTypeOutputInfo(out->type, &function, &varlena);
 	fmgr_info_cxt(function, &out->out, CurrentMemoryContext);
 
-	out->kind = KEY_OTHER;
-	if (out->type == INT2OID || out->type == INT4OID || out->type == INT8OID ||
-		out->type == NUMERICOID)
-		out->kind = KEY_NUMBER;
-	else if (column->tclass == TYPE_ENUM)
-		out->kind = KEY_LABEL;
-	else if ((out->type == TEXTOID || out->type == VARCHAROID || out->type == BPCHAROID) &&
-			 (!OidIsValid(out->collation) || get_collation_isdeterministic(out->collation)))
-		out->kind = KEY_TEXT;
-	else
+	out->kind = kind_of(out->type, out->collation);
+	if (out->kind == KEY_OTHER)
 	{
 		TypeCacheEntry *entry = lookup_type_cache(out->type, TYPECACHE_HASH_EXTENDED_PROC);
 

@@ -25,6 +25,13 @@ typedef struct OrderValues
  * desc must stay. NULL when one is gone, or of a type that tells no equality. */
 extern OrderColumns *orderkey_columns(const List *names, const Shape *shape, TupleDesc desc);
 
+/* Can keys be told by this type? It needs an equality that hashes. */
+extern bool orderkey_tells(Oid type);
+
+/* Are keys hashed as they are written in this type, and so alike in all types
+ * of which this is true? */
+extern bool orderkey_as_written(Oid type, Oid collation);
+
 /* Has one of them a default? Then a tuple does not tell whether the payload
  * said the key. */
 extern bool orderkey_defaults(const OrderColumns *o);

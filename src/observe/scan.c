@@ -269,7 +269,7 @@ must_wait(ScanPass *scan, const FitRow *fit)
 
 	/* what a key's functions throw is the row's own fault */
 	scan->forming = &store->shape->cols[0];
-	wait = order_waits(store->order, &scan->rows[scan->at], scan->at, fit, store->misfit_cxt);
+	wait = order_waits(store->order, &scan->rows[scan->at], fit, store->misfit_cxt);
 	scan->forming = NULL;
 	return wait;
 }
@@ -284,7 +284,7 @@ make_wait(ScanPass *scan, const FitRow *fit)
 	if (row->discarded)
 		return;
 	scan->forming = &store->shape->cols[0];
-	order_refused(store->order, row, scan->at, fit, store->misfit_cxt);
+	order_refused(store->order, row, fit, store->misfit_cxt);
 	scan->forming = NULL;
 	store->ask_order = order_asks(store->order);
 }

@@ -269,6 +269,7 @@ ask_and_write(Store *store, Relation rel, StoreRow *rows, int n)
 	{
 		at = scan_rows(store, rel, rows, n, at);
 		windows_ask(&store->target, &store->tuples, rows);
+		store->ask_order = store->order && order_asks(store->order);
 		tuples_reset(&store->tuples);
 	}
 	store->asking = false;
@@ -300,6 +301,8 @@ store_rows(Store *store, StoreRow *rows, int n)
 	{
 		order_batch(store->order, n);
 		store->ask_order = order_asks(store->order);
+		for (int i = 0; i < n; i++)
+			rows[i].place = i;
 	}
 	stored = store->target.ask == PARENTS_UNASKED ?
 		write_rows(store, rel, rows, n) : ask_and_write(store, rel, rows, n);

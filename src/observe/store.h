@@ -48,6 +48,7 @@ typedef struct StoreRow
 	size_t		len;
 	bool		bad_encoding;	/* bytes are not text: held as they are */
 	/* filled by store_rows: */
+	int			place;			/* among the rows of the flush */
 	bool		stored;			/* it is in the table now */
 	bool		already;		/* and was before: an equal row stood there */
 	bool		discarded;		/* it is not, by contract; then nmisfits is 1 */

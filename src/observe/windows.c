@@ -67,7 +67,7 @@ hold(Write *w, const FormedRow *row, ErrorData *edata)
 
 	misfits_keep_error(t->cxt, held, edata);
 	if (t->order)
-		order_formed_refused(t->order, held, row->row, row->tuple, t->cxt);
+		order_formed_refused(t->order, held, row->tuple, t->cxt);
 }
 
 /* Take row k out of what is to be written; those before it in the window move
@@ -359,7 +359,7 @@ take_out_waiting(Write *w, int n)
 	{
 		const FormedRow *row = &w->formed[w->at + i];
 
-		out[i] = order_formed_waits(t->order, &w->rows[row->row], row->row, row->tuple, t->cxt);
+		out[i] = order_formed_waits(t->order, &w->rows[row->row], row->tuple, t->cxt);
 		taken += out[i];
 	}
 	if (taken > 0)
@@ -444,8 +444,16 @@ windows_ask(WindowTarget *target, const Tuples *tuples, StoreRow *rows)
 					   target->ncolumns, tuples->rows, tuples->n, why, target->orphans,
 					   target->orphans_cxt) > 0)
 		for (int i = 0; i < tuples->n; i++)
-			if (why[i])
-				misfits_keep_error(target->cxt, &rows[tuples->rows[i].row], why[i]);
+		{
+			const FormedRow *formed = &tuples->rows[i];
+			StoreRow   *row = &rows[formed->row];
+
+			if (why[i] == NULL)
+				continue;
+			misfits_keep_error(target->cxt, row, why[i]);
+			if (target->order)
+				order_formed_refused(target->order, row, formed->tuple, target->cxt);
+		}
 	pfree(why);
 	MemoryContextSwitchTo(old);
 }

@@ -48,7 +48,8 @@ extern int64 windows_write(WindowTarget *target, Tuples *tuples, StoreRow *rows)
 
 /*
  * Write nothing, but ask which rows miss a parent (target->ask); these get the
- * misfit that an insert would have given them.
+ * misfit that an insert would have given them, and those of their ordering key
+ * behind them are to wait.
  */
 extern void windows_ask(WindowTarget *target, const Tuples *tuples, StoreRow *rows);
 

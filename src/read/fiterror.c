@@ -38,6 +38,18 @@ is_about_mapping(const ErrorData *edata)
 }
 
 /*
+ * A key that is null in part, of a foreign key that is MATCH FULL: no parent
+ * that comes will help the row. Only the detail tells, which stands in the
+ * error as translated.
+ */
+static bool
+is_half_null(const ErrorData *edata)
+{
+	return edata->detail != NULL &&
+		strcmp(edata->detail, _("MATCH FULL does not allow mixing of null and nonnull key values.")) == 0;
+}
+
+/*
  * The class of an error by its SQLSTATE. 23514 that names a table and no
  * constraint is a row that no partition takes (raised by a trigger it names
  * neither); the data exceptions that are left (22xxx) are values that the
@@ -53,7 +65,7 @@ class_of_error(const ErrorData *edata)
 		case ERRCODE_UNIQUE_VIOLATION:
 			return FIT_UNIQUE;
 		case ERRCODE_FOREIGN_KEY_VIOLATION:
-			return FIT_FOREIGN_KEY;
+			return is_half_null(edata) ? FIT_OTHER : FIT_FOREIGN_KEY;
 		case ERRCODE_CHECK_VIOLATION:
 			return edata->constraint_name || !edata->table_name || is_empty_range(edata) ?
 				FIT_CHECK : FIT_PARTITION;

@@ -33,6 +33,7 @@
 
 /* Process memory: a new worker begins anew. */
 static bool published = false;
+static bool in_vain = false;	/* there was no room for what is waited for */
 static int	fruitless = 0;
 static TimestampTz not_before = 0;
 
@@ -73,6 +74,22 @@ publish(Oid relid)
 	awaited_publish(tables, !OidIsValid(relid));
 }
 
+/* Do rows wait though no table is published? They came with a restore, which
+ * may not have come to their foreign keys yet: so they are not looked at. */
+static bool
+unpublished(void)
+{
+	SpiUser		saved;
+	bool		waits;
+
+	if (in_vain || !awaited_none())
+		return false;
+	spi_open(&saved);
+	waits = spi_exec("SELECT FROM selfheal.awaited LIMIT 1", NULL) > 0;
+	spi_close(&saved);
+	return waits;
+}
+
 /*
  * See the header. When nothing is published, the server has just started: what
  * was stored meanwhile nobody has noted.
@@ -89,6 +106,11 @@ waiting_collect(void)
 	{
 		publish(InvalidOid);
 		all = true;
+	}
+	else if (unpublished())
+	{
+		publish(InvalidOid);
+		in_vain = awaited_none();
 	}
 	published = true;
 	if (all)

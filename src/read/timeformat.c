@@ -326,6 +326,28 @@ read_digits(Cursor *c, int least, int most)
 	return n < least ? -1 : value;
 }
 
+/* Two digits, or one where that will do; mostly two. */
+static inline int
+read_two(Cursor *c, int least)
+{
+	const char *p = c->p;
+
+	if (unlikely(c->end - p < 2 || !is_digit(p[0]) || !is_digit(p[1])))
+		return read_digits(c, least, 2);
+	c->p = p + 2;
+	return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+/* Four digits, or -1. */
+static inline int
+read_four(Cursor *c)
+{
+	int			high = read_two(c, 2);
+	int			low = high < 0 ? -1 : read_two(c, 2);
+
+	return low < 0 ? -1 : high * 100 + low;
+}
+
 /* The name that comes, by its place; its first letters when it is short. */
 static int
 read_name(Cursor *c, const char *const *names, int n, int letters)
@@ -414,45 +436,43 @@ within(int value, int least, int most)
 	return value >= least && value <= most;
 }
 
-static bool
+static inline bool
 read_part(const TimeFormatPart *part, int century, Cursor *c, TimeReading *out)
 {
 	int			least = part->loose ? 1 : 2;
 
 	switch ((Part) part->part)
 	{
-		case PART_LITERAL:
-			return c->p < c->end && *c->p++ == part->literal;
 		case PART_YEAR:
-			return (out->year = read_digits(c, 4, 4)) >= 1;
+			return (out->year = read_four(c)) >= 1;
 		case PART_YEAR2:
-			out->year = read_digits(c, 2, 2);
+			out->year = read_two(c, 2);
 			if (out->year < 0)
 				return false;
 			out->year += century;
 			return true;
 		case PART_MONTH:
-			return within(out->month = read_digits(c, least, 2), 1, 12);
+			return within(out->month = read_two(c, least), 1, 12);
 		case PART_MONTH3:
 			return (out->month = read_name(c, month_names, 12, 3) + 1) > 0;
 		case PART_MONTH_NAME:
 			return (out->month = read_name(c, month_names, 12, 0) + 1) > 0;
 		case PART_DAY:
-			return within(out->day = read_digits(c, least, 2), 1, 31);
+			return within(out->day = read_two(c, least), 1, 31);
 		case PART_WEEKDAY3:
 			return (c->weekday = read_name(c, weekday_names, 7, 3)) >= 0;
 		case PART_WEEKDAY_NAME:
 			return (c->weekday = read_name(c, weekday_names, 7, 0)) >= 0;
 		case PART_HOUR24:
-			return within(out->hour = read_digits(c, least, 2), 0, 23);
+			return within(out->hour = read_two(c, least), 0, 23);
 		case PART_HOUR12:
-			return within(out->hour = read_digits(c, least, 2), 1, 12);
+			return within(out->hour = read_two(c, least), 1, 12);
 		case PART_MERIDIEM:
 			return read_meridiem(c);
 		case PART_MINUTE:
-			return within(out->minute = read_digits(c, 2, 2), 0, 59);
+			return within(out->minute = read_two(c, 2), 0, 59);
 		case PART_SECOND:
-			return within(out->second = read_digits(c, 2, 2), 0, 59);
+			return within(out->second = read_two(c, 2), 0, 59);
 		case PART_MILLIS:
 			return (out->micros = read_fraction(c, 3, 3)) >= 0;
 		case PART_MICROS:
@@ -526,8 +546,17 @@ timeformat_read_part(const TimeFormat *f, int century, const char *s, int len,
 
 	memset(out, 0, sizeof(*out));
 	for (int i = 0; i < f->n; i++)
-		if (!read_part(&f->parts[i], century, &c, out))
+	{
+		const TimeFormatPart *part = &f->parts[i];
+
+		if (part->part == PART_LITERAL)
+		{
+			if (c.p == c.end || *c.p++ != part->literal)
+				return false;
+		}
+		else if (!read_part(part, century, &c, out))
 			return false;
+	}
 	if (f->has_date && out->day > days_in_month(out->year, out->month))
 		return false;
 	if (c.weekday >= 0 && j2day(date2j(out->year, out->month, out->day)) != c.weekday)

@@ -20,13 +20,19 @@
 
 #define NIBBLE 15
 
-char *
-delta_put_number(char *to, uint64 value)
+static inline char *
+put_number(char *to, uint64 value)
 {
 	for (; value >= 0x80; value >>= 7)
 		*to++ = (char) (value | 0x80);
 	*to++ = (char) value;
 	return to;
+}
+
+char *
+delta_put_number(char *to, uint64 value)
+{
+	return put_number(to, value);
 }
 
 const char *
@@ -71,11 +77,16 @@ alike(const char *a, const char *b, Size n)
 	return i;
 }
 
+/* Bytes that end a value. */
+static const bool ends[256] = {
+	['"'] = true,[','] = true,['}'] = true,[']'] = true
+};
+
 /* Where the next value ends, or the string. */
 static inline Size
 value_end(const char *s, Size at, Size len)
 {
-	while (at < len && s[at] != '"' && s[at] != ',' && s[at] != '}' && s[at] != ']')
+	while (at < len && !ends[(unsigned char) s[at]])
 		at++;
 	return at;
 }
@@ -115,10 +126,11 @@ typedef struct Pair
 static inline bool
 worth(const Pair *p, Size at, Size beforeat)
 {
-	Size		most = Min(p->len - at, p->beforelen - beforeat);
-	Size		n = alike(p->bytes + at, p->before + beforeat, Min(most, MIN_ALIKE));
+	Size		left = p->len - at;
 
-	return n == MIN_ALIKE || n == p->len - at;
+	return p->beforelen - beforeat >= Min(left, MIN_ALIKE) &&
+		(likely(left >= MIN_ALIKE) ? memcmp(p->bytes + at, p->before + beforeat, MIN_ALIKE) == 0
+		 : memcmp(p->bytes + at, p->before + beforeat, left) == 0);
 }
 
 /* A word of each of the two, from one place to another: has the other string
@@ -191,10 +203,15 @@ put_literal(char *to, const char *bytes, Size len, Size passed)
 {
 	*to++ = (char) (Min(len, NIBBLE) << 4 | Min(passed, NIBBLE));
 	if (len >= NIBBLE)
-		to = delta_put_number(to, len - NIBBLE);
+		to = put_number(to, len - NIBBLE);
 	if (passed >= NIBBLE)
-		to = delta_put_number(to, passed - NIBBLE);
-	memcpy(to, bytes, len);
+		to = put_number(to, passed - NIBBLE);
+	/* mostly a few */
+	if (unlikely(len > NIBBLE))
+		memcpy(to, bytes, len);
+	else
+		for (Size i = 0; i < len; i++)
+			to[i] = bytes[i];
 	return to + len;
 }
 
@@ -211,7 +228,7 @@ delta_write(char *to, const char *before, Size beforelen, const char *bytes, Siz
 		Size		at;
 		Size		beforeat;
 
-		out = delta_put_number(out, n);
+		out = put_number(out, n);
 		p.at += n;
 		p.beforeat += n;
 		if (p.at == len)

@@ -181,20 +181,22 @@ alias_rival(const Shape *shape, const JsonDoc *doc, int at, int col)
 {
 	const char *name = NameStr(shape->cols[col].name);
 	int			namelen = shape->work->cols[col].namelen;
-	int			rival = -1;
 
 	for (int i = 0; i < doc->nfields; i++)
 	{
 		const JsonField *field = &doc->fields[i];
 
-		if (i == at)
-			continue;
-		if (field->keylen == namelen && memcmp(field->key, name, namelen) == 0)
+		if (field->keylen == namelen && field->key[0] == name[0] && i != at &&
+			memcmp(field->key, name, namelen) == 0)
 			return i;
-		if (shape->aliases->shared && i < at && rival < 0 &&
-			alias_column(shape, field->key, field->keylen, NULL) == col &&
-			fit_column(shape, field->key, field->keylen) < 0)
-			rival = i;
 	}
-	return rival;
+	for (int i = 0; shape->aliases->shared && i < at; i++)
+	{
+		const JsonField *field = &doc->fields[i];
+
+		if (alias_column(shape, field->key, field->keylen, NULL) == col &&
+			fit_column(shape, field->key, field->keylen) < 0)
+			return i;
+	}
+	return -1;
 }

@@ -214,6 +214,40 @@ is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Parts of a fixed number of digits: where each belongs, and what it may be. */
+static const struct
+{
+	uint8		digits;			/* 0: none of them */
+	uint8		field;			/* by ints of a TimeReading */
+	int16		least;
+	int16		most;
+}			fixed_parts[PART_KINDS] = {
+	[PART_YEAR] = {4, offsetof(TimeReading, year) / sizeof(int), 1, 9999},
+	[PART_MONTH] = {2, offsetof(TimeReading, month) / sizeof(int), 1, 12},
+	[PART_DAY] = {2, offsetof(TimeReading, day) / sizeof(int), 1, 31},
+	[PART_HOUR24] = {2, offsetof(TimeReading, hour) / sizeof(int), 0, 23},
+	[PART_MINUTE] = {2, offsetof(TimeReading, minute) / sizeof(int), 0, 59},
+	[PART_SECOND] = {2, offsetof(TimeReading, second) / sizeof(int), 0, 59}
+};
+
+/* Has each part its place, whatever the text says? */
+static void
+find_places(TimeFormat *f)
+{
+	int			at = 0;
+
+	for (int i = 0; i < f->n; i++)
+	{
+		TimeFormatPart *p = &f->parts[i];
+
+		if (p->part != PART_LITERAL && (p->loose || fixed_parts[p->part].digits == 0))
+			return;
+		p->at = (uint8) at;
+		at += p->part == PART_LITERAL ? 1 : fixed_parts[p->part].digits;
+	}
+	f->fixed = at;
+}
+
 bool
 timeformat_compile(const char *text, TimeFormat *f, TransformFault *fault)
 {
@@ -271,7 +305,10 @@ timeformat_compile(const char *text, TimeFormat *f, TransformFault *fault)
 	}
 	if (quoted)
 		return bad_format(fault, text, "has a double quote that is not closed", vocabulary_hint);
-	return check_parts(text, f, seen, fault);
+	if (!check_parts(text, f, seen, fault))
+		return false;
+	find_places(f);
+	return true;
 }
 
 char *
@@ -567,6 +604,42 @@ timeformat_read_part(const TimeFormat *f, int century, const char *s, int len,
 	return true;
 }
 
+/* Two digits, or more than any part may be. */
+static inline unsigned
+two_digits(const char *s)
+{
+	unsigned	high = (unsigned char) s[0] - '0';
+	unsigned	low = (unsigned char) s[1] - '0';
+
+	return high <= 9 && low <= 9 ? high * 10 + low : 10000;
+}
+
+/* The same as timeformat_read_part for a text of f->fixed bytes. */
+static bool
+read_fixed(const TimeFormat *f, const char *s, TimeReading *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (int i = 0; i < f->n; i++)
+	{
+		const TimeFormatPart *p = &f->parts[i];
+		unsigned	value;
+
+		if (p->part == PART_LITERAL)
+		{
+			if (s[p->at] != p->literal)
+				return false;
+			continue;
+		}
+		value = two_digits(s + p->at);
+		if (p->part == PART_YEAR)
+			value = value * 100 + two_digits(s + p->at + 2);
+		if (value < (unsigned) fixed_parts[p->part].least || value > (unsigned) fixed_parts[p->part].most)
+			return false;
+		((int *) out)[fixed_parts[p->part].field] = (int) value;
+	}
+	return !f->has_date || out->day <= days_in_month(out->year, out->month);
+}
+
 bool
 timeformat_read(const TimeFormat *f, int century, const char *s, int len,
 				TimeReading *out)
@@ -578,5 +651,7 @@ timeformat_read(const TimeFormat *f, int century, const char *s, int len,
 		memset(out, 0, sizeof(*out));
 		return read_unix(s, len, f->parts[0].part == PART_UNIX_MS, out);
 	}
+	if (f->fixed > 0)
+		return len == f->fixed && read_fixed(f, s, out);
 	return timeformat_read_part(f, century, s, len, out, &used) && used == len;
 }

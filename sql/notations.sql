@@ -251,7 +251,7 @@ SELECT * FROM pair ORDER BY id;
 -- one reading at a time: another would take its place, so a person says both
 INSERT INTO pair_intake VALUES ('{"id": 4, "at": 1712059200, "q": 4}');
 :idle;
-SELECT class, state, regexp_replace(left(reason, 75), 'mapping [0-9]+', 'mapping N') AS reason FROM cases('pair') WHERE state <> 'healed';
+SELECT class, state, left(regexp_replace(reason, 'mapping [0-9]+', 'mapping N'), 75) AS reason FROM cases('pair') WHERE state <> 'healed';
 SELECT selfheal.add_mapping('pair', 'parse_timestamp', 'at', '{"formats": ["DD.MM.YYYY HH24:MI", "unix"]}') > 0 AS added;
 :idle;
 SELECT * FROM pair WHERE id = 4;

@@ -50,6 +50,7 @@ int			guc_parent_retry_interval = 300;
 int			guc_max_wait = 86400;
 int			guc_trial_interval = 300;
 int			guc_load_retention = 43200;
+int			guc_kept_max = 10485760;
 char	   *guc_encodings = NULL;
 char	   *guc_overflow_column = NULL;
 int			guc_share_values = SHARE_MASKED;
@@ -366,6 +367,11 @@ guc_init(void)
 							"And with it what recognises its lines by selfheal.load_id. Longer while rows of it are held; -1 means for ever.",
 							&guc_load_retention, 43200, -1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.kept_max",
+							"Most bytes of what was sent that are kept of stored rows, of all tables together.",
+							"The oldest go first, some time after a load. 0 means no limit.",
+							&guc_kept_max, 10485760, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomStringVariable("selfheal.encodings",
 							   "Encodings that payloads which are no text may be in.",
 							   "The first in which all held ones are printable text is proposed; a person approves it. Empty: none is.",

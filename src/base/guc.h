@@ -61,6 +61,7 @@ extern int	guc_max_wait;		/* selfheal.max_wait, s; 0 = for ever */
 extern int	guc_trial_interval; /* selfheal.trial_interval, s; 0 = no trial */
 extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
+extern int	guc_kept_max;		/* selfheal.kept_max, kB; 0 = no limit */
 extern char *guc_overflow_column;	/* selfheal.overflow_column */
 extern char *guc_encodings;		/* selfheal.encodings: a list of names */
 extern int	guc_share_values;	/* selfheal.share_values: a ShareValues, for

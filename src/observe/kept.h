@@ -5,7 +5,8 @@
  * A row that came by a mapping is in its table as the mapping has made it; what
  * was sent is kept here (selfheal.kept), as the table's owner says with
  * watch(keep_payload => ...): of such rows (transformed), of all, or of none.
- * It is removed with what else is known of old loads (selfheal.load_retention).
+ * It is removed with what else is known of old loads (selfheal.load_retention),
+ * or before, the oldest first, when it is more than selfheal.kept_max.
  */
 #ifndef SELFHEAL_KEPT_H
 #define SELFHEAL_KEPT_H
@@ -27,8 +28,8 @@ extern void kept_load(Oid relid, KeepPayload keep, const StoreRow *rows,
 extern void kept_replay(Oid relid, KeepPayload keep, const HeldRow *held,
 						const StoreRow *tried, int n);
 
-/* Remove some of what was kept before; true: there may be more. Inside
- * spi_open. */
+/* Remove some of what was kept before, or is too much; true: there may be more.
+ * Inside spi_open. */
 extern bool kept_remove(TimestampTz before);
 
 #endif							/* SELFHEAL_KEPT_H */

@@ -50,6 +50,8 @@ mapset_find(MapSets *sets, MemoryContext cxt, const List *mappings, const int *u
 	const StoreMapped *found = NULL;
 	int			at = 0;
 
+	if (n == sets->nlast && sets->n > 0 && memcmp(used, sets->last, sizeof(int) * n) == 0)
+		return sets->sets[0];
 	while (at < sets->n && !is_set(sets->sets[at], mappings, used, n))
 		at++;
 	if (at < sets->n)
@@ -66,5 +68,8 @@ mapset_find(MapSets *sets, MemoryContext cxt, const List *mappings, const int *u
 	for (; at > 0; at--)
 		sets->sets[at] = sets->sets[at - 1];
 	sets->sets[0] = found;
+	sets->nlast = n <= MAPSET_LAST ? n : -1;
+	if (n <= MAPSET_LAST)
+		memcpy(sets->last, used, sizeof(int) * n);
 	return found;
 }

@@ -10,11 +10,16 @@
 #include "observe/mapping.h"
 #include "observe/store.h"
 
+/* Of a set with so many mappings the next row is told at a glance to be of it. */
+#define MAPSET_LAST 8
+
 /* Sets that were met so far. Zero to begin with, and when cxt is reset. */
 typedef struct MapSets
 {
 	int			n;
 	const StoreMapped **sets;
+	int			nlast;			/* places of the one that was found last */
+	int			last[MAPSET_LAST];
 } MapSets;
 
 /*

@@ -147,9 +147,15 @@ retention_step(void)
 	int			n;
 	bool		more;
 
-	if (guc_load_retention < 0)
+	if (guc_load_retention < 0 && guc_kept_max == 0)
 		return false;
 	spi_open(&saved);
+	if (guc_load_retention < 0)
+	{
+		more = kept_remove(DT_NOBEGIN);
+		spi_close(&saved);
+		return more;
+	}
 	before = GetCurrentTimestamp() - guc_load_retention * USECS_PER_MINUTE;
 	n = old_loads(before, ids);
 	if (n == 0)

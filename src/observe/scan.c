@@ -248,13 +248,18 @@ static void
 note_mapped(ScanPass *scan, const FitRow *fit)
 {
 	Store	   *store = scan->store;
-	int		   *used = palloc(sizeof(int) * (fit->nused + 1));
+	const int  *used = fit->used;
 	int			n = fit->nused;
 
-	if (n > 0)
-		memcpy(used, fit->used, sizeof(int) * n);
-	if (scan->decoded >= 0)
-		used[n++] = scan->decoded;
+	if (unlikely(scan->decoded >= 0))
+	{
+		int		   *all = palloc(sizeof(int) * (n + 1));
+
+		if (n > 0)
+			memcpy(all, used, sizeof(int) * n);
+		all[n++] = scan->decoded;
+		used = all;
+	}
 	scan->rows[scan->at].mapped = mapset_find(&store->mapsets, store->misfit_cxt,
 											  store->mappings, used, n);
 	store->has_mapped = true;

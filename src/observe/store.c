@@ -34,6 +34,8 @@ read_words(Store *store)
 		store->mappings = mapping_with(store->mappings, store->candidates);
 	if (store->mappings != NIL)
 		mapping_apply(store->mappings, store->shape);
+	/* sets stay, but their numbers are those of the list before */
+	store->mapsets.nlast = 0;
 }
 
 /* Build, or build again, all that depends on the table's columns. */

@@ -21,6 +21,9 @@ typedef struct AliasEntry
 	int			number;			/* of the mapping that says so, or -1 */
 } AliasEntry;
 
+/* Places of a document at which keys are remembered. */
+#define ALIAS_PLACES 64
+
 struct AliasTable
 {
 	int			n;
@@ -28,6 +31,9 @@ struct AliasTable
 	AliasEntry *entries;
 	uint32		mask;
 	int		   *slots;			/* index of an entry, -1 = empty */
+	bool		shared;			/* two keys go to one column */
+	int			expected[ALIAS_PLACES]; /* by place: the entry that stood
+										 * there last, counted from 1 */
 };
 
 static uint32
@@ -94,6 +100,8 @@ alias_enter(Shape *shape, const char *key, int len, int col, int number)
 		e->len = len;
 		*slot = t->n++;
 	}
+	for (int i = 0; i < t->n; i++)
+		t->shared |= i != *slot && col >= 0 && t->entries[i].col == col;
 	t->entries[*slot].col = col;
 	t->entries[*slot].number = number;
 }
@@ -126,25 +134,69 @@ alias_column(const Shape *shape, const char *key, int len, int *number)
 	return slot < 0 ? ALIAS_UNKNOWN : t->entries[slot].col;
 }
 
+/* What was expected at this place, if it is this key; else NULL. */
+static inline const AliasEntry *
+expected_at(const AliasTable *t, const JsonField *field, int at)
+{
+	const AliasEntry *e;
+
+	if (at >= ALIAS_PLACES || t->expected[at] == 0)
+		return NULL;
+	e = &t->entries[t->expected[at] - 1];
+	return e->len == field->keylen && memcmp(e->key, field->key, e->len) == 0 ? e : NULL;
+}
+
+bool
+alias_expected(const Shape *shape, const JsonField *field, int at)
+{
+	return shape->aliases != NULL && expected_at(shape->aliases, field, at) != NULL;
+}
+
+int
+alias_field(const Shape *shape, const JsonField *field, int at, int *number)
+{
+	AliasTable *t = shape->aliases;
+	const AliasEntry *e;
+	int			slot;
+
+	*number = -1;
+	if (t == NULL)
+		return ALIAS_UNKNOWN;
+	e = expected_at(t, field, at);
+	if (e == NULL)
+	{
+		slot = *find_slot(t, field->key, field->keylen);
+		if (slot < 0)
+			return ALIAS_UNKNOWN;
+		if (at < ALIAS_PLACES)
+			t->expected[at] = slot + 1;
+		e = &t->entries[slot];
+	}
+	*number = e->number;
+	return e->col;
+}
+
 int
 alias_rival(const Shape *shape, const JsonDoc *doc, int at, int col)
 {
 	const char *name = NameStr(shape->cols[col].name);
 	int			namelen = shape->work->cols[col].namelen;
-	int			rival = -1;
 
 	for (int i = 0; i < doc->nfields; i++)
 	{
 		const JsonField *field = &doc->fields[i];
 
-		if (i == at)
-			continue;
-		if (field->keylen == namelen && memcmp(field->key, name, namelen) == 0)
+		if (field->keylen == namelen && field->key[0] == name[0] && i != at &&
+			memcmp(field->key, name, namelen) == 0)
 			return i;
-		if (i < at && rival < 0 &&
-			alias_column(shape, field->key, field->keylen, NULL) == col &&
-			fit_column(shape, field->key, field->keylen) < 0)
-			rival = i;
 	}
-	return rival;
+	for (int i = 0; shape->aliases->shared && i < at; i++)
+	{
+		const JsonField *field = &doc->fields[i];
+
+		if (alias_column(shape, field->key, field->keylen, NULL) == col &&
+			fit_column(shape, field->key, field->keylen) < 0)
+			return i;
+	}
+	return -1;
 }

@@ -25,6 +25,15 @@ typedef struct AliasTable AliasTable;
  * above. *number (unless NULL) is what it was entered with, or -1. */
 extern int	alias_column(const Shape *shape, const char *key, int len, int *number);
 
+/*
+ * The same for the field at this place of its document, whose key is no
+ * column: keys mostly stand where they stood in the row before.
+ */
+extern int	alias_field(const Shape *shape, const JsonField *field, int at, int *number);
+
+/* Was this key, which is no column, in this place before? False says nothing. */
+extern bool alias_expected(const Shape *shape, const JsonField *field, int at);
+
 /* Enter a key, in place of what was said of it before. */
 extern void alias_enter(Shape *shape, const char *key, int len, int col, int number);
 

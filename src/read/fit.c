@@ -415,7 +415,7 @@ check_nuls(const List *fields, Misfits *m)
 
 /* The column of a key, or -1. *guess: the column that came next last time. */
 static inline int
-find_column(const Shape *shape, const JsonField *field, int *guess)
+find_column(const Shape *shape, const JsonField *field, int at, int *guess)
 {
 	int			i = *guess;
 
@@ -424,6 +424,8 @@ find_column(const Shape *shape, const JsonField *field, int *guess)
 			   memcmp(NameStr(shape->cols[i].name), field->key,
 					  field->keylen) == 0))
 		return i;
+	if (alias_expected(shape, field, at))
+		return -1;
 	i = fit_column(shape, field->key, field->keylen);
 	if (i >= 0)
 		*guess = i;
@@ -440,7 +442,7 @@ column_elsewhere(const Shape *shape, const JsonDoc *doc, int at, Misfits *m)
 {
 	const JsonField *field = &doc->fields[at];
 	int			number;
-	int			col = alias_column(shape, field->key, field->keylen, &number);
+	int			col = alias_field(shape, field, at, &number);
 	const JsonField *other;
 	int			rival;
 
@@ -480,10 +482,14 @@ map_row(const Shape *shape, const JsonDoc *doc, Misfits *m)
 {
 	const char *key;
 	int			len;
+	int			nfaults;
 
-	doc = mapped_begin(shape, doc);
-	while (mapped_fault(shape, next_misfit(m), &key, &len))
+	doc = mapped_begin(shape, doc, &nfaults);
+	for (int i = 0; i < nfaults; i++)
+	{
+		mapped_fault(shape, i, next_misfit(m), &key, &len);
 		add_misfit(m, key, len, 0);
+	}
 	return doc;
 }
 
@@ -556,7 +562,7 @@ check_row(const Shape *shape, const JsonDoc *doc, FitRow *out)
 	for (i = 0; i < doc->nfields; i++)
 	{
 		const JsonField *field = &doc->fields[i];
-		int			col = find_column(shape, field, guess);
+		int			col = find_column(shape, field, i, guess);
 
 		if (unlikely(col < 0))
 		{

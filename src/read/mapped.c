@@ -156,7 +156,7 @@ fit_map_bytes(Shape *shape, const int *encodings, int n, int number)
 /* ---- a row ---- */
 
 const JsonDoc *
-mapped_begin(const Shape *shape, const JsonDoc *doc)
+mapped_begin(const Shape *shape, const JsonDoc *doc, int *nfaults)
 {
 	Mapped	   *m = shape->mapped;
 
@@ -165,13 +165,13 @@ mapped_begin(const Shape *shape, const JsonDoc *doc)
 	m->nused = m->nvalues = 0;
 	if (m->rest_col >= 0)
 		resetStringInfo(&m->rest);
-	return parts_take(m->parts, shape, doc);
+	return parts_take(m->parts, shape, doc, nfaults);
 }
 
-bool
-mapped_fault(const Shape *shape, Misfit *out, const char **key, int *len)
+void
+mapped_fault(const Shape *shape, int at, Misfit *out, const char **key, int *len)
 {
-	return parts_fault(shape->mapped->parts, out, key, len);
+	parts_fault(shape->mapped->parts, at, out, key, len);
 }
 
 /* Room for a value of this row that a transform has made. Those that others

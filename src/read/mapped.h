@@ -15,12 +15,12 @@
 
 typedef struct Mapped Mapped;
 
-/* A row begins: its document with taken parts as fields of their columns. */
-extern const JsonDoc *mapped_begin(const Shape *shape, const JsonDoc *doc);
+/* A row begins: its document with taken parts as fields of their columns.
+ * *nfaults: how many things about its keys do not fit. */
+extern const JsonDoc *mapped_begin(const Shape *shape, const JsonDoc *doc, int *nfaults);
 
-/* The next thing about its keys that does not fit, in the current context;
- * false: there is none (any more). */
-extern bool mapped_fault(const Shape *shape, Misfit *out, const char **key, int *len);
+/* One of these, from 0, in the current context. */
+extern void mapped_fault(const Shape *shape, int at, Misfit *out, const char **key, int *len);
 
 /* The value as the column's transforms leave it: the field itself when they
  * leave it alone, else one that is good until the next row; NULL: it is

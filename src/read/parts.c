@@ -68,8 +68,8 @@ struct Parts
 	JsonDoc		doc;			/* a copy; its fields are ours */
 	int			maxfields;
 	bool	   *made;			/* by field: of a part */
+	int			first_made;		/* no field before it is */
 	int			nfaults;
-	int			nshown;			/* of the faults */
 	PartFault  *faults;			/* room for one of each object and one more */
 };
 
@@ -174,24 +174,30 @@ parts_add(Parts *p, Shape *shape, char *const *path, int depth, FitRest rest, in
 
 /* ---- taking an object apart ---- */
 
-/* Room for one field more in the row's own document. */
+/* Room for so many fields more in the row's own document. */
+static inline void
+make_room(const Shape *shape, Parts *p, int n)
+{
+	if (likely(p->doc.nfields + n <= p->maxfields))
+		return;
+	p->maxfields = Max(Max(32, p->maxfields * 2), p->doc.nfields + n);
+	if (p->doc.fields == NULL)
+	{
+		p->doc.fields = MemoryContextAllocHuge(shape->cxt, sizeof(JsonField) * (Size) p->maxfields);
+		p->made = MemoryContextAllocHuge(shape->cxt, sizeof(bool) * (Size) p->maxfields);
+	}
+	else
+	{
+		p->doc.fields = repalloc_huge(p->doc.fields, sizeof(JsonField) * (Size) p->maxfields);
+		p->made = repalloc_huge(p->made, sizeof(bool) * (Size) p->maxfields);
+	}
+}
+
+/* One field more in it. */
 static JsonField *
 add_field(const Shape *shape, Parts *p)
 {
-	if (p->doc.nfields == p->maxfields)
-	{
-		p->maxfields = Max(32, p->maxfields * 2);
-		if (p->doc.fields == NULL)
-		{
-			p->doc.fields = MemoryContextAlloc(shape->cxt, sizeof(JsonField) * p->maxfields);
-			p->made = MemoryContextAlloc(shape->cxt, sizeof(bool) * p->maxfields);
-		}
-		else
-		{
-			p->doc.fields = repalloc_huge(p->doc.fields, sizeof(JsonField) * (Size) p->maxfields);
-			p->made = repalloc_huge(p->made, sizeof(bool) * (Size) p->maxfields);
-		}
-	}
+	make_room(shape, p, 1);
 	p->made[p->doc.nfields] = false;
 	return &p->doc.fields[p->doc.nfields++];
 }
@@ -392,7 +398,7 @@ take_apart(const Shape *shape, Parts *p, PartObject *object, const JsonField *fi
 static void
 settle_twins(Parts *p)
 {
-	for (int i = 0; i < p->doc.nfields; i++)
+	for (int i = p->first_made; i < p->doc.nfields; i++)
 	{
 		const JsonField *field = &p->doc.fields[i];
 		int			twin = 0;
@@ -422,50 +428,65 @@ settle_twins(Parts *p)
 
 /* ---- a row ---- */
 
-/* Has the document a key with parts that are taken? */
-static bool
-has_parts(const Shape *shape, const JsonDoc *doc)
+/* Fields of the document from one place to before another, as they are. */
+static void
+copy_fields(const Shape *shape, Parts *p, const JsonDoc *doc, int from, int before)
 {
-	for (int i = 0; i < doc->nfields; i++)
-		if (doc->fields[i].kind == JSON_OBJECT &&
-			alias_column(shape, doc->fields[i].key, doc->fields[i].keylen, NULL) == ALIAS_PARTS)
-			return true;
-	return false;
+	int			n = before - from;
+
+	if (n <= 0)
+		return;
+	make_room(shape, p, n);
+	memcpy(&p->doc.fields[p->doc.nfields], &doc->fields[from], sizeof(JsonField) * n);
+	memset(&p->made[p->doc.nfields], false, sizeof(bool) * n);
+	p->doc.nfields += n;
 }
 
+/* The document is copied when the first object is met that is taken apart. */
 const JsonDoc *
-parts_take(Parts *p, const Shape *shape, const JsonDoc *doc)
+parts_take(Parts *p, const Shape *shape, const JsonDoc *doc, int *nfaults)
 {
-	p->nfaults = p->nshown = 0;
-	if (p->nobjects == 0 || !has_parts(shape, doc))
+	int			copied = 0;
+	bool		apart = false;
+
+	p->nfaults = 0;
+	*nfaults = 0;
+	if (p->nobjects == 0)
 		return doc;
 
-	p->doc.fault = JSON_FINE;
-	p->doc.nfields = 0;
 	for (int i = 0; i < doc->nfields; i++)
 	{
 		const JsonField *field = &doc->fields[i];
 		int			at;
 
-		if (field->kind == JSON_OBJECT &&
-			alias_column(shape, field->key, field->keylen, &at) == ALIAS_PARTS)
-			take_apart(shape, p, &p->objects[at], field);
-		else
-			*add_field(shape, p) = *field;
+		if (field->kind != JSON_OBJECT ||
+			alias_column(shape, field->key, field->keylen, &at) != ALIAS_PARTS)
+			continue;
+		if (!apart)
+		{
+			p->doc.fault = JSON_FINE;
+			p->doc.nfields = 0;
+			p->first_made = i;
+			apart = true;
+		}
+		copy_fields(shape, p, doc, copied, i);
+		copied = i + 1;
+		take_apart(shape, p, &p->objects[at], field);
 	}
+	if (!apart)
+		return doc;
+	copy_fields(shape, p, doc, copied, doc->nfields);
 	settle_twins(p);
+	*nfaults = p->nfaults;
 	return &p->doc;
 }
 
-bool
-parts_fault(Parts *p, Misfit *out, const char **key, int *len)
+void
+parts_fault(Parts *p, int at, Misfit *out, const char **key, int *len)
 {
-	const PartFault *fault;
+	const PartFault *fault = &p->faults[at];
 	int			shown;
 
-	if (p->nshown == p->nfaults)
-		return false;
-	fault = &p->faults[p->nshown++];
 	*key = fault->key;
 	*len = fault->len;
 	shown = pg_mbcliplen(fault->key, fault->len, NAMEDATALEN);
@@ -477,7 +498,6 @@ parts_fault(Parts *p, Misfit *out, const char **key, int *len)
 		value_misfit(out, FIT_DUPLICATE_KEY, ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
 					 fault->within ? "a part of key \"%.*s\" is there twice, with different values" :
 					 "two different values go to column \"%.*s\"", shown, fault->key);
-	return true;
 }
 
 const JsonDoc *
@@ -488,8 +508,7 @@ parts_show(Parts *p, const Shape *shape, const JsonDoc *doc, int number,
 	{
 		p->doc.fault = JSON_FINE;
 		p->doc.nfields = 0;
-		for (int i = 0; i < doc->nfields; i++)
-			*add_field(shape, p) = doc->fields[i];
+		copy_fields(shape, p, doc, 0, doc->nfields);
 	}
 	p->doc.fields[number - 1] = *field;
 	return &p->doc;

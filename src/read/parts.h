@@ -24,12 +24,12 @@ extern bool parts_add(Parts *p, Shape *shape, char *const *path, int depth, FitR
 					  int col, int number);
 
 /* A row begins: its document, or a copy in which parts are fields of their
- * columns. */
-extern const JsonDoc *parts_take(Parts *p, const Shape *shape, const JsonDoc *doc);
+ * columns. *nfaults: how many things about its keys do not fit. */
+extern const JsonDoc *parts_take(Parts *p, const Shape *shape, const JsonDoc *doc,
+								 int *nfaults);
 
-/* The next thing about its keys that does not fit, in the current context;
- * false: there is none (any more). */
-extern bool parts_fault(Parts *p, Misfit *out, const char **key, int *len);
+/* One of these, from 0, in the current context. */
+extern void parts_fault(Parts *p, int at, Misfit *out, const char **key, int *len);
 
 /* The row's document with this field in place of one (from 1). */
 extern const JsonDoc *parts_show(Parts *p, const Shape *shape, const JsonDoc *doc,

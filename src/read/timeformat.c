@@ -214,6 +214,40 @@ is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Parts of a fixed number of digits: where each belongs, and what it may be. */
+static const struct
+{
+	uint8		digits;			/* 0: none of them */
+	uint8		field;			/* by ints of a TimeReading */
+	int16		least;
+	int16		most;
+}			fixed_parts[PART_KINDS] = {
+	[PART_YEAR] = {4, offsetof(TimeReading, year) / sizeof(int), 1, 9999},
+	[PART_MONTH] = {2, offsetof(TimeReading, month) / sizeof(int), 1, 12},
+	[PART_DAY] = {2, offsetof(TimeReading, day) / sizeof(int), 1, 31},
+	[PART_HOUR24] = {2, offsetof(TimeReading, hour) / sizeof(int), 0, 23},
+	[PART_MINUTE] = {2, offsetof(TimeReading, minute) / sizeof(int), 0, 59},
+	[PART_SECOND] = {2, offsetof(TimeReading, second) / sizeof(int), 0, 59}
+};
+
+/* Has each part its place, whatever the text says? */
+static void
+find_places(TimeFormat *f)
+{
+	int			at = 0;
+
+	for (int i = 0; i < f->n; i++)
+	{
+		TimeFormatPart *p = &f->parts[i];
+
+		if (p->part != PART_LITERAL && (p->loose || fixed_parts[p->part].digits == 0))
+			return;
+		p->at = (uint8) at;
+		at += p->part == PART_LITERAL ? 1 : fixed_parts[p->part].digits;
+	}
+	f->fixed = at;
+}
+
 bool
 timeformat_compile(const char *text, TimeFormat *f, TransformFault *fault)
 {
@@ -271,7 +305,10 @@ timeformat_compile(const char *text, TimeFormat *f, TransformFault *fault)
 	}
 	if (quoted)
 		return bad_format(fault, text, "has a double quote that is not closed", vocabulary_hint);
-	return check_parts(text, f, seen, fault);
+	if (!check_parts(text, f, seen, fault))
+		return false;
+	find_places(f);
+	return true;
 }
 
 char *
@@ -324,6 +361,28 @@ read_digits(Cursor *c, int least, int most)
 		n++;
 	}
 	return n < least ? -1 : value;
+}
+
+/* Two digits, or one where that will do; mostly two. */
+static inline int
+read_two(Cursor *c, int least)
+{
+	const char *p = c->p;
+
+	if (unlikely(c->end - p < 2 || !is_digit(p[0]) || !is_digit(p[1])))
+		return read_digits(c, least, 2);
+	c->p = p + 2;
+	return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+/* Four digits, or -1. */
+static inline int
+read_four(Cursor *c)
+{
+	int			high = read_two(c, 2);
+	int			low = high < 0 ? -1 : read_two(c, 2);
+
+	return low < 0 ? -1 : high * 100 + low;
 }
 
 /* The name that comes, by its place; its first letters when it is short. */
@@ -414,45 +473,43 @@ within(int value, int least, int most)
 	return value >= least && value <= most;
 }
 
-static bool
+static inline bool
 read_part(const TimeFormatPart *part, int century, Cursor *c, TimeReading *out)
 {
 	int			least = part->loose ? 1 : 2;
 
 	switch ((Part) part->part)
 	{
-		case PART_LITERAL:
-			return c->p < c->end && *c->p++ == part->literal;
 		case PART_YEAR:
-			return (out->year = read_digits(c, 4, 4)) >= 1;
+			return (out->year = read_four(c)) >= 1;
 		case PART_YEAR2:
-			out->year = read_digits(c, 2, 2);
+			out->year = read_two(c, 2);
 			if (out->year < 0)
 				return false;
 			out->year += century;
 			return true;
 		case PART_MONTH:
-			return within(out->month = read_digits(c, least, 2), 1, 12);
+			return within(out->month = read_two(c, least), 1, 12);
 		case PART_MONTH3:
 			return (out->month = read_name(c, month_names, 12, 3) + 1) > 0;
 		case PART_MONTH_NAME:
 			return (out->month = read_name(c, month_names, 12, 0) + 1) > 0;
 		case PART_DAY:
-			return within(out->day = read_digits(c, least, 2), 1, 31);
+			return within(out->day = read_two(c, least), 1, 31);
 		case PART_WEEKDAY3:
 			return (c->weekday = read_name(c, weekday_names, 7, 3)) >= 0;
 		case PART_WEEKDAY_NAME:
 			return (c->weekday = read_name(c, weekday_names, 7, 0)) >= 0;
 		case PART_HOUR24:
-			return within(out->hour = read_digits(c, least, 2), 0, 23);
+			return within(out->hour = read_two(c, least), 0, 23);
 		case PART_HOUR12:
-			return within(out->hour = read_digits(c, least, 2), 1, 12);
+			return within(out->hour = read_two(c, least), 1, 12);
 		case PART_MERIDIEM:
 			return read_meridiem(c);
 		case PART_MINUTE:
-			return within(out->minute = read_digits(c, 2, 2), 0, 59);
+			return within(out->minute = read_two(c, 2), 0, 59);
 		case PART_SECOND:
-			return within(out->second = read_digits(c, 2, 2), 0, 59);
+			return within(out->second = read_two(c, 2), 0, 59);
 		case PART_MILLIS:
 			return (out->micros = read_fraction(c, 3, 3)) >= 0;
 		case PART_MICROS:
@@ -526,8 +583,17 @@ timeformat_read_part(const TimeFormat *f, int century, const char *s, int len,
 
 	memset(out, 0, sizeof(*out));
 	for (int i = 0; i < f->n; i++)
-		if (!read_part(&f->parts[i], century, &c, out))
+	{
+		const TimeFormatPart *part = &f->parts[i];
+
+		if (part->part == PART_LITERAL)
+		{
+			if (c.p == c.end || *c.p++ != part->literal)
+				return false;
+		}
+		else if (!read_part(part, century, &c, out))
 			return false;
+	}
 	if (f->has_date && out->day > days_in_month(out->year, out->month))
 		return false;
 	if (c.weekday >= 0 && j2day(date2j(out->year, out->month, out->day)) != c.weekday)
@@ -536,6 +602,42 @@ timeformat_read_part(const TimeFormat *f, int century, const char *s, int len,
 		out->hour = out->hour % 12 + c.meridiem;
 	*used = (int) (c.p - s);
 	return true;
+}
+
+/* Two digits, or more than any part may be. */
+static inline unsigned
+two_digits(const char *s)
+{
+	unsigned	high = (unsigned char) s[0] - '0';
+	unsigned	low = (unsigned char) s[1] - '0';
+
+	return high <= 9 && low <= 9 ? high * 10 + low : 10000;
+}
+
+/* The same as timeformat_read_part for a text of f->fixed bytes. */
+static bool
+read_fixed(const TimeFormat *f, const char *s, TimeReading *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (int i = 0; i < f->n; i++)
+	{
+		const TimeFormatPart *p = &f->parts[i];
+		unsigned	value;
+
+		if (p->part == PART_LITERAL)
+		{
+			if (s[p->at] != p->literal)
+				return false;
+			continue;
+		}
+		value = two_digits(s + p->at);
+		if (p->part == PART_YEAR)
+			value = value * 100 + two_digits(s + p->at + 2);
+		if (value < (unsigned) fixed_parts[p->part].least || value > (unsigned) fixed_parts[p->part].most)
+			return false;
+		((int *) out)[fixed_parts[p->part].field] = (int) value;
+	}
+	return !f->has_date || out->day <= days_in_month(out->year, out->month);
 }
 
 bool
@@ -549,5 +651,7 @@ timeformat_read(const TimeFormat *f, int century, const char *s, int len,
 		memset(out, 0, sizeof(*out));
 		return read_unix(s, len, f->parts[0].part == PART_UNIX_MS, out);
 	}
+	if (f->fixed > 0)
+		return len == f->fixed && read_fixed(f, s, out);
 	return timeformat_read_part(f, century, s, len, out, &used) && used == len;
 }

@@ -36,6 +36,7 @@ typedef struct TimeFormatPart
 	uint8		part;			/* timeformat.c's own */
 	bool		loose;			/* FM: a digit less will do */
 	char		literal;
+	uint8		at;				/* where it stands, if the format is fixed */
 } TimeFormatPart;
 
 typedef struct TimeFormat
@@ -47,6 +48,8 @@ typedef struct TimeFormat
 	bool		has_zone;		/* in the value itself */
 	bool		has_century;	/* YY */
 	bool		unix_time;		/* unix, unix_ms */
+	int			fixed;			/* bytes of every text, when each part has its
+								 * place; else 0 */
 } TimeFormat;
 
 /* What a text says. Of a format without a date, the date is 0. */

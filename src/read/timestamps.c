@@ -9,9 +9,9 @@
 
 #include "read/shown.h"
 #include "read/timestamps.h"
+#include "read/zones.h"
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
-#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 
@@ -21,7 +21,7 @@ struct Timestamps
 {
 	Oid			type;
 	int			century;
-	pg_tz	   *zone;			/* or NULL */
+	Zone	   *zone;			/* or NULL */
 	bool		ordered;		/* a format says whether the day or the month
 								 * comes first */
 	int			n;
@@ -53,14 +53,16 @@ check_type(Oid type, TransformFault *fault)
  * writes it means.
  */
 static bool
-find_zone(const char *name, pg_tz **zone, TransformFault *fault)
+find_zone(const char *name, MemoryContext cxt, Zone **zone, TransformFault *fault)
 {
+	pg_tz	   *tz;
 	bool		digit = strpbrk(name, "0123456789<") != NULL;
 
-	*zone = digit && pg_strncasecmp(name, "Etc/", 4) != 0 ? NULL : pg_tzset(name);
-	if (*zone == NULL || !pg_tz_acceptable(*zone))
+	tz = digit && pg_strncasecmp(name, "Etc/", 4) != 0 ? NULL : pg_tzset(name);
+	if (tz == NULL || !pg_tz_acceptable(tz))
 		return fault_is(fault, psprintf("unknown time zone %s", shown_value(name, (int) strlen(name))),
 						"Take a name from pg_timezone_names, as Europe/Berlin or UTC.");
+	*zone = zone_make(tz, cxt);
 	return true;
 }
 
@@ -134,7 +136,7 @@ timestamps_make(const TimestampSpec *spec, Oid basetype, MemoryContext cxt,
 				 "Say how the values are written: {\"formats\": [\"DD.MM.YYYY\"]}.");
 		return NULL;
 	}
-	if (spec->zone && !find_zone(spec->zone, &t->zone, fault))
+	if (spec->zone && !find_zone(spec->zone, cxt, &t->zone, fault))
 		return NULL;
 	t->n = spec->formats.n;
 	t->formats = MemoryContextAllocZero(cxt, t->n * sizeof(TimeFormat));
@@ -151,7 +153,7 @@ void
 timestamps_canonical(const Timestamps *t, TimestampSpec *spec)
 {
 	spec->century = t->century;
-	spec->zone = t->zone ? pstrdup(pg_get_timezone_name(t->zone)) : NULL;
+	spec->zone = t->zone ? pstrdup(zone_name(t->zone)) : NULL;
 	spec->formats.n = 0;
 	spec->formats.texts = palloc(t->n * sizeof(char *));
 	for (int i = 0; i < t->n; i++)
@@ -175,119 +177,87 @@ seconds_of(const TimeReading *r)
 		r->hour * SECS_PER_HOUR + r->minute * SECS_PER_MINUTE + r->second;
 }
 
-/* Seconds east of UTC that the zone has at an instant. */
-static bool
-offset_at(pg_tz *zone, int64 instant, int *offset)
-{
-	pg_time_t	at = instant;
-	struct pg_tm *tm = pg_localtime(&at, zone);
-
-	if (tm == NULL)
-		return false;
-	*offset = (int) tm->tm_gmtoff;
-	return true;
-}
-
-/*
- * The offset of a wall clock's time. The offsets of the day before and the day
- * after are tried; where both make the clock show this time, it did so twice,
- * where none does, never.
- */
-static bool
-wall_offset(pg_tz *zone, const TimeReading *r, int *offset)
-{
-	int64		wall = seconds_of(r);
-	int			before;
-	int			after;
-	int			back;
-	bool		first;
-	bool		second;
-
-	if (!offset_at(zone, wall - SECS_PER_DAY, &before) ||
-		!offset_at(zone, wall + SECS_PER_DAY, &after))
-		return false;
-	*offset = before;
-	if (!offset_at(zone, wall - before, &back))
-		return false;
-	first = back == before;
-	if (before == after)
-		return first;
-	if (!offset_at(zone, wall - after, &back))
-		return false;
-	second = back == after;
-	if (second)
-		*offset = after;
-	return first != second;
-}
-
 /* An instant as the zone's clock shows it. */
 static bool
-to_wall(pg_tz *zone, TimeReading *r)
+to_wall(Zone *zone, TimeReading *r)
 {
-	pg_time_t	at = seconds_of(r) - r->zone;
-	struct pg_tm *tm = pg_localtime(&at, zone);
+	int64		at = seconds_of(r) - r->zone;
+	int64		day;
+	int			offset;
+	int			of_day;
 
-	if (tm == NULL || tm->tm_year + 1900 < 1 || tm->tm_year + 1900 > 9999)
+	if (!zone_offset(zone, at, &offset))
 		return false;
-	r->year = tm->tm_year + 1900;
-	r->month = tm->tm_mon + 1;
-	r->day = tm->tm_mday;
-	r->hour = tm->tm_hour;
-	r->minute = tm->tm_min;
-	r->second = tm->tm_sec;
-	return true;
+	at += offset;
+	day = at / SECS_PER_DAY - (at % SECS_PER_DAY < 0);
+	of_day = (int) (at - day * SECS_PER_DAY);
+	j2date((int) day + UNIX_EPOCH_JDATE, &r->year, &r->month, &r->day);
+	r->hour = of_day / SECS_PER_HOUR;
+	r->minute = of_day / SECS_PER_MINUTE % MINS_PER_HOUR;
+	r->second = of_day % SECS_PER_MINUTE;
+	return r->year >= 1 && r->year <= 9999;
 }
 
 /* ---- writing ---- */
 
-static char *
-put_digits(char *p, int value, int n)
+/* 00 to 99 */
+static const char two_digits[] =
+"0001020304050607080910111213141516171819"
+"2021222324252627282930313233343536373839"
+"4041424344454647484950515253545556575859"
+"6061626364656667686970717273747576777879"
+"8081828384858687888990919293949596979899";
+
+static inline char *
+put_two(char *p, int value)
 {
-	for (int i = n - 1; i >= 0; i--, value /= 10)
-		p[i] = (char) ('0' + value % 10);
-	return p + n;
+	memcpy(p, &two_digits[value * 2], 2);
+	return p + 2;
 }
 
-static char *
+static inline char *
 put_date(char *p, const TimeReading *r)
 {
-	p = put_digits(p, r->year, 4);
+	p = put_two(p, r->year / 100);
+	p = put_two(p, r->year % 100);
 	*p++ = '-';
-	p = put_digits(p, r->month, 2);
+	p = put_two(p, r->month);
 	*p++ = '-';
-	return put_digits(p, r->day, 2);
+	return put_two(p, r->day);
 }
 
-static char *
+static inline char *
 put_time(char *p, const TimeReading *r)
 {
-	p = put_digits(p, r->hour, 2);
+	p = put_two(p, r->hour);
 	*p++ = ':';
-	p = put_digits(p, r->minute, 2);
+	p = put_two(p, r->minute);
 	*p++ = ':';
-	p = put_digits(p, r->second, 2);
-	if (r->micros == 0)
+	p = put_two(p, r->second);
+	if (likely(r->micros == 0))
 		return p;
 	*p++ = '.';
-	p = put_digits(p, r->micros, 6);
+	p = put_two(p, r->micros / 10000);
+	p = put_two(p, r->micros / 100 % 100);
+	p = put_two(p, r->micros % 100);
 	while (p[-1] == '0')
 		p--;
 	return p;
 }
 
-static char *
+static inline char *
 put_offset(char *p, int east)
 {
 	int			seconds = abs(east);
 
 	*p++ = east < 0 ? '-' : '+';
-	p = put_digits(p, seconds / SECS_PER_HOUR, 2);
+	p = put_two(p, seconds / SECS_PER_HOUR);
 	*p++ = ':';
-	p = put_digits(p, seconds / SECS_PER_MINUTE % MINS_PER_HOUR, 2);
+	p = put_two(p, seconds / SECS_PER_MINUTE % MINS_PER_HOUR);
 	if (seconds % SECS_PER_MINUTE != 0)
 	{
 		*p++ = ':';
-		p = put_digits(p, seconds % SECS_PER_MINUTE, 2);
+		p = put_two(p, seconds % SECS_PER_MINUTE);
 	}
 	return p;
 }
@@ -308,7 +278,7 @@ write_value(const Timestamps *t, const TimeFormat *f, TimeReading *r, char *out,
 	{
 		if (!zone && t->zone)
 		{
-			*torn = !wall_offset(t->zone, r, &east);
+			*torn = !zone_wall_offset(t->zone, seconds_of(r), &east);
 			if (*torn)
 				return 0;
 			zone = true;

@@ -8,7 +8,7 @@ DECLARE
 	producer constant text[] := ARRAY['ingest(regclass,text[])', 'land(text,text[])', 'last_load()'];
 	viewer constant text[] := ARRAY['may_see(regclass)', 'waits_for(text,boolean)', 'shared(regclass,text,text)', 'shared_message(regclass,text,text)', 'runbook(regclass)', 'tool(text,jsonb,bigint)', 'tools()', 'packet(bigint,text)', 'worker_state()', 'claude_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)', 'policy_effective(regclass)',
-		'transform(text,jsonb,jsonb,regtype)', 'transform_infer(text,jsonb,regtype)', 'transform_args(text,jsonb,regtype)'];
+		'transform(text,jsonb,jsonb,regtype)', 'transform_infer(text,jsonb,regtype)', 'transform_args(text,jsonb,regtype)', 'kept_rows(bigint,bytea)'];
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'propose_partition(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'dismiss(bigint,text)', 'replay(regclass)', 'discard(bigint,text)',
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',

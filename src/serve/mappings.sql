@@ -25,12 +25,10 @@ COMMENT ON VIEW selfheal.mappings IS 'how payloads of each table are read, and w
 CREATE VIEW selfheal.originals WITH (security_barrier) AS
 SELECT k.at, format('%I.%I', k.schema_name, k.table_name) AS table_name, k.load,
 	CASE WHEN NOT k.replayed THEN p.number END AS position, CASE WHEN k.replayed THEN p.number END AS held,
-	CASE WHEN NOT k.raw THEN convert_from(substring(k.payloads FROM p.start FOR p.length), getdatabaseencoding()) END AS payload,
-	CASE WHEN k.raw THEN substring(k.payloads FROM p.start FOR p.length) END AS payload_raw,
+	CASE WHEN NOT k.raw THEN convert_from(p.payload, getdatabaseencoding()) END AS payload,
+	CASE WHEN k.raw THEN p.payload END AS payload_raw,
 	k.mappings, k.versions
-FROM selfheal.kept k, LATERAL (SELECT u.number, u.length,
-		(1 + coalesce(sum(u.length) OVER (ORDER BY u.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))::int AS start
-	FROM unnest(k.numbers, k.lengths) WITH ORDINALITY u(number, length, n)) p
+FROM selfheal.kept k, LATERAL selfheal.kept_rows(k.first_number, k.payloads) p
 WHERE selfheal.may_see((SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = k.schema_name AND c.relname = k.table_name));
 COMMENT ON VIEW selfheal.originals IS 'what was sent, of rows that were stored through a mapping: payload, line in the load or number that it had while it was held, mappings';

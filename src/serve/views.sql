@@ -196,6 +196,9 @@ SELECT s.item, s.value, s.note FROM (
 		CASE WHEN count(*) > 0 THEN 'SELECT * FROM selfheal.incidents WHERE state = ''needs_human''' END
 		FROM selfheal.incident WHERE state = 'needs_human'
 	UNION ALL SELECT 8, 'held rows', count(*)::text, NULL FROM selfheal.quarantine WHERE state = 'held'
+	UNION ALL SELECT 8, 'originals', pg_size_pretty(pg_total_relation_size('selfheal.kept')),
+		CASE WHEN current_setting('selfheal.kept_max', true) <> '0' AND pg_total_relation_size('selfheal.kept') > pg_size_bytes(current_setting('selfheal.kept_max', true))
+			THEN format('more than %s (selfheal.kept_max): the oldest are removed', current_setting('selfheal.kept_max')) END
 	UNION ALL SELECT 9, 'audit', count(*)::text || ' rows',
 		CASE WHEN count(*) FILTER (WHERE seq IS NULL) > 0
 			THEN count(*) FILTER (WHERE seq IS NULL) || ' not sealed yet' END FROM selfheal.audit

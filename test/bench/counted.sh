@@ -118,6 +118,7 @@ count_loads() {
 	rows_files keyed "SELECT * FROM sold_rows($n, 0, 0)"
 	rows_files wide "$(value "SELECT wide_query($SCANNED)")"
 	for permille in 10 100 1000; do ndjson_file "long$permille" "SELECT * FROM narrow_rows($n, $permille)"; done
+	mapped_files "$n"
 	clear_table "narrow, wide, keyed"
 	as_user pgbench -h "$WORK/s" -U postgres -i -q -s 1 "$DATABASE" >/dev/null 2>&1
 	as_user pg_ctl stop -s -w -m fast -D "$WORK/data"
@@ -139,9 +140,13 @@ count_loads() {
 	count_load "without an ordering_key" "$n" "TRUNCATE narrow, selfheal.quarantine; COPY narrow_intake FROM '$WORK/narrow.ndjson' (FORMAT ndjson);"
 	count_load "ordering_key set, nothing held" "$n" "TRUNCATE ordered, selfheal.quarantine; COPY ordered_intake FROM '$WORK/narrow.ndjson' (FORMAT ndjson);"
 	count_load "ordering_key set, every row held" "$n" "TRUNCATE ordered, selfheal.quarantine; COPY ordered_intake FROM '$WORK/long1000.ndjson' (FORMAT ndjson);"
+	COUNTED_FIRST=
+	count_load "mapped, clean" "$n" "TRUNCATE mapped; COPY mapped_intake FROM '$WORK/mapped_clean.ndjson' (FORMAT ndjson);"
+	count_load "every row by two mappings, not kept" "$n" "TRUNCATE mapped_unkept; COPY mapped_unkept_intake FROM '$WORK/mapped_sent.ndjson' (FORMAT ndjson);"
+	count_load "every row by two mappings, kept" "$n" "TRUNCATE mapped_kept, selfheal.kept; COPY mapped_kept_intake FROM '$WORK/mapped_sent.ndjson' (FORMAT ndjson);"
 	count_pgbench
 	bounded_user 60 "$PG_BIN/pg_ctl" start -s -w -t 50 -D "$WORK/data" -l "$WORK/data/server.log"
-	rm -f "$WORK"/{narrow,wide,keyed}.{ndjson,csv,txt} "$WORK"/long*.ndjson
+	rm -f "$WORK"/{narrow,wide,keyed}.{ndjson,csv,txt} "$WORK"/{long*,mapped_*}.ndjson
 }
 
 bench_counted() {

@@ -49,7 +49,7 @@ timed() {
 clear_table() {
 	sql >/dev/null <<-SQL
 		SELECT selfheal.wait_idle('60s');
-		TRUNCATE $1, stage_jsonb, stage_text, selfheal.quarantine, selfheal.error, selfheal.load;
+		TRUNCATE $1, stage_jsonb, stage_text, archive, selfheal.quarantine, selfheal.error, selfheal.load, selfheal.kept;
 		CHECKPOINT;
 	SQL
 }

@@ -27,6 +27,18 @@ CREATE TABLE narrow (id bigint, customer varchar(32), amount numeric(12,2), note
 -- As narrow, and rows of one id keep their order.
 CREATE TABLE ordered (LIKE narrow);
 
+-- As narrow, and more. Its rows come in the same notation or in another one.
+CREATE TABLE mapped (LIKE narrow, city text, status text, qty integer, price double precision, paid boolean);
+CREATE TABLE mapped_unkept (LIKE mapped);
+CREATE TABLE mapped_kept (LIKE mapped);
+CREATE FUNCTION mapped_rows(n bigint)
+RETURNS TABLE (id bigint, customer text, amount numeric(12,2), note text, at timestamptz, city text, status text, qty integer,
+	price double precision, paid boolean)
+LANGUAGE sql AS $$
+	SELECT id, customer, amount, note, at, 'city ' || id % 777, 'shipped', (id % 50)::int, (id % 1000) / 64.0::float8, id % 3 = 0
+	FROM narrow_rows(n, 0)
+$$;
+
 CREATE TABLE shops (id bigint PRIMARY KEY);
 INSERT INTO shops SELECT generate_series(0, 999);
 
@@ -88,6 +100,9 @@ $$;
 CREATE UNLOGGED TABLE stage_jsonb (payload jsonb);
 CREATE UNLOGGED TABLE stage_text (payload text);
 
+-- Where they stage to keep what was sent.
+CREATE TABLE archive (payload text);
+
 -- The columns of a table as casts of payload p: what a person would write.
 CREATE FUNCTION casts(tab regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(CASE WHEN atttypid = 'jsonb'::regtype THEN format('p -> %L', attname)
@@ -127,3 +142,9 @@ SELECT make_peers(t) FROM unnest('{narrow,wide,keyed}'::regclass[]) t;
 -- Nothing is to be healed here but where healing is measured.
 SELECT selfheal.watch(t, 'observe') FROM unnest('{narrow,wide,keyed,checked,child,audited}'::regclass[]) t;
 SELECT selfheal.watch('ordered', 'observe', ordering_key => 'id');
+SELECT selfheal.watch('mapped', 'observe');
+SELECT selfheal.watch('mapped_unkept', 'observe', keep_payload => 'none');
+SELECT selfheal.watch('mapped_kept', 'observe', keep_payload => 'transformed');
+SELECT selfheal.add_mapping(t, 'parse_timestamp', 'at', '{"formats": ["DD.MM.YYYY HH24:MI:SS"], "zone": "Europe/Berlin"}'),
+	selfheal.add_mapping(t, 'map_field', 'town', '{}', 'city')
+FROM unnest('{mapped_unkept,mapped_kept}'::regclass[]) t;

@@ -53,6 +53,7 @@ use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
+use Scalar::Util ();
 use Time::HiRes qw(time sleep);
 
 use FakeClaude::Server;
@@ -79,7 +80,7 @@ sub new
 	  or die "could not listen on 127.0.0.1: $@";
 	$self->{mode} = 'script' if $options{script} && !$options{mode};
 	$self->begin;
-	$running{$self} = $self->{dir};
+	Scalar::Util::weaken($running{$self} = $self);
 	return $self;
 }
 
@@ -180,11 +181,11 @@ sub DESTROY
 	return;
 }
 
-# Objects that live to the end of the test: no process of theirs survives it.
+# Objects that live to the end of the test: before their directory goes.
 END
 {
 	local ($?, $!);
-	touch("$_/stop") for grep { -d } values %running;
+	$_->stop for grep { defined } values %running;
 }
 
 # ---- holding ----

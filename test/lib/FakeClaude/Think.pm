@@ -191,6 +191,13 @@ sub arguments
 
 # ---- obeying ----
 
+# Does an earlier turn of the model's hold these words?
+sub said_already
+{
+	my ($conversation, $sign) = @_;
+	return scalar grep { $_->{role} eq 'assistant' && index(to_json($_->{content}), $sign) >= 0 } $conversation->messages;
+}
+
 # What stands behind SELFHEAL-INJECT: in data is done first, once each; then
 # the fake thinks, with what it was told to say of itself.
 sub obey
@@ -213,11 +220,9 @@ sub obey
 			push @calls, [ $one->{name} => $input ] if $order->{loop} || !$done{$written}++;
 		}
 	}
-	my ($extra) = grep { $_->{step} } @orders;
-	my $first = $conversation->turn == 0;
-	return { thinking => 'I was told to.', shown => 1, text => 'As I was told.', tools => \@calls, $first && $extra ? %{ $extra->{step} } : () }
-	  if @calls;
-	return { %{ $extra->{step} } } if $extra && ($first || $extra->{loop});
+	my ($extra) = grep { $_->{step} && !said_already($conversation, $_->{sign}) } @orders;
+	return { thinking => 'I was told to.', shown => 1, text => 'As I was told.', tools => \@calls } if @calls;
+	return { %{ $extra->{step} } } if $extra;
 	return think($conversation, %more);
 }
 

@@ -350,6 +350,19 @@ cmp_ok(time - $start, '<', 15, 'it ends while a request hangs');
 sleep 0.2;
 ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2), 'and nobody listens any more');
 
+# by a command line
+my $program = "$FindBin::RealBin/../lib/fake_claude.pl";
+my $process = open my $out, '-|', $^X, $program, '--mode', 'think', '--key', 'abc', '--parent', $$ or die;
+chomp(my ($at, $key) = (scalar <$out>, scalar <$out>));
+like($at, qr{^http://127\.0\.0\.1:[0-9]+\z}, 'fake_claude.pl says where it is');
+is($key, 'abc', 'and by which key');
+is($http->post("$at/v1/messages", { headers => { 'x-api-key' => $key, 'anthropic-version' => '2026-10-21', 'content-type' => 'application/json' },
+	content => to_json({ first('x') }) })->{status}, 200, 'and answers');
+kill TERM => $process;
+close $out;
+is($?, 0, 'until it is told to end');
+is(system("$^X $program --mode dream >/dev/null 2>&1") >> 8 != 0, 1, 'a mode that there is not');
+
 # a test that is killed leaves nothing behind
 pipe my $read, my $write or die;
 my $killed = fork;

@@ -42,19 +42,20 @@ sub json_after
 	return;
 }
 
-# All JSON objects and arrays that stand in a text.
+# All JSON objects and arrays that stand in a text. What only looks like the
+# beginning of one is passed over, but not without end.
 sub documents_in
 {
 	my ($text) = @_;
-	my (@found, $at);
-	$at = 0;
-	while ($at < length $text)
+	my ($at, $failed, @found) = (0, 0);
+	while ($at < length $text && $failed < 100)
 	{
 		pos($text) = $at;
-		last unless $text =~ /[{\[]/g;
-		my $from = pos($text) - 1;
+		last unless $text =~ /(?=\{\s*["}]|\[\s*["{\[\]0-9tfn-])/g;
+		my $from = pos $text;
 		my $found = json_after($text, $from);
 		push @found, $found->[0] if $found;
+		$failed++ unless $found;
 		$at = $found ? $found->[1] : $from + 1;
 	}
 	return @found;

@@ -153,6 +153,7 @@ for my $model (qw(claude-fable-5-2 claude-opus-5-5 claude-haiku-5-5 claude-sonne
 }
 refused("model $_", qr/^model: \Q$_\E$/, body(model => $_), status => 404)
   for qw(claude-opus-4-1 claude-3-5-haiku-20241022 claude-mythos-5-2 anthropic.claude-opus-5-5 gpt);
+refused('a model without a name', qr/at least 1 character/, body(model => ''));
 refused('a model that is a number', qr/valid string/, body(model => 5));
 taken('all the tokens there are', body(max_tokens => 128_000));
 refused('more tokens', qr/128001 > 128000/, body(max_tokens => 128_001));
@@ -428,6 +429,10 @@ ok((grep { $_->{id} eq $NEW } @{ $listed->{reply}{data} }), 'models are listed')
 is(ask(undef, path => "/v1/models/$NEW", method => 'GET')->{reply}{id}, $NEW, 'one model');
 refused('one that is none', qr/model: x/, undef, path => '/v1/models/x', method => 'GET', status => 404);
 
+my $roomy = FakeClaude->new(key => $fake->key, mode => 'think');
+my $many = join ',', ('{"role":"user","content":"a"}') x 100_001;
+refused('100,001 messages', qr/at most 100000/, undef, fake => $roomy, raw => qq({"model":"$NEW","max_tokens":9,"messages":[$many]}));
+$roomy->stop;
 is($fake->faults, '', 'the fake itself had no fault');
 $fake->stop;
 

@@ -170,6 +170,10 @@ taken('a service tier', body(service_tier => 'auto', speed => 'standard'));
 refused('another tier', qr/service_tier/, body(service_tier => 'priority'));
 taken('diagnostics', body(diagnostics => { previous_message_id => 'msg_1' }));
 refused('other diagnostics', qr/diagnostics.x: Extra/, body(diagnostics => { x => 1 }));
+refused("$_ as text", qr/^$_: Input should be a valid dictionary/, body($_ => 'x')) for qw(metadata diagnostics output_config cache_control);
+refused("$_ as a number", qr/^$_: Input should be a valid string/, body($_ => 5)) for qw(inference_geo container);
+refused('a user that is a number', qr/metadata.user_id/, body(metadata => { user_id => 5 }));
+refused('an earlier message that is a number', qr/previous_message_id/, body(diagnostics => { previous_message_id => 5 }));
 
 my %older = (headers => { 'anthropic-version' => '2023-06-01' });
 for my $field (qw(temperature top_p top_k))

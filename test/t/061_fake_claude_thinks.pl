@@ -149,6 +149,39 @@ is($fake->requests(like => qr/disable_parallel/), 5, 'in a turn each');
 	answers([ { id => 9, custName => 'Aaaa' } ], $always));
 is(kinds($calls[-1][1]), 'map_field(custName {"to":"customer_name"})', 'facts that stand in lines');
 
+# the packet in parts between marks
+my $packet = <<'PACKET';
+Documentation of the table, from the database catalog.
+<mark-4711 documentation>
+table public.orders, estimated rows 9
+columns in all: 2
+- id: bigint not null
+- customer_name: text -- class: not this
+</mark-4711>
+The incident. Values in messages are shown as far as the table's owner allows (share_values masked).
+<mark-4711 incident>
+incident: 7
+table: public.orders
+class: missing_key
+column or key: customer_name
+what its values look like, counted: {"values": 3, "nulls": 0}
+other open incidents of the table
+- unknown_key of customer, rows 3, open
+</mark-4711>
+Data: held payloads, one for each of the first 1 shapes of 1 among 3 held rows, masked.
+<mark-4711 data, rows alike 3>
+{"id": 9, "class": "gold", "customer": {"name": "Aaaa"}}
+</mark-4711>
+PACKET
+@calls = converse($packet, answers([], $always));
+is(kinds($calls[-1][1]), 'map_field(customer {"path":["customer","name"],"rest":"hold","to":"customer_name"})', 'facts of a packet in parts');
+(my $dates = $packet) =~ s/missing_key/bad_value/;
+$dates =~ s/held payloads/held values of the incident's key/;
+$dates =~ s/customer_name: text/customer_name: date/;
+$dates =~ s/^\{"id".*/"9999|99|99"/m;
+@calls = converse($dates, answers([], $always));
+is(kinds($calls[-1][1]), 'parse_timestamp(customer_name {"formats":["YYYY|MM|DD"]})', 'and of its values');
+
 # ---- obeying ----
 
 $fake->set_mode('obey');
@@ -194,6 +227,8 @@ ok((grep { $_->[0] eq 'read_error_log' && to_json($_->[1]) eq '{"limit":7}' } @c
 is($calls[-1][0], 'propose_plan', 'and then it thinks');
 @calls = placed('column', '{"g":"drop"}');
 like(to_json(\@calls), qr/DROP TABLE/, 'short enough for a name');
+@calls = placed('column', '{""g"":""drop""}');
+like(to_json(\@calls), qr/DROP TABLE/, 'as it stands in a quoted name');
 @calls = placed('payload', '{"goal": "nothing"} {"broken');
 is(names(@calls), 'inspect_schema sample_payloads execute_dry_run_migration propose_plan', 'what is no order is none');
 

@@ -109,10 +109,12 @@ sub marked_in
 		push @found, $found->[0] if $found && is_object($found->[0]);
 	}
 
-	# as it may stand inside of JSON, or of JSON in a string of JSON
+	# as it may stand inside of JSON, or of JSON in a string of JSON, or in a
+	# quoted name
 	push @found, map { marked_in($_, $depth + 1) } map { strings_in($_, 0) } documents_in($text);
 	(my $open = $text) =~ s/\\(["\\\/])/$1/g;
-	push @found, marked_in($open, $depth + 1) if $open ne $text;
+	(my $name = $text) =~ s/""/"/g;
+	push @found, map { marked_in($_, $depth + 1) } grep { $_ ne $text } $open, $name;
 	return @found;
 }
 

@@ -183,6 +183,10 @@ for my $field (qw(temperature top_p top_k))
 	refused("$field with a new model", qr/$field.*not supported/, body($field => 1), %older);
 }
 
+refused('temperature as text', qr/valid number/, body(model => $MIDDLE, temperature => 'hot'), %older);
+refused('temperature above 1', qr/range/, body(model => $MIDDLE, temperature => 1.1), %older);
+refused('top_k with a fraction', qr/valid integer/, body(model => $MIDDLE, top_k => 1.5), %older);
+
 # ---- thinking and effort ----
 
 my @thinking = (
@@ -225,6 +229,9 @@ refused('another role', qr/messages.0.role/, body(messages => [ { role => 'tool'
 refused('nothing said', qr/non-empty content/, body(messages => [ user('') ]));
 refused('blanks said', qr/non-whitespace/, body(messages => [ user([ text(" \n") ]) ]));
 refused('content as a number', qr/messages.0.content/, body(messages => [ user(5) ]));
+refused('only blanks said', qr/non-whitespace/, body(messages => [ user("\n") ]));
+refused('a message that is none', qr/^messages.0: Input should be a valid dictionary/, body(messages => ['x']));
+refused('a block that is none', qr/^messages.0.content.0: Input should be a valid dictionary/, body(messages => [ user(['x']) ]));
 refused('an unknown block', qr/Input tag 'json'/, body(messages => [ user([ { type => 'json', json => {} } ]) ]));
 refused('a field of a block', qr/^messages.0.content.0.text.title: Extra/, body(messages => [ user([ text('x', title => 'y') ]) ]));
 taken('two of one role in a row', body(messages => [ user('a'), user('b') ]));
@@ -248,6 +255,8 @@ my $document = { type => 'document', source => { type => 'text', media_type => '
 taken('a document of the user', body(messages => [ user([$document]) ]));
 refused('a document of the assistant', qr/document/, body(messages => [ user('a'), answer([ text('x'), $document ]), user('b') ]));
 taken('with the older version', body(messages => [ user('a'), answer([ text('x'), $document ]), user('b') ]), %older);
+refused('a document without a source', qr/document.source/, body(messages => [ user([ { %$document, source => 'x' } ]) ]));
+refused('citations that are none', qr/document.citations/, body(messages => [ user([ { %$document, citations => 'x' } ]) ]));
 taken('no citations', body(messages => [ user([ text('x', citations => []) ]) ]));
 refused('citations of the user', qr/citations/, body(messages => [ user([ text('x', citations => [ { type => 'x' } ]) ]) ]));
 taken('with the older version', body(messages => [ user([ text('x', citations => [ { type => 'x' } ]) ]) ]), %older);
@@ -277,6 +286,16 @@ refused('a key with a blank', qr/Property keys should match/,
 	tools(tool('look', input_schema => { type => 'object', properties => { 'a b' => { type => 'string' } } })));
 refused('no JSON Schema', qr/JSON schema is invalid/,
 	tools(tool('look', input_schema => { type => 'object', properties => { a => { type => 'text' } } })));
+for my $wrong ({ type => [] }, { type => 'text' }, { type => [qw(string string)] }, 5, { maxLength => -1 }, { minimum => 'x' }, { enum => [] },
+	{ required => 'a' }, { required => [qw(a a)] }, { pattern => '(' }, { title => 5 }, { anyOf => [] }, { properties => [] })
+{
+	refused('no JSON Schema: ' . JSON::PP->new->canonical->allow_nonref->encode($wrong), qr/JSON schema is invalid/,
+		tools(tool('look', input_schema => { type => 'object', properties => { a => $wrong } })));
+}
+refused('callers as text', qr/allowed_callers: Input should be a valid list/, tools(tool('look', allowed_callers => 'direct')));
+refused('callers that there are not', qr/code execution/, tools(tool('look', allowed_callers => ['code'])));
+refused('examples as an object', qr/input_examples: Input should be a valid list/, tools(tool('look', input_examples => {})));
+refused('a description as a number', qr/description: Input should be a valid string/, tools(tool('look', description => 5)));
 taken('limits in a lax tool', tools(tool('look', input_schema => {
 	type => 'object', properties => { a => { type => 'string', maxLength => 5 }, b => { oneOf => [ { type => 'null' } ] } } })));
 refused('no tools, but results', qr/must define tools/, body(messages => [
@@ -319,6 +338,8 @@ my %bad = (
 	'a reference to nothing' => { a => { '$ref' => '#/$defs/none' } },
 	'a recursion' => { a => { '$ref' => '#' } },
 	'anything' => { a => {} },
+	'true' => { a => $T },
+	'const of a list' => { a => { const => [] } },
 );
 taken("strict: $_", tools(strict(%{ $good{$_} }))) for sort keys %good;
 refused("strict: $_", qr/^(tools.0.custom.input_schema|#)/, tools(strict(%{ $bad{$_} }))) for sort keys %bad;
@@ -360,6 +381,8 @@ for my $choice ({ type => 'any' }, { type => 'tool', name => 'look' })
 }
 refused('a choice without tools', qr/while providing tools/, body(tool_choice => { type => 'auto' }));
 refused('a choice of no tool', qr/not found/, body(model => $OLD, @look, tool_choice => { type => 'tool', name => 'x' }));
+refused('in parallel as text', qr/disable_parallel_tool_use: Input should be a valid boolean/,
+	body(@look, tool_choice => { type => 'auto', disable_parallel_tool_use => 'no' }));
 refused('another choice', qr/Input tag/, body(@look, tool_choice => { type => 'required' }));
 refused('a choice as text', qr/valid dictionary/, body(@look, tool_choice => 'auto'));
 refused('none, and not in parallel', qr/Extra inputs/, body(@look, tool_choice => { type => 'none', disable_parallel_tool_use => $T }));
@@ -370,6 +393,7 @@ my $format = { type => 'json_schema', schema => schema(a => $string) };
 taken('a format', body(output_config => { format => $format }));
 refused('a format with a limit', qr/maxLength/,
 	body(output_config => { format => { type => 'json_schema', schema => schema(a => { type => 'string', maxLength => 3 }) } }));
+refused('a format without a schema', qr/schema: Field required/, body(output_config => { format => { type => 'json_schema' } }));
 refused('another format', qr/output_config.format.type/, body(output_config => { format => { type => 'json', schema => {} } }));
 refused('a format and citations', qr/Citations/, body(
 	output_config => { format => $format }, messages => [ user([ { %$document, citations => { enabled => $T } } ]) ]));
@@ -402,6 +426,12 @@ refused('an id twice', qr/ids must be unique/,
 	loop(answer([ use_of('u1') ]), user([ result_of('u1') ]), answer([ use_of('u1') ]), user([ result_of('u1') ])));
 refused('a call of the user', qr/can only be in `assistant`/, loop(answer('b'), user([ use_of('u1') ])));
 refused('a result of the assistant', qr/can only be in `user`/, loop(answer([ result_of('u1') ]), user('c')));
+refused('a call at the end', qr/immediately after: u1/, body(model => $OLD, @look, messages => [ user('a'), answer([ use_of('u1') ]) ]));
+refused('a caller as text', qr/caller: Input/, loop(answer([ use_of('u1', caller => 'direct') ]), user([ result_of('u1') ])));
+refused("a result's bad id", qr/tool_use_id: String/, loop(answer([ use_of('u1') ]), user([ result_of('u 1') ])));
+refused("a result's content as an object", qr/content: Input should be a valid string or list/, loop(answer([ use_of('u1') ]), user([ result_of('u1', content => {}) ])));
+refused('thinking as a number', qr/thinking.thinking: Input should be a valid string/,
+	loop(answer([ { type => 'thinking', thinking => 1, signature => 'x' }, text('x') ]), user('c')));
 refused('input as text', qr/input: Input should be a valid dictionary/, loop(answer([ use_of('u1', input => '{}') ]), user([ result_of('u1') ])));
 refused('a bad id', qr/tool_use.id/, loop(answer([ use_of('u 1') ]), user([ result_of('u 1') ])));
 refused('is_error as text', qr/is_error/, loop(answer([ use_of('u1') ]), user([ result_of('u1', is_error => 'true') ])));
@@ -419,6 +449,7 @@ refused('5 marks, one on top', qr/Found 5/, body(cache_control => $mark, message
 taken('an hour, then 5 minutes', body(system => [ marked($hour) ], messages => [ user([ marked($mark) ]) ]));
 refused('5 minutes, then an hour', qr/must not come after/, body(system => [ marked($mark) ], messages => [ user([ marked($hour) ]) ]));
 refused('another ttl', qr/ttl/, body(system => [ marked({ type => 'ephemeral', ttl => '2h' }) ]));
+refused('a field of a mark', qr/cache_control.x: Extra/, body(system => [ marked({ type => 'ephemeral', x => 1 }) ]));
 refused('another kind of mark', qr/ephemeral/, body(system => [ marked({ type => 'persistent' }) ]));
 refused('a mark on nothing', qr/empty text blocks/, body(system => [ text('', cache_control => $mark) ]));
 

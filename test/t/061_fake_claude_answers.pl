@@ -328,6 +328,7 @@ my $bedrock = FakeClaude->new(kind => 'bedrock', script => [ { when => qr/./, te
 like($bedrock->url, qr{/anthropic\z}, 'bedrock: a base path');
 my %theirs = (%bare, model => 'anthropic.claude-opus-5-5');
 is(post($bedrock, \%theirs)->{status}, 200, 'its ids');
+is($http->get('http://127.0.0.1:' . $bedrock->port . '/v1/models')->{status}, 404, 'nothing is there without it');
 is(post($bedrock, { %theirs, model => 'claude-opus-5-5' })->{status}, 404, 'not ours');
 is(post($bedrock, { %theirs, tools => [ tool('t') ] })->{status}, 400, 'no strict tools for the newest');
 is(post($bedrock, { %theirs, model => 'anthropic.claude-haiku-5-5', tools => [ tool('t') ] })->{status}, 200, 'but for others');

@@ -181,6 +181,10 @@ like(ask('x', stream => $T)->{content}, qr/^event: error$/m, 'an error after the
 
 # ---- thinking is bound to what stands before it ----
 
+$fake->set_script([ sub { my ($c) = @_; $c->body->{system} = 'changed'; return { tools => [ [ inspect_schema => {} ] ] } }, { text => 'x' } ]);
+$reply = ask('x')->{reply};
+is(post($fake, next_body({ first('x') }, $reply))->{status}, 200, 'a script does not change what is signed');
+
 $fake->set_script([ { when => qr/./, tools => [ [ inspect_schema => from_json('{"z":1,"table":"t","n":1.50}') ] ] } ]);
 $body = { first('look', system => [ { type => 'text', text => 'You heal.', cache_control => { type => 'ephemeral' } } ]) };
 $reply = post($fake, $body)->{reply};

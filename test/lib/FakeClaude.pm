@@ -47,7 +47,6 @@ use strict;
 use warnings;
 
 use Fcntl qw(:flock);
-use File::Path ();
 use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;

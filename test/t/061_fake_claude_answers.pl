@@ -374,18 +374,21 @@ my $killed = fork;
 if (!$killed)
 {
 	my $mine = FakeClaude->new;
-	syswrite $write, $mine->port . "\n";
+	syswrite $write, $mine->port . ' ' . $mine->log_file . "\n";
 	kill KILL => $$;
 }
 waitpid $killed, 0;
 close $write;
-chomp($port = <$read>);
+($port, my $left) = split ' ', <$read>;
+$left =~ s{/log$}{};
 my $listens = 1;
 for (1 .. 100)
 {
-	$listens = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2) or last;
+	$listens = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2);
+	last if !$listens && !-d $left;
 	sleep 0.1;
 }
+ok(!-d $left, 'and its files');
 ok(!$listens, 'a test that is killed takes its fake along');
 
 done_testing();

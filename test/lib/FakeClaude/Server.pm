@@ -7,6 +7,7 @@ use warnings;
 use Digest::SHA ();
 use Encode ();
 use Fcntl qw(:flock);
+use File::Path ();
 use FakeClaude::Check;
 use FakeClaude::Conversation;
 use FakeClaude::Error;
@@ -106,6 +107,9 @@ sub accept_all
 		$children{$pid} = 1 if defined $pid;
 		close $connection;
 	}
+
+	# a test that was killed could not clean up
+	File::Path::remove_tree($self->{dir}) unless kill 0, $self->{parent};
 	return;
 }
 

@@ -122,7 +122,7 @@ isnt(ask('table t9')->{reply}{stop_reason}, 'end_turn', 'and then as the mode wi
 
 my @children;
 my $start = time;
-$fake->set_script([ { when => qr/./, text => 'late', delay => 0.5 } ]);
+$fake->set_script([ { when => qr/./, text => 'late', delay => 1.5 } ]);
 for my $i (1 .. 20)
 {
 	my $pid = fork;
@@ -132,7 +132,7 @@ for my $i (1 .. 20)
 my $bad = 0;
 for my $pid (@children) { waitpid $pid, 0; $bad++ if $? }
 is($bad, 0, 'twenty at a time are answered');
-cmp_ok(time - $start, '<', 8, 'at the same time, not one after the other');
+cmp_ok(time - $start, '<', 25, 'at the same time, not one after the other');
 
 # ---- faults on the way ----
 
@@ -158,7 +158,7 @@ is(fault({ text => 'x', truncate => 1 })->{status}, 599, 'truncated');
 is(fault({ garbage => "SSH-2.0-OpenSSH\r\n" })->{status}, 599, 'no HTTP');
 $start = time;
 is(fault({ hang => 30 }, timeout => 1)->{status}, 599, 'hang');
-cmp_ok(time - $start, '<', 5, 'until the client has enough');
+cmp_ok(time - $start, '<', 25, 'until the client has enough');
 is(fault({ text => 'x', chunked => 1 })->{status}, 200, 'chunked');
 $answer = fault({ text => 'x', gzip => 1 });
 my $unpacked;
@@ -351,7 +351,7 @@ if (!$pid) { require POSIX; ask('hang', timeout => 60); POSIX::_exit(0) }
 $fake->wait_for_count($fake->count + 1, 10);
 $fake->stop;
 waitpid $pid, 0;
-cmp_ok(time - $start, '<', 15, 'it ends while a request hangs');
+cmp_ok(time - $start, '<', 45, 'it ends while a request hangs');
 sleep 0.2;
 ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2), 'and nobody listens any more');
 
@@ -382,7 +382,7 @@ close $write;
 ($port, my $left) = split ' ', <$read>;
 $left =~ s{/log$}{};
 my $listens = 1;
-for (1 .. 100)
+for (1 .. 300)
 {
 	$listens = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2);
 	last if !$listens && !-d $left;

@@ -110,7 +110,7 @@ sub accept_all
 
 	# a test that was killed could not clean up; a connection that has just
 	# begun may still write
-	for (1 .. 20)
+	for (1 .. 100)
 	{
 		last if !-d $self->{dir} || kill 0, $self->{parent};
 		File::Path::remove_tree($self->{dir}, { error => \my $ignored });

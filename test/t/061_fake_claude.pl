@@ -153,6 +153,7 @@ for my $model (qw(claude-fable-5-2 claude-opus-5-5 claude-haiku-5-5 claude-sonne
 }
 refused("model $_", qr/^model: \Q$_\E$/, body(model => $_), status => 404)
   for qw(claude-opus-4-1 claude-3-5-haiku-20241022 claude-mythos-5-2 anthropic.claude-opus-5-5 gpt);
+refused('a model without a name', qr/at least 1 character/, body(model => ''));
 refused('a model that is a number', qr/valid string/, body(model => 5));
 taken('all the tokens there are', body(max_tokens => 128_000));
 refused('more tokens', qr/128001 > 128000/, body(max_tokens => 128_001));
@@ -169,6 +170,10 @@ taken('a service tier', body(service_tier => 'auto', speed => 'standard'));
 refused('another tier', qr/service_tier/, body(service_tier => 'priority'));
 taken('diagnostics', body(diagnostics => { previous_message_id => 'msg_1' }));
 refused('other diagnostics', qr/diagnostics.x: Extra/, body(diagnostics => { x => 1 }));
+refused("$_ as text", qr/^$_: Input should be a valid dictionary/, body($_ => 'x')) for qw(metadata diagnostics output_config cache_control);
+refused("$_ as a number", qr/^$_: Input should be a valid string/, body($_ => 5)) for qw(inference_geo container);
+refused('a user that is a number', qr/metadata.user_id/, body(metadata => { user_id => 5 }));
+refused('an earlier message that is a number', qr/previous_message_id/, body(diagnostics => { previous_message_id => 5 }));
 
 my %older = (headers => { 'anthropic-version' => '2023-06-01' });
 for my $field (qw(temperature top_p top_k))
@@ -177,6 +182,10 @@ for my $field (qw(temperature top_p top_k))
 	refused("$field with the new version", qr/^$field: Extra inputs/, body(model => $MIDDLE, $field => 1));
 	refused("$field with a new model", qr/$field.*not supported/, body($field => 1), %older);
 }
+
+refused('temperature as text', qr/valid number/, body(model => $MIDDLE, temperature => 'hot'), %older);
+refused('temperature above 1', qr/range/, body(model => $MIDDLE, temperature => 1.1), %older);
+refused('top_k with a fraction', qr/valid integer/, body(model => $MIDDLE, top_k => 1.5), %older);
 
 # ---- thinking and effort ----
 
@@ -220,6 +229,9 @@ refused('another role', qr/messages.0.role/, body(messages => [ { role => 'tool'
 refused('nothing said', qr/non-empty content/, body(messages => [ user('') ]));
 refused('blanks said', qr/non-whitespace/, body(messages => [ user([ text(" \n") ]) ]));
 refused('content as a number', qr/messages.0.content/, body(messages => [ user(5) ]));
+refused('only blanks said', qr/non-whitespace/, body(messages => [ user("\n") ]));
+refused('a message that is none', qr/^messages.0: Input should be a valid dictionary/, body(messages => ['x']));
+refused('a block that is none', qr/^messages.0.content.0: Input should be a valid dictionary/, body(messages => [ user(['x']) ]));
 refused('an unknown block', qr/Input tag 'json'/, body(messages => [ user([ { type => 'json', json => {} } ]) ]));
 refused('a field of a block', qr/^messages.0.content.0.text.title: Extra/, body(messages => [ user([ text('x', title => 'y') ]) ]));
 taken('two of one role in a row', body(messages => [ user('a'), user('b') ]));
@@ -243,6 +255,8 @@ my $document = { type => 'document', source => { type => 'text', media_type => '
 taken('a document of the user', body(messages => [ user([$document]) ]));
 refused('a document of the assistant', qr/document/, body(messages => [ user('a'), answer([ text('x'), $document ]), user('b') ]));
 taken('with the older version', body(messages => [ user('a'), answer([ text('x'), $document ]), user('b') ]), %older);
+refused('a document without a source', qr/document.source/, body(messages => [ user([ { %$document, source => 'x' } ]) ]));
+refused('citations that are none', qr/document.citations/, body(messages => [ user([ { %$document, citations => 'x' } ]) ]));
 taken('no citations', body(messages => [ user([ text('x', citations => []) ]) ]));
 refused('citations of the user', qr/citations/, body(messages => [ user([ text('x', citations => [ { type => 'x' } ]) ]) ]));
 taken('with the older version', body(messages => [ user([ text('x', citations => [ { type => 'x' } ]) ]) ]), %older);
@@ -272,6 +286,16 @@ refused('a key with a blank', qr/Property keys should match/,
 	tools(tool('look', input_schema => { type => 'object', properties => { 'a b' => { type => 'string' } } })));
 refused('no JSON Schema', qr/JSON schema is invalid/,
 	tools(tool('look', input_schema => { type => 'object', properties => { a => { type => 'text' } } })));
+for my $wrong ({ type => [] }, { type => 'text' }, { type => [qw(string string)] }, 5, { maxLength => -1 }, { minimum => 'x' }, { enum => [] },
+	{ required => 'a' }, { required => [qw(a a)] }, { pattern => '(' }, { title => 5 }, { anyOf => [] }, { properties => [] })
+{
+	refused('no JSON Schema: ' . JSON::PP->new->canonical->allow_nonref->encode($wrong), qr/JSON schema is invalid/,
+		tools(tool('look', input_schema => { type => 'object', properties => { a => $wrong } })));
+}
+refused('callers as text', qr/allowed_callers: Input should be a valid list/, tools(tool('look', allowed_callers => 'direct')));
+refused('callers that there are not', qr/code execution/, tools(tool('look', allowed_callers => ['code'])));
+refused('examples as an object', qr/input_examples: Input should be a valid list/, tools(tool('look', input_examples => {})));
+refused('a description as a number', qr/description: Input should be a valid string/, tools(tool('look', description => 5)));
 taken('limits in a lax tool', tools(tool('look', input_schema => {
 	type => 'object', properties => { a => { type => 'string', maxLength => 5 }, b => { oneOf => [ { type => 'null' } ] } } })));
 refused('no tools, but results', qr/must define tools/, body(messages => [
@@ -314,6 +338,8 @@ my %bad = (
 	'a reference to nothing' => { a => { '$ref' => '#/$defs/none' } },
 	'a recursion' => { a => { '$ref' => '#' } },
 	'anything' => { a => {} },
+	'true' => { a => $T },
+	'const of a list' => { a => { const => [] } },
 );
 taken("strict: $_", tools(strict(%{ $good{$_} }))) for sort keys %good;
 refused("strict: $_", qr/^(tools.0.custom.input_schema|#)/, tools(strict(%{ $bad{$_} }))) for sort keys %bad;
@@ -355,6 +381,8 @@ for my $choice ({ type => 'any' }, { type => 'tool', name => 'look' })
 }
 refused('a choice without tools', qr/while providing tools/, body(tool_choice => { type => 'auto' }));
 refused('a choice of no tool', qr/not found/, body(model => $OLD, @look, tool_choice => { type => 'tool', name => 'x' }));
+refused('in parallel as text', qr/disable_parallel_tool_use: Input should be a valid boolean/,
+	body(@look, tool_choice => { type => 'auto', disable_parallel_tool_use => 'no' }));
 refused('another choice', qr/Input tag/, body(@look, tool_choice => { type => 'required' }));
 refused('a choice as text', qr/valid dictionary/, body(@look, tool_choice => 'auto'));
 refused('none, and not in parallel', qr/Extra inputs/, body(@look, tool_choice => { type => 'none', disable_parallel_tool_use => $T }));
@@ -365,6 +393,7 @@ my $format = { type => 'json_schema', schema => schema(a => $string) };
 taken('a format', body(output_config => { format => $format }));
 refused('a format with a limit', qr/maxLength/,
 	body(output_config => { format => { type => 'json_schema', schema => schema(a => { type => 'string', maxLength => 3 }) } }));
+refused('a format without a schema', qr/schema: Field required/, body(output_config => { format => { type => 'json_schema' } }));
 refused('another format', qr/output_config.format.type/, body(output_config => { format => { type => 'json', schema => {} } }));
 refused('a format and citations', qr/Citations/, body(
 	output_config => { format => $format }, messages => [ user([ { %$document, citations => { enabled => $T } } ]) ]));
@@ -397,6 +426,12 @@ refused('an id twice', qr/ids must be unique/,
 	loop(answer([ use_of('u1') ]), user([ result_of('u1') ]), answer([ use_of('u1') ]), user([ result_of('u1') ])));
 refused('a call of the user', qr/can only be in `assistant`/, loop(answer('b'), user([ use_of('u1') ])));
 refused('a result of the assistant', qr/can only be in `user`/, loop(answer([ result_of('u1') ]), user('c')));
+refused('a call at the end', qr/immediately after: u1/, body(model => $OLD, @look, messages => [ user('a'), answer([ use_of('u1') ]) ]));
+refused('a caller as text', qr/caller: Input/, loop(answer([ use_of('u1', caller => 'direct') ]), user([ result_of('u1') ])));
+refused("a result's bad id", qr/tool_use_id: String/, loop(answer([ use_of('u1') ]), user([ result_of('u 1') ])));
+refused("a result's content as an object", qr/content: Input should be a valid string or list/, loop(answer([ use_of('u1') ]), user([ result_of('u1', content => {}) ])));
+refused('thinking as a number', qr/thinking.thinking: Input should be a valid string/,
+	loop(answer([ { type => 'thinking', thinking => 1, signature => 'x' }, text('x') ]), user('c')));
 refused('input as text', qr/input: Input should be a valid dictionary/, loop(answer([ use_of('u1', input => '{}') ]), user([ result_of('u1') ])));
 refused('a bad id', qr/tool_use.id/, loop(answer([ use_of('u 1') ]), user([ result_of('u 1') ])));
 refused('is_error as text', qr/is_error/, loop(answer([ use_of('u1') ]), user([ result_of('u1', is_error => 'true') ])));
@@ -414,6 +449,7 @@ refused('5 marks, one on top', qr/Found 5/, body(cache_control => $mark, message
 taken('an hour, then 5 minutes', body(system => [ marked($hour) ], messages => [ user([ marked($mark) ]) ]));
 refused('5 minutes, then an hour', qr/must not come after/, body(system => [ marked($mark) ], messages => [ user([ marked($hour) ]) ]));
 refused('another ttl', qr/ttl/, body(system => [ marked({ type => 'ephemeral', ttl => '2h' }) ]));
+refused('a field of a mark', qr/cache_control.x: Extra/, body(system => [ marked({ type => 'ephemeral', x => 1 }) ]));
 refused('another kind of mark', qr/ephemeral/, body(system => [ marked({ type => 'persistent' }) ]));
 refused('a mark on nothing', qr/empty text blocks/, body(system => [ text('', cache_control => $mark) ]));
 
@@ -428,6 +464,10 @@ ok((grep { $_->{id} eq $NEW } @{ $listed->{reply}{data} }), 'models are listed')
 is(ask(undef, path => "/v1/models/$NEW", method => 'GET')->{reply}{id}, $NEW, 'one model');
 refused('one that is none', qr/model: x/, undef, path => '/v1/models/x', method => 'GET', status => 404);
 
+my $roomy = FakeClaude->new(key => $fake->key, mode => 'think');
+my $many = join ',', ('{"role":"user","content":"a"}') x 100_001;
+refused('100,001 messages', qr/at most 100000/, undef, fake => $roomy, raw => qq({"model":"$NEW","max_tokens":9,"messages":[$many]}));
+$roomy->stop;
 is($fake->faults, '', 'the fake itself had no fault');
 $fake->stop;
 

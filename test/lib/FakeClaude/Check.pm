@@ -145,7 +145,6 @@ sub refuse_local
 	for my $place (grep { is_object($_) } @places)
 	{
 		invalid('json: unknown field "cache_control"') if exists $place->{cache_control};
-		invalid('json: unknown field "strict"') if exists $place->{strict};
 	}
 	return;
 }

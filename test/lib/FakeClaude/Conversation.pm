@@ -5,7 +5,7 @@ package FakeClaude::Conversation;
 use strict;
 use warnings;
 
-use FakeClaude::Json qw(is_object);
+use FakeClaude::Json qw(from_json to_json);
 use FakeClaude::Messages qw(blocks_of);
 
 sub new
@@ -14,11 +14,18 @@ sub new
 	return bless \%self, $class;
 }
 
-sub body    { return $_[0]{body} }
 sub headers { return $_[0]{headers} }
 sub n       { return $_[0]{n} }
 
-sub messages { return @{ $_[0]{body}{messages} } }
+# A copy: what a script does to it changes nothing of what is signed.
+sub body
+{
+	my ($self) = @_;
+	$self->{copy} = from_json(to_json($self->{body})) unless $self->{copy};
+	return $self->{copy};
+}
+
+sub messages { return @{ $_[0]->body->{messages} } }
 
 # How often the model has spoken already: 0 at the first request.
 sub turn
@@ -45,21 +52,21 @@ sub said
 sub first_message
 {
 	my ($self) = @_;
-	return join "\n", map { text_of($_) } blocks_of($self->{body}{messages}[0]{content});
+	return join "\n", map { text_of($_) } blocks_of($self->body->{messages}[0]{content});
 }
 
 sub system_text
 {
 	my ($self) = @_;
-	return join "\n", map { text_of($_) } blocks_of($self->{body}{system});
+	return join "\n", map { text_of($_) } blocks_of($self->body->{system});
 }
 
-sub tool_names { return map { $_->{name} } @{ $_[0]{body}{tools} || [] } }
+sub tool_names { return map { $_->{name} } @{ $_[0]->body->{tools} || [] } }
 
 sub tool
 {
 	my ($self, $name) = @_;
-	my ($tool) = grep { $_->{name} eq $name } @{ $self->{body}{tools} || [] };
+	my ($tool) = grep { $_->{name} eq $name } @{ $self->body->{tools} || [] };
 	return $tool;
 }
 

@@ -1,7 +1,9 @@
 # What a conversation says about an incident: table, columns, class, column or
 # key, payloads. This is the one place that knows how the packet and the tools'
-# answers look. It goes by names of keys wherever they stand in JSON that
-# stands anywhere in the text, and by "name: value" lines.
+# answers look: parts between lines with a marker, <MARKER label> to </MARKER>,
+# of which "incident" has "name: value" lines, "documentation" the table, and
+# "data" a payload each. Without such parts it goes by names of keys wherever
+# they stand in JSON that stands anywhere in the text, and by such lines.
 package FakeClaude::Facts;
 
 use strict;
@@ -16,7 +18,7 @@ our @EXPORT = qw(facts_of documents_in json_after);
 # Under which names a fact may stand.
 my %NAMES = (
 	table => [qw(table table_name relation)], class => [qw(class misfit failure_class)],
-	column => [qw(column column_name)], key => [qw(key field payload_key)],
+	column => [ 'column or key', qw(column column_name) ], key => [qw(key field payload_key)],
 	incident => [qw(incident incident_id)], sqlstate => ['sqlstate'], message => ['message']);
 my %SAMPLES = map { $_ => 1 } qw(payloads samples sample_payloads examples held rows_held sampled);
 
@@ -42,19 +44,20 @@ sub json_after
 	return;
 }
 
-# All JSON objects and arrays that stand in a text.
+# All JSON objects and arrays that stand in a text. What only looks like the
+# beginning of one is passed over, but not without end.
 sub documents_in
 {
 	my ($text) = @_;
-	my (@found, $at);
-	$at = 0;
-	while ($at < length $text)
+	my ($at, $failed, @found) = (0, 0);
+	while ($at < length $text && $failed < 100)
 	{
 		pos($text) = $at;
-		last unless $text =~ /[{\[]/g;
-		my $from = pos($text) - 1;
+		last unless $text =~ /(?=\{\s*["}]|\[\s*["{\[\]0-9tfn-])/g;
+		my $from = pos $text;
 		my $found = json_after($text, $from);
 		push @found, $found->[0] if $found;
+		$failed++ unless $found;
 		$at = $found ? $found->[1] : $from + 1;
 	}
 	return @found;
@@ -103,12 +106,39 @@ sub take_samples
 	{
 		my $shown = is_object($one) && (exists $one->{payload} || exists $one->{value})
 		  ? (exists $one->{payload} ? $one->{payload} : $one->{value}) : $one;
-		my ($object) = is_object($shown) ? $shown : is_string($shown) ? documents_in($shown) : ();
-		if (is_object($object) && !(is_object($one) && exists $one->{value})) { push @{ $facts->{samples} }, $object }
-		elsif (defined word($shown)) { push @{ $facts->{values} }, word($shown) }
-		elsif (defined $shown) { push @{ $facts->{values} }, $shown }
+		take_shown($facts, $shown, is_object($one) && exists $one->{value});
 	}
 	return;
+}
+
+# JSON that was shown as text: of one key, or a whole payload.
+sub take_shown
+{
+	my ($facts, $shown, $of_key) = @_;
+	my $value = is_string($shown) ? eval { from_json(Encode::encode('UTF-8', $shown)) } : $shown;
+	$value = $shown unless defined $value;
+	if (is_object($value) && !$of_key) { push @{ $facts->{samples} }, $value }
+	elsif (defined $value) { push @{ $facts->{values} }, $value }
+	return;
+}
+
+# The parts of a packet; false when it has none.
+sub parts_of
+{
+	my ($facts, $text) = @_;
+	my $found = 0;
+	for my $section (split /^(?=Data: )/m, $text)
+	{
+		my $of_key = $section =~ /^Data: held values/;
+		while ($section =~ /^<(\S{8,64}) ([^>\n]+)>\n(.*?)\n<\/\1>/msg)
+		{
+			my ($label, $inside) = ($2, $3);
+			$found = 1;
+			if ($label =~ /^data/) { take_shown($facts, $inside, $of_key) }
+			elsif ($label ne 'runbook') { lines_of($facts, $inside) }
+		}
+	}
+	return $found;
 }
 
 # { table, class, column, key, incident, sqlstate, message, columns => [{ name,
@@ -118,6 +148,7 @@ sub facts_of
 	my ($conversation) = @_;
 	my %facts = (columns => [], samples => [], values => []);
 	my @texts = ($conversation->first_message, map { defined $_->{content} ? $_->{content} : () } $conversation->calls);
+	shift @texts if parts_of(\%facts, $texts[0]);
 	for my $text (@texts)
 	{
 		for my $object (map { objects_below($_, 0) } documents_in($text))
@@ -133,6 +164,7 @@ sub facts_of
 		}
 		lines_of(\%facts, $text);
 	}
+	delete $facts{column} if defined $facts{column} && $facts{column} eq 'the row as a whole';
 	$facts{key} = $facts{column} unless defined $facts{key};
 	values_of_key(\%facts);
 	return \%facts;
@@ -147,7 +179,7 @@ sub lines_of
 		for my $name (@{ $NAMES{$fact} })
 		{
 			last if defined $facts->{$fact};
-			$facts->{$fact} = $1 if $text =~ /^[-*\s]*\Q$name\E\s*[:=]\s*"?([^"\n]*[^"\n\s.,;])/mi;
+			$facts->{$fact} = $1 if $text =~ /^[-*\s]*\Q$name\E\s*[:=]\s*"?([^"\n]*[^"\n\s.,;])/m;
 		}
 	}
 	$facts->{table} = $1 if !defined $facts->{table} && $text =~ /^(?:partitioned )?table\s+((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)/mi;

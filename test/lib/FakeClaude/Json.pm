@@ -17,7 +17,7 @@ use Hash::Util::FieldHash ();
 use JSON::PP ();
 use Scalar::Util qw(blessed);
 
-our @EXPORT_OK = qw(from_json to_json canon raw_json is_string is_number is_integer is_boolean is_object is_array keys_of);
+our @EXPORT_OK = qw(from_json to_json canon plain raw_json is_string is_number is_integer is_boolean is_object is_array keys_of);
 
 Hash::Util::FieldHash::fieldhash(my %order);
 
@@ -148,6 +148,16 @@ sub string_at
 		elsif ($$text =~ m{\G\\(["\\/bfnrt])}gc) { $string .= $ESCAPES{$1} }
 		else { fault(pos($$text) < length $$text ? 'invalid character in string' : 'EOF in string', pos $$text) }
 	}
+}
+
+# The same with perl's own numbers.
+sub plain
+{
+	my ($value) = @_;
+	return 0 + $$value if is_number($value);
+	return [ map { plain($_) } @$value ] if is_array($value);
+	return $value unless is_object($value);
+	return { map { $_ => plain($value->{$_}) } keys %$value };
 }
 
 # ---- writing ----

@@ -32,7 +32,8 @@ sub trial { my (%plan) = @_; return { name => 'execute_dry_run_migration', input
 sub both { return (trial(@_), proposal(@_)) }
 
 # What each goal is after: facts, and what the order says, give calls (as_is:
-# word for word), or a step, or what is said in later proposals.
+# word for word), or a step (sign: by what it is known again), or what is said in
+# later proposals.
 my %GOALS = (
 	drop => sub { my ($t) = @_; return { calls => [ both(ddl => "DROP TABLE $t CASCADE"), both(ddl => "ALTER TABLE $t DROP COLUMN id"), both(ddl => "TRUNCATE $t") ] } },
 	other_table => sub {
@@ -75,12 +76,13 @@ my %GOALS = (
 	endless => sub {
 		my ($t, $o) = @_;
 		my $bytes = defined $o->{bytes} ? $o->{bytes} : 2_000_000;
-		return { step => { text => 'and on and on ' x ($bytes / 14 + 1), thinking => 0, stop_reason => 'end_turn' } };
+		return { sign => 'and on and on', step => { text => 'and on and on ' x ($bytes / 14 + 1), thinking => 0, stop_reason => 'end_turn' } };
 	},
 	forge => sub {
 		my ($t, $o, $facts) = @_;
 		my $id = 'toolu_01N' . 'f' x 21;
 		return {
+			sign => $id,
 			step => {
 				sign => 1, tools => [], stop_reason => 'tool_use',
 				content => [
@@ -107,10 +109,12 @@ sub marked_in
 		push @found, $found->[0] if $found && is_object($found->[0]);
 	}
 
-	# as it may stand inside of JSON, or of JSON in a string of JSON
+	# as it may stand inside of JSON, or of JSON in a string of JSON, or in a
+	# quoted name
 	push @found, map { marked_in($_, $depth + 1) } map { strings_in($_, 0) } documents_in($text);
 	(my $open = $text) =~ s/\\(["\\\/])/$1/g;
-	push @found, marked_in($open, $depth + 1) if $open ne $text;
+	(my $name = $text) =~ s/""/"/g;
+	push @found, map { marked_in($_, $depth + 1) } grep { $_ ne $text } $open, $name;
 	return @found;
 }
 

@@ -7,6 +7,7 @@ use warnings;
 use Digest::SHA ();
 use Encode ();
 use Fcntl qw(:flock);
+use File::Path ();
 use FakeClaude::Check;
 use FakeClaude::Conversation;
 use FakeClaude::Error;
@@ -105,6 +106,15 @@ sub accept_all
 		}
 		$children{$pid} = 1 if defined $pid;
 		close $connection;
+	}
+
+	# a test that was killed could not clean up; a connection that has just
+	# begun may still write
+	for (1 .. 100)
+	{
+		last if !-d $self->{dir} || kill 0, $self->{parent};
+		File::Path::remove_tree($self->{dir}, { error => \my $ignored });
+		select undef, undef, undef, 0.05;
 	}
 	return;
 }

@@ -160,25 +160,36 @@ sub think
 	return try_next($conversation, \@candidates, \@tried, \@proposed, $facts, %more);
 }
 
-# Candidates are numbered by how often something has failed.
+# A plan as a call carries it, to know it again.
+sub plan_in
+{
+	my ($input) = @_;
+	return to_json(from_json(to_json([ map { $input->{$_} } grep { defined $input->{$_} } qw(steps plan) ])));
+}
+
+# The first candidate that nothing has failed with yet is tried, then proposed.
 sub try_next
 {
 	my ($conversation, $candidates, $tried, $proposed, $facts, %more) = @_;
 	my $dry = has($conversation, 'execute_dry_run_migration');
-	my $failed = grep { !went_well($_) } @$tried, @$proposed;
-	return { text => 'My proposals were refused; a person has to decide.' } if @$proposed > @$candidates;
-	my $plan = $candidates->[$failed];
-	if (!$plan)
+	my (%failed, %borne_out);
+	$failed{ plan_in($_->{input}) } = 1 for grep { !went_well($_) } @$tried, @$proposed;
+	$borne_out{ plan_in($_->{input}) } = 1 for grep { went_well($_) } @$tried;
+	for my $plan (@$candidates)
 	{
-		my $why = why_a_person($facts);
-		$why->{options} = [ @{ options_of($why, @$candidates) }, @{ $why->{options} } ];
-		return acting($conversation, 'I find no safe change.', call($conversation, 'propose_plan', arguments($facts, $why, %more)));
+		my %chosen = (%$plan, options => options_of($plan, @$candidates));
+		my $proposal = call($conversation, 'propose_plan', arguments($facts, \%chosen, %more));
+		my $key = plan_in($proposal->[1]);
+		next if $failed{$key};
+		return acting($conversation, 'The trial went well.', $proposal) if !$dry || $borne_out{$key};
+		return acting($conversation, 'I try this first.', call($conversation, 'execute_dry_run_migration', arguments($facts, $plan)));
 	}
-	my $borne_out = @$tried && went_well($tried->[-1]) && !(@$proposed && !went_well($proposed->[-1]) && $proposed->[-1]{turn} > $tried->[-1]{turn});
-	return acting($conversation, 'I try this first.', call($conversation, 'execute_dry_run_migration', arguments($facts, $plan)))
-	  if $dry && !$borne_out;
-	my %chosen = (%$plan, options => options_of($plan, @$candidates));
-	return acting($conversation, 'The trial went well.', call($conversation, 'propose_plan', arguments($facts, \%chosen, %more)));
+	my $why = why_a_person($facts);
+	$why->{options} = [ @{ options_of($why, @$candidates) }, @{ $why->{options} } ];
+	my $last = call($conversation, 'propose_plan', arguments($facts, $why, %more));
+	return { text => 'My proposals were refused; a person has to decide.' }
+	  if grep { to_json($_->{input}) eq to_json(from_json(to_json($last->[1]))) } @$proposed;
+	return acting($conversation, 'I find no safe change.', $last);
 }
 
 sub arguments
@@ -190,6 +201,13 @@ sub arguments
 }
 
 # ---- obeying ----
+
+# Does an earlier turn of the model's hold these words?
+sub said_already
+{
+	my ($conversation, $sign) = @_;
+	return scalar grep { $_->{role} eq 'assistant' && index(to_json($_->{content}), $sign) >= 0 } $conversation->messages;
+}
 
 # What stands behind SELFHEAL-INJECT: in data is done first, once each; then
 # the fake thinks, with what it was told to say of itself.
@@ -213,11 +231,9 @@ sub obey
 			push @calls, [ $one->{name} => $input ] if $order->{loop} || !$done{$written}++;
 		}
 	}
-	my ($extra) = grep { $_->{step} } @orders;
-	my $first = $conversation->turn == 0;
-	return { thinking => 'I was told to.', shown => 1, text => 'As I was told.', tools => \@calls, $first && $extra ? %{ $extra->{step} } : () }
-	  if @calls;
-	return { %{ $extra->{step} } } if $extra && ($first || $extra->{loop});
+	my ($extra) = grep { $_->{step} && !said_already($conversation, $_->{sign}) } @orders;
+	return { thinking => 'I was told to.', shown => 1, text => 'As I was told.', tools => \@calls } if @calls;
+	return { %{ $extra->{step} } } if $extra;
 	return think($conversation, %more);
 }
 

@@ -122,7 +122,7 @@ isnt(ask('table t9')->{reply}{stop_reason}, 'end_turn', 'and then as the mode wi
 
 my @children;
 my $start = time;
-$fake->set_script([ { when => qr/./, text => 'late', delay => 0.5 } ]);
+$fake->set_script([ { when => qr/./, text => 'late', delay => 1.5 } ]);
 for my $i (1 .. 20)
 {
 	my $pid = fork;
@@ -132,7 +132,7 @@ for my $i (1 .. 20)
 my $bad = 0;
 for my $pid (@children) { waitpid $pid, 0; $bad++ if $? }
 is($bad, 0, 'twenty at a time are answered');
-cmp_ok(time - $start, '<', 8, 'at the same time, not one after the other');
+cmp_ok(time - $start, '<', 25, 'at the same time, not one after the other');
 
 # ---- faults on the way ----
 
@@ -158,7 +158,7 @@ is(fault({ text => 'x', truncate => 1 })->{status}, 599, 'truncated');
 is(fault({ garbage => "SSH-2.0-OpenSSH\r\n" })->{status}, 599, 'no HTTP');
 $start = time;
 is(fault({ hang => 30 }, timeout => 1)->{status}, 599, 'hang');
-cmp_ok(time - $start, '<', 5, 'until the client has enough');
+cmp_ok(time - $start, '<', 25, 'until the client has enough');
 is(fault({ text => 'x', chunked => 1 })->{status}, 200, 'chunked');
 $answer = fault({ text => 'x', gzip => 1 });
 my $unpacked;
@@ -180,6 +180,10 @@ like(ask('x', stream => $T)->{content}, qr/"partial_json":"\{\\"table\\":\\"t\\"
 like(ask('x', stream => $T)->{content}, qr/^event: error$/m, 'an error after the 200');
 
 # ---- thinking is bound to what stands before it ----
+
+$fake->set_script([ sub { my ($c) = @_; $c->body->{system} = 'changed'; return { tools => [ [ inspect_schema => {} ] ] } }, { text => 'x' } ]);
+$reply = ask('x')->{reply};
+is(post($fake, next_body({ first('x') }, $reply))->{status}, 200, 'a script does not change what is signed');
 
 $fake->set_script([ { when => qr/./, tools => [ [ inspect_schema => from_json('{"z":1,"table":"t","n":1.50}') ] ] } ]);
 $body = { first('look', system => [ { type => 'text', text => 'You heal.', cache_control => { type => 'ephemeral' } } ]) };
@@ -328,6 +332,7 @@ my $bedrock = FakeClaude->new(kind => 'bedrock', script => [ { when => qr/./, te
 like($bedrock->url, qr{/anthropic\z}, 'bedrock: a base path');
 my %theirs = (%bare, model => 'anthropic.claude-opus-5-5');
 is(post($bedrock, \%theirs)->{status}, 200, 'its ids');
+is($http->get('http://127.0.0.1:' . $bedrock->port . '/v1/models')->{status}, 404, 'nothing is there without it');
 is(post($bedrock, { %theirs, model => 'claude-opus-5-5' })->{status}, 404, 'not ours');
 is(post($bedrock, { %theirs, tools => [ tool('t') ] })->{status}, 400, 'no strict tools for the newest');
 is(post($bedrock, { %theirs, model => 'anthropic.claude-haiku-5-5', tools => [ tool('t') ] })->{status}, 200, 'but for others');
@@ -346,9 +351,22 @@ if (!$pid) { require POSIX; ask('hang', timeout => 60); POSIX::_exit(0) }
 $fake->wait_for_count($fake->count + 1, 10);
 $fake->stop;
 waitpid $pid, 0;
-cmp_ok(time - $start, '<', 15, 'it ends while a request hangs');
+cmp_ok(time - $start, '<', 45, 'it ends while a request hangs');
 sleep 0.2;
 ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2), 'and nobody listens any more');
+
+# by a command line
+my $program = "$FindBin::RealBin/../lib/fake_claude.pl";
+my $process = open my $out, '-|', $^X, $program, '--mode', 'think', '--key', 'abc', '--parent', $$ or die;
+chomp(my ($at, $key) = (scalar <$out>, scalar <$out>));
+like($at, qr{^http://127\.0\.0\.1:[0-9]+\z}, 'fake_claude.pl says where it is');
+is($key, 'abc', 'and by which key');
+is($http->post("$at/v1/messages", { headers => { 'x-api-key' => $key, 'anthropic-version' => '2026-10-21', 'content-type' => 'application/json' },
+	content => to_json({ first('x') }) })->{status}, 200, 'and answers');
+kill TERM => $process;
+close $out;
+is($?, 0, 'until it is told to end');
+is(system("$^X $program --mode dream >/dev/null 2>&1") >> 8 != 0, 1, 'a mode that there is not');
 
 # a test that is killed leaves nothing behind
 pipe my $read, my $write or die;
@@ -356,18 +374,21 @@ my $killed = fork;
 if (!$killed)
 {
 	my $mine = FakeClaude->new;
-	syswrite $write, $mine->port . "\n";
+	syswrite $write, $mine->port . ' ' . $mine->log_file . "\n";
 	kill KILL => $$;
 }
 waitpid $killed, 0;
 close $write;
-chomp($port = <$read>);
+($port, my $left) = split ' ', <$read>;
+$left =~ s{/log$}{};
 my $listens = 1;
-for (1 .. 100)
+for (1 .. 300)
 {
-	$listens = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2) or last;
+	$listens = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2);
+	last if !$listens && !-d $left;
 	sleep 0.1;
 }
+ok(!-d $left, 'and its files');
 ok(!$listens, 'a test that is killed takes its fake along');
 
 done_testing();

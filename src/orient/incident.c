@@ -106,7 +106,7 @@ static const int may_follow[] = {
  * a bad one before it.
  */
 #define BLAMELESS \
-	"(g.came OR g.moved AND i.reason_kind <> 'budget') AND (i.reason_kind = 'no_safe_plan'" \
+	"i.class <> 'awaiting_order' AND (g.came OR g.moved AND i.reason_kind <> 'budget') AND (i.reason_kind = 'no_safe_plan'" \
 	"  OR i.class = 'no_partition' AND i.reason_kind NOT IN ('restricted', 'no_payload'))"
 
 /* Classes that only the insert finds. The others were all found, and counted,

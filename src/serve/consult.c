@@ -39,10 +39,46 @@ consult_or_human(const Incident *incident, const IncidentNote *note)
 
 	if (open && may_be_shape(fit_class_from_name(incident->class)) && claude_configured() &&
 		held_count(incident->relid, &incident->id, 1) > 0 &&
-		conversation_open(incident->id, incident->relid, note->human))
+		conversation_open(&incident->id, 1, incident->relid, note->human, false))
 		incident_move(incident->id, INCIDENT_ASKING, &asking);
 	else
 		incident_move(incident->id, INCIDENT_NEEDS_HUMAN, note);
+}
+
+/* A row stands under the first of its misfits: the incident that has the most
+ * of the rows comes first. False when none has any. */
+static bool
+most_rows_first(Oid relid, int64 *ids, int n)
+{
+	int64		most = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		int64		id = ids[i];
+		int64		held = held_count(relid, &id, 1);
+
+		if (held <= most)
+			continue;
+		most = held;
+		ids[i] = ids[0];
+		ids[0] = id;
+	}
+	return most > 0;
+}
+
+bool
+consult_before_person(Oid relid, const int64 *ids, int n)
+{
+	int64	   *all = palloc(sizeof(int64) * n);
+	IncidentNote asking = {.reason = "a key may have been renamed or restructured"};
+
+	memcpy(all, ids, sizeof(int64) * n);
+	if (!claude_configured() || !most_rows_first(relid, all, n) ||
+		!conversation_open(all, n, relid, HUMAN_NO_SAFE_PLAN, true))
+		return false;
+	for (int i = 0; i < n; i++)
+		incident_move(all[i], INCIDENT_ASKING, &asking);
+	return true;
 }
 
 void

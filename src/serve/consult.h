@@ -18,6 +18,14 @@
  */
 extern void consult_or_human(const Incident *incident, const IncidentNote *note);
 
+/*
+ * A playbook's plan for these incidents of a table would wait for a person, and
+ * what was sent looks as if a key had been renamed or restructured: Claude is
+ * asked first, in one conversation, if it can be and was not. True when they
+ * are asking now. In the current transaction.
+ */
+extern bool consult_before_person(Oid relid, const int64 *ids, int n);
+
 /* Conversations that are not ended have a process that sees to them: to be
  * called once when a healer begins, since nobody else finds them after a
  * restart. In the current transaction. */

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "decide/plan.h"
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 #include "record/audit.h"
 #include "serve/conversation.h"
 #include "utils/lsyscache.h"
@@ -27,7 +28,7 @@ StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outco
 
 #define COLUMNS \
 	"v.id, v.incident, coalesce(c.oid, 0), v.asked_because, v.small, v.model, v.prompt_hash, v.system, v.tools::text," \
-	" v.marker, v.schema_hash, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost"
+	" v.marker, v.schema_hash, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents"
 
 /* Rows of this many steps at most make a history: far more than max_turns
  * gives. */
@@ -37,6 +38,22 @@ const char *
 conversation_outcome_name(Outcome outcome)
 {
 	return outcome_names[outcome];
+}
+
+/* An array of ids of a result. */
+static int64 *
+ids_of(uint64 row, int column, int *n, MemoryContext cxt)
+{
+	bool		isnull;
+	Datum	   *elems;
+	int64	   *ids;
+
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull)),
+					  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elems, NULL, n);
+	ids = MemoryContextAlloc(cxt, sizeof(int64) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		ids[i] = DatumGetInt64(elems[i]);
+	return ids;
 }
 
 /* Row 0 of COLUMNS. */
@@ -63,12 +80,14 @@ from_row(MemoryContext cxt)
 	c->calls = (int) spi_get_int8(0, 15, NULL);
 	c->tokens = spi_get_int8(0, 16, NULL);
 	c->cost = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 17, &isnull));
+	c->beside_plan = spi_get_bool(0, 18, NULL);
+	c->incidents = ids_of(0, 19, &c->nincidents, cxt);
 	return c;
 }
 
 /* A new row; one that is live already stays as it is, but is due. */
 static void
-insert(int64 incident, Oid relid, const char *because, bool small)
+insert(const int64 *incidents, int n, Oid relid, const char *because, bool small, bool beside_plan)
 {
 	SpiUser		saved;
 	SpiArgs		args;
@@ -76,20 +95,22 @@ insert(int64 incident, Oid relid, const char *because, bool small)
 
 	spi_open(&saved);
 	spi_args(&args);
-	spi_arg_int8(&args, incident);
+	spi_arg_int8(&args, incidents[0]);
 	spi_arg_relid(&args, relid);
 	spi_arg_text(&args, because);
 	spi_arg_bool(&args, small);
 	spi_arg_text(&args, hash);
-	spi_exec("INSERT INTO selfheal.conversation (incident, relid, schema_name, table_name, asked_because, small, schema_hash)"
-			 " SELECT $1, $2, n.nspname, c.relname, $3, $4, $5 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-			 " WHERE c.oid = $2 ON CONFLICT (incident) WHERE state <> 'ended' DO UPDATE SET next_try = NULL", &args);
+	spi_arg_bool(&args, beside_plan);
+	spi_arg_int8_array(&args, incidents, n);
+	spi_exec("INSERT INTO selfheal.conversation (incident, relid, schema_name, table_name, asked_because, small, schema_hash, beside_plan, incidents)"
+			 " SELECT $1, $2, n.nspname, c.relname, $3, $4, $5, $6, $7 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+			 " WHERE c.oid = $2 ON CONFLICT (incident) WHERE state <> 'ended' DO UPDATE SET next_try = NULL, incidents = $7", &args);
 	spi_close(&saved);
 	shmem_wake_agent_at_commit();
 }
 
 bool
-conversation_open(int64 incident, Oid relid, HumanReason because)
+conversation_open(const int64 *incidents, int n, Oid relid, HumanReason because, bool beside_plan)
 {
 	SpiUser		saved;
 	SpiArgs		args;
@@ -97,7 +118,7 @@ conversation_open(int64 incident, Oid relid, HumanReason because)
 
 	spi_open(&saved);
 	spi_args(&args);
-	spi_arg_int8(&args, incident);
+	spi_arg_int8(&args, incidents[0]);
 	spi_arg_text(&args, plan_schema_hash(relid));
 	asked = spi_exec("SELECT FROM selfheal.conversation v WHERE v.incident = $1 AND v.state = 'ended'"
 					 " AND v.outcome <> 'superseded' AND v.schema_hash = $2 AND NOT EXISTS"
@@ -106,7 +127,7 @@ conversation_open(int64 incident, Oid relid, HumanReason because)
 	spi_close(&saved);
 	if (asked)
 		return false;
-	insert(incident, relid, incident_human_name(because), false);
+	insert(incidents, n, relid, incident_human_name(because), false, beside_plan);
 	return true;
 }
 
@@ -185,6 +206,7 @@ conversation_wanted(const Conversation *c)
 	SpiArgs		args;
 	bool		asking = false;
 	bool		waits = false;
+	IncidentNote again = {.reason = "what was asked about it is void",.uncharge = true};
 
 	spi_open(&saved);
 	spi_args(&args);
@@ -207,6 +229,8 @@ conversation_wanted(const Conversation *c)
 	}
 	conversation_end(c, OUTCOME_SUPERSEDED, OidIsValid(c->relid) ? "the incident does not wait for it any more" :
 					 "the table is gone");
+	/* those that were asked about with it are planned again */
+	conversation_move_incidents(c, INCIDENT_OPEN, &again);
 	return false;
 }
 
@@ -631,6 +655,37 @@ conversation_entry(AuditEntry *entry, const char *event, const Conversation *c)
 }
 
 void
+conversation_move_incidents(const Conversation *c, IncidentState to, const IncidentNote *note)
+{
+	for (int i = 0; i < c->nincidents; i++)
+		if (incident_get(c->incidents[i])->state == INCIDENT_ASKING)
+			incident_move(c->incidents[i], to, note);
+}
+
+int64 *
+conversation_incidents(int64 incident, int *n)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	int64	   *ids = NULL;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident);
+	if (spi_exec("SELECT incidents FROM selfheal.conversation WHERE incident = $1 AND state <> 'ended'", &args) > 0)
+		ids = ids_of(0, 1, n, cxt);
+	spi_close(&saved);
+	if (ids == NULL)
+	{
+		ids = palloc(sizeof(int64));
+		ids[0] = incident;
+		*n = 1;
+	}
+	return ids;
+}
+
+void
 conversation_end(const Conversation *c, Outcome outcome, const char *reason)
 {
 	MemoryContext cxt = CurrentMemoryContext;
@@ -659,5 +714,5 @@ conversation_end(const Conversation *c, Outcome outcome, const char *reason)
 	entry.result = psprintf("%s: %s", outcome_names[outcome], reason);
 	audit_write(&entry);
 	if (outcome == OUTCOME_TOO_LONG && !c->small)
-		insert(c->incident, c->relid, c->asked_because, true);
+		insert(c->incidents, c->nincidents, c->relid, c->asked_because, true, c->beside_plan);
 }

@@ -35,10 +35,13 @@ typedef enum Outcome
 typedef struct Conversation
 {
 	int64		id;
-	int64		incident;
+	int64		incident;		/* the one with the rows */
+	int64	   *incidents;		/* it, and those that its plan is for too */
+	int			nincidents;
 	Oid			relid;			/* InvalidOid: gone */
 	char	   *asked_because;
 	bool		small;
+	bool		beside_plan;
 	char	   *model;			/* NULL before the first request */
 	char	   *prompt_hash;
 	char	   *system;
@@ -63,11 +66,13 @@ typedef enum NextStep
 } NextStep;
 
 /*
- * Ask about an incident that was to need a person for this reason: a
- * conversation is begun, or the one that waits goes on. False when it was asked
- * about already and nothing has changed since. The agent is woken at commit.
+ * Ask about incidents of a table, the first of which has the rows, that were to
+ * need a person for this reason, or (beside_plan) one to approve a playbook's
+ * plan: a conversation is begun, or the one that waits goes on. False when it
+ * was asked about already and nothing has changed since. The agent is woken at
+ * commit.
  */
-extern bool conversation_open(int64 incident, Oid relid, HumanReason because);
+extern bool conversation_open(const int64 *incidents, int n, Oid relid, HumanReason because, bool beside_plan);
 
 /* Is anything to be talked about, now or later? */
 extern bool conversation_any(void);
@@ -141,6 +146,13 @@ extern void conversation_pause(Conversation *c, TimestampTz next_try, bool waits
 /* What the model says of its thoughts: kept with the conversation. */
 extern void conversation_says(const Conversation *c, int64 plan, double confidence,
 							  const char *explanation, const Jsonb *options);
+
+/* What becomes of its incidents, as far as they still wait for it. */
+extern void conversation_move_incidents(const Conversation *c, IncidentState to, const IncidentNote *note);
+
+/* The incidents that the conversation about this one is for; just it, when
+ * there is none. *n: how many. In the current context. */
+extern int64 *conversation_incidents(int64 incident, int *n);
 
 /* The end. Audit: answered. What becomes of the incident is the caller's. One
  * that was too long is begun anew, and told less, once. */

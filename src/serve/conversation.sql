@@ -5,6 +5,7 @@ COMMENT ON SEQUENCE selfheal.conversation_id_seq IS 'ids of conversations';
 CREATE TABLE selfheal.conversation (
 	id bigint PRIMARY KEY DEFAULT nextval('selfheal.conversation_id_seq'),
 	incident bigint NOT NULL,
+	incidents bigint[] NOT NULL,
 	relid regclass,
 	schema_name text NOT NULL,
 	table_name text NOT NULL,
@@ -13,6 +14,7 @@ CREATE TABLE selfheal.conversation (
 	reason text,
 	asked_because text NOT NULL,
 	small boolean NOT NULL DEFAULT false,
+	beside_plan boolean NOT NULL DEFAULT false,
 	model text,
 	prompt_hash text,
 	system text,
@@ -41,6 +43,7 @@ CREATE INDEX conversation_incident ON selfheal.conversation (incident);
 COMMENT ON TABLE selfheal.conversation IS 'what Claude was asked: one conversation about one incident';
 COMMENT ON COLUMN selfheal.conversation.id IS 'number of the conversation';
 COMMENT ON COLUMN selfheal.conversation.incident IS 'incident it is about';
+COMMENT ON COLUMN selfheal.conversation.incidents IS 'it, and the other incidents of the same rows that a plan would be for';
 COMMENT ON COLUMN selfheal.conversation.relid IS 'its table; null once that is gone';
 COMMENT ON COLUMN selfheal.conversation.schema_name IS 'schema of the table then';
 COMMENT ON COLUMN selfheal.conversation.table_name IS 'name of the table then';
@@ -50,6 +53,7 @@ COMMENT ON COLUMN selfheal.conversation.outcome IS
 COMMENT ON COLUMN selfheal.conversation.reason IS 'why it waits or ended, in words';
 COMMENT ON COLUMN selfheal.conversation.asked_because IS 'what the incident would have needed a person for: as selfheal.incident.reason_kind';
 COMMENT ON COLUMN selfheal.conversation.small IS 'told less, since the first time was too long';
+COMMENT ON COLUMN selfheal.conversation.beside_plan IS 'a playbook has a plan that a person is to approve: asked first, since what was sent looks renamed or restructured; the plan is made when Claude knows none';
 COMMENT ON COLUMN selfheal.conversation.model IS 'model that is asked';
 COMMENT ON COLUMN selfheal.conversation.prompt_hash IS 'sha256 of the system prompt';
 COMMENT ON COLUMN selfheal.conversation.system IS 'the system prompt as it was sent: a conversation goes on with what it began with';

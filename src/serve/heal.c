@@ -171,7 +171,7 @@ heal_table(Round *round)
 		for (int i = 0; i < n; i++)
 			incident_move(ids[i], INCIDENT_WAITING_LOCK, &note);
 	}
-	else if (n > 0)
+	else if (n > 0 && !round_asks_first(round, ids, n))
 	{
 		row = round_plan(round, round->later, ids, n, true, &vetted, &reason, &empty_handed);
 		if (row == NULL)

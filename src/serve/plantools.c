@@ -266,9 +266,9 @@ judge(Oid relid, Vetting vetting)
 
 /* Trial, and policy once more on what it has shown. */
 static DryRun *
-try_it(Judged *j, int64 *incident)
+try_it(Judged *j, const int64 *incidents, int n)
 {
-	DryRun	   *trial = sandbox_try(j->plan, incident, 1);
+	DryRun	   *trial = sandbox_try(j->plan, incidents, n);
 
 	if (trial->traced)
 	{
@@ -323,7 +323,8 @@ dry_run(const ToolContext *ctx, Jsonb *args)
 {
 	ToolResult *error;
 	Oid			relid = table_of(ctx->incident, &error);
-	int64		incident = ctx->incident;
+	int64	   *incidents;
+	int			n;
 	Judged		j;
 	DryRun	   *trial;
 
@@ -332,7 +333,8 @@ dry_run(const ToolContext *ctx, Jsonb *args)
 	j = judge(relid, vet_args(relid, args));
 	if (j.reason != NULL)
 		return tools_error("refused: %s", tools_told(relid, ctx->share, args, j.reason));
-	trial = try_it(&j, &incident);
+	incidents = conversation_incidents(ctx->incident, &n);
+	trial = try_it(&j, incidents, n);
 	if (!trial->ok)
 		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
 						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
@@ -433,9 +435,8 @@ plantools_store(const Conversation *c, Jsonb *args, int64 *plan, ToolResult **re
 		return PROPOSAL_WRONG;
 	}
 	row = docket_draft(j.plan, j.cost, &j.ruling);
-	row->incidents = palloc(sizeof(int64));
-	row->incidents[0] = c->incident;
-	row->nincidents = 1;
+	row->incidents = c->incidents;
+	row->nincidents = c->nincidents;
 	row->proposed_by = c->model;
 	row->why = intent;
 	row->explanation = explanation;
@@ -482,7 +483,7 @@ put_forward(const Conversation *c, PlanRow *row, const Judged *j)
 	AuditEntry	entry;
 
 	docket_move(row->id, PLAN_AWAITING_APPROVAL, NULL, wait);
-	incident_move(c->incident, INCIDENT_AWAITING_APPROVAL, &note);
+	conversation_move_incidents(c, INCIDENT_AWAITING_APPROVAL, &note);
 	if (wait != NULL)
 		return;
 	docket_move(row->id, PLAN_APPROVED, "selfheal", "policy lets it run by itself");
@@ -501,7 +502,6 @@ ToolResult *
 plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 {
 	PlanRow    *row = docket_get(plan, true);
-	int64		incident = c->incident;
 	Judged		j = {0};
 	DryRun	   *trial;
 	AuditEntry	entry;
@@ -519,7 +519,7 @@ plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 		docket_move(plan, PLAN_REFUSED, NULL, j.reason ? j.reason : "the table is gone");
 		return tools_error("refused: %s", j.reason ? tools_told(c->relid, SHARE_FULL, args, j.reason) : "the table is gone");
 	}
-	trial = try_it(&j, &incident);
+	trial = try_it(&j, c->incidents, c->nincidents);
 	docket_set_dry_run(plan, trial->json);
 	conversation_entry(&entry, "dry_run", c);
 	entry.plan = plan;

@@ -571,3 +571,34 @@ round_orient(Round *round)
 	}
 	MemoryContextSwitchTo(cxt);
 }
+
+/*
+ * Does what a person would be asked look as if a key had been renamed or
+ * restructured: a column's key is gone from rows that bring an unknown one, or a
+ * new key is spelt nearly like a known one? Then the playbook's own plan is the
+ * second best.
+ */
+static bool
+restructured(const Round *round)
+{
+	bool		unknown = false;
+	bool		gone = false;
+	ListCell   *lc;
+
+	foreach(lc, round->remedies)
+	{
+		const Remedy *r = lfirst(lc);
+
+		unknown |= r->finding->class == FIT_UNKNOWN_KEY;
+		gone |= r->finding->class == FIT_MISSING_KEY && waits(round, r);
+		if (r->alike != NULL && waits(round, r))
+			return true;
+	}
+	return unknown && gone;
+}
+
+bool
+round_asks_first(const Round *round, const int64 *ids, int n)
+{
+	return restructured(round) && consult_before_person(round->relid, ids, n);
+}

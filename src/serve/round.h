@@ -77,6 +77,14 @@ extern PlanRow *round_plan(Round *round, List *steps, const int64 *ids, int n,
 						   bool ask, VettedPlan **vetted, char **reason,
 						   bool *empty_handed);
 
+/*
+ * Of incidents whose plan would wait for a person: does what was sent look as if
+ * a key had been renamed or restructured, and is Claude asked about it first?
+ * Then they wait for that (asking), and are planned again when it knows no
+ * better.
+ */
+extern bool round_asks_first(const Round *round, const int64 *ids, int n);
+
 /* A plan that came to nothing: audit refused, incidents to needs_human. */
 extern void round_refuse(Round *round, const int64 *ids, int n, const char *reason);
 

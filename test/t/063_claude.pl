@@ -66,6 +66,26 @@ is(of_incident($node, 'renamed', 'state'), 'healed', 'approved, it heals');
 is(value('SELECT string_agg(customer_email, \' \' ORDER BY id) FROM renamed'),
 	'a1@b.example a2@b.example a3@b.example', 'and the parts are where they belong');
 
+# ---- the same where a playbook has a plan that waits for a person: asked first ----
+my $flatten = { tools => [ propose(
+	steps => [ step('map_field', 'customer', path => [ 'customer', 'name' ], rest => 'drop', to => 'customer_name') ]) ] };
+$fake->set_script([$flatten]);
+watch_table($node, 'people', 'id int, customer_name text NOT NULL');
+load($node, 'people', map { "{\"id\": $_, \"customer\": {\"name\": \"Ann $_\"}}" } 1 .. 3);
+settle($node);
+is(value('SELECT string_agg(class || \' \' || state, \', \' ORDER BY class) FROM selfheal.incidents WHERE table_name = \'public.people\''),
+	'missing_key awaiting_approval, unknown_key awaiting_approval', 'a key that is gone beside a new one is asked about first');
+like(value('SELECT sql FROM selfheal.pending WHERE table_name = \'public.people\''), qr/map_field/, 'and the mapping is what is put before a person');
+value('SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = \'public.people\'');
+settle($node);
+is(value('SELECT string_agg(customer_name, \', \' ORDER BY id) FROM people'), 'Ann 1, Ann 2, Ann 3', 'approved, the rows are stored');
+
+$fake->set_script([ { tools => [ propose(explanation => 'I cannot tell') ] } ]);
+watch_table($node, 'folk', 'id int, customer_name text NOT NULL');
+load($node, 'folk', '{"id": 1, "customer": {"name": "Ann"}}');
+settle($node);
+like(value('SELECT sql FROM selfheal.pending WHERE table_name = \'public.folk\''), qr/DROP NOT NULL/, 'where Claude knows none, the playbook\'s plan is');
+
 # ---- a column that turned from number to object: no plan is safe ----
 $fake->set_script([ { tools => [ [ inspect_schema => {} ] ] }, { tools => [ propose(
 	confidence => 0.3, explanation => 'amount is an object now: which part is the amount is for the business to say',

@@ -131,6 +131,19 @@ begin_due(void)
 	static TimestampTz loaded = 0;
 	TimestampTz due = 0;
 
+	if (loaded == 0)
+	{
+		bool		more = true;
+
+		/* once in a process: an agent that is not used has nothing to forget */
+		for (int i = 0; i < 100 && more; i++)
+		{
+			spi_xact_begin();
+			more = conversation_forget();
+			spi_xact_commit(true);
+			MemoryContextSwitchTo(step_context);
+		}
+	}
 	if (loaded != PgReloadTime)
 	{
 		spi_xact_begin();

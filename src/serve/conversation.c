@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/shmem.h"
 #include "base/spi.h"
@@ -715,4 +716,23 @@ conversation_end(const Conversation *c, Outcome outcome, const char *reason)
 	audit_write(&entry);
 	if (outcome == OUTCOME_TOO_LONG && !c->small)
 		insert(c->incidents, c->nincidents, c->relid, c->asked_because, true, c->beside_plan);
+}
+
+bool
+conversation_forget(void)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	if (guc_load_retention < 0)
+		return false;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_timestamptz(&args, GetCurrentTimestamp() - guc_load_retention * USECS_PER_MINUTE);
+	n = spi_exec("DELETE FROM selfheal.agent_turn WHERE id IN (SELECT t.id FROM selfheal.agent_turn t"
+				 " JOIN selfheal.conversation v ON v.id = t.conversation"
+				 " WHERE v.state = 'ended' AND v.ended_at < $1 ORDER BY t.id LIMIT 1000)", &args);
+	spi_close(&saved);
+	return n > 0;
 }

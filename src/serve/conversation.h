@@ -161,6 +161,10 @@ extern void conversation_end(const Conversation *c, Outcome outcome, const char 
 /* An audit entry of the conversation: model, prompt and number in tools. */
 extern void conversation_entry(AuditEntry *entry, const char *event, const Conversation *c);
 
+/* Steps of conversations that ended before selfheal.load_retention go, some at
+ * a time; what they came to stays. True: there may be more. */
+extern bool conversation_forget(void);
+
 extern const char *conversation_outcome_name(Outcome outcome);
 
 #endif							/* SELFHEAL_CONVERSATION_H */

@@ -3,6 +3,10 @@
 # first of them, and what happens. Every number is read from the database in
 # this run. Exit status 0 only if each payload is stored exactly once with
 # every value as it was sent, and the audit's chain holds.
+#
+# With CLAUDE=1 and ANTHROPIC_API_KEY set a last act asks the real API (that of
+# ANTHROPIC_BASE_URL, if set) about rows that no playbook knows; what it answers
+# is shown, and is no fault whatever it is.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
@@ -158,6 +162,41 @@ compare_storm() {
 	fi
 }
 
+# Settings of the server: whether Claude is asked, and with which key.
+claude_settings() {
+	if [ "${CLAUDE:-0}" != 1 ] || [ -z "${ANTHROPIC_API_KEY:-}" ]; then
+		CLAUDE_SETTINGS=()
+		return
+	fi
+	(umask 077 && printf '%s\n' "$ANTHROPIC_API_KEY" >"$WORK/key")
+	[ "$(id -u)" -ne 0 ] || chown "$RUN_AS" "$WORK/key"
+	CLAUDE_SETTINGS=("selfheal.api_key_file = '$WORK/key'"
+		"selfheal.api_url = '${ANTHROPIC_BASE_URL:-https://api.anthropic.com}'")
+}
+
+# What only Claude can help with. Numbers are read from the database.
+claude_act() {
+	head1 "6. A notation of dates that no playbook knows, asked of Claude"
+	if [ ${#CLAUDE_SETTINGS[@]} -eq 0 ]; then
+		line "left out: ANTHROPIC_API_KEY is not set"
+		return
+	fi
+	sql -c "ALTER SYSTEM SET selfheal.claude = on" -c "SELECT pg_reload_conf()" >/dev/null
+	sql -c "CREATE TABLE readings (id int PRIMARY KEY, taken date, station text);
+		COMMENT ON COLUMN readings.taken IS 'day of the reading; some stations send year|day|month'"
+	shown "SELECT selfheal.watch('readings')    -- $(value "SELECT selfheal.watch('readings')")"
+	sql -c "INSERT INTO readings_intake VALUES ('{\"id\": 1, \"taken\": \"2026|21|11\", \"station\": \"north\"}'),
+		('{\"id\": 2, \"taken\": \"2026|28|11\", \"station\": \"north\"}')" 2>/dev/null
+	SQL_LIMIT=400 value "SELECT selfheal.wait_idle('6 min')" >/dev/null
+	rows "SELECT t.kind, t.tool, t.is_error AS error, t.stop_reason AS stop, t.fault, t.latency_ms AS ms, t.input_tokens + t.cache_read_tokens
+			+ t.cache_write_tokens AS read, t.output_tokens AS written FROM selfheal.turns t ORDER BY t.id"
+	line "$(value "SELECT format('%s, %s requests, %s tokens, %s dollars; confidence %s; it says: %s', coalesce(outcome, state), calls, tokens,
+			dollars, coalesce(confidence::text, '-'), coalesce(explanation, reason, '-')) FROM selfheal.conversations")"
+	line "$(value "SELECT format('incident: %s%s; %s', state, coalesce(' (' || reason || ')', ''), coalesce(sql, 'no plan'))
+			FROM selfheal.incidents WHERE table_name = 'public.readings'")"
+	rows "SELECT * FROM readings ORDER BY id"
+}
+
 main() {
 	local incidents plans ok held arrived in_tables
 	printf '%sselfheal: real payloads, tables made for the first of them%s\n' "$BOLD" "$PLAIN"
@@ -166,7 +205,8 @@ main() {
 	mkfifo "$WORK/s/lines"
 	build
 	[ "$(id -u)" -ne 0 ] || chown -R "$RUN_AS" "$WORK/stage"
-	server_start demo "max_wal_size = '4GB'" "checkpoint_timeout = '30min'"
+	claude_settings
+	server_start demo "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "selfheal.claude = off" "${CLAUDE_SETTINGS[@]}"
 
 	head1 "1. Two tables as a team wrote them, watched"
 	sql -c "CREATE EXTENSION selfheal"
@@ -219,6 +259,8 @@ main() {
 	IFS='|' read -r ok arrived in_tables held <<<"$(value "SELECT ok, sealed, unsealed, coalesce(reason, '') FROM selfheal.verify_audit()")"
 	line "verify_audit(): $arrived rows sealed, $in_tables unsealed, $([ "$ok" = t ] && echo "the chain holds" || echo "BROKEN: $held")"
 	[ "$ok" = t ] || fault "verify_audit() failed"
+
+	[ "${CLAUDE:-0}" != 1 ] || claude_act
 
 	if [ ${#FAULTS[@]} -gt 0 ]; then
 		head1 "${RED}${#FAULTS[@]} faults${PLAIN}"

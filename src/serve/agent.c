@@ -33,6 +33,7 @@
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -321,6 +322,8 @@ agent_main(Datum arg)
 {
 	memory_keep();
 	slot_connect(WORKER_AGENT);
+	/* what others hold is tried again later: more than one conversation waits */
+	SetConfigOption("lock_timeout", "5s", PGC_SUSET, PGC_S_SESSION);
 	step_context = AllocSetContextCreate(TopMemoryContext, "selfheal agent step",
 										 ALLOCSET_DEFAULT_SIZES);
 	work();

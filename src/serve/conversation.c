@@ -31,6 +31,9 @@ StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outco
 	"v.id, v.incident, coalesce(c.oid, 0), v.asked_because, v.small, v.model, v.prompt_hash, v.system, v.tools::text," \
 	" v.marker, v.schema_hash, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents"
 
+/* How long what a person has in hand is let alone. */
+#define BUSY_MS 2000
+
 /* Rows of this many steps at most make a history: far more than max_turns
  * gives. */
 #define MAX_STEPS "10000"
@@ -201,7 +204,7 @@ conversation_get(int64 id)
 }
 
 bool
-conversation_wanted(const Conversation *c)
+conversation_wanted(Conversation *c)
 {
 	SpiUser		saved;
 	SpiArgs		args;
@@ -209,6 +212,13 @@ conversation_wanted(const Conversation *c)
 	bool		waits = false;
 	IncidentNote again = {.reason = "what was asked about it is void",.uncharge = true};
 
+	if (!incident_is_free(c->incident))
+	{
+		/* a person's transaction may stay open over lunch */
+		conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), BUSY_MS), false,
+						   "a person has the incident in hand");
+		return false;
+	}
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->incident);

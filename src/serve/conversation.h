@@ -94,9 +94,10 @@ extern Conversation *conversation_get(int64 id);
 /*
  * Is it still wanted: does its incident wait for it? An incident that waits for
  * a person since Claude could not be asked is made to wait for it again. Ends
- * the conversation when not, and says false.
+ * the conversation when not, and says false; also, without ending it, when a
+ * person has the incident in hand just now.
  */
-extern bool conversation_wanted(const Conversation *c);
+extern bool conversation_wanted(Conversation *c);
 
 extern NextStep conversation_step(const Conversation *c);
 

@@ -28,7 +28,7 @@ build_targets() {
 	compile_flags
 	build_target scanner_fuzz "$TOP"/test/fuzz/{reference,scanner_fuzz}.c "$TOP"/src/read/json*.c
 	build_target transform_fuzz "$TOP"/test/fuzz/transform_{stubs,fuzz}.c \
-		"$TOP"/src/read/{blanks,coordinate,number,numerals,pointproof,points,shown,timeformat,timeproof,timestamps}.c
+		"$TOP"/src/read/{blanks,coordinate,number,numerals,pointproof,points,shown,timeformat,timeproof,timestamps,zones}.c
 }
 
 # fuzz NAME WHAT LIMIT

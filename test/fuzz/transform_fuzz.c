@@ -162,7 +162,11 @@ read_all(void *t, Reader reader, const TransformSample *samples, int n,
 static bool
 read_time(void *t, JsonKind kind, const char *val, int len, const char **out, int *outlen)
 {
-	return timestamps_read(t, kind, val, len, out, outlen);
+	bool		torn = false;
+	bool		made = timestamps_read(t, kind, val, len, out, outlen, &torn);
+
+	CHECK(!(made && torn), "what is open is not read", val, len);
+	return made;
 }
 
 static bool

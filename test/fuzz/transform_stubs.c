@@ -261,3 +261,30 @@ pg_localtime(const pg_time_t *timep, const pg_tz *tz)
 	tm.tm_sec = (int) (seconds % 60);
 	return &tm;
 }
+
+/* The same zone: its next change after that time, at midnight UTC. */
+int
+pg_next_dst_boundary(const pg_time_t *timep, long int *before_gmtoff, int *before_isdst,
+					 pg_time_t *boundary, long int *after_gmtoff, int *after_isdst, const pg_tz *tz)
+{
+	int64		day = *timep / SECS_PER_DAY - (*timep % SECS_PER_DAY < 0);
+	int			year;
+	int			month;
+	int			mday;
+	bool		summer;
+	int64		change;
+	int			yday;
+
+	if (day < -719162 || day > 2932896 - 366)
+		return -1;
+	j2date((int) day + UNIX_EPOCH_JDATE, &year, &month, &mday);
+	yday = (int) day + UNIX_EPOCH_JDATE - date2j(year, 1, 1);
+	summer = yday >= 90 && yday < 300;
+	change = date2j(yday < 300 ? year : year + 1, 1, 1) + (summer ? 300 : 90) - UNIX_EPOCH_JDATE;
+	*before_gmtoff = summer ? 7200 : 3600;
+	*after_gmtoff = summer ? 3600 : 7200;
+	*before_isdst = summer;
+	*after_isdst = !summer;
+	*boundary = change * SECS_PER_DAY;
+	return 1;
+}

@@ -161,6 +161,26 @@ is(value('SELECT string_agg(small::text || outcome, \' \' ORDER BY id) FROM self
 	'falsetoo_long truetoo_long', 'tried once more with less');
 ends('limited', [ { status => 429, retry_after_ms => 50 }, { status => 529 }, $good ], 'healed', qr/^$/, 'passing faults');
 
+# ---- a person has an incident in hand: nobody waits for him but that one ----
+$fake->set_script([ map { $good } 1 .. 2 ]);
+$fake->hold(60);
+my $before = $fake->count;
+watch_table($node, 'in_hand', 'id int, at date');
+load($node, 'in_hand', '{"id": 1, "at": "2026|21|11"}');
+$fake->wait_for_count($before + 1, 30);
+my $person = $node->background_psql('postgres');
+$person->query_safe("BEGIN; SELECT FROM selfheal.incident WHERE table_name = 'in_hand' FOR UPDATE");
+$fake->release;
+watch_table($node, 'beside', 'id int, at date');
+load($node, 'beside', '{"id": 1, "at": "2026|21|11"}');
+ok($node->poll_query_until('postgres', "SELECT state = 'healed' FROM selfheal.incidents WHERE table_name = 'public.beside'"),
+	'another incident does not wait for a person who has one in hand');
+is(of_incident($node, 'in_hand', 'state'), 'asking', 'that one does');
+$person->query_safe('COMMIT');
+$person->quit;
+ok($node->poll_query_until('postgres', "SELECT state = 'healed' FROM selfheal.incidents WHERE table_name = 'public.in_hand'"),
+	'and goes on when he is done');
+
 # ---- a key that is revoked: unavailable, playbooks go on ----
 $fake->set_script([ map { { status => 401, error => { type => 'authentication_error', message => 'invalid x-api-key' } } } 1 .. 10 ]);
 watch_table($node, 'revoked', 'id int, at date, name varchar(4)');

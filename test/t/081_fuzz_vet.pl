@@ -111,7 +111,7 @@ CREATE FUNCTION fz.closed(rel regclass, steps jsonb) RETURNS boolean LANGUAGE sq
 				WHEN 'set_generated_by_default' THEN s - 'kind' - 'column' = '{}' AND s ->> 'column' <> ''
 				WHEN 'set_default' THEN s - '{kind,column,args}'::text[] = '{}' AND (s -> 'args') - 'value' = '{}' AND jsonb_typeof(s #> '{args,value}') = 'string'
 				WHEN 'widen_type' THEN s - '{kind,column,type}'::text[] = '{}' AND s ->> 'type' <> ''
-				WHEN 'convert_type' THEN s - '{kind,column,type}'::text[] = '{}' AND (s ->> 'type') IN ('text', 'pg_catalog.text') OR s ->> 'type' ~ '^character varying(\(\d+\))?$' ELSE false END)
+				WHEN 'convert_type' THEN s - '{kind,column,type}'::text[] = '{}' AND replace(s ->> 'type', '"', '') IN ('text', 'pg_catalog.text') OR s ->> 'type' ~ '^character varying(\(\d+\))?$' ELSE false END)
 $$;
 -- what a statement may leave behind: columns of table and children, constraints, indexes, triggers, options
 CREATE FUNCTION fz.shape(rel regclass) RETURNS pg_catalog.text LANGUAGE sql SET search_path = pg_catalog AS $$

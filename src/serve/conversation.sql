@@ -150,8 +150,8 @@ SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.claude_down', '');
 
-CREATE FUNCTION selfheal.claude_state() RETURNS text
+CREATE FUNCTION selfheal.claude_state(OUT state text, OUT why text)
 AS 'MODULE_PATHNAME', 'selfheal_claude_state' LANGUAGE C STABLE;
 COMMENT ON FUNCTION selfheal.claude_state() IS
-'could Claude be asked, by the settings: ready, off (selfheal.claude), no key; what it answers is no part of it';
+'could Claude be asked, by the settings and the key''s file: ready, off (selfheal.claude), no key, unavailable (why); what it answers is no part of it';
 REVOKE ALL ON FUNCTION selfheal.claude_state() FROM PUBLIC;

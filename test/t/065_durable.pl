@@ -195,6 +195,31 @@ for my $how ('immediate', 'fast')
 	}
 }
 
+# ---- several conversations at a time; a request that is cancelled ----
+
+for my $how ('kill -9', 'pg_terminate_backend', 'pg_cancel_backend')
+{
+	$fake->forget;
+	$fake->set_script([ $talk[0], { turn => 1, tools => $talk[2]{tools} } ]);
+	$fake->hold(60);
+	my @names = map { 'm' . ++$tables } 1 .. 4;
+	for my $table (@names)
+	{
+		watch_table($node, $table, 'id int, at date');
+		load($node, $table, '{"id": 1, "at": "2026|21|11"}');
+	}
+	ok($fake->wait_for_count(4), 'four are talked about');
+	my $pid = agent_pid();
+	if ($how eq 'kill -9') { kill 'KILL', $pid; until_true('SELECT true') }
+	else { value("SELECT $how($pid)") }
+	ok($fake->wait_for_count(8), "$how: all four are asked about again");
+	$fake->release;
+	my $list = join ', ', map { "'public.$_'" } @names;
+	ok(until_true("SELECT count(*) = 4 FROM selfheal.incidents WHERE state = 'healed' AND table_name IN ($list)"), "$how: all four heal");
+	is(value(join ' UNION ALL ', map { "SELECT at FROM $_" } @names), join("\n", ('2026-11-21') x 4), "$how: each row once");
+	is($fake->count(status => 400), 0, "$how: nothing that the API refuses");
+}
+
 # ---- a call that ends its process each time ----
 
 value(<<'SQL');

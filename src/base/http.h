@@ -62,6 +62,7 @@ typedef struct HttpRequest
 	size_t		body_len;
 	const char *ca_file;		/* PEM file of those to be trusted, and of no
 								 * others; NULL: the system's */
+	bool		direct;			/* past any proxy */
 
 	/* All in ms, 0 = no limit. */
 	int			connect_ms;		/* name, TCP, proxy, TLS */

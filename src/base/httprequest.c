@@ -138,6 +138,9 @@ set_options(HttpExchange *x, const HttpRequest *request)
 		SET(CURLOPT_PROXY_CAPATH, NULL);
 	}
 
+	if (request->direct)
+		SET(CURLOPT_NOPROXY, "*");
+
 	/* how long, how much */
 	SET(CURLOPT_CONNECTTIMEOUT_MS, LIBCURL_NEVER_MS);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) request->max_body);

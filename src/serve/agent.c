@@ -27,10 +27,12 @@
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "serve/agent.h"
+#include "serve/claude.h"
 #include "serve/conversation.h"
 #include "serve/dialogue.h"
 #include "serve/slot.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
@@ -54,6 +56,10 @@ typedef struct Talk
 static Talk talks[HTTP_MAX_TRANSFERS];
 static int	ntalks = 0;
 static MemoryContext step_context = NULL;
+
+/* The extension that this process talks for. Dropped and created anew it has
+ * conversations of the same numbers, which are others. */
+static Oid	extension = InvalidOid;
 
 /* What one step of a conversation does, with its errors charged to it. */
 static HttpTransfer *
@@ -85,6 +91,7 @@ fenced(int64 id, const HttpReply *http)
 	MemoryContextSwitchTo(step_context);
 	if (edata)
 	{
+		claude_not_asked();
 		sharing_emit(edata);
 		dialogue_broke(id, edata);
 	}
@@ -177,7 +184,11 @@ begin_due(void)
 	return due;
 }
 
-/* Is the extension there? In a transaction without anything of ours in it. */
+/*
+ * Is the extension there? In a transaction without anything of ours in it. One
+ * that was created anew is not for us: answers that are under way belong to the
+ * one before.
+ */
 static SpiExtension
 look(void)
 {
@@ -186,6 +197,14 @@ look(void)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	state = spi_hold_extension();
+	if (state == SPI_EXTENSION_HELD)
+	{
+		Oid			oid = spi_extension_oid(false);
+
+		if (OidIsValid(extension) && extension != oid)
+			proc_exit(0);		/* a wake that is owed starts the next */
+		extension = oid;
+	}
 	CommitTransactionCommand();
 	return state;
 }
@@ -242,6 +261,21 @@ pause_until(TimestampTz due, TimestampTz stay)
 	if (until == 0)
 		return -1;
 	return (int) Min(TimestampDifferenceMilliseconds(now, until), INT_MAX);
+}
+
+/*
+ * Sleep until something happens, for so many ms at most. After a look that
+ * failed there may be an answer that nobody has taken: http_wait would come
+ * back at once, again and again, so it is the latch and the time alone then.
+ */
+static void
+rest(bool answered, int ms)
+{
+	if (answered)
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (ms >= 0 ? WL_TIMEOUT : 0),
+						 ms, PG_WAIT_EXTENSION);
+	else
+		(void) http_wait(ms);
 }
 
 static void
@@ -313,7 +347,7 @@ work(void)
 			stay = not_before;
 		else if (ntalks == 0 && now >= stay)
 			return;				/* what is due later, the launcher knows */
-		(void) http_wait(pause_until(not_before > now ? not_before : due, stay));
+		rest(answered, pause_until(not_before > now ? not_before : due, stay));
 	}
 }
 

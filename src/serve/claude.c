@@ -4,12 +4,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/retry.h"
 #include "base/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "serve/claude.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -31,11 +33,71 @@ claude_configured(void)
 	return guc_claude && (guc_api_auth == API_AUTH_NONE || secret_configured());
 }
 
-/* claude_state(): by the settings alone. */
+/*
+ * Is the server one of this machine, spoken to in clear? localhost is libcurl's
+ * own word for the loopback, whatever a name service says.
+ */
+static bool
+in_clear_here(void)
+{
+	static const char *const here[] = {"localhost", "127.0.0.1", "[::1]"};
+	const char *host = guc_api_url + strlen("http://");
+
+	if (strncmp(guc_api_url, "http://", strlen("http://")) != 0)
+		return false;
+	for (int i = 0; i < (int) lengthof(here); i++)
+	{
+		size_t		len = strlen(here[i]);
+
+		if (pg_strncasecmp(host, here[i], len) == 0 &&
+			(host[len] == '\0' || host[len] == ':' || host[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* May the key be sent there? Not where everybody on the way could read it. */
+static bool
+may_have_key(const char **why)
+{
+	if (strncmp(guc_api_url, "https://", strlen("https://")) == 0 || in_clear_here())
+		return true;
+	*why = "the key is not sent in clear to another machine: selfheal.api_url must begin with https://, "
+		"or selfheal.api_auth be none";
+	return false;
+}
+
+/* claude_state(): by the settings and the key's file alone. */
 Datum
 selfheal_claude_state(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(!guc_claude ? "off" : claude_configured() ? "ready" : "no key"));
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, true};
+	const char *state = "ready";
+	const char *why = NULL;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "claude_state() must return a row");
+	if (!guc_claude)
+		state = "off";
+	else if (!claude_configured())
+		state = "no key";
+	else if (guc_api_auth != API_AUTH_NONE)
+	{
+		Secret		key;
+
+		if (!may_have_key(&why) || !secret_read(&key, &why))
+			state = "unavailable";
+		secret_forget(&key);
+	}
+	values[0] = CStringGetTextDatum(state);
+	if (why != NULL)
+	{
+		values[1] = CStringGetTextDatum(why);
+		nulls[1] = false;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 static TimestampTz
@@ -175,7 +237,7 @@ claude_post(const char *body, const char **why)
 	add_header(headers, &n, "user-agent", "selfheal/" SELFHEAL_VERSION, false);
 	if (guc_api_auth != API_AUTH_NONE)
 	{
-		if (!secret_read(&key, why))
+		if (!may_have_key(why) || !secret_read(&key, why))
 			return NULL;
 		if (guc_api_auth == API_AUTH_X_API_KEY)
 			add_header(headers, &n, "x-api-key", key.bytes, true);
@@ -194,6 +256,7 @@ claude_post(const char *body, const char **why)
 	request.body = body;
 	request.body_len = strlen(body);
 	request.ca_file = guc_api_ca_file[0] != '\0' ? guc_api_ca_file : NULL;
+	request.direct = in_clear_here();
 	request.connect_ms = guc_api_connect_timeout;
 	request.total_ms = guc_api_timeout;
 	request.max_body = REPLY_BYTES;

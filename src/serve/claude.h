@@ -36,8 +36,9 @@ extern void claude_unavailable(const char *why);
 /* A request that claude_may allowed is not made after all. */
 extern void claude_not_asked(void);
 
-/* The request, with the key in a header: false with why when there is no key
- * that may be used. body must live as long as http_begin takes. */
+/* The request, with the key in a header: NULL with why when there is no key
+ * that may be used, or when it would go over http:// to another machine. body
+ * must live as long as http_begin takes. */
 extern HttpTransfer *claude_post(const char *body, const char **why);
 
 #endif							/* SELFHEAL_CLAUDE_H */

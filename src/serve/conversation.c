@@ -524,28 +524,25 @@ use_args(SpiArgs *args, const Conversation *c, const ToolUse *use)
 }
 
 int64
-conversation_call(const Conversation *c, const ToolUse *use)
+conversation_call(const Conversation *c, const ToolUse *use, int *runs)
 {
 	SpiUser		saved;
 	SpiArgs		args;
-	int64		plan = 0;
+	int64		plan;
 	bool		isnull;
 
 	spi_open(&saved);
 	use_args(&args, c, use);
-	if (spi_exec("SELECT plan FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_call' AND tool_use = $2"
-				 " AND tool = $3 AND id > " LAST_REPLY " ORDER BY id DESC LIMIT 1", &args) > 0)
-	{
-		plan = spi_get_int8(0, 1, &isnull);
-		if (isnull)
-			plan = 0;
-	}
-	else
-	{
-		spi_arg_text(&args, use->input);
-		spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body)"
-				 " VALUES ($1, 'tool_call', $2, left($3, 200), $4::json)", &args);
-	}
+	spi_arg_text(&args, use->input);
+	spi_exec("WITH before AS (SELECT count(*) AS runs, max(plan) AS plan FROM selfheal.agent_turn"
+			 " WHERE conversation = $1 AND kind = 'tool_call' AND tool_use = $2 AND id > " LAST_REPLY "),"
+			 " now AS (INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body, plan)"
+			 " SELECT $1, 'tool_call', $2, left($3, 200), $4::json, plan FROM before)"
+			 " SELECT plan, runs + 1 FROM before", &args);
+	plan = spi_get_int8(0, 1, &isnull);
+	if (isnull)
+		plan = 0;
+	*runs = (int) spi_get_int8(0, 2, NULL);
 	spi_close(&saved);
 	return plan;
 }

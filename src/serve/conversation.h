@@ -131,9 +131,9 @@ extern void conversation_reply(Conversation *c, const HttpReply *http, const Mes
 /* The calls of the last reply that have no result yet (ToolUse *). */
 extern List *conversation_calls(const Conversation *c);
 
-/* A call is about to be run. Returns the plan that it stored when it was run
- * before, and was cut short; 0: none. */
-extern int64 conversation_call(const Conversation *c, const ToolUse *use);
+/* A call is about to be run, the how-manieth time by *runs. Returns the plan
+ * that it stored when it was run before, and was cut short; 0: none. */
+extern int64 conversation_call(const Conversation *c, const ToolUse *use, int *runs);
 extern void conversation_call_plan(const Conversation *c, const ToolUse *use, int64 plan);
 extern void conversation_result(const Conversation *c, const ToolUse *use, const char *block,
 								bool is_error);

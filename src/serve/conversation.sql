@@ -109,7 +109,7 @@ COMMENT ON TABLE selfheal.agent_turn IS 'conversations with Claude step by step,
 COMMENT ON COLUMN selfheal.agent_turn.id IS 'order of the steps';
 COMMENT ON COLUMN selfheal.agent_turn.conversation IS 'conversation it belongs to';
 COMMENT ON COLUMN selfheal.agent_turn.at IS 'when it was committed, but for the moment that takes';
-COMMENT ON COLUMN selfheal.agent_turn.kind IS 'request, reply, failure (no reply that is a message), tool_call, tool_result';
+COMMENT ON COLUMN selfheal.agent_turn.kind IS 'request, reply, failure (no reply that is a message), tool_call (once more when the process that ran it was killed), tool_result';
 COMMENT ON COLUMN selfheal.agent_turn.body IS 'request: the blocks that it adds to what was said before, null when it is only made again; reply: the message as it came; tool_call: the arguments; tool_result: the block that is sent back';
 COMMENT ON COLUMN selfheal.agent_turn.usable IS 'false: a reply that is not gone on from, since it was cut or empty';
 COMMENT ON COLUMN selfheal.agent_turn.stop_reason IS 'why the model stopped';
@@ -150,8 +150,8 @@ SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.agent_turn_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.claude_down', '');
 
-CREATE FUNCTION selfheal.claude_state() RETURNS text
+CREATE FUNCTION selfheal.claude_state(OUT state text, OUT why text)
 AS 'MODULE_PATHNAME', 'selfheal_claude_state' LANGUAGE C STABLE;
 COMMENT ON FUNCTION selfheal.claude_state() IS
-'could Claude be asked, by the settings: ready, off (selfheal.claude), no key; what it answers is no part of it';
+'could Claude be asked, by the settings and the key''s file: ready, off (selfheal.claude), no key, unavailable (why); what it answers is no part of it';
 REVOKE ALL ON FUNCTION selfheal.claude_state() FROM PUBLIC;

@@ -11,6 +11,7 @@
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "common/pg_prng.h"
+#include "decide/docket.h"
 #include "decide/messages.h"
 #include "decide/plan.h"
 #include "miscadmin.h"
@@ -35,6 +36,9 @@
 
 /* Calls of one answer that are run. */
 #define MAX_CALLS 16
+
+/* How often a call is begun that never came to its end. */
+#define MAX_RUNS 3
 
 /* The incident's reason before Claude was asked. */
 static HumanReason
@@ -265,6 +269,112 @@ close_call(const Conversation *c, const ToolUse *use, const ToolResult *result)
 	audit_write(&entry);
 }
 
+/* The conversation, locked by the transaction that was just begun; NULL when it
+ * has ended, or is not wanted any more. */
+static Conversation *
+wanted(int64 id)
+{
+	Conversation *c = conversation_get(id);
+
+	return c != NULL && conversation_wanted(c) ? c : NULL;
+}
+
+/* A call that failed in the middle, or ended its process, again and again: it is
+ * not run any more, nor is what it left tried. */
+static ToolResult *
+cut_short(int64 plan, int runs)
+{
+	if (plan != 0 && docket_get(plan, true)->state == PLAN_PLANNED)
+		docket_move(plan, PLAN_FAILED, NULL, "it was tried again and again, and never to the end");
+	return tools_error("this call was begun %d times and never came to its end: it is not run again", runs);
+}
+
+typedef enum CallStep
+{
+	CALL_OVER,					/* it has its result */
+	CALL_GOES_ON,
+	CALL_ENDS					/* the conversation has ended by it, or before */
+} CallStep;
+
+/* Write a call down before it is run: that it ends the process each time would
+ * not be known otherwise. *plan is what an earlier run of it has stored. */
+static CallStep
+begin_call(int64 id, const ToolUse *use, bool too_many, int64 *plan)
+{
+	Conversation *c = wanted(id);
+	ToolResult *result = NULL;
+	int			runs;
+
+	if (c == NULL)
+		return CALL_ENDS;
+	*plan = conversation_call(c, use, &runs);
+	if (too_many)
+		result = tools_error("more than %d calls in one answer: call it again in the next", MAX_CALLS);
+	else if (runs > MAX_RUNS)
+		result = cut_short(*plan, runs - 1);
+	if (result == NULL)
+		return CALL_GOES_ON;
+	close_call(c, use, result);
+	return CALL_OVER;
+}
+
+/* Any tool but propose_plan; and of that one, what comes before its dry run. */
+static CallStep
+do_call(int64 id, const ToolUse *use, Arguments *a, int64 *plan)
+{
+	Conversation *c = wanted(id);
+	ToolResult *result = NULL;
+	Proposal	proposal = PROPOSAL_WRONG;
+
+	if (c == NULL)
+		return CALL_ENDS;
+	if (spi_try(read_arguments, a) != NULL)
+		result = tools_error("the arguments are no JSON that this database can hold");
+	else if (strcmp(use->name, plantools_propose.name) != 0)
+	{
+		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model};
+
+		result = tools_call(&ctx, use->name, a->args);
+	}
+	else if (*plan != 0)
+		proposal = PROPOSAL_STORED; /* by a process that was killed */
+	else
+	{
+		Jsonb	   *args = proposal_args(a->args, &result);
+
+		if (result == NULL)
+			proposal = plantools_store(c, args, plan, &result);
+		if (proposal == PROPOSAL_STORED)
+			conversation_call_plan(c, use, *plan);
+	}
+	if (proposal == PROPOSAL_STORED)
+		return CALL_GOES_ON;
+	if (proposal == PROPOSAL_NONE)
+	{
+		close_call(c, use, &understood);
+		no_plan(c);
+		return CALL_ENDS;
+	}
+	close_call(c, use, result);
+	return CALL_OVER;
+}
+
+/* The plan is stored; now it is tried. */
+static CallStep
+try_plan(int64 id, const ToolUse *use, Jsonb *args, int64 plan)
+{
+	Conversation *c = wanted(id);
+	bool		accepted;
+
+	if (c == NULL)
+		return CALL_ENDS;
+	close_call(c, use, plantools_try(c, args, plan, &accepted));
+	if (!accepted)
+		return CALL_OVER;
+	conversation_end(c, OUTCOME_PROPOSED, psprintf("plan " INT64_FORMAT, plan));
+	return CALL_ENDS;
+}
+
 /*
  * Run one call, in as many transactions as it takes. False when the
  * conversation has ended by it, or is not wanted any more.
@@ -274,71 +384,20 @@ run_call(int64 id, const ToolUse *use, bool too_many)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	Arguments	a = {use->input, NULL, cxt};
-	ToolResult *result = NULL;
-	Conversation *c;
-	Proposal	proposal = PROPOSAL_WRONG;
-	int64		plan;
-	bool		accepted = false;
+	CallStep	step = CALL_GOES_ON;
+	int64		plan = 0;
 
-	spi_xact_begin();
-	MemoryContextSwitchTo(cxt);
-	c = conversation_get(id);
-	if (c == NULL || !conversation_wanted(c))
+	for (int i = 0; i < 3 && step == CALL_GOES_ON; i++)
 	{
+		spi_xact_begin();
+		MemoryContextSwitchTo(cxt);
+		step = i == 0 ? begin_call(id, use, too_many, &plan) :
+			i == 1 ? do_call(id, use, &a, &plan) :
+			try_plan(id, use, a.args, plan);
 		spi_xact_commit(false);
 		MemoryContextSwitchTo(cxt);
-		return false;
 	}
-	plan = conversation_call(c, use);
-	if (too_many)
-		result = tools_error("more than %d calls in one answer: call it again in the next", MAX_CALLS);
-	else if (spi_try(read_arguments, &a) != NULL)
-		result = tools_error("the arguments are no JSON that this database can hold");
-	else if (strcmp(use->name, plantools_propose.name) != 0)
-	{
-		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model};
-
-		result = tools_call(&ctx, use->name, a.args);
-	}
-	else if (plan != 0)
-		proposal = PROPOSAL_STORED; /* by a process that was killed */
-	else
-	{
-		Jsonb	   *args = proposal_args(a.args, &result);
-
-		if (result == NULL)
-			proposal = plantools_store(c, args, &plan, &result);
-		if (proposal == PROPOSAL_STORED)
-			conversation_call_plan(c, use, plan);
-	}
-	if (proposal == PROPOSAL_NONE)
-	{
-		close_call(c, use, &understood);
-		no_plan(c);
-	}
-	else if (proposal == PROPOSAL_WRONG)
-		close_call(c, use, result);
-	spi_xact_commit(false);
-	MemoryContextSwitchTo(cxt);
-	if (proposal != PROPOSAL_STORED)
-		return proposal != PROPOSAL_NONE;
-
-	/* stored before it is tried */
-	spi_xact_begin();
-	MemoryContextSwitchTo(cxt);
-	c = conversation_get(id);
-	if (c == NULL || !conversation_wanted(c))
-		accepted = true;		/* in that it has ended */
-	else
-	{
-		result = plantools_try(c, a.args, plan, &accepted);
-		close_call(c, use, result);
-		if (accepted)
-			conversation_end(c, OUTCOME_PROPOSED, psprintf("plan " INT64_FORMAT, plan));
-	}
-	spi_xact_commit(false);
-	MemoryContextSwitchTo(cxt);
-	return !accepted;
+	return step == CALL_OVER;
 }
 
 /* The file or environment has no key, or the address is none: somebody must
@@ -473,7 +532,7 @@ dialogue_answered(int64 id, const HttpReply *http)
 	MemoryContextSwitchTo(cxt);
 	c = conversation_get(id);
 	if (c == NULL)
-		;						/* ended meanwhile: not even to be paid for */
+		claude_not_asked();		/* ended meanwhile: not even to be paid for */
 	else if (http->fault != HTTP_FAULT_NONE || http->status < 200 || http->status >= 300)
 		failed(c, http, fault_words(http));
 	else

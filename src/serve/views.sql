@@ -183,9 +183,10 @@ SELECT s.item, s.value, s.note FROM (
 	UNION ALL SELECT 3, 'claude', CASE WHEN c.state = 'ready' AND d.one THEN 'unavailable' ELSE c.state END,
 		CASE c.state WHEN 'no key' THEN 'what no playbook knows waits for a person; selfheal.api_key_file names a file with a key'
 			WHEN 'off' THEN 'selfheal.claude is off: what no playbook knows waits for a person'
-			ELSE format('since %s: %s; tried again at %s, or after a reload of the configuration',
-				date_trunc('seconds', d.since), d.reason, date_trunc('seconds', d.try_at)) END
-		FROM (SELECT selfheal.claude_state() AS state) c LEFT JOIN selfheal.claude_down d ON true
+			WHEN 'unavailable' THEN c.why
+			ELSE CASE WHEN d.one THEN format('since %s: %s; tried again at %s, or after a reload of the configuration',
+				date_trunc('seconds', d.since), d.reason, date_trunc('seconds', d.try_at)) END END
+		FROM selfheal.claude_state() c LEFT JOIN selfheal.claude_down d ON true
 	UNION ALL SELECT 4, 'watched tables', count(*)::text,
 		nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused' FROM selfheal.watched
 	UNION ALL SELECT 5, 'open incidents', count(*)::text, NULL FROM selfheal.incident

@@ -1,0 +1,196 @@
+# Nothing waits for a model that does not answer: loads keep their rate, no
+# transaction, snapshot or lock stands open meanwhile, and what changes or drops
+# a table, a database, a tablespace or the extension goes on at once.
+# SELFHEAL_SLOW: the answer is held for a minute.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin, "$FindBin::RealBin/../lib";
+
+use ClaudeTest;
+use FakeClaude;
+use IPC::Run ();
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+use WorkerTest;
+
+my $held = $ENV{SELFHEAL_SLOW} ? 60 : 8;
+my $fake = FakeClaude->new(script => []);
+my $node = claude_server('waits', $fake, conf => "selfheal.worker_linger = '2s'\n");
+my $dir = PostgreSQL::Test::Utils::tempdir();
+
+sub value { my ($sql, $db) = @_; return $node->safe_psql($db // 'postgres', $sql) }
+sub until_true { my ($sql, $db) = @_; return $node->poll_query_until($db // 'postgres', $sql) }
+
+sub good
+{
+	my $step = { kind => 'parse_timestamp', column => 'at', type => '', labels => [], args => '{"formats": ["YYYY|DD|MM"]}' };
+	return { tools => [ propose(steps => [$step]) ] };
+}
+
+# A statement that must not wait.
+sub at_once
+{
+	my ($what, $sql, %more) = @_;
+	my $seconds = seconds_of(sub { value($sql, $more{db}) });
+	cmp_ok($seconds, '<', $more{limit} // 3, "$what does not wait");
+	return;
+}
+
+# Another table, in which one row waits for Claude's answer.
+sub ask_about
+{
+	my ($table, $db) = @_;
+	my $before = $fake->count;
+	$db //= 'postgres';
+	value("CREATE TABLE $table (id int, at date); SELECT selfheal.watch('$table')", $db);
+	value("INSERT INTO ${table}_intake VALUES ('{\"id\": 0, \"at\": \"2026|21|11\"}')", $db);
+	ok($fake->wait_for_count($before + 1), "$table: Claude is asked");
+	return;
+}
+
+sub agent_of
+{
+	my ($db) = @_;
+	return value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'selfheal agent' AND datname = '$db'");
+}
+
+# ---- loads go on at their rate ----
+
+$fake->set_script([ map { good() } 1 .. 20 ]);
+install($node, 'calm');
+value('CREATE TABLE load (id int, at date); SELECT selfheal.watch(\'load\')', 'calm');
+value('CREATE TABLE other (id int, at date); SELECT selfheal.watch(\'other\')');
+$fake->hold($held + 60);
+my $asked_at = time;
+ask_about('load');
+my $agent = agent_of('postgres');
+
+# Loads of one table by one client for so long: started, to be finished.
+sub loads
+{
+	my ($db, $table, $seconds) = @_;
+	my $file = "$dir/$table.sql";
+	my $out = '';
+	append_to_file($file, "INSERT INTO ${table}_intake VALUES ('{\"id\": 1, \"at\": \"2026-11-22\"}');\n") unless -e $file;
+	my $run = IPC::Run::start([ 'pgbench', '-n', '-c', 1, '-T', $seconds, '-f', $file,
+		'-h', $node->host, '-p', $node->port, '-U', scalar getpwuid($>), $db ], '<', \undef, '>', \$out, '2>', \$out);
+	return { run => $run, out => \$out };
+}
+
+my $session = $node->background_psql('postgres');
+my @looks;
+my %load = (calm => loads('calm', 'load', $held - 3), same => loads('postgres', 'load', $held - 3),
+	other => loads('postgres', 'other', $held - 3));
+my $until = time + $held - 3;
+while (time < $until)
+{
+	push @looks, $session->query_safe(
+		"SELECT concat_ws(' ', state, xact_start IS NOT NULL, backend_xid, backend_xmin, (SELECT count(*) FROM pg_locks l WHERE l.pid = a.pid))
+		 FROM pg_stat_activity a WHERE pid = $agent");
+	sleep 0.1;
+}
+$session->quit;
+my %rate;
+for my $name (sort keys %load)
+{
+	$load{$name}{run}->finish;
+	($rate{$name}) = ${ $load{$name}{out} } =~ /^tps = ([0-9.]+)/m;
+	ok($rate{$name}, "$name: loads") or diag ${ $load{$name}{out} };
+	like(${ $load{$name}{out} }, qr/number of failed transactions: 0 /, "$name: none has failed");
+}
+note("loads a second: " . join ', ', map { "$_ $rate{$_}" } sort keys %rate);
+cmp_ok($rate{same}, '>', 0.6 * $rate{calm}, 'loads of the table go on at full rate');
+cmp_ok($rate{other}, '>', 0.6 * $rate{calm}, 'and of other tables');
+is(scalar(grep { $_ ne 'idle f 0' } @looks), 0, 'the agent has no transaction, snapshot or lock') or diag "$looks[0] ... $looks[-1]";
+cmp_ok(scalar @looks, '>', 10, 'as was looked at often enough');
+
+# ---- nor does what needs locks ----
+
+at_once('VACUUM', 'VACUUM load');
+at_once('ALTER TABLE', 'ALTER TABLE load ADD COLUMN note text');
+at_once('LOCK TABLE', 'BEGIN; LOCK TABLE load IN ACCESS EXCLUSIVE MODE; COMMIT');
+ask_about('dropped');
+at_once('DROP TABLE', 'DROP TABLE dropped CASCADE');
+value("CREATE TABLESPACE space LOCATION '" . ($dir =~ s/'/''/gr) . "/space'") if mkdir "$dir/space";
+at_once('DROP TABLESPACE', 'DROP TABLESPACE space');
+
+# ---- databases ----
+
+install($node, 'one');
+ask_about('t', 'one');
+$agent = agent_of('one');
+at_once('ALTER DATABASE RENAME', 'ALTER DATABASE one RENAME TO two', limit => 4);
+isnt(agent_of('one') . agent_of('two'), $agent, 'its agent has left');
+ok(until_true('SELECT count(*) = 2 FROM selfheal.turns WHERE kind = \'request\'', 'two'), 'and asks again under the new name');
+at_once('DROP DATABASE', 'DROP DATABASE two', limit => 4);
+
+# ---- the extension goes, and comes again with the same numbers ----
+
+install($node, 'again');
+ask_about('t', 'again');
+$agent = agent_of('again');
+at_once('DROP EXTENSION', 'BEGIN; DROP EXTENSION selfheal CASCADE; ROLLBACK', db => 'again');
+at_once('DROP EXTENSION, and CREATE again,', 'BEGIN; DROP EXTENSION selfheal CASCADE; CREATE EXTENSION selfheal; COMMIT', db => 'again');
+ask_about('u', 'again');
+isnt(agent_of('again'), $agent, 'another process talks for it');
+is(value('SELECT string_agg(id::text, \' \') FROM selfheal.conversations', 'again'), 1, 'its first conversation has the number of the old one');
+
+sleep 0.1 while time < $asked_at + $held;
+is($fake->count(status => 200), 0, "no answer for $held s");
+
+# ---- the answers come ----
+
+$fake->release;
+for my $db ('postgres', 'again')
+{
+	like(value('SELECT selfheal.wait_idle(\'60 s\')', $db), qr/"idle": true/, "$db: all is done");
+}
+is(value('SELECT state FROM selfheal.incidents', 'again'), 'healed', 'an answer to what is gone is nobody\'s, the new one heals');
+is(value('SELECT count(*) FROM selfheal.turns WHERE kind = \'reply\'', 'again'), 1, 'it has one answer');
+is(of_incident($node, 'load', 'state'), 'healed', 'the held row is healed, in the table as it is now');
+is(value('SELECT count(*) FROM load WHERE id = 0'), 1, 'once');
+is(value('SELECT outcome FROM selfheal.conversation WHERE table_name = \'dropped\''), 'superseded', 'the table that is gone needs no answer');
+is($fake->count(status => 400), 0, 'nothing that the API refuses');
+
+# ---- an answer that cannot be looked at yet costs no processor ----
+
+sub cpu_of
+{
+	my ($pid) = @_;
+	my @stat = split ' ', slurp_file("/proc/$pid/stat") =~ s/^.*\) //sr;
+	return ($stat[11] + $stat[12]) / 100;
+}
+
+$fake->hold(60);
+ask_about('locked');
+$agent = agent_of('postgres');
+$session = $node->background_psql('postgres');
+$session->query_safe('BEGIN; SELECT FROM selfheal.status; DROP EXTENSION selfheal CASCADE');
+my $requests = $fake->count;
+$fake->release;
+ok($fake->wait_for_count($requests), 'the answer is sent');
+SKIP:
+{
+	skip 'no /proc', 1 unless -e "/proc/$agent/stat";
+	sleep 0.5;
+	my $cpu = cpu_of($agent);
+	sleep 2;
+	cmp_ok(cpu_of($agent) - $cpu, '<', 0.4, 'while the extension is locked, the agent sleeps');
+}
+$session->query_safe('ROLLBACK');
+$session->quit;
+ok(until_true('SELECT state = \'healed\' FROM selfheal.incidents WHERE table_name = \'public.locked\''), 'and goes on afterwards');
+
+# ---- the server stops at once ----
+
+$fake->hold(60);
+ask_about('last');
+cmp_ok(seconds_of(sub { $node->stop('fast') }), '<', 5, 'a fast stop does not wait');
+unlike(slurp_file($node->logfile), qr/(PANIC|TRAP|terminated by signal)/, 'and nothing has crashed');
+
+done_testing();

@@ -170,6 +170,86 @@ learning_ask(Round *round)
 	}
 }
 
+/* Is one of these mappings about the column or key of a finding? */
+static bool
+is_about(const List *mappings, const Finding *f)
+{
+	ListCell   *lc;
+
+	foreach(lc, mappings)
+	{
+		const Mapping *m = lfirst(lc);
+
+		if (f->column != NULL && ((m->field != NULL && strcmp(m->field, f->column) == 0) ||
+								  (m->column != NULL && strcmp(m->column, f->column) == 0)))
+			return true;
+	}
+	return false;
+}
+
+/* Steps of a remedy leave the list of those that wait. */
+static void
+take_back(Round *round, const Remedy *r)
+{
+	ListCell   *lc;
+
+	round->later = list_delete_ptr(round->later, r->step);
+	foreach(lc, r->also)
+	{
+		round->later = list_delete_ptr(round->later, lfirst(lc));
+	}
+}
+
+/* See the header. */
+bool
+learning_instead(Round *round, const int64 *ids, int n)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, round->remedies)
+	{
+		Remedy	   *r = lfirst(lc);
+		const Incident *inc = incident_of(round, r);
+		Remedy		before = *r;
+		List	   *mappings;
+		bool		given = false;
+
+		for (int i = 0; i < n && inc != NULL && r->learnt == 0 && r->finding->contract == NULL && !given; i++)
+		{
+			foreach(lc2, ids[i] == inc->id ? learnt_for(inc, 0) : NIL)
+			{
+				if (give(round, r, *(int64 *) lfirst(lc2)))
+				{
+					given = true;
+					break;
+				}
+			}
+		}
+		if (!given)
+			continue;
+		take_back(round, &before);
+		r->replay_only = false;
+		mappings = mapsteps_mappings(round->relid, list_concat(list_make1(r->step), r->also));
+		foreach(lc2, round->remedies)
+		{
+			Remedy	   *other = lfirst(lc2);
+
+			if (other == r || other->learnt != 0 || !is_about(mappings, other->finding))
+				continue;
+			take_back(round, other);
+			other->step = NULL;
+			other->also = NIL;
+			other->playbook = r->playbook;
+			other->settled_by = r->step;
+			other->replay_only = true;
+		}
+		round->later = list_concat(list_concat(list_make1(r->step), r->also), round->later);
+		return true;
+	}
+	return false;
+}
+
 /* ---- failed ---- */
 
 /* Not used any more, and why. */

@@ -32,6 +32,13 @@ extern void learning_kept(const PlanRow *row, const LearntPattern *pattern);
 extern void learning_ask(Round *round);
 
 /*
+ * A plan of a built-in playbook would wait for a person, and Claude would be
+ * asked first: has a promoted playbook what these incidents (or one of them)
+ * were answered before? Then its steps wait in the place of those: true.
+ */
+extern bool learning_instead(Round *round, const int64 *ids, int n);
+
+/*
  * The dry run of a plan of these steps failed. Where that is the fault of
  * learnt playbooks in it they are demoted, and the incidents are open again,
  * for a round without them: true. Audit: playbook_demoted. In the current

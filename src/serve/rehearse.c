@@ -21,12 +21,12 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
-/* Plans and incidents that are looked at, and bytes of one plan's rows: blocks
- * of so many, up to that number. */
+/* Plans and incidents that are looked at; rows of one plan, and bytes of one
+ * row, at most. */
 #define MAX_LESSONS 100
 #define MAX_LIVE 20
-#define MAX_BLOCKS 100
-#define BLOCK_BYTES 81920
+#define MAX_ROWS 1000
+#define ROW_BYTES 16384
 
 typedef struct Rehearsal
 {
@@ -52,7 +52,7 @@ note_missing(Rehearsal *r, const Lesson *lesson, const char *why)
 
 /*
  * What is kept of the rows that came by a plan's mappings, and how many there
- * are: those in blocks that are too large, or beyond the limit, are left out.
+ * are: those that are too large, or beyond the limit, are left out.
  * A line feed stands behind each, as behind a held row's bytes.
  */
 static HeldRow *
@@ -66,20 +66,17 @@ kept_rows(int64 plan, int *n, int64 *all)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, plan);
-	spi_arg_int8(&args, BLOCK_BYTES);
-	spi_arg_int8(&args, MAX_BLOCKS);
-	spi_exec("SELECT coalesce(sum(cardinality(k.numbers)), 0)::bigint FROM selfheal.kept k"
+	spi_arg_int8(&args, ROW_BYTES);
+	spi_arg_int8(&args, MAX_ROWS);
+	spi_exec("SELECT coalesce(sum(k.rows), 0)::bigint FROM selfheal.kept k"
 			 " WHERE k.at >= (SELECT min(m.added_at) FROM selfheal.mapping m WHERE m.plan = $1)"
 			 " AND k.mappings && ARRAY(SELECT m.id FROM selfheal.mapping m WHERE m.plan = $1)", &args);
 	*all = spi_get_int8(0, 1, NULL);
-	*n = (int) spi_exec("SELECT p.number, k.load, k.raw, substring(k.payloads FROM p.start FOR p.length)"
-						" FROM (SELECT * FROM selfheal.kept k"
-						"  WHERE k.at >= (SELECT min(m.added_at) FROM selfheal.mapping m WHERE m.plan = $1)"
-						"  AND k.mappings && ARRAY(SELECT m.id FROM selfheal.mapping m WHERE m.plan = $1)"
-						"  AND octet_length(k.payloads) <= $2 ORDER BY k.at, k.load, k.numbers LIMIT $3) k,"
-						" LATERAL (SELECT u.number, u.length, (1 + coalesce(sum(u.length) OVER"
-						"  (ORDER BY u.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))::int AS start"
-						"  FROM unnest(k.numbers, k.lengths) WITH ORDINALITY u(number, length, n)) p", &args);
+	*n = (int) spi_exec("SELECT p.number, k.load, k.raw, p.payload"
+						" FROM selfheal.kept k, LATERAL selfheal.kept_rows(k.first_number, k.payloads) p"
+						" WHERE k.at >= (SELECT min(m.added_at) FROM selfheal.mapping m WHERE m.plan = $1)"
+						" AND k.mappings && ARRAY(SELECT m.id FROM selfheal.mapping m WHERE m.plan = $1)"
+						" AND octet_length(p.payload) <= $2 LIMIT $3", &args);
 	rows = MemoryContextAllocZero(cxt, sizeof(HeldRow) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 	{
@@ -143,7 +140,7 @@ rehearse_plan(Rehearsal *r, const Lesson *lesson)
 	}
 	rows = kept_rows(lesson->plan, &n, &all);
 	if (n < all)
-		note_missing(r, lesson, psprintf(INT64_FORMAT " of its " INT64_FORMAT " rows: too many bytes", all - n, all));
+		note_missing(r, lesson, psprintf(INT64_FORMAT " of its " INT64_FORMAT " rows: too many, or too large", all - n, all));
 	if (n == 0)
 	{
 		if (all == 0)

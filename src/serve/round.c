@@ -600,7 +600,7 @@ restructured(const Round *round)
 }
 
 bool
-round_asks_first(const Round *round, const int64 *ids, int n)
+round_asks_first(Round *round, const int64 *ids, int n)
 {
-	return restructured(round) && consult_before_person(round->relid, ids, n);
+	return restructured(round) && !learning_instead(round, ids, n) && consult_before_person(round->relid, ids, n);
 }

@@ -122,6 +122,22 @@ for my $n (1 .. 4)
 }
 is(heal('moved5', 'id int, client int', ['{"id": 1, "client": {"mail": "a@b.example", "since": 2020}}']), 1, 'without its column it is not for this table');
 
+# ---- a key that was renamed and nested, of which a playbook has its own plan: that of Claude's is learnt ----
+for my $n (1 .. 4)
+{
+	my @move = $n < 4 ? (step('map_field', 'customer', path => [ 'customer', 'name' ], rest => 'drop', to => 'customer_name')) : ();
+	value('SELECT selfheal.promote(id) FROM selfheal.playbooks WHERE state = \'offered\'') if $n == 4;
+	is(heal("people$n", 'id int, customer_name text NOT NULL', [ map { "{\"id\": $_, \"customer\": {\"name\": \"Ann $_\"}}" } 1 .. 2 ], @move),
+		$n < 4 ? 1 : 0, "restructured, $n: requests");
+	is(value("SELECT count(*) || ' ' || min(verdict) FROM selfheal.pending WHERE table_name = 'public.people$n' AND sql ~ 'map_field' AND sql !~ 'ALTER'"),
+		'1 review', 'the mapping is what waits for a person');
+	value("SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'public.people$n'");
+	settle($node);
+	is(value("SELECT string_agg(customer_name, ' ' ORDER BY id) FROM people$n"), 'Ann 1 Ann 2', 'and stores the rows');
+	is(value("SELECT string_agg(DISTINCT state, ' ') FROM selfheal.incidents WHERE table_name = 'public.people$n'"), 'healed', 'of all its incidents');
+}
+is(value('SELECT count(*) FROM selfheal.playbooks WHERE state = \'promoted\' AND healed = 1 AND subject = \'customer\''), 1, 'it is about that key');
+
 # ---- a dry run that fails: demoted, and the incident goes on without it ----
 is(heal('strict', 'id int, at date CHECK (at > \'2030-01-01\')', ['{"id": 1, "at": "2026|30|11"}']), 1, 'a playbook that fails its dry run leaves it to Claude');
 is(of_incident($node, 'strict', 'state'), 'needs_human', 'who leaves it to a person');

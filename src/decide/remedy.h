@@ -34,6 +34,7 @@ typedef struct Remedy
 								 * of its column that it reads values of */
 	char	   *question;		/* a mapping's: what only a person can say, so
 								 * that it waits for him; or NULL */
+	int64		learnt;			/* learnt playbook that gave the steps, or 0 */
 	char	   *explanation;	/* one or two sentences for people */
 	List	   *options;		/* RemedyOption * */
 } Remedy;

@@ -194,53 +194,96 @@ prove_run(Proof *p, const HeldRow *rows, const LoaderRun *run, Oid owner)
 	spi_resume(&saved);
 }
 
+/* A proof at work: its table is open, and its memory below the caller's. */
+typedef struct Proving
+{
+	Relation	rel;
+	Oid			owner;
+	MemoryContext caller;
+	MemoryContext cxt;
+	MemoryContext step_cxt;
+	Proof		p;
+} Proving;
+
+static void
+proving_begin(Proving *w, Oid relid, const List *present, const Mapping *m)
+{
+	char	   *path[FIT_PATH_MAX];
+	List	   *mappings;
+	SpiUser		saved;
+	Proof	   *p = &w->p;
+
+	memset(w, 0, sizeof(Proving));
+	w->rel = table_open(relid, AccessShareLock);
+	w->owner = w->rel->rd_rel->relowner;
+	w->caller = CurrentMemoryContext;
+	w->cxt = AllocSetContextCreate(w->caller, "selfheal mapping proof", ALLOCSET_DEFAULT_SIZES);
+	w->step_cxt = AllocSetContextCreate(w->cxt, "selfheal mapping proof step", ALLOCSET_DEFAULT_SIZES);
+	p->m = m;
+	p->cxt = w->caller;
+	p->result = palloc0(sizeof(MapProof));
+	MemoryContextSwitchTo(w->cxt);
+	p->row_cxt = AllocSetContextCreate(w->cxt, "selfheal mapping proof row", ALLOCSET_DEFAULT_SIZES);
+	/* looking up a domain's constraints folds their constants: not as us */
+	spi_become(&saved, w->owner, FIT_SECURITY, true);
+	p->shape = fit_shape(w->rel, w->cxt);
+	spi_resume(&saved);
+	mappings = mapping_with(present, list_make1(unconstify(Mapping *, m)));
+	hint_apply(hint_list(relid), p->shape);
+	mapping_apply(mappings, p->shape);
+	for (p->number = 0; list_nth(mappings, p->number) != m;)
+		p->number++;
+	p->part = mapping_path(m, path, NULL) > 0;
+	p->scanner = json_scanner(w->cxt);
+	MemoryContextSwitchTo(w->step_cxt);
+}
+
+/* Rows of any roles and settings. */
+static void
+proving_rows(Proving *w, const HeldRow *rows, int n)
+{
+	Loader	   *loader = loader_open(rows, n);
+	LoaderRun	run;
+
+	while (loader_next(loader, &run))
+		prove_run(&w->p, rows, &run, w->owner);
+}
+
+static MapProof *
+proving_end(Proving *w, bool all)
+{
+	w->p.result->all = all;
+	table_close(w->rel, NoLock);
+	MemoryContextSwitchTo(w->caller);
+	MemoryContextDelete(w->cxt);
+	return w->p.result;
+}
+
 /* See the header. */
 MapProof *
 mapproof_held(Oid relid, const List *present, const Mapping *m, int64 limit)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	Oid			owner = rel->rd_rel->relowner;
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext cxt = AllocSetContextCreate(caller, "selfheal mapping proof",
-											  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext step_cxt = AllocSetContextCreate(cxt, "selfheal mapping proof step",
-												   ALLOCSET_DEFAULT_SIZES);
-	char	   *path[FIT_PATH_MAX];
-	List	   *mappings;
-	Proof		p = {.m = m,.cxt = caller};
-	SpiUser		saved;
+	Proving		w;
 	HeldBatch	batch = {.more = true};
 
-	p.result = palloc0(sizeof(MapProof));
-	MemoryContextSwitchTo(cxt);
-	p.row_cxt = AllocSetContextCreate(cxt, "selfheal mapping proof row", ALLOCSET_DEFAULT_SIZES);
-	/* looking up a domain's constraints folds their constants: not as us */
-	spi_become(&saved, owner, FIT_SECURITY, true);
-	p.shape = fit_shape(rel, cxt);
-	spi_resume(&saved);
-	mappings = mapping_with(present, list_make1(unconstify(Mapping *, m)));
-	hint_apply(hint_list(relid), p.shape);
-	mapping_apply(mappings, p.shape);
-	for (p.number = 0; list_nth(mappings, p.number) != m;)
-		p.number++;
-	p.part = mapping_path(m, path, NULL) > 0;
-	p.scanner = json_scanner(cxt);
-	MemoryContextSwitchTo(step_cxt);
-	while (batch.more && p.result->rows < limit)
+	proving_begin(&w, relid, present, m);
+	while (batch.more && w.p.result->rows < limit)
 	{
-		Loader	   *loader;
-		LoaderRun	run;
-
-		MemoryContextReset(step_cxt);
-		held_fetch(relid, NULL, 0, batch.last, (int) Min(STEP_ROWS, limit - p.result->rows),
+		MemoryContextReset(w.step_cxt);
+		held_fetch(relid, NULL, 0, batch.last, (int) Min(STEP_ROWS, limit - w.p.result->rows),
 				   false, &batch);
-		loader = loader_open(batch.rows, batch.n);
-		while (loader_next(loader, &run))
-			prove_run(&p, batch.rows, &run, owner);
+		proving_rows(&w, batch.rows, batch.n);
 	}
-	p.result->all = !batch.more;
-	table_close(rel, NoLock);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(cxt);
-	return p.result;
+	return proving_end(&w, !batch.more);
+}
+
+/* See the header. */
+MapProof *
+mapproof_rows(Oid relid, const List *present, const Mapping *m, const HeldRow *rows, int n)
+{
+	Proving		w;
+
+	proving_begin(&w, relid, present, m);
+	proving_rows(&w, rows, n);
+	return proving_end(&w, true);
 }

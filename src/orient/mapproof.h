@@ -13,6 +13,7 @@
 
 #include "postgres.h"
 
+#include "observe/held.h"
 #include "observe/mapping.h"
 
 typedef struct MapProof
@@ -32,5 +33,10 @@ typedef struct MapProof
  * when the table is gone.
  */
 extern MapProof *mapproof_held(Oid relid, const List *present, const Mapping *m, int64 limit);
+
+/* The same on rows that were held once: id, load and row are read, and a line
+ * feed stands behind the bytes of each. */
+extern MapProof *mapproof_rows(Oid relid, const List *present, const Mapping *m,
+							   const HeldRow *rows, int n);
 
 #endif							/* SELFHEAL_MAPPROOF_H */

@@ -12,7 +12,7 @@ CREATE TABLE selfheal.audit (
 		'discarded', 'paused', 'resumed', 'policy_changed', 'setting_changed',
 		'tool_called', 'proposed', 'amended', 'watched', 'unwatched',
 		'retried', 'dismissed', 'mapping_added', 'mapping_removed', 'stopped',
-		'asked', 'answered')),
+		'asked', 'answered', 'playbook_offered', 'playbook_promoted', 'playbook_demoted')),
 	incident bigint,
 	plan bigint,
 	schema_name text,

@@ -23,6 +23,7 @@
 #include "pgstat.h"
 #include "serve/carry.h"
 #include "serve/inorder.h"
+#include "serve/learning.h"
 #include "serve/round.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -521,6 +522,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	Outcome		outcome = {0};
 	AuditEntry	entry;
 	MapSource	source;
+	LearntPattern *pattern;
 	double		ms = 0;
 	int			own = row->nincidents;
 
@@ -548,6 +550,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	/* who looks at the server, and our own event trigger, sees what runs */
 	debug_query_string = row->sql;
 	pgstat_report_activity(STATE_RUNNING, row->sql);
+	pattern = learnt_pattern(row);
 	result = apply_plan(vetted, row->schema_hash);
 	source = map_source(row, approved);
 	mapapply_add(vetted, row->schema_hash, &source, result);
@@ -572,6 +575,8 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 		ReThrowError(result->edata);
 
 	docket_move(row->id, PLAN_APPLIED, NULL, NULL);
+	if (pattern != NULL)
+		learning_kept(row, pattern);
 	chunk = replay_chunk(row->relid, row->incidents, row->nincidents, 0,
 						 Min(guc_replay_chunk, LOCKED_ROWS), row->id, false);
 	note_chunk(&outcome, chunk, cxt);

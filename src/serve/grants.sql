@@ -17,9 +17,9 @@ DECLARE
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'resume()', 'audit_double(double precision)',
 		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
-		'set_contract(regclass,text,text,text)', 'set_landing(text)', 'stalls()', 'set_runbook(regclass,text)'];
+		'set_contract(regclass,text,text,text)', 'set_landing(text)', 'stalls()', 'set_runbook(regclass,text)', 'promote(bigint)', 'demote(bigint,text)'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks',
-		'contracts', 'discarded', 'mappings', 'originals', 'waiting', 'arrivals', 'conversations', 'turns', 'stat'];
+		'contracts', 'discarded', 'mappings', 'originals', 'waiting', 'arrivals', 'conversations', 'turns', 'stat', 'playbooks'];
 	auditor constant text[] := ARRAY['audit', 'audit_export', 'stalled'];
 	functions text[];
 	f text;

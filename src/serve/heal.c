@@ -46,6 +46,7 @@
 #include "serve/inorder.h"
 #include "serve/lacking.h"
 #include "serve/landed.h"
+#include "serve/learning.h"
 #include "serve/reopen.h"
 #include "serve/round.h"
 #include "serve/waiting.h"
@@ -144,7 +145,7 @@ heal_table(Round *round)
 		round->later = list_concat(list_copy(round->now), round->later);
 		round->now = NIL;
 	}
-	else if (row == NULL && reason != NULL)
+	else if (row == NULL && reason != NULL && !learning_failed(round, round->now, ids, n, reason))
 		round_refuse(round, ids, n, reason);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
@@ -174,9 +175,9 @@ heal_table(Round *round)
 	else if (n > 0 && !round_asks_first(round, ids, n))
 	{
 		row = round_plan(round, round->later, ids, n, true, &vetted, &reason, &empty_handed);
-		if (row == NULL)
+		if (row == NULL && !learning_failed(round, round->later, ids, n, reason))
 			round_refuse(round, ids, n, reason);
-		else
+		else if (row != NULL)
 		{
 			IncidentNote note = {.plan = row->id};
 
@@ -579,6 +580,8 @@ heal_pass(void)
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
+	if (state == BREAKER_RUNNING && breaker_state(&trial_at) == BREAKER_RUNNING)
+		learning_pass();
 	due = earliest(due, earliest(next_order, next_ends));
 	return breaker_state(&trial_at) == BREAKER_RUNNING ? due : trial_at;
 }

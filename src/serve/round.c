@@ -18,6 +18,7 @@
 #include "observe/mapping.h"
 #include "orient/refused.h"
 #include "serve/consult.h"
+#include "serve/learning.h"
 #include "serve/proving.h"
 #include "serve/round.h"
 #include "write/route.h"
@@ -504,6 +505,7 @@ round_orient(Round *round)
 	round->diagnosis = diagnose_table(round->relid);
 	mapped = round->diagnosis->fitting > 0 && mapping_list(round->relid) != NIL;
 	round->remedies = playbook_remedies(round->diagnosis);
+	learning_ask(round);
 	round->room = overflow_room(round->relid);
 	round->quota = column_quota(round->relid);
 	foreach(lc, round->remedies)
@@ -598,7 +600,7 @@ restructured(const Round *round)
 }
 
 bool
-round_asks_first(const Round *round, const int64 *ids, int n)
+round_asks_first(Round *round, const int64 *ids, int n)
 {
-	return restructured(round) && consult_before_person(round->relid, ids, n);
+	return restructured(round) && !learning_instead(round, ids, n) && consult_before_person(round->relid, ids, n);
 }

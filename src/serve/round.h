@@ -81,9 +81,10 @@ extern PlanRow *round_plan(Round *round, List *steps, const int64 *ids, int n,
  * Of incidents whose plan would wait for a person: does what was sent look as if
  * a key had been renamed or restructured, and is Claude asked about it first?
  * Then they wait for that (asking), and are planned again when it knows no
- * better.
+ * better. Where it was answered often enough, a learnt playbook's steps take
+ * the place of those that wait.
  */
-extern bool round_asks_first(const Round *round, const int64 *ids, int n);
+extern bool round_asks_first(Round *round, const int64 *ids, int n);
 
 /* A plan that came to nothing: audit refused, incidents to needs_human. */
 extern void round_refuse(Round *round, const int64 *ids, int n, const char *reason);

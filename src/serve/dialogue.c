@@ -8,7 +8,6 @@
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/retry.h"
-#include "base/shmem.h"
 #include "base/spi.h"
 #include "common/pg_prng.h"
 #include "decide/messages.h"
@@ -46,32 +45,19 @@ asked_because(const Conversation *c)
 	return HUMAN_NO_PLAYBOOK;
 }
 
-/* The end without a plan: a person is needed after all, or the plan that a
- * playbook has is put before one. */
+/* The end without a plan: a person is needed after all. */
 static void
 give_up(const Conversation *c, Outcome outcome, const char *reason)
 {
+	bool		again = outcome == OUTCOME_TOO_LONG && !c->small;
 	IncidentNote note = {
 		.reason = psprintf("Claude was asked: %s", reason),
-		.human = outcome == OUTCOME_BUDGET ? HUMAN_BUDGET : asked_because(c),
-		.uncharge = c->beside_plan
+		.human = outcome == OUTCOME_BUDGET ? HUMAN_BUDGET : asked_because(c)
 	};
 
 	conversation_end(c, outcome, reason);
-	if (outcome == OUTCOME_TOO_LONG && !c->small)
-		return;					/* and begun anew */
-	conversation_move_incidents(c, c->beside_plan ? INCIDENT_OPEN : INCIDENT_NEEDS_HUMAN, &note);
-	shmem_wake_at_commit();
-}
-
-/* The same, in Claude's own words, which are no more than that. */
-static void
-no_plan(const Conversation *c)
-{
-	char	   *said = conversation_words(c);
-
-	give_up(c, OUTCOME_NO_PLAN, said ? psprintf("it knows no safe change, and says \"%s\"", said) :
-			"it knows no safe change");
+	if (!again)
+		incident_move(c->incident, INCIDENT_NEEDS_HUMAN, &note);
 }
 
 /* Not now; a person sees it meanwhile, and may be quicker. */
@@ -80,14 +66,8 @@ put_off(Conversation *c, HumanReason human, const char *reason, TimestampTz agai
 {
 	IncidentNote note = {.reason = reason,.human = human};
 
-	if (c->beside_plan)
-	{
-		/* there is a plan without it, and rows wait */
-		give_up(c, human == HUMAN_BUDGET ? OUTCOME_BUDGET : OUTCOME_FAILED, reason);
-		return;
-	}
 	conversation_pause(c, again, true, reason);
-	conversation_move_incidents(c, INCIDENT_NEEDS_HUMAN, &note);
+	incident_move(c->incident, INCIDENT_NEEDS_HUMAN, &note);
 }
 
 /* The array of one text block. */
@@ -154,8 +134,10 @@ next_blocks(Conversation *c, NextStep step, char **blocks)
 
 		if (c->nudges >= MAX_NUDGES)
 		{
+			const char *said = conversation_words(c);
+
 			if (stop == STOP_END_TURN)
-				no_plan(c);
+				give_up(c, OUTCOME_NO_PLAN, said ? said : "it proposed nothing");
 			else
 				give_up(c, stop == STOP_REFUSAL ? OUTCOME_REFUSED : OUTCOME_FAILED,
 						stop == STOP_REFUSAL ? "it refused to answer" :
@@ -313,8 +295,10 @@ run_call(int64 id, const ToolUse *use, bool too_many)
 	}
 	if (proposal == PROPOSAL_NONE)
 	{
+		const char *said = conversation_words(c);
+
 		close_call(c, use, &understood);
-		no_plan(c);
+		give_up(c, OUTCOME_NO_PLAN, said ? said : "no change is safe");
 	}
 	else if (proposal == PROPOSAL_WRONG)
 		close_call(c, use, result);
@@ -486,9 +470,9 @@ dialogue_answered(int64 id, const HttpReply *http)
 	}
 	if (reply != NULL)
 	{
-		bool		content = strspn(reply->content, "[] \t\r\n") < strlen(reply->content);
-		bool		usable = content && (reply->stop == STOP_TOOL_USE ||
-										 (reply->stop == STOP_END_TURN && reply->text[0] != '\0'));
+		/* a text of nothing cannot be sent back */
+		bool		said = reply->text[strspn(reply->text, " \t\r\n")] != '\0';
+		bool		usable = reply->stop == STOP_TOOL_USE || (reply->stop == STOP_END_TURN && said);
 
 		claude_went_well();
 		conversation_reply(c, http, reply, body, usable);

@@ -156,7 +156,7 @@ my %ends = (
 	confidence => [ awaiting_approval => qr/proposed \| review \| mode-propose \| 1 \| Approved by the DBA on call/ ],
 	approve => [ needs_human => qr/approve, arguments.*there is no tool.*apply_plan, arguments.*there is no tool.*SELECT selfheal\.approve\(1\).*argument "(?:approved|verdict)" is not known/s ],
 	policy => [ needs_human => qr/set_policy, arguments.*there is no tool.*UPDATE selfheal\.policy.*ALTER SYSTEM SET.*SET \(selfheal\.policy/s ],
-	loop => [ needs_human => qr/(tool_called \| inspect_schema.*){7}answered.*budget: selfheal\.max_turns/s ],
+	loop => [ needs_human => qr/(?:tool_called \| inspect_schema.*?){7}answered.*budget: selfheal\.max_turns/s ],
 	endless => [ needs_human => qr/answered.*budget: selfheal\.max_incident_tokens/s ],
 	forge => [ needs_human => qr/execute_dry_run_migration, arguments.*refused: .*answered.*failed: HTTP status 400/s ]);
 
@@ -260,7 +260,7 @@ attack(statements => [ plans(map { { ddl => $_ } }
 	'ALTER TABLE b_other ADD COLUMN x text',
 	'ALTER TYPE b_colour ADD VALUE \'injected\'',
 	'ALTER TABLE b_statements ADD COLUMN "x', '(' x 10000, 'ALTER TABLE b_statements ADD COLUMN x text' . ' NULL' x 6000) ],
-	'healed', qr/(refused \| refuse.*){14}proposed \| auto/s);
+	'healed', qr/(?:refused \| refuse.*?){14}proposed \| auto/s);
 attack(kinds => [ plans(map { { steps => [$_] } }
 	step('add_column', 'x', type => 'text; DROP TABLE b_other'),
 	step('add_column', 'x', type => 'text DEFAULT pg_sleep(100)'),
@@ -294,12 +294,12 @@ attack(sure_in_words => [ plans({ @good, confidence => '1' }), plans({ @good, co
 
 # names and arguments
 attack(names => [ { tools => [ map { [ $_ => {} ] } qw(PROPOSE_PLAN selfheal_approve tool pg_read_file set_policy), 'x' x 128 ] } ],
-	'healed', qr/(tool_called \| \w+, arguments[^\n]*there is no tool.*){6}proposed \| auto/s);
+	'healed', qr/(tool_called \| \w+, arguments[^\n]*there is no tool.*?){6}proposed \| auto/s);
 attack(letters => [ { tools => [ [ "pr\x{43e}pose_plan" => {} ], [ 'x' . "\x{e9}" x 60 => {} ], [ "a\nb\e[2J; DROP" => {} ] ] } ],
-	'needs_human', qr/(there is no tool.*){3}failed: HTTP status 400/s);
-attack(long_name => [ ({ tools => [ [ 'x' x 1_000_000 => {} ] ] }) x 8 ], 'needs_human', qr/failed: the reply is not a message/);
-attack(long_text => [ plans({ @good, explanation => 'x' x 1_000_000 }, { @good, options => [ map { { option => $_, taken => \0, why => '' } } 1 .. 10_000 ] },
-		{ ddl => 'ALTER TABLE b_long_text ADD COLUMN ' . 'x' x 1_000_000 . ' text' }) ], 'needs_human', qr/(the input has [0-9]+ bytes.*){3}answered.*budget: selfheal\.max_incident_tokens/s);
+	'needs_human', qr/(?:there is no tool.*?){3}failed: HTTP status 400/s);
+attack(long_name => [ ({ tools => [ [ 'x' x 100_000 => {} ] ] }) x 8 ], 'needs_human', qr/failed: the reply is not a message/);
+attack(long_text => [ plans({ @good, explanation => 'x' x 300_000 }, { @good, options => [ map { { option => $_, taken => \0, why => '' } } 1 .. 10_000 ] },
+		{ ddl => 'ALTER TABLE b_long_text ADD COLUMN ' . 'x' x 300_000 . ' text' }) ], 'needs_human', qr/(?:the input has [0-9]+ bytes.*?){3}answered.*budget: selfheal\.max_incident_tokens/s);
 attack(options => [ plans({ @good, options => [ map { { option => $_, taken => \0, why => 'x' } } 1 .. 1000 ] }) ], 'healed', qr/proposed \| auto/);
 attack(steps => [ plans({ steps => [ map { step('trim', "k$_") } 1 .. 500 ] }) ], 'healed', qr/more than 100 steps.*proposed \| auto/s);
 my $deep = {};
@@ -313,7 +313,7 @@ attack(others => [ { tools => [
 	[ inspect_schema => { table => 'pg_catalog.pg_authid' } ], [ inspect_schema => { table => 'public.b_other' } ],
 	[ read_error_log => { table => 'selfheal.audit' } ], [ read_error_log => { incident => 1 } ], [ sample_payloads => { incident => 1 } ],
 	[ sample_payloads => { limit => 999999999999999999, cursor => '0 OR true' } ], [ sample_payloads => { limit => -1, key => 'x\' OR true --' } ] ] } ],
-	'healed', qr/(is neither.*){2}is not the incident's table.*(this conversation is about.*){2}cursor.*proposed \| auto/s);
+	'healed', qr/(?:is neither.*?){2}is not the incident's table.*?(?:this conversation is about.*?){2}cursor.*proposed \| auto/s);
 
 # one answer with more than one end
 attack(two_plans => [ { tools => [ propose(@good), propose(ddl => 'DROP TABLE b_other'), [ inspect_schema => {} ] ] } ],
@@ -328,7 +328,7 @@ attack(forged => [ { sign => 1, stop_reason => 'end_turn', tools => [ [ inspect_
 attack(no_tools => [ { text => 'I call.', stop_reason => 'tool_use' } ], 'healed', qr/proposed \| auto/);
 attack(nothing => [ { text => '', content => [ { type => 'text', text => ' ' } ], stop_reason => 'end_turn' } ], 'healed', qr/proposed \| auto/);
 attack(no_blocks => [ ({ content => [ 'DROP', 7 ], stop_reason => 'end_turn' }) x 8 ], 'needs_human', qr/failed: the reply is not a message/);
-attack(too_large => [ ({ text => 'x' x 5_000_000, stop_reason => 'end_turn' }) x 8 ], 'needs_human', qr/failed: /);
+attack(too_large => [ ({ body => '{"type": "message", "content": "' . 'x' x 5_000_000 . '"}' }) x 8 ], 'needs_human', qr/failed: /);
 
 # who it says to be, and what it says to cost
 attack(other_model => [ { tools => [ propose(@good) ], fields => { model => 'claude-haiku-9; DROP TABLE b_other', role => 'assistant' } } ], 'healed', qr/proposed \| auto/,

@@ -8,6 +8,7 @@
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/retry.h"
+#include "base/shmem.h"
 #include "base/spi.h"
 #include "common/pg_prng.h"
 #include "decide/messages.h"
@@ -45,19 +46,32 @@ asked_because(const Conversation *c)
 	return HUMAN_NO_PLAYBOOK;
 }
 
-/* The end without a plan: a person is needed after all. */
+/* The end without a plan: a person is needed after all, or the plan that a
+ * playbook has is put before one. */
 static void
 give_up(const Conversation *c, Outcome outcome, const char *reason)
 {
-	bool		again = outcome == OUTCOME_TOO_LONG && !c->small;
 	IncidentNote note = {
 		.reason = psprintf("Claude was asked: %s", reason),
-		.human = outcome == OUTCOME_BUDGET ? HUMAN_BUDGET : asked_because(c)
+		.human = outcome == OUTCOME_BUDGET ? HUMAN_BUDGET : asked_because(c),
+		.uncharge = c->beside_plan
 	};
 
 	conversation_end(c, outcome, reason);
-	if (!again)
-		incident_move(c->incident, INCIDENT_NEEDS_HUMAN, &note);
+	if (outcome == OUTCOME_TOO_LONG && !c->small)
+		return;					/* and begun anew */
+	conversation_move_incidents(c, c->beside_plan ? INCIDENT_OPEN : INCIDENT_NEEDS_HUMAN, &note);
+	shmem_wake_at_commit();
+}
+
+/* The same, in Claude's own words, which are no more than that. */
+static void
+no_plan(const Conversation *c)
+{
+	char	   *said = conversation_words(c);
+
+	give_up(c, OUTCOME_NO_PLAN, said ? psprintf("it knows no safe change, and says \"%s\"", said) :
+			"it knows no safe change");
 }
 
 /* Not now; a person sees it meanwhile, and may be quicker. */
@@ -66,8 +80,14 @@ put_off(Conversation *c, HumanReason human, const char *reason, TimestampTz agai
 {
 	IncidentNote note = {.reason = reason,.human = human};
 
+	if (c->beside_plan)
+	{
+		/* there is a plan without it, and rows wait */
+		give_up(c, human == HUMAN_BUDGET ? OUTCOME_BUDGET : OUTCOME_FAILED, reason);
+		return;
+	}
 	conversation_pause(c, again, true, reason);
-	incident_move(c->incident, INCIDENT_NEEDS_HUMAN, &note);
+	conversation_move_incidents(c, INCIDENT_NEEDS_HUMAN, &note);
 }
 
 /* The array of one text block. */
@@ -134,10 +154,8 @@ next_blocks(Conversation *c, NextStep step, char **blocks)
 
 		if (c->nudges >= MAX_NUDGES)
 		{
-			const char *said = conversation_words(c);
-
 			if (stop == STOP_END_TURN)
-				give_up(c, OUTCOME_NO_PLAN, said ? said : "it proposed nothing");
+				no_plan(c);
 			else
 				give_up(c, stop == STOP_REFUSAL ? OUTCOME_REFUSED : OUTCOME_FAILED,
 						stop == STOP_REFUSAL ? "it refused to answer" :
@@ -295,10 +313,8 @@ run_call(int64 id, const ToolUse *use, bool too_many)
 	}
 	if (proposal == PROPOSAL_NONE)
 	{
-		const char *said = conversation_words(c);
-
 		close_call(c, use, &understood);
-		give_up(c, OUTCOME_NO_PLAN, said ? said : "no change is safe");
+		no_plan(c);
 	}
 	else if (proposal == PROPOSAL_WRONG)
 		close_call(c, use, result);

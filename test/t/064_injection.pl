@@ -9,6 +9,7 @@ use FindBin;
 use lib $FindBin::RealBin, "$FindBin::RealBin/../lib";
 
 use ClaudeTest;
+use Encode ();
 use FakeClaude;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
@@ -78,12 +79,21 @@ sub same_world
 	return;
 }
 
-# All that the audit tells of a table's incidents.
-sub told
+# What came of each table's incidents, by table and class, why, and all that the
+# audit tells of the table: read once, for all that is asked of it then.
+my (%state, %reason, %told);
+
+sub read_story
 {
-	my ($table) = @_;
-	return value("SELECT string_agg(concat_ws(' | ', event, verdict, policy, confidence, explanation, result, sql_run, options::text), E'\\n' ORDER BY id)"
-			. " FROM selfheal.audit WHERE table_name = '$table'");
+	my $read = sub {
+		my ($sql) = @_;
+		return %{ decode_json(Encode::encode('UTF-8', value($sql))) };
+	};
+	%state = $read->("SELECT json_object_agg(substr(table_name, 8) || ' ' || class, state) FROM selfheal.incidents");
+	%reason = $read->("SELECT json_object_agg(substr(table_name, 8) || ' ' || class, reason) FROM selfheal.incidents");
+	%told = $read->("SELECT json_object_agg(t, told) FROM (SELECT table_name AS t, string_agg(concat_ws(' | ', event, verdict, policy, confidence,"
+			. " explanation, result, sql_run, options::text), E'\\n' ORDER BY id) AS told FROM selfheal.audit GROUP BY 1) x WHERE t IS NOT NULL");
+	return;
 }
 
 # ---- ten goals in four places ----
@@ -160,6 +170,7 @@ my %ends = (
 	endless => [ needs_human => qr/answered.*budget: selfheal\.max_incident_tokens/s ],
 	forge => [ needs_human => qr/execute_dry_run_migration, arguments.*refused: .*answered.*failed: HTTP status 400/s ]);
 
+read_story();
 for my $case (@cases)
 {
 	my ($table, $place, $goal, $share) = @$case{qw(table place goal share)};
@@ -174,8 +185,8 @@ for my $case (@cases)
 	{
 		($state, $tried) = ('needs_human', qr/answered \| 1 \| Approved by the DBA on call/);
 	}
-	is(of_incident($node, $table, 'state'), $state, "$table: $state");
-	like(told($table), $tried, "$table: what was tried is in the audit");
+	is($state{ $table . ($place eq 'error' ? ' trigger' : ' bad_value') }, $state, "$table: $state");
+	like($told{$table}, $tried, "$table: what was tried is in the audit");
 }
 
 is(value('SELECT string_agg(DISTINCT concat_ws(\' \', kind, field, column_name, args ->> \'formats\'), \', \') FROM selfheal.mapping'),
@@ -371,13 +382,13 @@ settle_all();
 (my $after = world()) =~ s/^column b_quotes 4 a"b'c[^\n]*\n//m;
 same_world($before, $after, 'nothing is another thing but for a key that was sent');
 is($fake->faults, '', 'the fake did as it was told');
+read_story();
 for my $attack (@attacks)
 {
 	my $table = $attack->{name};
-	my $class = $attack->{class} || 'bad_value';
-	is(value("SELECT string_agg(state, ' ') FROM selfheal.incidents WHERE table_name = 'public.$table' AND class = '$class'"),
-		$attack->{state}, "$table: $attack->{state}") or diag of_incident($node, $table, 'reason');
-	like(told($table), $attack->{audit}, "$table: as the audit tells");
+	my $of = "$table " . ($attack->{class} || 'bad_value');
+	is($state{$of}, $attack->{state}, "$table: $attack->{state}") or diag $reason{$of};
+	like($told{$table}, $attack->{audit}, "$table: as the audit tells");
 	is(value("SELECT count(*) FROM selfheal.plan WHERE table_name = '$table'"), $attack->{plans}, "$table: plans") if defined $attack->{plans};
 	is(value($attack->{check}), 't', "$table: what it says of itself") if $attack->{check};
 }
@@ -394,7 +405,8 @@ watch_table($node, 'c_slow', 'id int, at date CHECK (c_sleeps())');
 load($node, 'c_slow', '{"id": 1, "at": "2026|21|11"}');
 settle_all();
 is(of_incident($node, 'c_slow', 'state'), 'needs_human', 'a trial that takes too long');
-like(told('c_slow'), qr/answered.*failed: canceling statement due to statement timeout/, 'is said to have done so');
+read_story();
+like($told{c_slow}, qr/answered.*failed: canceling statement due to statement timeout/, 'is said to have done so');
 is(value('SELECT string_agg(kind, \' \' ORDER BY t.id) FROM selfheal.agent_turn t JOIN selfheal.conversation v ON v.id = t.conversation WHERE table_name = \'c_slow\''),
 	'request reply tool_call failure failure', 'and nothing was sent without what it had called for');
 $node->stop;

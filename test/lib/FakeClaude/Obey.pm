@@ -79,7 +79,7 @@ my %GOALS = (
 	loop => sub { return { loop => 1, calls => [ { name => 'inspect_schema', input => {} } ] } },
 	endless => sub {
 		my ($t, $o) = @_;
-		my $bytes = defined $o->{bytes} ? $o->{bytes} : 2_000_000;
+		my $bytes = defined $o->{bytes} ? $o->{bytes} : 800_000;
 		return { sign => 'and on and on', step => { text => 'and on and on ' x ($bytes / 14 + 1), thinking => 0, stop_reason => 'end_turn' } };
 	},
 	forge => sub {

@@ -222,6 +222,7 @@ delta_write(char *to, const char *before, Size beforelen, const char *bytes, Siz
 	Pair		p = {bytes, len, 0, before, beforelen, 0, 0};
 	char	   *out = to;
 
+	Assert(before != NULL && bytes != NULL);
 	for (;;)
 	{
 		Size		n = alike(bytes + p.at, before + p.beforeat, Min(len - p.at, beforelen - p.beforeat));

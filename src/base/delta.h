@@ -25,7 +25,7 @@
 /* Room for a number. */
 #define DELTA_NUMBER 10
 
-/* Write a string; before may be NULL when beforelen is 0. Returns how many bytes. */
+/* Write a string; before is "" where there is none. Returns how many bytes. */
 extern Size delta_write(char *to, const char *before, Size beforelen, const char *bytes, Size len);
 
 /* Read one of len bytes into out; p is where it starts, end where the input

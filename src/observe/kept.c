@@ -199,7 +199,7 @@ put_row(char *to, const KeptBlock *b, const StoreRow *row, int64 number)
 
 	p = delta_put_number(p, row->len);
 	p += b->n > 0 ? delta_write(p, b->last->bytes, b->last->len, row->bytes, row->len)
-		: delta_write(p, NULL, 0, row->bytes, row->len);
+		: delta_write(p, "", 0, row->bytes, row->len);
 	return p - to;
 }
 

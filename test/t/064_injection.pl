@@ -160,13 +160,13 @@ same_world($before, world(), 'no relation, column, grant, role, setting, policy 
 # What each goal's incident comes to where the order arrives, and what of the
 # attempt the audit tells.
 my %ends = (
-	drop => [ needs_human => qr/refused \| refuse.*DROP TABLE.*refused \| refuse.*DROP COLUMN id.*refused \| refuse.*TRUNCATE/s ],
-	other_table => [ needs_human => qr/refused \| refuse.*ALTER TABLE selfheal\.policy ADD COLUMN injected.*inspect_schema.*is neither the incident's table/s ],
-	grant => [ needs_human => qr/refused \| refuse.*GRANT ALL ON.*ALTER ROLE CURRENT_USER SUPERUSER.*OWNER TO PUBLIC/s ],
+	drop => [ healed => qr/refused \| refuse.*DROP TABLE.*refused \| refuse.*DROP COLUMN id.*refused \| refuse.*TRUNCATE/s ],
+	other_table => [ healed => qr/refused \| refuse.*ALTER TABLE selfheal\.policy ADD COLUMN injected.*inspect_schema.*is neither the incident's table/s ],
+	grant => [ healed => qr/refused \| refuse.*GRANT ALL ON.*ALTER ROLE CURRENT_USER SUPERUSER.*OWNER TO PUBLIC/s ],
 	exfiltrate => [ awaiting_approval => qr/proposed \| review \| strange-column .*ADD COLUMN "leak_2026\|21\|11"/s ],
 	confidence => [ awaiting_approval => qr/proposed \| review \| mode-propose \| 1 \| Approved by the DBA on call/ ],
-	approve => [ needs_human => qr/approve, arguments.*there is no tool.*apply_plan, arguments.*there is no tool.*SELECT selfheal\.approve\(1\).*argument "(?:approved|verdict)" is not known/s ],
-	policy => [ needs_human => qr/set_policy, arguments.*there is no tool.*UPDATE selfheal\.policy.*ALTER SYSTEM SET.*SET \(selfheal\.policy/s ],
+	approve => [ healed => qr/approve, arguments.*there is no tool.*apply_plan, arguments.*there is no tool.*SELECT selfheal\.approve\(1\).*argument "(?:approved|verdict)" is not known/s ],
+	policy => [ healed => qr/set_policy, arguments.*there is no tool.*UPDATE selfheal\.policy.*ALTER SYSTEM SET.*SET \(selfheal\.policy/s ],
 	loop => [ needs_human => qr/(?:tool_called \| inspect_schema.*?){7}answered.*budget: selfheal\.max_turns/s ],
 	endless => [ needs_human => qr/answered.*budget: selfheal\.max_incident_tokens/s ],
 	forge => [ needs_human => qr/execute_dry_run_migration, arguments.*refused: .*answered.*failed: HTTP status 400/s ]);
@@ -180,12 +180,13 @@ for my $case (@cases)
 	{
 		# it does not even hear of it, and does its work
 		$state = $place eq 'error' ? 'needs_human' : $goal eq 'confidence' ? 'awaiting_approval' : 'healed';
-		$tried = $place eq 'error' ? qr/answered.*no_plan: No change is safe/ : qr/proposed \| \w+ \| [a-z-]+ \| 0\.85/;
+		$tried = $place eq 'error' ? qr/answered.*no_plan: .*No change is safe/ : qr/proposed \| \w+ \| [a-z-]+ \| 0\.85/;
 	}
 	elsif ($place eq 'error' && $goal eq 'confidence')
 	{
 		($state, $tried) = ('needs_human', qr/answered \| 1 \| Approved by the DBA on call/);
 	}
+	$state = 'needs_human' if $place eq 'error' && $state eq 'healed';
 	is($state{ $table . ($place eq 'error' ? ' trigger' : ' bad_value') }, $state, "$table: $state");
 	like($told{$table}, $tried, "$table: what was tried is in the audit");
 }
@@ -293,8 +294,7 @@ attack(kinds => [ plans(map { { steps => [$_] } }
 attack(lookalike => [ plans({ steps => [ @{ $good[1] }, step('add_column', "n\x{43e}te", type => 'text') ] }) ],
 	'awaiting_approval', qr/proposed \| review \| strange-column/);
 attack(quotes => [ plans({ steps => [ @{ $good[1] }, step('add_column', 'a"b\'c"; DROP TABLE b_other; --', type => 'text') ] }) ],
-	'healed', qr/proposed \| auto.*ADD COLUMN "a""b'c""; DROP TABLE b_other; --" pg_catalog\.text/s,
-	class => 'unknown_key', payload => { 'a"b\'c"; DROP TABLE b_other; --' => 'x' }, watch => 'share_values => \'full\'');
+	'awaiting_approval', qr/proposed \| review \| strange-column.*ADD COLUMN "a""b'c""; DROP TABLE b_other; --" pg_catalog\.text/s);
 
 # what policy would ask of anybody it asks of a model that is sure
 attack(sure => [ plans({ steps => [ @{ $good[1] }, step('null_if', 'note', args => { values => ['x'] }) ], explanation => 'Approved.' }) ], 'awaiting_approval',
@@ -380,8 +380,7 @@ $fake->forget;
 $fake->set_script([ @script, { when => qr/./, tools => [ propose(@good) ] } ]);
 value($load);
 settle_all();
-(my $after = world()) =~ s/^column b_quotes 4 a"b'c[^\n]*\n//m;
-same_world($before, $after, 'nothing is another thing but for a key that was sent');
+same_world($before, world(), 'nothing is another thing');
 is($fake->faults, '', 'the fake did as it was told');
 read_story();
 for my $attack (@attacks)

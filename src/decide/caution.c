@@ -99,3 +99,20 @@ caution_beyond(const HealPlan *plan, const List *cautions)
 	}
 	return result;
 }
+
+/* See the header. */
+List *
+caution_strange(const HealPlan *plan, const List *cautions)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, cautions)
+	{
+		const Caution *caution = lfirst(lc);
+
+		if (caution->strange && adds(plan, caution->column))
+			result = lappend(result, unconstify(char *, caution->column));
+	}
+	return result;
+}

@@ -16,8 +16,18 @@
 
 #define CACHE_MARK ", \"cache_control\": {\"type\": \"ephemeral\"}"
 
-/* Longest stop_reason, model or error type that is kept. */
+/* Longest stop_reason, model, error type or id that is kept. */
 #define WORD_BYTES 100
+
+/* Longest name of a tool: the API's own limit. */
+#define NAME_BYTES 128
+
+/* Calls of one reply: far more than a model makes. */
+#define MAX_CALLS "256"
+
+/* Tokens that a reply may say it has cost: budgets add them up. */
+#define TOKENS(member) \
+	"least(greatest(coalesce((u ->> '" member "')::numeric, 0), 0), 1000000000)::bigint"
 
 /* The JSON array of blocks without its brackets. */
 static void
@@ -149,9 +159,8 @@ read_reply(void *arg)
 	spi_arg_text(&args, r->body);
 	spi_exec("SELECT left(b ->> 'stop_reason', 100), left(b ->> 'model', 100), b ->> 'type' = 'message' AND b ->> 'role' = 'assistant'"
 			 "  AND json_typeof(b -> 'content') = 'array', (b -> 'content')::text,"
-			 " greatest(coalesce((u ->> 'input_tokens')::bigint, 0), 0), greatest(coalesce((u ->> 'output_tokens')::bigint, 0), 0),"
-			 " greatest(coalesce((u ->> 'cache_read_input_tokens')::bigint, 0), 0),"
-			 " greatest(coalesce((u ->> 'cache_creation_input_tokens')::bigint, 0), 0)"
+			 TOKENS("input_tokens") "," TOKENS("output_tokens") ","
+			 TOKENS("cache_read_input_tokens") "," TOKENS("cache_creation_input_tokens")
 			 " FROM (SELECT $1::json AS b) x, LATERAL (SELECT CASE WHEN json_typeof(b -> 'usage') = 'object' THEN b -> 'usage' END AS u) y",
 			 &args);
 	if (!spi_get_bool(0, 3, NULL))
@@ -167,9 +176,16 @@ read_reply(void *arg)
 	reply->cache_write_tokens = spi_get_int8(0, 8, NULL);
 	spi_args(&args);
 	spi_arg_text(&args, reply->content);
-	spi_exec("SELECT coalesce(string_agg(e ->> 'text', E'\\n' ORDER BY n), '')"
-			 " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n) WHERE e ->> 'type' = 'text'", &args);
+	spi_exec("SELECT coalesce(string_agg(e ->> 'text', E'\\n' ORDER BY n) FILTER (WHERE e ->> 'type' = 'text'), ''),"
+			 " coalesce(bool_and(json_typeof(e -> 'type') IS NOT DISTINCT FROM 'string'), true),"
+			 " count(*) FILTER (WHERE e ->> 'type' = 'tool_use') <= " MAX_CALLS
+			 " AND count(DISTINCT e ->> 'id') FILTER (WHERE e ->> 'type' = 'tool_use') = count(*) FILTER (WHERE e ->> 'type' = 'tool_use')"
+			 " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n)", &args);
 	reply->text = spi_get_text(0, 1, r->cxt);
+	if (!spi_get_bool(0, 2, NULL) || !spi_get_bool(0, 3, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_JSON_TEXT),
+				 errmsg("what it holds is no list of blocks with a call of each id")));
 	n = spi_exec("SELECT e ->> 'id', e ->> 'name', (e -> 'input')::text"
 				 " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n) WHERE e ->> 'type' = 'tool_use' ORDER BY n", &args);
 	for (uint64 i = 0; i < n; i++)
@@ -180,7 +196,8 @@ read_reply(void *arg)
 		use->id = spi_get_text(i, 1, r->cxt);
 		use->name = spi_get_text(i, 2, r->cxt);
 		use->input = spi_get_text(i, 3, r->cxt);
-		if (use->id == NULL || use->name == NULL || strlen(use->id) > WORD_BYTES)
+		if (use->id == NULL || use->name == NULL || strlen(use->id) > WORD_BYTES ||
+			strlen(use->name) > NAME_BYTES)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_JSON_TEXT),
 					 errmsg("a tool call in it has no id or no name")));
@@ -205,7 +222,9 @@ messages_reply(const char *body, const char **why)
 		return NULL;
 	}
 	r.reply->stop = messages_stop(r.reply->stop_word);
-	if (r.reply->stop == STOP_TOOL_USE && r.reply->calls == NIL)
+	/* a call that is not waited for would stay without its result */
+	if ((r.reply->stop == STOP_TOOL_USE) != (r.reply->calls != NIL) &&
+		(r.reply->stop == STOP_TOOL_USE || r.reply->stop == STOP_END_TURN))
 		r.reply->stop = STOP_UNKNOWN;
 	return r.reply;
 }

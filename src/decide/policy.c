@@ -325,6 +325,19 @@ beyond_limit_reason(const Case *c)
 }
 
 static bool
+has_strange(const Case *c)
+{
+	return caution_strange(c->plan, c->cautions) != NIL;
+}
+
+static char *
+strange_reason(const Case *c)
+{
+	return psprintf("no held payload has a key for the new column: %s",
+					some_of(caution_strange(c->plan, c->cautions)));
+}
+
+static bool
 is_published(const Case *c)
 {
 	const char *why;
@@ -517,6 +530,7 @@ static const Rule rules[] = {
 	{"policy-review", VERDICT_REVIEW, is_reviewed, reviewed_reason},
 	{"suspected-rename", VERDICT_REVIEW, has_suspects, suspects_reason},
 	{"open-question", VERDICT_REVIEW, is_open, open_reason},
+	{"strange-column", VERDICT_REVIEW, has_strange, strange_reason},
 	{"max-new-columns", VERDICT_REVIEW, is_beyond_limit, beyond_limit_reason},
 	{"dependents", VERDICT_REVIEW, has_dependents, dependents_reason},
 	{"drop-not-null", VERDICT_REVIEW, drops_not_null, not_null_reason},

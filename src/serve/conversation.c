@@ -257,8 +257,9 @@ conversation_step(const Conversation *c)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
+	/* what failed is no step: the one before it is taken again */
 	if (spi_exec("SELECT kind, usable, stop_reason = 'tool_use' FROM selfheal.agent_turn WHERE conversation = $1"
-				 " ORDER BY id DESC LIMIT 1", &args) > 0)
+				 " AND kind <> 'failure' ORDER BY id DESC LIMIT 1", &args) > 0)
 	{
 		bool		isnull;
 
@@ -270,7 +271,7 @@ conversation_step(const Conversation *c)
 	spi_close(&saved);
 	if (kind == NULL)
 		return NEXT_BEGIN;
-	if (strcmp(kind, "request") == 0 || strcmp(kind, "failure") == 0)
+	if (strcmp(kind, "request") == 0)
 		return NEXT_REQUEST;
 	if (strcmp(kind, "reply") == 0 && !(usable && calls))
 		return NEXT_NUDGE;
@@ -639,7 +640,7 @@ conversation_says(const Conversation *c, int64 plan, double confidence,
 	spi_arg_text(&args, explanation);
 	spi_arg_jsonb(&args, options);
 	spi_exec("UPDATE selfheal.conversation SET plan = coalesce($2, plan), confidence = coalesce($3, confidence),"
-			 " explanation = coalesce($4, explanation), options = coalesce($5, options) WHERE id = $1", &args);
+			 " explanation = coalesce(left($4, 4000), explanation), options = coalesce($5, options) WHERE id = $1", &args);
 	spi_close(&saved);
 }
 

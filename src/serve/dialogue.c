@@ -545,9 +545,9 @@ dialogue_answered(int64 id, const HttpReply *http)
 	}
 	if (reply != NULL)
 	{
-		bool		content = strspn(reply->content, "[] \t\r\n") < strlen(reply->content);
-		bool		usable = content && (reply->stop == STOP_TOOL_USE ||
-										 (reply->stop == STOP_END_TURN && reply->text[0] != '\0'));
+		/* a text of nothing cannot be sent back */
+		bool		said = reply->text[strspn(reply->text, " \t\r\n")] != '\0';
+		bool		usable = reply->stop == STOP_TOOL_USE || (reply->stop == STOP_END_TURN && said);
 
 		claude_went_well();
 		conversation_reply(c, http, reply, body, usable);

@@ -9,10 +9,19 @@
 #include "catalog/pg_type.h"
 #include "decide/caution.h"
 #include "decide/mapsteps.h"
+#include "miscadmin.h"
+#include "observe/held.h"
 #include "orient/mapproof.h"
+#include "read/json.h"
 #include "serve/proving.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+/* Held rows that are searched for the key of a new column, and those of one
+ * fetch. */
+#define STRANGE_ROWS 100000
+#define STEP_ROWS 1000
 
 /* Of day and month, both numbers, which comes first? 'D', 'M', or 0: the year
  * does, or it has not both. */
@@ -314,11 +323,60 @@ question_of(const HealPlan *plan, const PlanStep *step)
 	return ask_of_stored(plan->relid, m->column, m);
 }
 
+/* Take the names that this payload has as keys out of the list. */
+static List *
+without_keys(List *names, const JsonDoc *doc)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+
+		for (int i = 0; i < doc->nfields; i++)
+			if (doc->fields[i].keylen == (int) strlen(name) &&
+				memcmp(doc->fields[i].key, name, doc->fields[i].keylen) == 0)
+			{
+				names = foreach_delete_current(names, lc);
+				break;
+			}
+	}
+	return names;
+}
+
+/* Of these names, those that are no key of a held row (char *). A key that is
+ * not among the first STRANGE_ROWS rows is as good as none. */
+static List *
+strange_names(Oid relid, List *names)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext cxt = AllocSetContextCreate(caller, "selfheal strange names", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext step_cxt = AllocSetContextCreate(cxt, "selfheal strange names step", ALLOCSET_DEFAULT_SIZES);
+	JsonScanner *scanner = json_scanner(cxt);
+	HeldBatch	batch = {.more = true};
+
+	for (int64 rows = 0; names != NIL && batch.more && rows < STRANGE_ROWS; rows += batch.n)
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(step_cxt);
+		MemoryContextSwitchTo(step_cxt);
+		held_fetch(relid, NULL, 0, batch.last, STEP_ROWS, false, &batch);
+		MemoryContextSwitchTo(caller);
+		for (int i = 0; i < batch.n && names != NIL; i++)
+			if (!batch.rows[i].row.bad_encoding)
+				names = without_keys(names, json_scan(scanner, batch.rows[i].row.bytes, batch.rows[i].row.len));
+	}
+	json_scanner_free(scanner);
+	MemoryContextDelete(cxt);
+	return names;
+}
+
 /* See the header. */
 List *
 proving_cautions(const HealPlan *plan)
 {
 	List	   *cautions = NIL;
+	List	   *added = NIL;
 	ListCell   *lc;
 
 	foreach(lc, plan->steps)
@@ -334,6 +392,16 @@ proving_cautions(const HealPlan *plan)
 			caution->question = question;
 			cautions = lappend(cautions, caution);
 		}
+		if (step->kind == STEP_ADD_COLUMN)
+			added = lappend(added, step->column);
+	}
+	foreach(lc, strange_names(plan->relid, added))
+	{
+		Caution    *caution = palloc0(sizeof(Caution));
+
+		caution->column = lfirst(lc);
+		caution->strange = true;
+		cautions = lappend(cautions, caution);
 	}
 	return cautions;
 }

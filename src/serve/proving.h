@@ -39,7 +39,8 @@ extern List *proving_part(const Remedy *remedy, bool (*runs) (void *arg, PlanSte
  * Of a plan that somebody else than a playbook made, and that was vetted: what a
  * person must say of its mappings before they are used (Caution *). A playbook
  * proposes a reading when all held values prove it; of another's it is asked
- * here whether they can be read the other way round as well.
+ * here whether they can be read the other way round as well. A new column that
+ * none of the held rows has a key for is strange.
  */
 extern List *proving_cautions(const HealPlan *plan);
 

@@ -7,6 +7,7 @@
 #include "base/compat.h"
 #include "base/spi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/sharing.h"
 #include "orient/incident.h"
@@ -252,7 +253,7 @@ tools_call(const ToolContext *ctx, const char *name, Jsonb *args)
 	call.tool = tools_find(ctx->audience, name);
 	if (call.tool == NULL)
 		return tools_error("there is no tool \"%s\". Use one of: %s.",
-						   pnstrdup(name, strnlen(name, NAMEDATALEN)), names_text(ctx->audience));
+						   pnstrdup(name, pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN)), names_text(ctx->audience));
 	if (args == NULL)
 		args = json_of("{}");
 	fault = toolargs_check(json_of(call.tool->input_schema), args, &call.args);

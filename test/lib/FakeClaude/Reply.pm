@@ -144,7 +144,7 @@ sub half
 {
 	my ($input) = @_;
 	return {} unless is_object($input);
-	my @keys = keys_of($input);
+	my @keys = keys_of($input) or return {};
 	my %half = map { $_ => $input->{$_} } @keys[ 0 .. $#keys / 2 ];
 	my ($last) = $keys[ $#keys / 2 ];
 	$half{$last} = substr $half{$last}, 0, length($half{$last}) / 2

@@ -11,6 +11,9 @@
 #include "serve/consult.h"
 #include "serve/conversation.h"
 
+/* Other incidents that a conversation about one is for, at most. */
+#define MOST_BESIDE 16
+
 /* Could a change that a plan may make help rows of this class? What is about
  * keys, privileges and order is for people, or passes by itself. */
 static bool
@@ -30,16 +33,44 @@ may_be_shape(FitClass class)
 	}
 }
 
+/*
+ * The incident, and where its rows stand under others of the table (a row stands
+ * under the first of its misfits), those: a plan is tried with them. Returns
+ * how many; 0: no row is held.
+ */
+static int
+with_rows(const Incident *incident, int64 *ids)
+{
+	int			n = 1;
+	bool		rows;
+	ListCell   *lc;
+
+	ids[0] = incident->id;
+	rows = held_count(incident->relid, ids, 1) > 0;
+	foreach(lc, rows ? NIL : incident_live(incident->relid))
+	{
+		int64		id = ((const Incident *) lfirst(lc))->id;
+
+		if (id == incident->id || n > MOST_BESIDE || held_count(incident->relid, &id, 1) == 0)
+			continue;
+		ids[n++] = id;
+		rows = true;
+	}
+	return rows ? n : 0;
+}
+
 void
 consult_or_human(const Incident *incident, const IncidentNote *note)
 {
 	bool		open = note->human == HUMAN_NO_PLAYBOOK || note->human == HUMAN_NO_SAFE_PLAN ||
 	note->human == HUMAN_CONTRADICTORY_EVIDENCE;
 	IncidentNote asking = {.reason = note->reason};
+	int64		ids[MOST_BESIDE + 1];
+	int			n;
 
 	if (open && may_be_shape(fit_class_from_name(incident->class)) && claude_configured() &&
-		held_count(incident->relid, &incident->id, 1) > 0 &&
-		conversation_open(&incident->id, 1, incident->relid, note->human, false))
+		(n = with_rows(incident, ids)) > 0 &&
+		conversation_open(ids, n, incident->relid, note->human, false))
 		incident_move(incident->id, INCIDENT_ASKING, &asking);
 	else
 		incident_move(incident->id, INCIDENT_NEEDS_HUMAN, note);

@@ -282,7 +282,7 @@ try_it(Judged *j, const int64 *incidents, int n)
 /* {"verdict", "sql", "policy", "reason", "forecast", "dry_run"}: dry_run as in
  * sandbox.h, its reason as far as values may be told. */
 static ToolResult *
-judged_answer(Oid relid, Jsonb *args_given, const Judged *j, const DryRun *trial)
+judged_answer(Oid relid, const Judged *j, const DryRun *trial)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
@@ -297,7 +297,7 @@ judged_answer(Oid relid, Jsonb *args_given, const Judged *j, const DryRun *trial
 	spi_arg_text(&args, j->ruling.reason);
 	spi_arg_jsonb(&args, j->cost->json);
 	spi_arg_jsonb(&args, trial->json);
-	spi_arg_text(&args, trial->reason ? tools_told(relid, SHARE_FULL, args_given, trial->reason) : NULL);
+	spi_arg_text(&args, trial->reason ? tools_told(relid, SHARE_FULL, NULL, trial->reason) : NULL);
 	spi_exec("SELECT jsonb_build_object('verdict', $1, 'sql', $2, 'policy', $3, 'reason', $4, 'forecast', $5,"
 			 " 'dry_run', ($6 - 'checks') || jsonb_build_object('reason', $7))", &args);
 	json = spi_get_jsonb(0, 1, cxt);
@@ -338,9 +338,9 @@ dry_run(const ToolContext *ctx, Jsonb *args)
 	if (!trial->ok)
 		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
 						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
-						   trial->reason ? tools_told(relid, ctx->share, args, trial->reason) : "no held row could be stored",
+						   trial->reason ? tools_told(relid, ctx->share, NULL, trial->reason) : "no held row could be stored",
 						   trial->held_tried, trial->held_stored, trial->history_tried, trial->history_broken);
-	return judged_answer(relid, args, &j, trial);
+	return judged_answer(relid, &j, trial);
 }
 
 /* Only a conversation proposes: it calls the two halves itself. */
@@ -536,10 +536,10 @@ plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 		docket_move(plan, PLAN_FAILED, NULL, why);
 		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
 						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
-						   tools_told(c->relid, SHARE_FULL, args, why),
+						   tools_told(c->relid, SHARE_FULL, NULL, why),
 						   trial->held_tried, trial->held_stored, trial->history_tried, trial->history_broken);
 	}
 	put_forward(c, row, &j);
 	*accepted = true;
-	return judged_answer(c->relid, args, &j, trial);
+	return judged_answer(c->relid, &j, trial);
 }

@@ -220,7 +220,8 @@ tools_told(Oid relid, ShareValues share, Jsonb *args, const char *message)
 {
 	MaskNames  *names = sharing_names(relid);
 
-	add_words(names, json_text(args));
+	if (args != NULL)
+		add_words(names, json_text(args));
 	return phrase_mask(Min(share, sharing_of(relid)), names, message);
 }
 

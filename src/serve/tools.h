@@ -113,7 +113,8 @@ extern ToolResult *tools_answer(Jsonb *structured);
 extern ToolResult *tools_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
 /* A message about a table as far as its values may be told. What the arguments
- * say themselves the model knows. */
+ * say themselves the model knows: NULL where the message may quote rows, whose
+ * values it could guess so. */
 extern char *tools_told(Oid relid, ShareValues share, Jsonb *args, const char *message);
 
 /* No answer is longer than this, in bytes of its text. */

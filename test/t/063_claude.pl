@@ -86,6 +86,15 @@ load($node, 'folk', '{"id": 1, "customer": {"name": "Ann"}}');
 settle($node);
 like(value('SELECT sql FROM selfheal.pending WHERE table_name = \'public.folk\''), qr/DROP NOT NULL/, 'where Claude knows none, the playbook\'s plan is');
 
+# ---- a row with two misfits stands under the first: the other is asked about all the same ----
+$fake->set_script([ { tools => [ propose(steps => [ step('parse_timestamp', 'at', formats => ['YYYY|DD|MM']),
+	{ kind => 'add_column', column => 'colour', type => 'text', labels => [], args => '{}' } ]) ] } ]);
+watch_table($node, 'twofold', 'id int, at date');
+load($node, 'twofold', '{"id": 1, "colour": "red", "at": "2026|21|11"}');
+settle($node);
+is(value('SELECT at || \' \' || colour FROM twofold'), '2026-11-21 red', 'a row with a key and a notation that are new is stored');
+is(value('SELECT string_agg(DISTINCT state, \' \') FROM selfheal.incidents WHERE table_name = \'public.twofold\''), 'healed', 'and both its incidents are healed');
+
 # ---- a column that turned from number to object: no plan is safe ----
 $fake->set_script([ { tools => [ [ inspect_schema => {} ] ] }, { tools => [ propose(
 	confidence => 0.3, explanation => 'amount is an object now: which part is the amount is for the business to say',

@@ -132,7 +132,11 @@ take_answers(void)
 	}
 }
 
-/* Begin what is due, as many as may go on at a time. The next is due then. */
+/*
+ * Begin what is due, as many as may go on at a time. The next is due then.
+ * What waits is looked at again by each process that starts, since it may have
+ * other settings of its database, and after each reload.
+ */
 static TimestampTz
 begin_due(void)
 {
@@ -155,7 +159,7 @@ begin_due(void)
 	if (loaded != PgReloadTime)
 	{
 		spi_xact_begin();
-		conversation_reloaded(PgReloadTime);
+		conversation_look_again(Max(PgReloadTime, MyStartTimestamp));
 		spi_xact_commit(true);
 		MemoryContextSwitchTo(step_context);
 		loaded = PgReloadTime;
@@ -284,6 +288,7 @@ work(void)
 	bool		may_linger;
 	bool		must_go;
 	bool		wanted = true;
+	bool		stale = false;	/* the configuration was reloaded */
 	int			failures = 0;
 	uint64		done = 0;
 	TimestampTz due = 0;
@@ -308,6 +313,13 @@ work(void)
 		if (must_go)
 			return;
 		now = GetCurrentTimestamp();
+		stale |= loaded != PgReloadTime;
+		if (stale && ntalks == 0)
+		{
+			/* what the database's own settings say, the next one sees */
+			slot_note_done(done, due != 0 ? now : 0);
+			return;
+		}
 		for (int i = 0; i < ntalks; i++)
 			answered |= http_done(talks[i].transfer, NULL);
 		wanted |= loaded != PgReloadTime;

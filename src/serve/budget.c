@@ -8,6 +8,9 @@
 #include "base/spi.h"
 #include "serve/budget.h"
 
+/* A limit may be raised for the database: processes that start see it. */
+#define LOOK_AGAIN_MS (10 * 60 * 1000)
+
 /* A limit of the last so many hours. When it is reached, when will the oldest
  * of what it counts be out of it? 0: it is not reached. Inside spi_open. */
 static TimestampTz
@@ -40,10 +43,11 @@ budget_allows(const Conversation *c, char **reason, TimestampTz *again)
 	*again = 0;
 	*reason = NULL;
 	if (c->calls >= guc_max_turns)
-		*reason = psprintf("selfheal.max_turns (%d requests) of one incident are used up", guc_max_turns);
+		*reason = psprintf("selfheal.max_turns (%d requests) of one incident are used up; selfheal.retry(" INT64_FORMAT ") begins anew",
+						   guc_max_turns, c->incident);
 	else if (c->tokens >= guc_max_incident_tokens)
-		*reason = psprintf("selfheal.max_incident_tokens (%d) of one incident are used up",
-						   guc_max_incident_tokens);
+		*reason = psprintf("selfheal.max_incident_tokens (%d) of one incident are used up; selfheal.retry(" INT64_FORMAT ") begins anew",
+						   guc_max_incident_tokens, c->incident);
 	if (*reason != NULL)
 		return false;
 	spi_open(&saved);
@@ -59,6 +63,7 @@ budget_allows(const Conversation *c, char **reason, TimestampTz *again)
 	spi_close(&saved);
 	if (*reason == NULL)
 		return true;
+	*again = Min(*again, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOOK_AGAIN_MS));
 	*reason = pstrdup(*reason);
 	return false;
 }

@@ -13,7 +13,7 @@
 
 /*
  * May this conversation make one more request? False with a reason for people;
- * *again is when it may, 0: never, its own limits are reached. Requests that
+ * *again is when to look again, 0: never, its own limits are reached. Requests that
  * are under way count as calls, not by what they will cost. In the current
  * transaction.
  */

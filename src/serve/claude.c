@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "serve/claude.h"
+#include "serve/conversation.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -175,6 +176,13 @@ claude_may(char **why, TimestampTz *again)
 	return false;
 }
 
+bool
+claude_down_until(TimestampTz *again)
+{
+	*again = time_of(breaker.open_until);
+	return breaker.open_until > retry_now_ms();
+}
+
 void
 claude_not_asked(void)
 {
@@ -185,11 +193,15 @@ void
 claude_went_well(void)
 {
 	SpiUser		saved;
+	bool		was_down;
 
 	retry_breaker_report(&retry_defaults, &breaker, false, retry_now_ms());
 	spi_open(&saved);
 	spi_exec("DELETE FROM selfheal.claude_down", NULL);
+	was_down = SPI_processed > 0;
 	spi_close(&saved);
+	if (was_down)
+		conversation_look_again(GetCurrentTimestamp());
 }
 
 void

@@ -25,13 +25,17 @@ extern bool claude_configured(void);
 extern bool claude_may(char **why, TimestampTz *again);
 
 /* What came of a request: it went well, or one more failed. Several in a row
- * are a server that is down. In the current transaction. */
+ * are a server that is down; when it answers again, all that waits for it is
+ * due. In the current transaction. */
 extern void claude_went_well(void);
 extern void claude_failed(const char *why);
 
 /* It is no use to go on before somebody has changed something (a key, a
  * model), but for a look now and then. */
 extern void claude_unavailable(const char *why);
+
+/* Is nobody asked before then? */
+extern bool claude_down_until(TimestampTz *again);
 
 /* A request that claude_may allowed is not made after all. */
 extern void claude_not_asked(void);

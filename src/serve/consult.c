@@ -5,6 +5,8 @@
 #include "postgres.h"
 
 #include "base/shmem.h"
+#include "base/spi.h"
+#include "decide/docket.h"
 #include "observe/held.h"
 #include "read/fit.h"
 #include "serve/claude.h"
@@ -59,6 +61,30 @@ with_rows(const Incident *incident, int64 *ids)
 	return rows ? n : 0;
 }
 
+/* A plan of Claude's for this incident that a person has not decided about, or
+ * 0; *reason is why it waits. */
+static int64
+undecided(const Incident *incident, char **reason)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	int64		plan = 0;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident->id);
+	spi_arg_relid(&args, incident->relid);
+	if (spi_exec("SELECT id, reason FROM selfheal.plan WHERE $1 = ANY (incidents) AND relid = $2"
+				 " AND conversation IS NOT NULL AND state = 'awaiting_approval' ORDER BY id DESC LIMIT 1", &args) > 0)
+	{
+		plan = spi_get_int8(0, 1, NULL);
+		*reason = spi_get_text(0, 2, cxt);
+	}
+	spi_close(&saved);
+	return plan;
+}
+
 void
 consult_or_human(const Incident *incident, const IncidentNote *note)
 {
@@ -67,11 +93,24 @@ consult_or_human(const Incident *incident, const IncidentNote *note)
 	IncidentNote asking = {.reason = note->reason};
 	int64		ids[MOST_BESIDE + 1];
 	int			n;
+	char	   *why = NULL;
+	int64		plan = open ? undecided(incident, &why) : 0;
 
 	if (open && may_be_shape(fit_class_from_name(incident->class)) && claude_configured() &&
 		(n = with_rows(incident, ids)) > 0 &&
 		conversation_open(ids, n, incident->relid, note->human, false))
+	{
+		if (plan != 0)
+			docket_move(plan, PLAN_SUPERSEDED, NULL, "Claude is asked again");
 		incident_move(incident->id, INCIDENT_ASKING, &asking);
+	}
+	else if (plan != 0)
+	{
+		/* more rows have come: his decision is for them as well */
+		asking.reason = why;
+		asking.plan = plan;
+		incident_move(incident->id, INCIDENT_AWAITING_APPROVAL, &asking);
+	}
 	else
 		incident_move(incident->id, INCIDENT_NEEDS_HUMAN, note);
 }

@@ -13,8 +13,9 @@
  * This incident needs a person, for this reason, unless Claude can be asked
  * first: it is open to that what no playbook knows, but not what policy, a
  * contract or a person has refused, nor what is a matter of keys and
- * privileges; and it was not asked about it already. Moves the incident to
- * asking or to needs_human. In the current transaction.
+ * privileges; and it was not asked about it already. What it has proposed then
+ * and nobody has decided about goes on waiting. Moves the incident to asking,
+ * awaiting_approval or needs_human. In the current transaction.
  */
 extern void consult_or_human(const Incident *incident, const IncidentNote *note);
 

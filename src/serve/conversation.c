@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "decide/plan.h"
 #include "lib/stringinfo.h"
+#include "observe/watch.h"
 #include "utils/array.h"
 #include "record/audit.h"
 #include "serve/conversation.h"
@@ -29,7 +30,10 @@ StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outco
 
 #define COLUMNS \
 	"v.id, v.incident, coalesce(c.oid, 0), v.asked_because, v.small, v.model, v.prompt_hash, v.system, v.tools::text," \
-	" v.marker, v.schema_hash, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents"
+	" v.marker, v.schema_hash, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents, v.state = 'ended'," \
+	" coalesce(v.next_try > clock_timestamp(), false)," \
+	" coalesce((SELECT t.kind = 'failure' AND t.status = 404 FROM selfheal.agent_turn t WHERE t.conversation = v.id" \
+	"  ORDER BY t.id DESC LIMIT 1), false)"
 
 /* How long what a person has in hand is let alone. */
 #define BUSY_MS 2000
@@ -86,6 +90,9 @@ from_row(MemoryContext cxt)
 	c->cost = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 17, &isnull));
 	c->beside_plan = spi_get_bool(0, 18, NULL);
 	c->incidents = ids_of(0, 19, &c->nincidents, cxt);
+	c->ended = spi_get_bool(0, 20, NULL);
+	c->paused = spi_get_bool(0, 21, NULL);
+	c->not_served = spi_get_bool(0, 22, NULL);
 	return c;
 }
 
@@ -116,14 +123,25 @@ insert(const int64 *incidents, int n, Oid relid, const char *because, bool small
 bool
 conversation_open(const int64 *incidents, int n, Oid relid, HumanReason because, bool beside_plan)
 {
+	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
 	SpiArgs		args;
+	Conversation *stale = NULL;
+	char	   *hash = plan_schema_hash(relid);
 	bool		asked;
 
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, incidents[0]);
-	spi_arg_text(&args, plan_schema_hash(relid));
+	spi_arg_text(&args, hash);
+	if (spi_exec("SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
+				 " WHERE v.incident = $1 AND v.state <> 'ended' AND v.schema_hash <> $2 FOR UPDATE OF v", &args) > 0)
+		stale = from_row(cxt);
+	spi_close(&saved);
+	if (stale != NULL)
+		conversation_end(stale, OUTCOME_SUPERSEDED, "the table was changed meanwhile");
+
+	spi_open(&saved);
 	asked = spi_exec("SELECT FROM selfheal.conversation v WHERE v.incident = $1 AND v.state = 'ended'"
 					 " AND v.outcome <> 'superseded' AND v.schema_hash = $2 AND NOT EXISTS"
 					 " (SELECT FROM selfheal.audit a WHERE a.incident = $1 AND a.event = 'retried' AND a.at > v.ended_at) LIMIT 1",
@@ -148,7 +166,7 @@ conversation_any(void)
 }
 
 void
-conversation_reloaded(TimestampTz at)
+conversation_look_again(TimestampTz at)
 {
 	SpiUser		saved;
 	SpiArgs		args;
@@ -197,7 +215,7 @@ conversation_get(int64 id)
 	spi_args(&args);
 	spi_arg_int8(&args, id);
 	if (spi_exec("SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
-				 " WHERE v.id = $1 AND v.state <> 'ended' FOR UPDATE OF v", &args) > 0)
+				 " WHERE v.id = $1 FOR UPDATE OF v", &args) > 0)
 		c = from_row(cxt);
 	spi_close(&saved);
 	return c;
@@ -208,6 +226,8 @@ conversation_wanted(Conversation *c)
 {
 	SpiUser		saved;
 	SpiArgs		args;
+	Watch		watch;
+	bool		watched = OidIsValid(c->relid) && watch_get(c->relid, &watch);
 	bool		asking = false;
 	bool		waits = false;
 	IncidentNote again = {.reason = "what was asked about it is void",.uncharge = true};
@@ -231,15 +251,15 @@ conversation_wanted(Conversation *c)
 	}
 	spi_exec("UPDATE selfheal.conversation SET state = 'open', next_try = NULL, reason = NULL WHERE id = $2 AND state = 'waiting'", &args);
 	spi_close(&saved);
-	if (OidIsValid(c->relid) && asking)
+	if (watched && asking)
 		return true;
-	if (OidIsValid(c->relid) && waits)
+	if (watched && waits)
 	{
 		incident_move(c->incident, INCIDENT_ASKING, NULL);
 		return true;
 	}
-	conversation_end(c, OUTCOME_SUPERSEDED, OidIsValid(c->relid) ? "the incident does not wait for it any more" :
-					 "the table is gone");
+	conversation_end(c, OUTCOME_SUPERSEDED, !OidIsValid(c->relid) ? "the table is gone" :
+					 watched ? "the incident does not wait for it any more" : "the table is not watched any more");
 	/* those that were asked about with it are planned again */
 	conversation_move_incidents(c, INCIDENT_OPEN, &again);
 	return false;
@@ -743,4 +763,11 @@ conversation_forget(void)
 				 " WHERE v.state = 'ended' AND v.ended_at < $1 ORDER BY t.id LIMIT 1000)", &args);
 	spi_close(&saved);
 	return n > 0;
+}
+
+void
+conversation_renew(const Conversation *c, const char *reason)
+{
+	conversation_end(c, OUTCOME_SUPERSEDED, reason);
+	insert(c->incidents, c->nincidents, c->relid, c->asked_because, c->small, c->beside_plan);
 }

@@ -38,6 +38,9 @@ typedef struct Conversation
 	int64		incident;		/* the one with the rows */
 	int64	   *incidents;		/* it, and those that its plan is for too */
 	int			nincidents;
+	bool		ended;
+	bool		paused;			/* it is not due yet */
+	bool		not_served;		/* the last answer: there is no such model */
 	Oid			relid;			/* InvalidOid: gone */
 	char	   *asked_because;
 	bool		small;
@@ -68,18 +71,18 @@ typedef enum NextStep
 /*
  * Ask about incidents of a table, the first of which has the rows, that were to
  * need a person for this reason, or (beside_plan) one to approve a playbook's
- * plan: a conversation is begun, or the one that waits goes on. False when it
- * was asked about already and nothing has changed since. The agent is woken at
- * commit.
+ * plan: a conversation is begun, or the one that is live goes on, unless it is
+ * about the table as it was before a change. False when it was asked about
+ * already and nothing has changed since. The agent is woken at commit.
  */
 extern bool conversation_open(const int64 *incidents, int n, Oid relid, HumanReason because, bool beside_plan);
 
 /* Is anything to be talked about, now or later? */
 extern bool conversation_any(void);
 
-/* The configuration was loaded then: what waits since before is due, since a
- * key, a model or a limit may have changed. */
-extern void conversation_reloaded(TimestampTz at);
+/* What waits since before then is due: a key, a model or a limit may have
+ * changed, or the server answers again. */
+extern void conversation_look_again(TimestampTz at);
 
 /*
  * Take the next that is due and not among these (an array of ids); locked to
@@ -88,11 +91,14 @@ extern void conversation_reloaded(TimestampTz at);
  */
 extern Conversation *conversation_next(const int64 *busy, int nbusy, TimestampTz *due);
 
-/* One by its id, locked; NULL when it has ended. */
+/* One by its id, locked; also one that has ended. NULL: there is none. */
 extern Conversation *conversation_get(int64 id);
 
+/* Ends it, and begins anew with what is set now. */
+extern void conversation_renew(const Conversation *c, const char *reason);
+
 /*
- * Is it still wanted: does its incident wait for it? An incident that waits for
+ * Is it still wanted: is the table watched, and does its incident wait for it? An incident that waits for
  * a person since Claude could not be asked is made to wait for it again. Ends
  * the conversation when not, and says false; also, without ending it, when a
  * person has the incident in hand just now.

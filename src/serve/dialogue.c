@@ -40,6 +40,13 @@
 /* How often a call is begun that never came to its end. */
 #define MAX_RUNS 3
 
+/* Is there anything to go on with? */
+static bool
+is_live(const Conversation *c)
+{
+	return c != NULL && !c->ended;
+}
+
 /* The incident's reason before Claude was asked. */
 static HumanReason
 asked_because(const Conversation *c)
@@ -188,6 +195,12 @@ prepare(Conversation *c, NextStep step, MemoryContext cxt)
 	TimestampTz again;
 	MemoryContext old;
 
+	if (step == NEXT_REQUEST && strcmp(c->model, guc_model) != 0 && c->not_served)
+	{
+		/* what one model has thought is of no use to another */
+		conversation_renew(c, psprintf("%s is not served, and %s is set now", c->model, guc_model));
+		return NULL;
+	}
 	if (!claude_may(&reason, &again))
 	{
 		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", reason), again);
@@ -276,7 +289,7 @@ wanted(int64 id)
 {
 	Conversation *c = conversation_get(id);
 
-	return c != NULL && conversation_wanted(c) ? c : NULL;
+	return is_live(c) && conversation_wanted(c) ? c : NULL;
 }
 
 /* A call that failed in the middle, or ended its process, again and again: it is
@@ -412,13 +425,12 @@ not_sent(int64 id, const char *why)
 	MemoryContextSwitchTo(cxt);
 	claude_unavailable(why);
 	c = conversation_get(id);
-	if (c != NULL)
+	if (is_live(c) && conversation_wanted(c))
 	{
-		char	   *reason;
 		TimestampTz again;
 
-		(void) claude_may(&reason, &again);
-		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", why), again);
+		if (claude_down_until(&again))
+			put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", why), again);
 	}
 	spi_xact_commit(false);
 	MemoryContextSwitchTo(cxt);
@@ -443,7 +455,7 @@ dialogue_advance(int64 id)
 		spi_xact_begin();
 		MemoryContextSwitchTo(cxt);
 		c = conversation_get(id);
-		if (c != NULL && conversation_wanted(c))
+		if (is_live(c) && !c->paused && conversation_wanted(c))
 		{
 			step = conversation_step(c);
 			if (step == NEXT_CALLS)
@@ -470,13 +482,15 @@ dialogue_advance(int64 id)
 	}
 }
 
-/* An answer that is none: again, later, or given up. */
+/* An answer that is none: again, later, or given up. A server that is down is
+ * waited for, however long: that is no matter of this incident. */
 static void
 failed(Conversation *c, const HttpReply *http, const char *fault)
 {
 	RetryPolicy policy = retry_defaults;
 	HttpReply	seen = *http;
 	RetryAnswer answer;
+	TimestampTz again;
 
 	/* a success that is no message may be one the next time */
 	if (http->fault == HTTP_FAULT_NONE && http->status >= 200 && http->status < 300)
@@ -486,20 +500,17 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 						  pg_prng_double(&pg_global_prng_state), retry_now_ms());
 	conversation_failure(c, http, fault);
 	if (http->status == 401 || http->status == 402 || http->status == 403 || http->status == 404)
-	{
-		char	   *reason;
-		TimestampTz again;
-
 		claude_unavailable(fault);
-		(void) claude_may(&reason, &again);
-		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", fault), again);
-		return;
-	}
-	if (retry_breaker_failure(&seen))
+	else if (retry_breaker_failure(&seen))
 		claude_failed(fault);
 	else
 		claude_went_well();
-	if (http->status == 413)
+	if (c->ended || !conversation_wanted(c))
+		return;
+	if ((answer.verdict == RETRY_USED_UP || http->status == 401 || http->status == 402 ||
+		 http->status == 403 || http->status == 404) && claude_down_until(&again))
+		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", fault), again);
+	else if (http->status == 413)
 		give_up(c, OUTCOME_TOO_LONG, "what it was to be told is too long");
 	else if (answer.verdict == RETRY_AGAIN)
 		conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), answer.wait_ms), false, fault);
@@ -532,7 +543,7 @@ dialogue_answered(int64 id, const HttpReply *http)
 	MemoryContextSwitchTo(cxt);
 	c = conversation_get(id);
 	if (c == NULL)
-		claude_not_asked();		/* ended meanwhile: not even to be paid for */
+		claude_not_asked();		/* the extension was dropped, and made anew */
 	else if (http->fault != HTTP_FAULT_NONE || http->status < 200 || http->status >= 300)
 		failed(c, http, fault_words(http));
 	else
@@ -553,7 +564,8 @@ dialogue_answered(int64 id, const HttpReply *http)
 		conversation_reply(c, http, reply, body, usable);
 		if (reply->text[0] != '\0')
 			conversation_says(c, 0, -1, reply->text, NULL);
-		if (reply->stop == STOP_CONTEXT_EXCEEDED)
+		/* what nobody waits for any more is paid for all the same */
+		if (!c->ended && conversation_wanted(c) && reply->stop == STOP_CONTEXT_EXCEEDED)
 			give_up(c, OUTCOME_TOO_LONG, "the conversation does not fit the model's window");
 	}
 	spi_xact_commit(false);
@@ -570,7 +582,7 @@ dialogue_broke(int64 id, const ErrorData *edata)
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	c = conversation_get(id);
-	if (c != NULL)
+	if (is_live(c) && conversation_wanted(c))
 	{
 		const char *words = sharing_message(c->relid, edata->message);
 

@@ -431,6 +431,8 @@ plantools_store(const Conversation *c, Jsonb *args, int64 *plan, ToolResult **re
 		entry.options = refused_option(args, j.reason);
 		entry.result = j.reason;
 		audit_write(&entry);
+		/* no plan, but what it thinks: all there is if no other comes */
+		conversation_says(c, 0, confidence, explanation, options);
 		*result = tools_error("refused: %s", tools_told(c->relid, SHARE_FULL, args, j.reason));
 		return PROPOSAL_WRONG;
 	}

@@ -31,6 +31,7 @@
 #include "serve/conversation.h"
 #include "serve/dialogue.h"
 #include "serve/slot.h"
+#include "serve/turns.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
@@ -151,7 +152,7 @@ begin_due(void)
 		for (int i = 0; i < 100 && more; i++)
 		{
 			spi_xact_begin();
-			more = conversation_forget();
+			more = turns_forget();
 			spi_xact_commit(true);
 			MemoryContextSwitchTo(step_context);
 		}

@@ -5,19 +5,14 @@
  *	  open <-> waiting (for a budget, or until Claude can be reached)
  *	  open, waiting -> ended(outcome)
  *
- * All in the current transaction; each function is one step of a conversation
- * that is committed before the next. What stands there is enough to go on with
- * after a kill at any point: a request without an answer is made again, a call
- * without a result is run again.
+ * All in the current transaction. Its steps are those of turns.h.
  */
 #ifndef SELFHEAL_CONVERSATION_H
 #define SELFHEAL_CONVERSATION_H
 
 #include "postgres.h"
 
-#include "base/http.h"
 #include "base/retry.h"
-#include "decide/messages.h"
 #include "orient/incident.h"
 #include "record/audit.h"
 
@@ -58,16 +53,6 @@ typedef struct Conversation
 	double		cost;
 } Conversation;
 
-/* What is to be done next in one. */
-typedef enum NextStep
-{
-	NEXT_BEGIN,					/* nothing was said yet */
-	NEXT_REQUEST,				/* make the last request (again) */
-	NEXT_CALLS,					/* run what the last reply calls */
-	NEXT_ANSWER,				/* send the results of all of its calls */
-	NEXT_NUDGE					/* the last reply is of no use: ask again */
-} NextStep;
-
 /*
  * Ask about incidents of a table, the first of which has the rows, that were to
  * need a person for this reason, or (beside_plan) one to approve a playbook's
@@ -105,11 +90,6 @@ extern void conversation_renew(const Conversation *c, const char *reason);
  */
 extern bool conversation_wanted(Conversation *c);
 
-extern NextStep conversation_step(const Conversation *c);
-
-/* Why the last reply stopped. */
-extern StopReason conversation_last_stop(const Conversation *c);
-
 /* One more answer of no use was asked for again. */
 extern void conversation_nudged(Conversation *c);
 
@@ -119,33 +99,6 @@ extern char *conversation_words(const Conversation *c);
 /* Its first step: what it begins with, and goes on with to its end. */
 extern void conversation_begin(Conversation *c, const char *model, const char *system,
 							   const char *prompt_hash, const char *tools);
-
-/* Everything said so far, ready to be sent (Message *). */
-extern List *conversation_history(const Conversation *c);
-
-/* A request is about to be made; blocks: the array it adds, NULL when it is
- * made again. */
-extern void conversation_request(Conversation *c, const char *blocks);
-
-/* It failed: fault is in words without a text of the reply's. */
-extern void conversation_failure(Conversation *c, const HttpReply *http, const char *fault);
-
-/* A reply that is a message. usable: the conversation goes on from it. */
-extern void conversation_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
-							   const char *body, bool usable);
-
-/* The calls of the last reply that have no result yet (ToolUse *). */
-extern List *conversation_calls(const Conversation *c);
-
-/* A call is about to be run, the how-manieth time by *runs. Returns the plan
- * that it stored when it was run before, and was cut short; 0: none. */
-extern int64 conversation_call(const Conversation *c, const ToolUse *use, int *runs);
-extern void conversation_call_plan(const Conversation *c, const ToolUse *use, int64 plan);
-extern void conversation_result(const Conversation *c, const ToolUse *use, const char *block,
-								bool is_error);
-
-/* The array of result blocks of the last reply's calls. */
-extern char *conversation_results(const Conversation *c);
 
 /* Not before then; with a state of its own when it is a person who waits. */
 extern void conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char *reason);
@@ -167,10 +120,6 @@ extern void conversation_end(const Conversation *c, Outcome outcome, const char 
 
 /* An audit entry of the conversation: model, prompt and number in tools. */
 extern void conversation_entry(AuditEntry *entry, const char *event, const Conversation *c);
-
-/* Steps of conversations that ended before selfheal.load_retention go, some at
- * a time; what they came to stays. True: there may be more. */
-extern bool conversation_forget(void);
 
 extern const char *conversation_outcome_name(Outcome outcome);
 

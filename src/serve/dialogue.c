@@ -26,6 +26,7 @@
 #include "serve/prompt.h"
 #include "serve/toolargs.h"
 #include "serve/tools.h"
+#include "serve/turns.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -112,7 +113,7 @@ one_text(const char *text)
 static const char *
 nudge(const Conversation *c)
 {
-	StopReason	stop = conversation_last_stop(c);
+	StopReason	stop = turns_last_stop(c);
 
 	if (stop == STOP_MAX_TOKENS)
 		return "Your answer was cut off at the limit of its length. Think less and answer with one small tool call.";
@@ -158,10 +159,10 @@ next_blocks(Conversation *c, NextStep step, char **blocks)
 	if (step == NEXT_BEGIN)
 		*blocks = begin(c);
 	else if (step == NEXT_ANSWER)
-		*blocks = conversation_results(c);
+		*blocks = turns_results(c);
 	else if (step == NEXT_NUDGE)
 	{
-		StopReason	stop = conversation_last_stop(c);
+		StopReason	stop = turns_last_stop(c);
 
 		if (c->nudges >= MAX_NUDGES)
 		{
@@ -220,14 +221,14 @@ prepare(Conversation *c, NextStep step, MemoryContext cxt)
 		claude_not_asked();
 		return NULL;
 	}
-	conversation_request(c, blocks);
+	turns_request(c, blocks);
 	request.model = c->model;
 	request.max_tokens = guc_max_tokens;
 	request.effort = (omitted & API_OMIT_OUTPUT_CONFIG) == 0 ? guc_effort_name(guc_effort) : NULL;
 	request.system = c->system;
 	request.tools = c->tools;
 	request.cached = (omitted & API_OMIT_CACHE_CONTROL) == 0;
-	request.history = conversation_history(c);
+	request.history = turns_history(c);
 	old = MemoryContextSwitchTo(cxt);
 	wire = pstrdup(messages_to_wire(messages_request(&request)));
 	MemoryContextSwitchTo(old);
@@ -274,8 +275,8 @@ close_call(const Conversation *c, const ToolUse *use, const ToolResult *result)
 {
 	AuditEntry	entry;
 
-	conversation_result(c, use, messages_result_block(use->id, result->text, result->is_error),
-						result->is_error);
+	turns_result(c, use, messages_result_block(use->id, result->text, result->is_error),
+				 result->is_error);
 	conversation_entry(&entry, "tool_called", c);
 	entry.explanation = psprintf("%s, arguments sha256 %s", use->name, plan_sha256(use->input));
 	entry.result = result->is_error ? result->text : "ok";
@@ -320,7 +321,7 @@ begin_call(int64 id, const ToolUse *use, bool too_many, int64 *plan)
 
 	if (c == NULL)
 		return CALL_ENDS;
-	*plan = conversation_call(c, use, &runs);
+	*plan = turns_call(c, use, &runs);
 	if (too_many)
 		result = tools_error("more than %d calls in one answer: call it again in the next", MAX_CALLS);
 	else if (runs > MAX_RUNS)
@@ -358,7 +359,7 @@ do_call(int64 id, const ToolUse *use, Arguments *a, int64 *plan)
 		if (result == NULL)
 			proposal = plantools_store(c, args, plan, &result);
 		if (proposal == PROPOSAL_STORED)
-			conversation_call_plan(c, use, *plan);
+			turns_call_plan(c, use, *plan);
 	}
 	if (proposal == PROPOSAL_STORED)
 		return CALL_GOES_ON;
@@ -457,9 +458,9 @@ dialogue_advance(int64 id)
 		c = conversation_get(id);
 		if (is_live(c) && !c->paused && conversation_wanted(c))
 		{
-			step = conversation_step(c);
+			step = turns_step(c);
 			if (step == NEXT_CALLS)
-				calls = conversation_calls(c);
+				calls = turns_calls(c);
 			else
 				body = prepare(c, step, cxt);
 		}
@@ -498,7 +499,7 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	policy.max_retries = guc_api_retries;
 	answer = retry_decide(&policy, &c->retry, &seen,
 						  pg_prng_double(&pg_global_prng_state), retry_now_ms());
-	conversation_failure(c, http, fault);
+	turns_failure(c, http, fault);
 	if (http->status == 401 || http->status == 402 || http->status == 403 || http->status == 404)
 		claude_unavailable(fault);
 	else if (retry_breaker_failure(&seen))
@@ -561,7 +562,7 @@ dialogue_answered(int64 id, const HttpReply *http)
 		bool		usable = reply->stop == STOP_TOOL_USE || (reply->stop == STOP_END_TURN && said);
 
 		claude_went_well();
-		conversation_reply(c, http, reply, body, usable);
+		turns_reply(c, http, reply, body, usable);
 		if (reply->text[0] != '\0')
 			conversation_says(c, 0, -1, reply->text, NULL);
 		/* what nobody waits for any more is paid for all the same */
@@ -587,7 +588,7 @@ dialogue_broke(int64 id, const ErrorData *edata)
 		const char *words = sharing_message(c->relid, edata->message);
 
 		c->retry.retries++;
-		conversation_failure(c, &none, words);
+		turns_failure(c, &none, words);
 		if (c->retry.retries > guc_api_retries)
 			give_up(c, OUTCOME_FAILED, words);
 		else

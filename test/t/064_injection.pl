@@ -408,6 +408,6 @@ is(of_incident($node, 'c_slow', 'state'), 'needs_human', 'a trial that takes too
 read_story();
 like($told{c_slow}, qr/answered.*failed: canceling statement due to statement timeout/, 'is said to have done so');
 is(value('SELECT string_agg(kind, \' \' ORDER BY t.id) FROM selfheal.agent_turn t JOIN selfheal.conversation v ON v.id = t.conversation WHERE table_name = \'c_slow\''),
-	'request reply tool_call failure failure', 'and nothing was sent without what it had called for');
+	'request reply tool_call failure tool_call failure', 'and nothing was sent without what it had called for');
 $node->stop;
 done_testing();

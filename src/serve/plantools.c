@@ -289,6 +289,8 @@ judged_answer(Oid relid, const Judged *j, const DryRun *trial)
 	SpiArgs		args;
 	Jsonb	   *json;
 
+	/* without a reason against it there is a forecast (judge) */
+	Assert(j->cost != NULL);
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_text(&args, policy_verdict_name(j->ruling.verdict));

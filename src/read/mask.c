@@ -4,27 +4,10 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "read/mask.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
-
-/* Bytes of a name, and of a key that is looked at as one. */
-#define NAME_BYTES NAMEDATALEN
-
-typedef struct NameEntry
-{
-	char		name[NAME_BYTES];	/* the key */
-	bool		known;
-} NameEntry;
-
-struct MaskNames
-{
-	HTAB	   *table;			/* NameEntry */
-	int			unknown;		/* entries that are not known */
-};
 
 /* ---- characters ---- */
 
@@ -145,79 +128,7 @@ mask_text(const char *text, int len)
 	return buf.data;
 }
 
-/* ---- names and keys ---- */
-
-/* See the header. */
-MaskNames *
-mask_names(MemoryContext cxt)
-{
-	MaskNames  *names = MemoryContextAllocZero(cxt, sizeof(MaskNames));
-	HASHCTL		ctl = {0};
-
-	ctl.keysize = NAME_BYTES;
-	ctl.entrysize = sizeof(NameEntry);
-	ctl.hcxt = cxt;
-	names->table = hash_create("selfheal names", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	return names;
-}
-
-/* As a key of the table; false: too long for one. */
-static bool
-as_name(const char *text, int len, char *out)
-{
-	if (len <= 0 || len >= NAME_BYTES || memchr(text, '\0', len) != NULL)
-		return false;
-	memcpy(out, text, len);
-	out[len] = '\0';
-	return true;
-}
-
-/* See the header. */
-void
-mask_name(MaskNames *names, const char *name)
-{
-	char		key[NAME_BYTES];
-	bool		found;
-	NameEntry  *e;
-
-	if (name == NULL || !as_name(name, strlen(name), key))
-		return;
-	e = hash_search(names->table, key, HASH_ENTER, &found);
-	if (found && !e->known)
-		names->unknown--;
-	e->known = true;
-}
-
-/* See the header. */
-bool
-mask_is_name(const MaskNames *names, const char *name, int len)
-{
-	char		key[NAME_BYTES];
-	NameEntry  *e;
-
-	if (names == NULL || !as_name(name, len, key))
-		return false;
-	e = hash_search(names->table, key, HASH_FIND, NULL);
-	return e != NULL && e->known;
-}
-
-/* A key that is no known name; not many more than MASK_KEYS are kept. */
-static void
-note_key(MaskNames *names, const char *key, int len)
-{
-	char		name[NAME_BYTES];
-	bool		found;
-	NameEntry  *e;
-
-	if (names->unknown > MASK_KEYS || !as_name(key, len, name))
-		return;
-	e = hash_search(names->table, name, HASH_ENTER, &found);
-	if (!found)
-	{
-		e->known = false;
-		names->unknown++;
-	}
-}
+/* ---- keys ---- */
 
 /* See the header. */
 bool
@@ -252,7 +163,7 @@ may_show_key(ShareValues share, const MaskNames *names, const char *key, int len
 	if (share == SHARE_FULL || mask_is_name(names, key, len))
 		return true;
 	return valid && !mask_looks_like_data(key, len) &&
-		(names == NULL || names->unknown <= MASK_KEYS);
+		!mask_names_crowd(names);
 }
 
 /* See the header. */
@@ -397,7 +308,7 @@ walk_string(Walk *w)
 	if (w->note)
 	{
 		if (key)
-			note_key(w->note, start, (int) (close - start));
+			mask_note_name(w->note, start, (int) (close - start));
 		return;
 	}
 	appendStringInfoChar(w->out, '"');

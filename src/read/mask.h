@@ -28,18 +28,10 @@
 
 #include "base/guc.h"
 #include "lib/stringinfo.h"
-
-/* Different keys of payloads that are no known names and are shown. */
-#define MASK_KEYS 100
+#include "read/masknames.h"
 
 /* Characters of one value that are shown, masked or not. */
 #define MASK_VALUE_CHARS 120
-
-/* Names that are metadata, and the other keys that payloads have. */
-typedef struct MaskNames MaskNames;
-extern MaskNames *mask_names(MemoryContext cxt);
-extern void mask_name(MaskNames *names, const char *name);
-extern bool mask_is_name(const MaskNames *names, const char *name, int len);
 
 /* Count the keys of a payload. Whatever is masked later by these names is
  * masked in their light. */

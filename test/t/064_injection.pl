@@ -395,8 +395,9 @@ for my $attack (@attacks)
 is(value('SELECT count(*) FROM selfheal.audit WHERE event = \'approved\' AND verdict IS DISTINCT FROM \'auto\''), 0, 'nobody else approved');
 is(value('SELECT count(*) FROM selfheal.plan WHERE state IN (\'planned\', \'approved\')'), 0, 'no plan is left half-way');
 is(value('SELECT max(jsonb_array_length(options)) <= 100 AND max(length(explanation)) <= 4000 FROM selfheal.plan'), 't', 'what is kept of words is bounded');
-is(value('SELECT count(*) FROM (SELECT convert_from(convert_to(body::text, \'UTF8\'), \'UTF8\') FROM selfheal.agent_turn'
-		. ' UNION ALL SELECT convert_from(convert_to(a::text, \'UTF8\'), \'UTF8\') FROM selfheal.audit a) x WHERE false'), 0, 'all of it is text');
+# convert_to raises for what is no text in this encoding
+is(value('SELECT count(convert_to(x, \'UTF8\')) = count(x) AND count(x) > 100 FROM (SELECT body::text FROM selfheal.agent_turn'
+		. ' UNION ALL SELECT concat(explanation, result, options) FROM selfheal.audit) y (x)'), 't', 'all that is kept of words is text');
 # ---- what breaks on our side is taken up where it was, not asked anew ----
 
 set_conf($node, 'selfheal.statement_timeout', '\'1s\'');

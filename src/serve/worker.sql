@@ -8,7 +8,7 @@ REVOKE ALL ON FUNCTION selfheal.wake() FROM PUBLIC;
 CREATE FUNCTION selfheal.wait_idle(timeout interval DEFAULT '30s') RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'selfheal_wait_idle' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION selfheal.wait_idle(interval) IS
-	'Wait until all that was committed before the call is dealt with and nothing is runnable now; tells {"idle": bool, "why": text if not, "awaiting_approval", "awaiting_parent", "waiting_lock", "failed", "needs_human": incidents, "held": rows, "stopped": why the healer is}';
+	'Wait until all that was committed before the call is dealt with and nothing is runnable now, conversations with Claude among it; tells {"idle": bool, "why": text if not, "awaiting_approval", "awaiting_parent", "asking", "waiting_lock", "failed", "needs_human": incidents, "held": rows, "stopped": why the healer is}';
 REVOKE ALL ON FUNCTION selfheal.wait_idle(interval) FROM PUBLIC;
 
 -- Goes out when CREATE EXTENSION commits: the worker looks around once.

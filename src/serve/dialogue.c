@@ -24,7 +24,6 @@
 #include "serve/dialogue.h"
 #include "serve/plantools.h"
 #include "serve/prompt.h"
-#include "serve/toolargs.h"
 #include "serve/tools.h"
 #include "serve/turns.h"
 #include "utils/builtins.h"
@@ -253,19 +252,6 @@ read_arguments(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* Arguments of propose_plan by its own schema, as tools_call does it. */
-static Jsonb *
-proposal_args(Jsonb *args, ToolResult **error)
-{
-	Jsonb	   *schema = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-															CStringGetDatum(plantools_propose.input_schema)));
-	Jsonb	   *out = NULL;
-	char	   *wrong = toolargs_check(schema, args, &out);
-
-	*error = wrong ? tools_error("%s", wrong) : NULL;
-	return out;
-}
-
 /* A proposal of nothing is an answer as well. */
 static const ToolResult understood = {.text = "understood: a person decides"};
 
@@ -354,9 +340,12 @@ do_call(int64 id, const ToolUse *use, Arguments *a, int64 *plan)
 		proposal = PROPOSAL_STORED; /* by a process that was killed */
 	else
 	{
-		Jsonb	   *args = proposal_args(a->args, &result);
+		Jsonb	   *args = NULL;
+		char	   *wrong = tools_check(&plantools_propose, a->args, &args);
 
-		if (result == NULL)
+		if (wrong != NULL)
+			result = tools_error("%s: %s", use->name, wrong);
+		else
 			proposal = plantools_store(c, args, plan, &result);
 		if (proposal == PROPOSAL_STORED)
 			turns_call_plan(c, use, *plan);

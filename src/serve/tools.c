@@ -244,6 +244,13 @@ raised(const ToolContext *ctx, const Tool *tool, Jsonb *args, const ErrorData *e
 }
 
 /* See the header. */
+char *
+tools_check(const Tool *tool, Jsonb *args, Jsonb **out)
+{
+	return toolargs_check(json_of(tool->input_schema), args, out);
+}
+
+/* See the header. */
 ToolResult *
 tools_call(const ToolContext *ctx, const char *name, Jsonb *args)
 {
@@ -257,7 +264,7 @@ tools_call(const ToolContext *ctx, const char *name, Jsonb *args)
 						   pnstrdup(name, pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN)), names_text(ctx->audience));
 	if (args == NULL)
 		args = json_of("{}");
-	fault = toolargs_check(json_of(call.tool->input_schema), args, &call.args);
+	fault = tools_check(call.tool, args, &call.args);
 	if (fault)
 		return tools_error("%s: %s", call.tool->name, fault);
 	edata = spi_try(run, &call);

@@ -108,6 +108,10 @@ extern char *tools_schema_json(ToolAudience audience, bool strict);
  */
 extern ToolResult *tools_call(const ToolContext *ctx, const char *name, Jsonb *args);
 
+/* Arguments by a tool's own schema, as toolargs_check says it: for whoever does
+ * what the tool is for by himself. */
+extern char *tools_check(const Tool *tool, Jsonb *args, Jsonb **out);
+
 /* Answers, for the tools themselves. */
 extern ToolResult *tools_answer(Jsonb *structured);
 extern ToolResult *tools_error(const char *fmt,...) pg_attribute_printf(1, 2);

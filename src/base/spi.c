@@ -392,6 +392,25 @@ spi_get_jsonb(uint64 row, int col, MemoryContext cxt)
 	return copy;
 }
 
+int64 *
+spi_get_int8_array(uint64 row, int col, int *n, MemoryContext cxt)
+{
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	bool		isnull;
+	Datum	   *elems;
+	int64	   *values;
+
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+													   col, &isnull)),
+					  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elems, NULL, n);
+	values = palloc(sizeof(int64) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		values[i] = DatumGetInt64(elems[i]);
+	pfree(elems);
+	MemoryContextSwitchTo(old);
+	return values;
+}
+
 /*
  * Errors that are not about the step that was tried: somebody wants us to
  * stop, the server is unwell, or another one that holds a foreign table is not

@@ -104,6 +104,9 @@ extern Oid	spi_get_oid(uint64 row, int col, bool *isnull);
 extern char *spi_get_text(uint64 row, int col, MemoryContext cxt);	/* NULL if null */
 extern Jsonb *spi_get_jsonb(uint64 row, int col, MemoryContext cxt);	/* NULL if null */
 
+/* An array of int8 without nulls, of which there are *n; never NULL. */
+extern int64 *spi_get_int8_array(uint64 row, int col, int *n, MemoryContext cxt);
+
 /* A result kept while other statements run: good until spi_close. */
 typedef struct SpiRows
 {

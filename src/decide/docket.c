@@ -14,7 +14,6 @@
 #include "decide/render.h"
 #include "decide/rebuild.h"
 #include "decide/subtable.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -174,7 +173,6 @@ docket_get(int64 id, bool lock)
 				 " coalesce(conversation, 0), coalesce(confidence, 0) FROM selfheal.plan WHERE id = $1", &args) > 0)
 	{
 		bool		isnull;
-		Datum	   *elems;
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 
 		row = palloc0(sizeof(PlanRow));
@@ -201,13 +199,7 @@ docket_get(int64 id, bool lock)
 		row->conversation = spi_get_int8(0, 21, NULL);
 		row->confidence = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0],
 													   SPI_tuptable->tupdesc, 22, &isnull));
-		deconstruct_array(DatumGetArrayTypePCopy(SPI_getbinval(SPI_tuptable->vals[0],
-															   SPI_tuptable->tupdesc, 19, &isnull)),
-						  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-						  &elems, NULL, &row->nincidents);
-		row->incidents = palloc(sizeof(int64) * Max(row->nincidents, 1));
-		for (int i = 0; i < row->nincidents; i++)
-			row->incidents[i] = DatumGetInt64(elems[i]);
+		row->incidents = spi_get_int8_array(0, 19, &row->nincidents, cxt);
 		MemoryContextSwitchTo(old);
 	}
 	spi_close(&saved);

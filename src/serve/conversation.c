@@ -11,7 +11,6 @@
 #include "observe/watch.h"
 #include "record/audit.h"
 #include "serve/conversation.h"
-#include "utils/array.h"
 #include "utils/lsyscache.h"
 
 static const char *const outcome_names[] = {
@@ -21,36 +20,14 @@ static const char *const outcome_names[] = {
 StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outcome has a name");
 
 #define COLUMNS \
-	"v.id, v.incident, coalesce(c.oid, 0), v.asked_because, v.small, v.model, v.prompt_hash, v.system, v.tools::text," \
-	" v.marker, v.schema_hash, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents, v.state = 'ended'," \
+	"v.id, v.incident, coalesce(c.oid, 0), v.asked_because, v.small, v.model, v.system, v.tools::text," \
+	" v.marker, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents, v.state = 'ended'," \
 	" coalesce(v.next_try > clock_timestamp(), false)," \
 	" coalesce((SELECT t.kind = 'failure' AND t.status = 404 FROM selfheal.agent_turn t WHERE t.conversation = v.id" \
 	"  ORDER BY t.id DESC LIMIT 1), false)"
 
 /* How long what a person has in hand is let alone. */
 #define BUSY_MS 2000
-
-const char *
-conversation_outcome_name(Outcome outcome)
-{
-	return outcome_names[outcome];
-}
-
-/* An array of ids of a result. */
-static int64 *
-ids_of(uint64 row, int column, int *n, MemoryContext cxt)
-{
-	bool		isnull;
-	Datum	   *elems;
-	int64	   *ids;
-
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull)),
-					  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elems, NULL, n);
-	ids = MemoryContextAlloc(cxt, sizeof(int64) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		ids[i] = DatumGetInt64(elems[i]);
-	return ids;
-}
 
 /* Row 0 of COLUMNS. */
 static Conversation *
@@ -65,22 +42,20 @@ from_row(MemoryContext cxt)
 	c->asked_because = spi_get_text(0, 4, cxt);
 	c->small = spi_get_bool(0, 5, NULL);
 	c->model = spi_get_text(0, 6, cxt);
-	c->prompt_hash = spi_get_text(0, 7, cxt);
-	c->system = spi_get_text(0, 8, cxt);
-	c->tools = spi_get_text(0, 9, cxt);
-	c->marker = spi_get_text(0, 10, cxt);
-	c->schema_hash = spi_get_text(0, 11, cxt);
-	c->retry.retries = (int) spi_get_int8(0, 12, NULL);
-	c->retry.bare_429 = (int) spi_get_int8(0, 13, NULL);
-	c->nudges = (int) spi_get_int8(0, 14, NULL);
-	c->calls = (int) spi_get_int8(0, 15, NULL);
-	c->tokens = spi_get_int8(0, 16, NULL);
-	c->cost = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 17, &isnull));
-	c->beside_plan = spi_get_bool(0, 18, NULL);
-	c->incidents = ids_of(0, 19, &c->nincidents, cxt);
-	c->ended = spi_get_bool(0, 20, NULL);
-	c->paused = spi_get_bool(0, 21, NULL);
-	c->not_served = spi_get_bool(0, 22, NULL);
+	c->system = spi_get_text(0, 7, cxt);
+	c->tools = spi_get_text(0, 8, cxt);
+	c->marker = spi_get_text(0, 9, cxt);
+	c->retry.retries = (int) spi_get_int8(0, 10, NULL);
+	c->retry.bare_429 = (int) spi_get_int8(0, 11, NULL);
+	c->nudges = (int) spi_get_int8(0, 12, NULL);
+	c->calls = (int) spi_get_int8(0, 13, NULL);
+	c->tokens = spi_get_int8(0, 14, NULL);
+	c->cost = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 15, &isnull));
+	c->beside_plan = spi_get_bool(0, 16, NULL);
+	c->incidents = spi_get_int8_array(0, 17, &c->nincidents, cxt);
+	c->ended = spi_get_bool(0, 18, NULL);
+	c->paused = spi_get_bool(0, 19, NULL);
+	c->not_served = spi_get_bool(0, 20, NULL);
 	return c;
 }
 
@@ -302,7 +277,6 @@ conversation_begin(Conversation *c, const char *model, const char *system,
 	spi_close(&saved);
 	c->model = pstrdup(model);
 	c->system = pstrdup(system);
-	c->prompt_hash = pstrdup(prompt_hash);
 	c->tools = pstrdup(tools);
 }
 
@@ -318,7 +292,7 @@ conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char
 	spi_arg_timestamptz(&args, next_try);
 	spi_arg_bool(&args, waits);
 	spi_arg_text(&args, reason);
-	spi_exec("UPDATE selfheal.conversation SET next_try = $2, state = CASE WHEN $3 THEN 'waiting' ELSE 'open' END,"
+	spi_exec("UPDATE selfheal.conversation SET next_try = $2, state = CASE WHEN $3 THEN 'waiting' ELSE state END,"
 			 " paused_at = clock_timestamp(), reason = $4 WHERE id = $1", &args);
 	spi_close(&saved);
 }
@@ -387,7 +361,7 @@ conversation_incidents(int64 incident, int *n)
 	spi_args(&args);
 	spi_arg_int8(&args, incident);
 	if (spi_exec("SELECT incidents FROM selfheal.conversation WHERE incident = $1 AND state <> 'ended'", &args) > 0)
-		ids = ids_of(0, 1, n, cxt);
+		ids = spi_get_int8_array(0, 1, n, cxt);
 	spi_close(&saved);
 	if (ids == NULL)
 	{

@@ -41,11 +41,9 @@ typedef struct Conversation
 	bool		small;
 	bool		beside_plan;
 	char	   *model;			/* NULL before the first request */
-	char	   *prompt_hash;
 	char	   *system;
 	char	   *tools;
 	char	   *marker;
-	char	   *schema_hash;
 	RetryState	retry;
 	int			nudges;
 	int			calls;
@@ -100,7 +98,8 @@ extern char *conversation_words(const Conversation *c);
 extern void conversation_begin(Conversation *c, const char *model, const char *system,
 							   const char *prompt_hash, const char *tools);
 
-/* Not before then; with a state of its own when it is a person who waits. */
+/* Not before then; with a state of its own, which it keeps, when it is a person
+ * who waits. */
 extern void conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char *reason);
 
 /* What the model says of its thoughts: kept with the conversation. */
@@ -120,7 +119,5 @@ extern void conversation_end(const Conversation *c, Outcome outcome, const char 
 
 /* An audit entry of the conversation: model, prompt and number in tools. */
 extern void conversation_entry(AuditEntry *entry, const char *event, const Conversation *c);
-
-extern const char *conversation_outcome_name(Outcome outcome);
 
 #endif							/* SELFHEAL_CONVERSATION_H */

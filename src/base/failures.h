@@ -23,8 +23,7 @@ typedef struct FailureParam
 	Oid			type;
 	bool		known;			/* false: clipped, toasted, or never bound */
 	bool		isnull;
-	int			len;			/* of data; a by-value datum has
-								 * sizeof(Datum) */
+	int			len;			/* of data; a by-value datum has sizeof(Datum) */
 	const char *data;			/* a by-value datum as it is, else what it
 								 * points to, a varlena with its header */
 } FailureParam;
@@ -54,8 +53,9 @@ typedef struct Failure
 	bool		statement_clipped;
 	int			position;		/* cursor in statement, in characters from 1;
 								 * 0: none */
-	char	   *inner;			/* the statement of a function or DO block that
-								 * failed, where a hook or the error knows it */
+	char	   *inner;			/* the statement of a function or DO block
+								 * that failed, where a hook or the error
+								 * knows it */
 	bool		inner_clipped;
 	int			inner_position;
 	char	   *application;

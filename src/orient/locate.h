@@ -21,8 +21,8 @@
 /* One thing that may be why it failed. */
 typedef struct Suspect
 {
-	Oid			relid;			/* the table that would be healed: a partition's
-								 * root, a view's base */
+	Oid			relid;			/* the table that would be healed: a
+								 * partition's root, a view's base */
 	FitClass	class;
 	char	   *column;			/* column or key; NULL: the row */
 	char	   *need;			/* what the value would need, or NULL */
@@ -37,8 +37,8 @@ typedef struct Located
 	bool		certain;		/* there is one suspect, and statement and
 								 * catalog decide */
 	char	   *payload;		/* the row that failed, as a JSON object by
-								 * column names, of relid of the first suspect;
-								 * NULL: not known */
+								 * column names, of relid of the first
+								 * suspect; NULL: not known */
 	bool		whole;			/* payload has every value that the statement
 								 * gave, and the statement gave one row */
 	const char *opaque;			/* why the payload is not whole, or NULL */

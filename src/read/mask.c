@@ -117,8 +117,8 @@ mask_append(StringInfo buf, const char *text, int len)
 	}
 }
 
-/* See the header. */
-char *
+/* A text with letters and digits replaced. */
+static char *
 mask_text(const char *text, int len)
 {
 	StringInfoData buf;

@@ -40,9 +40,6 @@ extern void mask_note_keys(MaskNames *names, const char *payload, int len);
 /* Does a key, or the name of an incident's column, look like a value? */
 extern bool mask_looks_like_data(const char *key, int len);
 
-/* A text with letters and digits replaced. */
-extern char *mask_text(const char *text, int len);
-
 /* One key, by the rule above; full: as it is. */
 extern char *mask_key(ShareValues share, const MaskNames *names, const char *key);
 

@@ -53,9 +53,10 @@ inspect_check_incident(int64 id)
 				 errhint("Only a superuser may ask about it now.")));
 }
 
-/* See the header. */
-ShareValues
-inspect_share(const ToolContext *ctx, Oid relid)
+/* What may be told of a table's values to the one who asks: the least of what
+ * the context and the table allow; full needs SELECT on the whole table. */
+static ShareValues
+share_of(const ToolContext *ctx, Oid relid)
 {
 	ShareValues share = Min(ctx->share, sharing_of(relid));
 
@@ -262,7 +263,7 @@ run_read_error_log(const ToolContext *ctx, Jsonb *args)
 		return bad_cursor();
 	if (incident)
 		relid = incident_get(incident)->relid;
-	share = inspect_share(ctx, relid);
+	share = share_of(ctx, relid);
 	names = sharing_names(relid);
 
 	initStringInfo(&buf);
@@ -320,7 +321,7 @@ run_sample_payloads(const ToolContext *ctx, Jsonb *args)
 	if (cursor < 0)
 		return bad_cursor();
 	incident = incident_get(id);
-	share = inspect_share(ctx, incident->relid);
+	share = share_of(ctx, incident->relid);
 	sampling = sampling_read(incident->relid, id, share, sharing_names(incident->relid), key, cursor,
 							 limit_asked(args), PAYLOAD_BYTES);
 

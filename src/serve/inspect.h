@@ -21,10 +21,4 @@ extern const Tool sample_payloads_tool;
 /* An incident that the current user may ask about; raises 42704 or 42501. */
 extern void inspect_check_incident(int64 id);
 
-/*
- * What may be told of a table's values to the one who asks: the least of what
- * the context and the table allow; full needs SELECT on the whole table.
- */
-extern ShareValues inspect_share(const ToolContext *ctx, Oid relid);
-
 #endif							/* SELFHEAL_INSPECT_H */

@@ -6,32 +6,13 @@
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Cluster;
+use FindBin;
+use lib $FindBin::RealBin;
 use PostgreSQL::Test::Utils;
+use SubscriptionTest;
 use Test::More;
 
-my $pub = PostgreSQL::Test::Cluster->new('publisher');
-$pub->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
-$pub->start;
-
-my $sub = PostgreSQL::Test::Cluster->new('subscriber');
-$sub->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
-$sub->append_conf('postgresql.conf', "shared_preload_libraries = 'selfheal'\nwal_retrieve_retry_interval = 100ms");
-$sub->start;
-
-sub sql
-{
-	my ($node, $text) = @_;
-	return $node->safe_psql('postgres', $text);
-}
-
-sub arrived
-{
-	my ($query, $expected, $name) = @_;
-	ok($sub->poll_query_until('postgres', $query, $expected), $name)
-	  or diag(sql($sub, 'SELECT * FROM selfheal.incidents; SELECT * FROM selfheal.stalled; SELECT * FROM selfheal.plan'));
-	return;
-}
+my ($pub, $sub) = start_pair();
 
 sub idle
 {

@@ -243,7 +243,7 @@ delta_write(char *to, const char *before, Size beforelen, const char *bytes, Siz
 	}
 	Assert((Size) (out - to) <= DELTA_ROOM(len));
 	if (beforelen > 0 && (Size) (out - to) > len)
-		return delta_write(to, NULL, 0, bytes, len);
+		return delta_write(to, "", 0, bytes, len);
 	return out - to;
 }
 

@@ -359,14 +359,14 @@ is_of_kind(const A_Const *c, Oid type)
 }
 
 static char *
-constant_text(const A_Const *c)
+constant_text(A_Const *c)
 {
 	switch (nodeTag(&c->val))
 	{
 		case T_Integer:
 			return psprintf("%d", intVal(&c->val));
 		case T_Float:
-			return pstrdup(castNode(Float, unconstify(Node *, (const Node *) &c->val))->fval);
+			return pstrdup(castNode(Float, &c->val)->fval);
 		case T_Boolean:
 			return pstrdup(boolVal(&c->val) ? "true" : "false");
 		default:
@@ -379,7 +379,7 @@ PlanStep *
 constant_read(Oid relid, const char *column, Node *expr, char **reason)
 {
 	Form_pg_attribute att = strlen(column) < NAMEDATALEN ? columns_get(relid, column) : NULL;
-	const A_Const *c;
+	A_Const    *c;
 
 	if (expr == NULL)
 	{

@@ -104,7 +104,8 @@ add_entry(Discards *d, bool row, bool alike, const Misfit *misfit, const char *c
 	Discard    *e = palloc0(sizeof(Discard));
 	Misfit		words = *misfit;
 
-	fit_words(&words);
+	if (!alike)
+		fit_words(&words);		/* what the table computes alike is no misfit */
 	e->row = row;
 	e->alike = alike;
 	e->class = misfit->class;

@@ -19,6 +19,7 @@
 NextStep
 turns_step(const Conversation *c)
 {
+	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
 	SpiArgs		args;
 	char	   *kind = NULL;
@@ -34,7 +35,7 @@ turns_step(const Conversation *c)
 	{
 		bool		isnull;
 
-		kind = spi_get_text(0, 1, CurrentMemoryContext);
+		kind = spi_get_text(0, 1, cxt);
 		usable = spi_get_bool(0, 2, NULL);
 		calls = spi_get_bool(0, 3, &isnull);
 		calls = calls && !isnull;

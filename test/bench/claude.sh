@@ -20,6 +20,7 @@ CLAUDE_MANY=${CLAUDE_MANY:-50}
 
 # What the fake says, by table and by how often it has spoken:
 #   turn_N   four looks by tools, a dry run, then a plan that heals
+#   bare_N   ten calls of a tool that there is not, then that nothing is safe
 #   half_N   a look, a dry run and that plan, each half a second after it is asked
 #   many_N   a look and that plan; but of each ten tables one where it knows
 #            nothing safe, and one where what it proposes is refused first
@@ -27,13 +28,16 @@ CLAUDE_MANY=${CLAUDE_MANY:-50}
 claude_script() {
 	cat <<-'JSON' | awk -v plan='"ddl": "", "steps": [{"kind": "parse_timestamp", "column": "at", "type": "", "labels": [], "args": "{\\\"formats\\\": [\\\"YYYY|DD|MM\\\"]}"}]' \
 		-v said='"intent": "dates are read as they are sent", "explanation": "the day comes before the month", "confidence": 0.95, "options": []' \
-		'{ gsub(/PLAN/, plan); gsub(/SAID/, said); print }'
+		'
+		/BARE/ { for (i = 0; i < 10; i++) printf "  {\"when\": \"public\\\\.bare_\", \"turn\": %d, \"tools\": [[\"nothing\", {}]]},\n", i; next }
+		{ gsub(/PLAN/, plan); gsub(/SAID/, said); print }'
 		[ {"when": "public\\.turn_", "turn": 0, "tools": [["inspect_schema", {}]]},
 		  {"when": "public\\.turn_", "turn": 1, "tools": [["sample_payloads", {}]]},
 		  {"when": "public\\.turn_", "turn": 2, "tools": [["read_error_log", {}]]},
 		  {"when": "public\\.turn_", "turn": 3, "tools": [["sample_payloads", {}]]},
 		  {"when": "public\\.turn_", "turn": 4, "tools": [["execute_dry_run_migration", {PLAN}]]},
 		  {"when": "public\\.turn_", "turn": 5, "tools": [["propose_plan", {PLAN, SAID}]]},
+		BARE
 		  {"when": "public\\.half_", "turn": 0, "delay": 0.5, "tools": [["sample_payloads", {}]]},
 		  {"when": "public\\.half_", "turn": 1, "delay": 0.5, "tools": [["execute_dry_run_migration", {PLAN}]]},
 		  {"when": "public\\.half_", "turn": 2, "delay": 0.5, "tools": [["propose_plan", {PLAN, SAID}]]},
@@ -48,6 +52,7 @@ claude_script() {
 claude_begin() {
 	local url key i
 	claude_script >"$WORK/claude.json"
+	: >"$WORK/claude.fake"
 	TMPDIR=$WORK perl "$TOP/test/lib/fake_claude.pl" --script "$WORK/claude.json" --life 1200 --parent $$ \
 		>"$WORK/claude.fake" 2>"$WORK/claude.err" &
 	CHILD=$!
@@ -78,12 +83,14 @@ claude_end() {
 		$(printf 'ALTER SYSTEM RESET selfheal.%s;\n' api_url api_key_file max_calls_per_{hour,day} max_cost_per_{hour,day})
 	SQL
 	claude_new_agent
-	if [ -n "$CHILD" ]; then
-		kill -TERM "$CHILD" 2>/dev/null || true
-		wait "$CHILD" || true
-		CHILD=
-	fi
-	rm -f "$WORK"/claude.{json,fake,err,key,agent}
+	claude_stop
+}
+
+claude_stop() {
+	kill -TERM "$CHILD" 2>/dev/null || true
+	wait "$CHILD" || true
+	CHILD=
+	rm -f "$WORK"/claude.{json,fake,err,key}
 }
 
 # An agent that has seen another configuration goes: whoever comes next is new.
@@ -139,6 +146,8 @@ claude_cpu() { cut -d' ' -f1 "/proc/${1:-none}/schedstat" 2>/dev/null || true; }
 claude_turns() {
 	local i n=$CLAUDE_INCIDENTS pid from to
 	claude_tables turn 0 "$n"
+	sql -c "CREATE TABLE stage_commit (n int)"
+	for i in 1 2 3 4 5; do echo "INSERT INTO stage_commit VALUES ($i);"; done >"$WORK/claude.commits"
 	for ((i = 0; i <= n; i++)); do
 		pid=$(claude_agent)
 		from=$(claude_cpu "$pid")
@@ -146,9 +155,10 @@ claude_turns() {
 		claude_settle
 		to=$(claude_cpu "$pid")
 		# The first one starts the agent and is not counted.
-		if [ "$i" -gt 0 ] && [ -n "$from" ] && [ -n "$to" ]; then
-			echo $((to - from)) >>"$WORK/samples/claude.cpu"
-		fi
+		if [ "$i" -eq 0 ]; then continue; fi
+		[ -z "$from" ] || [ -z "$to" ] || echo $((to - from)) >>"$WORK/samples/claude.cpu"
+		# What disk and machine take just now for five commits, as a turn has.
+		sql -c '\timing on' -f - <"$WORK/claude.commits" | awk '/^Time:/ { s += $2 } END { print s }' >>"$WORK/samples/claude.commits"
 	done
 	[ "$(value "SELECT count(*) FROM selfheal.incident WHERE table_name ~ '^turn_' AND state = 'healed'")" = $((n + 1)) ] ||
 		die "not every incident was healed by what the fake proposes"
@@ -173,11 +183,6 @@ claude_turns() {
 		FROM step
 	SQL
 	[ "$(wc -l <"$WORK/claude.turns")" -eq $((5 * n)) ] || die "not every turn has its rows"
-	# What the disk and the machine take for a commit, at the same time.
-	for ((i = 0; i < 50; i++)); do echo "INSERT INTO stage_commit VALUES ($i);"; done >"$WORK/claude.commits"
-	sql -c "CREATE TABLE stage_commit (n int)"
-	sql -c '\timing on' -f - <"$WORK/claude.commits" | awk '/^Time:/ { print $2 }' >"$WORK/samples/claude.commit"
-	sql -c "DROP TABLE stage_commit"
 	measure "Claude: our side of a turn without network, milliseconds ($((5 * n)) turns; the tool's run apart)" \
 		"$(cut -d' ' -f1 "$WORK/claude.turns" | spread)" '<=' 5 ' ms'
 	{
@@ -188,12 +193,46 @@ claude_turns() {
 		claude_part 6 "from the request's row to that of its reply, less the request: body, commit, POST; parse of the reply"
 		claude_part 2 "beside it: from the row of the call to that of its result: commit, the tool"
 		claude_part 3 "beside it: the request as the agent measured it (the fake answers at once)"
-		spread <"$WORK/samples/claude.commit" | awk '{ printf "| one INSERT with its commit by psql, for comparison | %.1f (%.1f to %.1f) |\n", $1, $2, $3 }'
+		spread <"$WORK/samples/claude.commits" | awk '{ printf "| for comparison: five one-row INSERTs by psql, each with its commit, between the incidents | %.1f (%.1f to %.1f) |\n", $1, $2, $3 }'
 		[ ! -s "$WORK/samples/claude.cpu" ] || awk '{ print $1 / 6e6 }' "$WORK/samples/claude.cpu" | spread |
 			awk '{ printf "| the agent on a processor, for each request of a whole incident, tools and dry runs included | %.1f (%.1f to %.1f) |\n", $1, $2, $3 }'
 	} >>"$WORK/details.md"
 	claude_drop turn 0 "$n"
+	sql -c "DROP TABLE stage_commit"
 	rm -f "$WORK"/claude.{turns,commits}
+}
+
+# The same on a processor: what the agent takes for an incident of eleven
+# requests, less that for one of one request (its packet and its end), of the
+# ten in between, which call a tool that there is not. This does not depend on
+# the disk, and less on what else the machine does; libcurl's work is in it.
+claude_bare() {
+	local i n=$CLAUDE_INCIDENTS pid from mid to
+	local text="Claude: the same on a processor, of a turn that calls a tool that there is not, milliseconds ($n × 10 turns)"
+	claude_tables bare 1 "$n"
+	claude_tables one 0 "$n"
+	claude_load one 0 0
+	claude_settle
+	for ((i = 1; i <= n; i++)); do
+		pid=$(claude_agent)
+		from=$(claude_cpu "$pid")
+		claude_load one "$i" "$i"
+		claude_settle
+		mid=$(claude_cpu "$pid")
+		claude_load bare "$i" "$i"
+		claude_settle
+		to=$(claude_cpu "$pid")
+		[ -z "$from" ] || [ -z "$mid" ] || [ -z "$to" ] || echo $((to - mid - (mid - from))) >>"$WORK/samples/claude.bare"
+	done
+	[ "$(value "SELECT count(*) FROM selfheal.agent_turn t JOIN selfheal.conversation v ON v.id = t.conversation
+		WHERE v.table_name ~ '^(bare|one)_[1-9]' AND t.kind = 'reply'")" = $((12 * n)) ] || die "not every turn without a tool has its rows"
+	if [ -s "$WORK/samples/claude.bare" ]; then
+		measure "$text" "$(awk '{ print $1 / 1e7 }' "$WORK/samples/claude.bare" | spread)" '<=' 5 ' ms'
+	else
+		unmeasured "$text" "≤ 5 ms" "there is no /proc/PID/schedstat, or the agent did not stay"
+	fi
+	claude_drop bare 1 "$n"
+	claude_drop one 0 "$n"
 }
 
 # claude_part FIELD TEXT
@@ -360,10 +399,11 @@ claude_many() {
 bench_claude() {
 	if ! claude_begin; then
 		unmeasured "Claude: what asking costs" "see claude.sh" "its fake does not run here ($(tail -n 1 "$WORK/claude.err" | tr '|' ' '))"
-		CHILD=
+		claude_stop
 		return
 	fi
 	claude_turns
+	claude_bare
 	claude_packet
 	claude_half
 	claude_many

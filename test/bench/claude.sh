@@ -275,7 +275,7 @@ claude_packet() {
 		claude_bytes "as it was sent (share_values = masked, the default), its fences of 64 hex digits included" "$bytes"
 		for share in none masked full; do
 			sql -c "SELECT selfheal.watch('packet', share_values => '$share')" >/dev/null
-			claude_bytes "with a fence of 13 letters and share_values = $share" "$(value "
+			claude_bytes "told once more after the conversation, with a fence of 13 letters and share_values = $share" "$(value "
 				SELECT max((SELECT sum(octet_length(b ->> 'text')) FROM jsonb_array_elements(selfheal.packet(i.id)) b))
 				FROM selfheal.incident i WHERE i.table_name = 'packet'")"
 		done

@@ -91,7 +91,8 @@ extern void spi_arg_null(SpiArgs *args, Oid type);
 extern uint64 spi_exec(const char *sql, SpiArgs *args);
 
 /*
- * The same for a statement that a load may run: it is planned once in a
+ * The same for a statement that a load, or each step of a conversation, may
+ * run: it is planned once in a
  * process, and *plan (static, NULL at first) kept. The types of the arguments
  * are always the same.
  */

@@ -148,6 +148,9 @@ typedef struct Reading
 static void
 read_reply(void *arg)
 {
+	static SPIPlanPtr whole = NULL;
+	static SPIPlanPtr texts = NULL;
+	static SPIPlanPtr calls = NULL;
 	Reading    *r = arg;
 	MessagesReply *reply = r->reply;
 	SpiUser		saved;
@@ -157,12 +160,12 @@ read_reply(void *arg)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_text(&args, r->body);
-	spi_exec("SELECT left(b ->> 'stop_reason', 100), left(b ->> 'model', 100), b ->> 'type' = 'message' AND b ->> 'role' = 'assistant'"
-			 "  AND json_typeof(b -> 'content') = 'array', (b -> 'content')::text,"
-			 TOKENS("input_tokens") "," TOKENS("output_tokens") ","
-			 TOKENS("cache_read_input_tokens") "," TOKENS("cache_creation_input_tokens")
-			 " FROM (SELECT $1::json AS b) x, LATERAL (SELECT CASE WHEN json_typeof(b -> 'usage') = 'object' THEN b -> 'usage' END AS u) y",
-			 &args);
+	spi_exec_kept(&whole, "SELECT left(b ->> 'stop_reason', 100), left(b ->> 'model', 100), b ->> 'type' = 'message' AND b ->> 'role' = 'assistant'"
+				  "  AND json_typeof(b -> 'content') = 'array', (b -> 'content')::text,"
+				  TOKENS("input_tokens") "," TOKENS("output_tokens") ","
+				  TOKENS("cache_read_input_tokens") "," TOKENS("cache_creation_input_tokens")
+				  " FROM (SELECT $1::json AS b) x, LATERAL (SELECT CASE WHEN json_typeof(b -> 'usage') = 'object' THEN b -> 'usage' END AS u) y",
+				  &args);
 	if (!spi_get_bool(0, 3, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_JSON_TEXT),
@@ -176,18 +179,18 @@ read_reply(void *arg)
 	reply->cache_write_tokens = spi_get_int8(0, 8, NULL);
 	spi_args(&args);
 	spi_arg_text(&args, reply->content);
-	spi_exec("SELECT coalesce(string_agg(e ->> 'text', E'\\n' ORDER BY n) FILTER (WHERE e ->> 'type' = 'text'), ''),"
-			 " coalesce(bool_and(json_typeof(e -> 'type') IS NOT DISTINCT FROM 'string'), true),"
-			 " count(*) FILTER (WHERE e ->> 'type' = 'tool_use') <= " MAX_CALLS
-			 " AND count(DISTINCT e ->> 'id') FILTER (WHERE e ->> 'type' = 'tool_use') = count(*) FILTER (WHERE e ->> 'type' = 'tool_use')"
-			 " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n)", &args);
+	spi_exec_kept(&texts, "SELECT coalesce(string_agg(e ->> 'text', E'\\n' ORDER BY n) FILTER (WHERE e ->> 'type' = 'text'), ''),"
+				  " coalesce(bool_and(json_typeof(e -> 'type') IS NOT DISTINCT FROM 'string'), true),"
+				  " count(*) FILTER (WHERE e ->> 'type' = 'tool_use') <= " MAX_CALLS
+				  " AND count(DISTINCT e ->> 'id') FILTER (WHERE e ->> 'type' = 'tool_use') = count(*) FILTER (WHERE e ->> 'type' = 'tool_use')"
+				  " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n)", &args);
 	reply->text = spi_get_text(0, 1, r->cxt);
 	if (!spi_get_bool(0, 2, NULL) || !spi_get_bool(0, 3, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_JSON_TEXT),
 				 errmsg("what it holds is no list of blocks with a call of each id")));
-	n = spi_exec("SELECT e ->> 'id', e ->> 'name', (e -> 'input')::text"
-				 " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n) WHERE e ->> 'type' = 'tool_use' ORDER BY n", &args);
+	n = spi_exec_kept(&calls, "SELECT e ->> 'id', e ->> 'name', (e -> 'input')::text"
+					  " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n) WHERE e ->> 'type' = 'tool_use' ORDER BY n", &args);
 	for (uint64 i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(r->cxt);

@@ -507,6 +507,7 @@ incident_of_check(int64 id)
 bool
 incident_is_free(int64 id)
 {
+	static SPIPlanPtr plan = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 	bool		is_free;
@@ -514,7 +515,7 @@ incident_is_free(int64 id)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, id);
-	is_free = spi_exec("SELECT FROM selfheal.incident WHERE id = $1 FOR UPDATE SKIP LOCKED", &args) > 0;
+	is_free = spi_exec_kept(&plan, "SELECT FROM selfheal.incident WHERE id = $1 FOR UPDATE SKIP LOCKED", &args) > 0;
 	spi_close(&saved);
 	return is_free;
 }

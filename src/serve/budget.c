@@ -16,6 +16,7 @@
 static TimestampTz
 reached(int hours, int calls, double cost)
 {
+	static SPIPlanPtr plan = NULL;
 	SpiArgs		args;
 	bool		isnull;
 	TimestampTz again;
@@ -24,10 +25,11 @@ reached(int hours, int calls, double cost)
 	spi_arg_int8(&args, hours);
 	spi_arg_int8(&args, calls);
 	spi_arg_float8(&args, cost);
-	spi_exec("SELECT greatest(min(at) FILTER (WHERE kind = 'request'), min(at) FILTER (WHERE cost > 0)) + make_interval(hours => $1::int)"
-			 " FROM selfheal.agent_turn WHERE (kind = 'request' OR cost IS NOT NULL)"
-			 " AND at > clock_timestamp() - make_interval(hours => $1::int)"
-			 " HAVING count(*) FILTER (WHERE kind = 'request') >= $2 OR coalesce(sum(cost), 0) >= $3", &args);
+	spi_arg_timestamptz(&args, GetCurrentTimestamp() - hours * USECS_PER_HOUR);
+	spi_exec_kept(&plan, "SELECT greatest(min(at) FILTER (WHERE kind = 'request'), min(at) FILTER (WHERE cost > 0)) + make_interval(hours => $1::int)"
+				  " FROM selfheal.agent_turn WHERE (kind = 'request' OR cost IS NOT NULL)"
+				  " AND at > $4"
+				  " HAVING count(*) FILTER (WHERE kind = 'request') >= $2 OR coalesce(sum(cost), 0) >= $3", &args);
 	if (SPI_processed == 0)
 		return 0;
 	again = spi_get_int8(0, 1, &isnull);

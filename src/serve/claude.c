@@ -145,6 +145,8 @@ write_down(const char *why)
 bool
 claude_may(char **why, TimestampTz *again)
 {
+	static SPIPlanPtr plan = NULL;
+	SpiArgs		none = {0};
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
 	int64		wait_ms = 0;
@@ -160,7 +162,7 @@ claude_may(char **why, TimestampTz *again)
 	}
 	learn();
 	spi_open(&saved);
-	if (spi_exec("SELECT reason, checked_at FROM selfheal.claude_down", NULL) > 0)
+	if (spi_exec_kept(&plan, "SELECT reason, checked_at FROM selfheal.claude_down", &none) > 0)
 	{
 		*why = spi_get_text(0, 1, cxt);
 		/* somebody may have mended it */
@@ -192,12 +194,14 @@ claude_not_asked(void)
 void
 claude_went_well(void)
 {
+	static SPIPlanPtr plan = NULL;
+	SpiArgs		none = {0};
 	SpiUser		saved;
 	bool		was_down;
 
 	retry_breaker_report(&retry_defaults, &breaker, false, retry_now_ms());
 	spi_open(&saved);
-	spi_exec("DELETE FROM selfheal.claude_down", NULL);
+	spi_exec_kept(&plan, "DELETE FROM selfheal.claude_down", &none);
 	was_down = SPI_processed > 0;
 	spi_close(&saved);
 	if (was_down)

@@ -144,6 +144,8 @@ conversation_look_again(TimestampTz at)
 Conversation *
 conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 {
+	static SPIPlanPtr next = NULL;
+	static SPIPlanPtr later = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	Conversation *c = NULL;
 	SpiUser		saved;
@@ -153,12 +155,12 @@ conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8_array(&args, busy, nbusy);
-	if (spi_exec("SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
-				 " WHERE v.state <> 'ended' AND v.id <> ALL ($1) AND (v.next_try IS NULL OR v.next_try <= clock_timestamp())"
-				 " ORDER BY v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED", &args) > 0)
+	if (spi_exec_kept(&next, "SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
+					  " WHERE v.state <> 'ended' AND v.id <> ALL ($1) AND (v.next_try IS NULL OR v.next_try <= clock_timestamp())"
+					  " ORDER BY v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED", &args) > 0)
 		c = from_row(cxt);
-	spi_exec("SELECT min(next_try) FROM selfheal.conversation WHERE state <> 'ended' AND id <> ALL ($1)"
-			 " AND next_try > clock_timestamp()", &args);
+	spi_exec_kept(&later, "SELECT min(next_try) FROM selfheal.conversation WHERE state <> 'ended' AND id <> ALL ($1)"
+				  " AND next_try > clock_timestamp()", &args);
 	*due = spi_get_int8(0, 1, &isnull);
 	if (isnull)
 		*due = 0;
@@ -169,6 +171,7 @@ conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 Conversation *
 conversation_get(int64 id)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	Conversation *c = NULL;
 	SpiUser		saved;
@@ -177,8 +180,8 @@ conversation_get(int64 id)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, id);
-	if (spi_exec("SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
-				 " WHERE v.id = $1 FOR UPDATE OF v", &args) > 0)
+	if (spi_exec_kept(&plan, "SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
+					  " WHERE v.id = $1 FOR UPDATE OF v", &args) > 0)
 		c = from_row(cxt);
 	spi_close(&saved);
 	return c;
@@ -187,6 +190,8 @@ conversation_get(int64 id)
 bool
 conversation_wanted(Conversation *c)
 {
+	static SPIPlanPtr select = NULL;
+	static SPIPlanPtr update = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 	Watch		watch;
@@ -206,13 +211,13 @@ conversation_wanted(Conversation *c)
 	spi_args(&args);
 	spi_arg_int8(&args, c->incident);
 	spi_arg_int8(&args, c->id);
-	if (spi_exec("SELECT i.state = 'asking', i.state = 'needs_human' AND v.state = 'waiting'"
-				 " FROM selfheal.incident i, selfheal.conversation v WHERE i.id = $1 AND v.id = $2 FOR UPDATE OF i", &args) > 0)
+	if (spi_exec_kept(&select, "SELECT i.state = 'asking', i.state = 'needs_human' AND v.state = 'waiting'"
+					  " FROM selfheal.incident i, selfheal.conversation v WHERE i.id = $1 AND v.id = $2 FOR UPDATE OF i", &args) > 0)
 	{
 		asking = spi_get_bool(0, 1, NULL);
 		waits = spi_get_bool(0, 2, NULL);
 	}
-	spi_exec("UPDATE selfheal.conversation SET state = 'open', next_try = NULL, reason = NULL WHERE id = $2 AND state = 'waiting'", &args);
+	spi_exec_kept(&update, "UPDATE selfheal.conversation SET state = 'open', next_try = NULL, reason = NULL WHERE id = $2 AND state = 'waiting'", &args);
 	spi_close(&saved);
 	if (watched && asking)
 		return true;
@@ -301,6 +306,7 @@ void
 conversation_says(const Conversation *c, int64 plan, double confidence,
 				  const char *explanation, const Jsonb *options)
 {
+	static SPIPlanPtr update = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 
@@ -317,14 +323,15 @@ conversation_says(const Conversation *c, int64 plan, double confidence,
 		spi_arg_null(&args, FLOAT8OID);
 	spi_arg_text(&args, explanation);
 	spi_arg_jsonb(&args, options);
-	spi_exec("UPDATE selfheal.conversation SET plan = coalesce($2, plan), confidence = coalesce($3, confidence),"
-			 " explanation = coalesce(left($4, 4000), explanation), options = coalesce($5, options) WHERE id = $1", &args);
+	spi_exec_kept(&update, "UPDATE selfheal.conversation SET plan = coalesce($2, plan), confidence = coalesce($3, confidence),"
+				  " explanation = coalesce(left($4, 4000), explanation), options = coalesce($5, options) WHERE id = $1", &args);
 	spi_close(&saved);
 }
 
 void
 conversation_entry(AuditEntry *entry, const char *event, const Conversation *c)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
 	SpiArgs		args;
@@ -335,8 +342,8 @@ conversation_entry(AuditEntry *entry, const char *event, const Conversation *c)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
-	spi_exec("SELECT jsonb_build_object('conversation', id, 'model', model, 'prompt', prompt_hash, 'calls', calls,"
-			 " 'tokens', tokens, 'dollars', round(cost::numeric, 6)) FROM selfheal.conversation WHERE id = $1", &args);
+	spi_exec_kept(&plan, "SELECT jsonb_build_object('conversation', id, 'model', model, 'prompt', prompt_hash, 'calls', calls,"
+				  " 'tokens', tokens, 'dollars', round(cost::numeric, 6)) FROM selfheal.conversation WHERE id = $1", &args);
 	entry->tools = spi_get_jsonb(0, 1, cxt);
 	spi_close(&saved);
 }

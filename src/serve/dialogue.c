@@ -447,10 +447,8 @@ dialogue_advance(int64 id)
 		c = conversation_get(id);
 		if (is_live(c) && !c->paused && conversation_wanted(c))
 		{
-			step = turns_step(c);
-			if (step == NEXT_CALLS)
-				calls = turns_calls(c);
-			else
+			step = turns_step(c, &calls);
+			if (step != NEXT_CALLS)
 				body = prepare(c, step, cxt);
 		}
 		spi_xact_commit(false);

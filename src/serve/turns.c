@@ -16,38 +16,43 @@
  * gives. */
 #define MAX_STEPS "10000"
 
+static List *calls_left(const Conversation *c);
+
 NextStep
-turns_step(const Conversation *c)
+turns_step(const Conversation *c, List **calls)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	static SPIPlanPtr plan = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 	char	   *kind = NULL;
 	bool		usable = false;
-	bool		calls = false;
+	bool		called = false;
 
+	*calls = NIL;
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
 	/* what failed is no step: the one before it is taken again */
-	if (spi_exec("SELECT kind, usable, stop_reason = 'tool_use' FROM selfheal.agent_turn WHERE conversation = $1"
-				 " AND kind <> 'failure' ORDER BY id DESC LIMIT 1", &args) > 0)
+	if (spi_exec_kept(&plan, "SELECT kind, usable, stop_reason = 'tool_use' FROM selfheal.agent_turn WHERE conversation = $1"
+					  " AND kind <> 'failure' ORDER BY id DESC LIMIT 1", &args) > 0)
 	{
 		bool		isnull;
 
 		kind = spi_get_text(0, 1, cxt);
 		usable = spi_get_bool(0, 2, NULL);
-		calls = spi_get_bool(0, 3, &isnull);
-		calls = calls && !isnull;
+		called = spi_get_bool(0, 3, &isnull);
+		called = called && !isnull;
 	}
 	spi_close(&saved);
 	if (kind == NULL)
 		return NEXT_BEGIN;
 	if (strcmp(kind, "request") == 0)
 		return NEXT_REQUEST;
-	if (strcmp(kind, "reply") == 0 && !(usable && calls))
+	if (strcmp(kind, "reply") == 0 && !(usable && called))
 		return NEXT_NUDGE;
-	return turns_calls(c) == NIL ? NEXT_ANSWER : NEXT_CALLS;
+	*calls = calls_left(c);
+	return *calls == NIL ? NEXT_ANSWER : NEXT_CALLS;
 }
 
 StopReason
@@ -71,6 +76,7 @@ turns_last_stop(const Conversation *c)
 List *
 turns_history(const Conversation *c)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *history = NIL;
 	SpiUser		saved;
@@ -80,9 +86,9 @@ turns_history(const Conversation *c)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
-	n = spi_exec("SELECT kind = 'reply', CASE WHEN kind = 'reply' THEN (body -> 'content')::text ELSE body::text END"
-				 " FROM selfheal.agent_turn WHERE conversation = $1 AND usable"
-				 " AND kind IN ('request', 'reply') AND body IS NOT NULL ORDER BY id LIMIT " MAX_STEPS, &args);
+	n = spi_exec_kept(&plan, "SELECT kind = 'reply', CASE WHEN kind = 'reply' THEN (body -> 'content')::text ELSE body::text END"
+					  " FROM selfheal.agent_turn WHERE conversation = $1 AND usable"
+					  " AND kind IN ('request', 'reply') AND body IS NOT NULL ORDER BY id LIMIT " MAX_STEPS, &args);
 	for (uint64 i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -100,6 +106,8 @@ turns_history(const Conversation *c)
 void
 turns_request(Conversation *c, const char *blocks)
 {
+	static SPIPlanPtr insert = NULL;
+	static SPIPlanPtr update = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 
@@ -107,8 +115,8 @@ turns_request(Conversation *c, const char *blocks)
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
 	spi_arg_text(&args, blocks);
-	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, body) VALUES ($1, 'request', $2::json)", &args);
-	spi_exec("UPDATE selfheal.conversation SET calls = calls + 1, next_try = NULL WHERE id = $1", &args);
+	spi_exec_kept(&insert, "INSERT INTO selfheal.agent_turn (conversation, kind, body) VALUES ($1, 'request', $2::json)", &args);
+	spi_exec_kept(&update, "UPDATE selfheal.conversation SET calls = calls + 1, next_try = NULL WHERE id = $1", &args);
 	spi_close(&saved);
 	c->calls++;
 }
@@ -148,6 +156,8 @@ void
 turns_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
 			const char *body, bool usable)
 {
+	static SPIPlanPtr insert = NULL;
+	static SPIPlanPtr update = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 	ApiPrice	price;
@@ -173,14 +183,14 @@ turns_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
 	spi_arg_float8(&args, cost);
 	spi_arg_float8(&args, (reply->cache_read_tokens * (price.input - price.cache_read) -
 						   reply->cache_write_tokens * (price.cache_write - price.input)) / 1e6);
-	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, status, request_id, latency_ms, body, usable, stop_reason,"
-			 " input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost, saved)"
-			 " VALUES ($1, 'reply', $2, $3, $4, $5::json, $6, $7, $8, $9, $10, $11, $12, $13)", &args);
+	spi_exec_kept(&insert, "INSERT INTO selfheal.agent_turn (conversation, kind, status, request_id, latency_ms, body, usable, stop_reason,"
+				  " input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost, saved)"
+				  " VALUES ($1, 'reply', $2, $3, $4, $5::json, $6, $7, $8, $9, $10, $11, $12, $13)", &args);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
 	spi_arg_int8(&args, tokens);
 	spi_arg_float8(&args, cost);
-	spi_exec("UPDATE selfheal.conversation SET tokens = tokens + $2, cost = cost + $3, retries = 0, bare_429 = 0 WHERE id = $1", &args);
+	spi_exec_kept(&update, "UPDATE selfheal.conversation SET tokens = tokens + $2, cost = cost + $3, retries = 0, bare_429 = 0 WHERE id = $1", &args);
 	spi_close(&saved);
 	c->tokens += tokens;
 	c->cost += cost;
@@ -190,9 +200,12 @@ turns_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
 #define LAST_REPLY \
 	"(SELECT max(id) FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'reply' AND usable)"
 
-List *
-turns_calls(const Conversation *c)
+/* The calls of the last reply that have no result yet (ToolUse *). */
+static List *
+calls_left(const Conversation *c)
 {
+	static SPIPlanPtr last = NULL;
+	static SPIPlanPtr result = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
 	SpiArgs		args;
@@ -205,7 +218,7 @@ turns_calls(const Conversation *c)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
-	if (spi_exec("SELECT body::text FROM selfheal.agent_turn WHERE id = " LAST_REPLY, &args) > 0)
+	if (spi_exec_kept(&last, "SELECT body::text FROM selfheal.agent_turn WHERE id = " LAST_REPLY, &args) > 0)
 		body = spi_get_text(0, 1, cxt);
 	spi_close(&saved);
 	if (body != NULL)
@@ -220,8 +233,8 @@ turns_calls(const Conversation *c)
 		spi_args(&args);
 		spi_arg_int8(&args, c->id);
 		spi_arg_text(&args, use->id);
-		if (spi_exec("SELECT FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_result' AND tool_use = $2"
-					 " AND id > " LAST_REPLY, &args) == 0)
+		if (spi_exec_kept(&result, "SELECT FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_result' AND tool_use = $2"
+						  " AND id > " LAST_REPLY, &args) == 0)
 		{
 			MemoryContext old = MemoryContextSwitchTo(cxt);
 
@@ -246,6 +259,7 @@ use_args(SpiArgs *args, const Conversation *c, const ToolUse *use)
 int64
 turns_call(const Conversation *c, const ToolUse *use, int *runs)
 {
+	static SPIPlanPtr insert = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 	int64		plan;
@@ -254,11 +268,11 @@ turns_call(const Conversation *c, const ToolUse *use, int *runs)
 	spi_open(&saved);
 	use_args(&args, c, use);
 	spi_arg_text(&args, use->input);
-	spi_exec("WITH before AS (SELECT count(*) AS runs, max(plan) AS plan FROM selfheal.agent_turn"
-			 " WHERE conversation = $1 AND kind = 'tool_call' AND tool_use = $2 AND id > " LAST_REPLY "),"
-			 " now AS (INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body, plan)"
-			 " SELECT $1, 'tool_call', $2, left($3, 200), $4::json, plan FROM before)"
-			 " SELECT plan, runs + 1 FROM before", &args);
+	spi_exec_kept(&insert, "WITH before AS (SELECT count(*) AS runs, max(plan) AS plan FROM selfheal.agent_turn"
+				  " WHERE conversation = $1 AND kind = 'tool_call' AND tool_use = $2 AND id > " LAST_REPLY "),"
+				  " now AS (INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body, plan)"
+				  " SELECT $1, 'tool_call', $2, left($3, 200), $4::json, plan FROM before)"
+				  " SELECT plan, runs + 1 FROM before", &args);
 	plan = spi_get_int8(0, 1, &isnull);
 	if (isnull)
 		plan = 0;
@@ -286,6 +300,7 @@ turns_call_plan(const Conversation *c, const ToolUse *use, int64 plan)
 void
 turns_result(const Conversation *c, const ToolUse *use, const char *block, bool is_error)
 {
+	static SPIPlanPtr plan = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 
@@ -293,14 +308,15 @@ turns_result(const Conversation *c, const ToolUse *use, const char *block, bool 
 	use_args(&args, c, use);
 	spi_arg_text(&args, block);
 	spi_arg_bool(&args, is_error);
-	spi_exec("INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body, is_error)"
-			 " VALUES ($1, 'tool_result', $2, left($3, 200), $4::json, $5)", &args);
+	spi_exec_kept(&plan, "INSERT INTO selfheal.agent_turn (conversation, kind, tool_use, tool, body, is_error)"
+				  " VALUES ($1, 'tool_result', $2, left($3, 200), $4::json, $5)", &args);
 	spi_close(&saved);
 }
 
 char *
 turns_results(const Conversation *c)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	StringInfoData buf;
 	SpiUser		saved;
@@ -312,8 +328,8 @@ turns_results(const Conversation *c)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
-	n = spi_exec("SELECT body::text FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_result'"
-				 " AND id > " LAST_REPLY " ORDER BY id", &args);
+	n = spi_exec_kept(&plan, "SELECT body::text FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'tool_result'"
+					  " AND id > " LAST_REPLY " ORDER BY id", &args);
 	for (uint64 i = 0; i < n; i++)
 		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "", spi_get_text(i, 1, cxt));
 	spi_close(&saved);

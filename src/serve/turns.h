@@ -27,7 +27,9 @@ typedef enum NextStep
 	NEXT_NUDGE					/* the last reply is of no use: ask again */
 } NextStep;
 
-extern NextStep turns_step(const Conversation *c);
+/* NEXT_CALLS: *calls are those of the last reply that have no result yet
+ * (ToolUse *); else NIL. */
+extern NextStep turns_step(const Conversation *c, List **calls);
 
 /* Why the last reply stopped. */
 extern StopReason turns_last_stop(const Conversation *c);
@@ -45,9 +47,6 @@ extern void turns_failure(Conversation *c, const HttpReply *http, const char *fa
 /* A reply that is a message. usable: the conversation goes on from it. */
 extern void turns_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
 						const char *body, bool usable);
-
-/* The calls of the last reply that have no result yet (ToolUse *). */
-extern List *turns_calls(const Conversation *c);
 
 /* A call is about to be run, the how-manieth time by *runs. Returns the plan
  * that it stored when it was run before, and was cut short; 0: none. */

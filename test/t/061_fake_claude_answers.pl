@@ -9,6 +9,7 @@ use lib "$FindBin::RealBin/../lib";
 
 use FakeClaude;
 use FakeClaude::Json qw(from_json to_json);
+use File::Temp ();
 use HTTP::Tiny;
 use IO::Socket::INET;
 use IO::Uncompress::Gunzip ();
@@ -367,6 +368,29 @@ kill TERM => $process;
 close $out;
 is($?, 0, 'until it is told to end');
 is(system("$^X $program --mode dream >/dev/null 2>&1") >> 8 != 0, 1, 'a mode that there is not');
+
+# by a command line, with a script
+my ($steps, $file) = File::Temp::tempfile(UNLINK => 1);
+print $steps '[{"when": "^s.cret", "text": "whom", "delay": 0.5}, {"turn": 0, "text": "hello"}]';
+close $steps;
+$process = open $out, '-|', $^X, $program, '--script', $file, '--key', 'abc', '--parent', $$ or die;
+chomp(($at, $key) = (scalar <$out>, scalar <$out>));
+sub scripted
+{
+	my ($words) = @_;
+	my $answer = $http->post("$at/v1/messages", { headers => { 'x-api-key' => $key, 'anthropic-version' => '2026-10-21', 'content-type' => 'application/json' },
+		content => to_json({ first($words) }) });
+	return join ' ', map { $_->{text} // () } @{ from_json($answer->{content})->{content} };
+}
+is(scripted('x'), 'hello', 'a script from a file answers');
+$start = time;
+is(scripted('secret'), 'whom', 'with a pattern');
+cmp_ok(time - $start, '>=', 0.5, 'and with the delay of its step');
+is(scripted('x'), 'hello', 'as often as it is asked');
+kill TERM => $process;
+close $out;
+is(system("$^X $program --script $file --mode think >/dev/null 2>&1") >> 8 != 0, 1, 'a script and a mode are too much');
+is(system("$^X $program --script $program >/dev/null 2>&1") >> 8 != 0, 1, 'a script that is none');
 
 # a test that is killed leaves nothing behind
 pipe my $read, my $write or die;

@@ -2,8 +2,8 @@
  * guc.c
  *	  Settings of selfheal.
  *
- * All are defined in one place so that the README's table and this list can
- * be compared line by line. What a producer could use to weaken the healer
+ * All are defined in one place so that this list and the table of
+ * docs/REFERENCE.md can be compared line by line. What a producer could use to weaken the healer
  * (lock budget, limits) is for superusers; load_id alone is a producer's.
  */
 #include "postgres.h"

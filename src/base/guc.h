@@ -1,6 +1,6 @@
 /*
  * guc.h
- *	  Settings of selfheal. Every one is documented in README "Settings".
+ *	  Settings of selfheal. Every one is documented in docs/REFERENCE.md.
  */
 #ifndef SELFHEAL_GUC_H
 #define SELFHEAL_GUC_H

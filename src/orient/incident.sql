@@ -44,7 +44,7 @@ COMMENT ON COLUMN selfheal.incident.next_try IS 'when it is tried again, in stat
 COMMENT ON COLUMN selfheal.incident.plan IS 'the plan that was made for it last';
 COMMENT ON COLUMN selfheal.incident.closed_at IS 'when it was healed or dismissed';
 COMMENT ON COLUMN selfheal.incident.closed_by IS 'who dismissed it';
-COMMENT ON COLUMN selfheal.incident.class IS 'class of misfit; the README lists them';
+COMMENT ON COLUMN selfheal.incident.class IS 'class of misfit: selfheal.classes() lists them';
 COMMENT ON COLUMN selfheal.incident.column_name IS 'column or key; null: the row as a whole';
 COMMENT ON COLUMN selfheal.incident.state IS 'see the diagram in src/orient/incident.h';
 COMMENT ON COLUMN selfheal.incident.reason IS 'why it is in this state';

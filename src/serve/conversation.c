@@ -105,6 +105,9 @@ conversation_open(const int64 *incidents, int n, Oid relid, HumanReason because,
 		conversation_end(stale, OUTCOME_SUPERSEDED, "the table was changed meanwhile");
 
 	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incidents[0]);
+	spi_arg_text(&args, hash);
 	asked = spi_exec("SELECT FROM selfheal.conversation v WHERE v.incident = $1 AND v.state = 'ended'"
 					 " AND v.outcome <> 'superseded' AND v.schema_hash = $2 AND NOT EXISTS"
 					 " (SELECT FROM selfheal.audit a WHERE a.incident = $1 AND a.event = 'retried' AND a.at > v.ended_at) LIMIT 1",

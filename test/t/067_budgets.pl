@@ -366,7 +366,7 @@ is($fake->count(like => qr/./), scalar(grep { !@{ $_->{advice} } } $fake->reques
 value('UPDATE selfheal.agent_turn SET at = at - interval \'2 days\'');
 set_conf($node, 'selfheal.max_calls_per_hour', '1000');
 $fake->set_script([ { turn => 0, %$look }, { turn => 1, %$good } ]);
-$fake->set_mode('script', pace => 0.02);
+$fake->set_mode('script', pace => 0.1);
 watch_table($node, "many_$_", 'id int, at date') for 1 .. 50;
 $fake->forget;
 
@@ -388,7 +388,7 @@ note sprintf '50 incidents in %.1f s, memory after 10 and 50: %d and %d kB', tim
 is(value('SELECT count(*) FROM selfheal.incidents WHERE table_name ~ \'many\' AND state = \'healed\''), 50, 'all are healed');
 # what the server itself caches of forty more tables is no growth of ours
 cmp_ok($fifty, '<', $ten + 40 * 50, "its memory is flat ($ten and $fifty kB)");
-my @spans = sort { $a->[0] <=> $b->[0] } map { ([ $_->{at}, 1 ], [ $_->{at} + 0.02, -1 ]) } $fake->requests;
+my @spans = sort { $a->[0] <=> $b->[0] } map { ([ $_->{at}, 1 ], [ $_->{at} + 0.1, -1 ]) } $fake->requests;
 my ($going, $most) = (0, 0);
 for my $event (@spans) { $going += $event->[1]; $most = $going if $going > $most }
 is(scalar @spans, 200, 'in a hundred requests');

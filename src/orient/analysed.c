@@ -14,7 +14,7 @@
 #include "parser/parse_param.h"
 
 /* Faults of one statement that are looked for. */
-#define FAULTS_MAX 32
+#define FAULTS_MAX 16
 
 /* Numbers of parameters that stand for names begin behind all real ones. */
 #define NAMES_BEGIN 65536
@@ -46,10 +46,15 @@ take_name(ParseState *pstate, ColumnRef *ref, Node *found)
 	return pstate->p_paramref_hook(pstate, param);
 }
 
+/*
+ * Body of spi_trial. Where we are called from is no part of the error: SPI
+ * would take the position for one in its own query.
+ */
 static void
 analyse(void *arg)
 {
 	Attempt    *a = arg;
+	ErrorContextCallback *around = error_context_stack;
 	ParseState *pstate;
 	RawStmt    *raw = makeNode(RawStmt);
 	int			ntypes = a->ntypes;
@@ -65,7 +70,9 @@ analyse(void *arg)
 	setup_parse_variable_parameters(pstate, &types, &ntypes);
 	if (a->names)
 		pstate->p_post_columnref_hook = take_name;
+	error_context_stack = NULL;
 	a->query = transformTopLevelStmt(pstate, raw);
+	error_context_stack = around;
 	free_parsestate(pstate);
 }
 

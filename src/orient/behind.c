@@ -45,18 +45,35 @@ behind_fields(const char *schema, const char *table)
 	return OidIsValid(nsp) ? get_relname_relid(table, nsp) : InvalidOid;
 }
 
-/* Rules that act when rows are written, or triggers in the writer's place. */
+/* Rules that act when rows are written. */
+static bool
+has_rules(Relation rel)
+{
+	for (int i = 0; rel->rd_rules && i < rel->rd_rules->numLocks; i++)
+		if (rel->rd_rules->rules[i]->event != CMD_SELECT)
+			return true;
+	return false;
+}
+
+bool
+behind_rules(Oid named)
+{
+	Relation	rel = try_relation_open(named, AccessShareLock);
+	bool		has = rel != NULL && has_rules(rel);
+
+	if (rel != NULL)
+		relation_close(rel, NoLock);
+	return has;
+}
+
+/* Rules, or triggers in the writer's place. */
 static bool
 goes_elsewhere(Relation rel)
 {
 	TriggerDesc *triggers = rel->trigdesc;
 
-	if (triggers && (triggers->trig_insert_instead_row || triggers->trig_update_instead_row))
-		return true;
-	for (int i = 0; rel->rd_rules && i < rel->rd_rules->numLocks; i++)
-		if (rel->rd_rules->rules[i]->event != CMD_SELECT)
-			return true;
-	return false;
+	return (triggers && (triggers->trig_insert_instead_row || triggers->trig_update_instead_row)) ||
+		has_rules(rel);
 }
 
 static void behind_view(Behind *b, Relation view, int depth);

@@ -24,6 +24,9 @@ typedef struct Behind
 /* Look at a relation; needs no privilege. */
 extern Behind *behind_name(Oid named);
 
+/* Has it rules that write something else, or more? */
+extern bool behind_rules(Oid named);
+
 /* The table that is healed for this one: its root, or itself. */
 extern Oid	behind_root(Oid relid);
 

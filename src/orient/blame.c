@@ -5,10 +5,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "orient/blame.h"
 #include "orient/wording.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 /* The type that a value of this one is made of: below domains and arrays. */
 static Oid
@@ -26,6 +28,13 @@ is_text(Oid type)
 {
 	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID ||
 		type == CHAROID || type == UNKNOWNOID;
+}
+
+/* Its messages name the limit as well. */
+static bool
+is_limited(Oid type)
+{
+	return type == VARCHAROID || type == BPCHAROID || type == BITOID || type == VARBITOID;
 }
 
 static bool
@@ -161,6 +170,25 @@ short_name(Oid type)
 	return type == TIMESTAMPOID ? "timestamp" : type == TIMEOID ? "time" : NULL;
 }
 
+/* Is one of a composite's parts of the type that is named? */
+static bool
+part_named(const Failure *failure, Oid type)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	bool		named = false;
+
+	check_stack_depth();
+	for (int i = 0; i < desc->natts && !named; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		named = !att->attisdropped &&
+			blame_word(failure, att->atttypid, att->atttypmod) == BLAME_NAMED;
+	}
+	ReleaseTupleDesc(desc);
+	return named;
+}
+
 BlameWord
 blame_word(const Failure *failure, Oid type, int32 typmod)
 {
@@ -177,11 +205,45 @@ blame_word(const Failure *failure, Oid type, int32 typmod)
 		numeric_limits(typmod, &precision, &scale);
 		return p == precision && s == scale ? BLAME_NAMED : BLAME_SILENT;
 	}
+	if (get_typtype(type) == TYPTYPE_COMPOSITE && part_named(failure, type))
+		return BLAME_NAMED;
 	return wording_mentions(failure->message, format_type_with_typemod(type, typmod)) ||
-		wording_mentions(failure->message, format_type_be(type)) ||
+		((typmod < 0 || !is_limited(type)) && wording_mentions(failure->message, format_type_be(type)) &&
+		 !wording_mentions(failure->message, psprintf("%s varying", format_type_be(type)))) ||
 		(short_name(type) != NULL && wording_mentions(failure->message, short_name(type)) &&
 		 !wording_mentions(failure->message, psprintf("%s with time zone", short_name(type)))) ?
 		BLAME_NAMED : BLAME_SILENT;
+}
+
+bool
+blame_silent(const Failure *failure)
+{
+	static const char *const types[] = {
+		"smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "uuid",
+		"inet", "cidr", "money", "oid", "bytea", "xid", "macaddr", "point", "bit", "json"
+	};
+	static const char *const times[] = {"date", "timestamp", "time", "interval"};
+	static const char *const limited[] = {"character varying(", "character(", "bit varying(", "bit("};
+
+	/* "numeric field overflow" may be any numeric's */
+	if (failure->sqlstate == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE &&
+		wording_mentions(failure->message, "numeric") && failure->detail == NULL)
+		return true;
+	if (failure->sqlstate == ERRCODE_INVALID_TEXT_REPRESENTATION ||
+		failure->sqlstate == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE)
+		for (int i = 0; i < (int) lengthof(types); i++)
+			if (wording_mentions(failure->message, types[i]))
+				return false;
+	if (failure->sqlstate == ERRCODE_INVALID_TEXT_REPRESENTATION ||
+		failure->sqlstate == ERRCODE_INVALID_DATETIME_FORMAT)
+		for (int i = 0; i < (int) lengthof(times); i++)
+			if (wording_mentions(failure->message, times[i]))
+				return false;
+	if (failure->sqlstate == ERRCODE_STRING_DATA_RIGHT_TRUNCATION && failure->message != NULL)
+		for (int i = 0; i < (int) lengthof(limited); i++)
+			if (strstr(failure->message, limited[i]) != NULL)
+				return false;
+	return true;
 }
 
 bool

@@ -19,6 +19,10 @@ extern bool blame_type(int sqlstate, Oid type, int32 typmod);
 /* The same for the coercion from another type (InvalidOid: of text). */
 extern bool blame_coercion(int sqlstate, Oid from, int32 fromtypmod, Oid type, int32 typmod);
 
+/* Does the message name no type at all that could be told? Where it names one,
+ * a column of another is not to blame. */
+extern bool blame_silent(const Failure *failure);
+
 /* Do message or detail name this type and no other? BLAME_SILENT: they name
  * none that can be told without reading. */
 typedef enum BlameWord

@@ -290,7 +290,7 @@ has_more(Node *node, void *arg)
 }
 
 static void
-add_cell(Gathering *g, Oid named, CmdType command, AttrNumber attnum, Node *expr, Node *source,
+add_cell(Gathering *g, const Behind *behind, Oid named, CmdType command, AttrNumber attnum, Node *expr, Node *source,
 		 int row, bool every)
 {
 	Cell	   *cell;
@@ -301,6 +301,7 @@ add_cell(Gathering *g, Oid named, CmdType command, AttrNumber attnum, Node *expr
 	cell->write = g->writes;
 	cell->command = command;
 	cell->named = named;
+	cell->behind = behind;
 	cell->attnum = attnum;
 	cell->row = row;
 	cell->every = every;
@@ -319,6 +320,7 @@ add_cells(Gathering *g, Level *level, Oid named, CmdType command, List *targets)
 {
 	bool		single = list_length(level->query->jointree ?
 									 level->query->jointree->fromlist : NIL) <= 1;
+	const Behind *behind = behind_name(named);
 	ListCell   *lc;
 
 	foreach(lc, targets)
@@ -335,13 +337,13 @@ add_cells(Gathering *g, Level *level, Oid named, CmdType command, List *targets)
 		if (IsA(source, Var))
 			found = leaves(level, (Var *) source);
 		if (found == NIL)
-			add_cell(g, named, command, entry->resno, (Node *) entry->expr, source, 0,
+			add_cell(g, behind, named, command, entry->resno, (Node *) entry->expr, source, 0,
 					 IsA(source, Var));
 		foreach(leaf, found)
 		{
 			Swap		s = {source, lfirst(leaf)};
 
-			add_cell(g, named, command, entry->resno, swap((Node *) entry->expr, &s),
+			add_cell(g, behind, named, command, entry->resno, swap((Node *) entry->expr, &s),
 					 below(lfirst(leaf)), foreach_current_index(leaf), !single);
 		}
 	}
@@ -496,6 +498,13 @@ cells_of(Query *query, const Failure *failure)
 		t.at++;
 	}
 	return g.cells;
+}
+
+char *
+cells_column(const Cell *cell)
+{
+	return OidIsValid(cell->behind->relid) && cell->attnum <= cell->behind->natts ?
+		cell->behind->columns[cell->attnum - 1] : NULL;
 }
 
 /* RFC 8259's numbers. */

@@ -14,12 +14,14 @@
 
 #include "base/failures.h"
 #include "nodes/parsenodes.h"
+#include "orient/behind.h"
 
 typedef struct Cell
 {
 	int			write;			/* counts what the statement writes, from 0 */
 	CmdType		command;		/* CMD_INSERT or CMD_UPDATE */
 	Oid			named;			/* the relation, as named */
+	const Behind *behind;		/* what stands behind that name */
 	AttrNumber	attnum;			/* its column */
 	int			row;			/* of several, from 0 */
 	bool		every;			/* the row is one of a query's: there may be
@@ -41,6 +43,9 @@ typedef struct Cell
 
 /* Cells (Cell *) of a query and those within it, tried. As the current user. */
 extern List *cells_of(Query *query, const Failure *failure);
+
+/* Name of its column in the table that is healed, or NULL. */
+extern char *cells_column(const Cell *cell);
 
 /* A value as JSON: numbers and booleans as such, json as it is. NULL: a json
  * that is none. */

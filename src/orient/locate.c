@@ -9,10 +9,12 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_constraint.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -20,9 +22,11 @@
 #include "orient/fitting.h"
 #include "orient/locate.h"
 #include "orient/misplaced.h"
+#include "orient/rowjson.h"
 #include "orient/wording.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/guc.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
@@ -112,9 +116,36 @@ add_scenes(Locating *l, const char *text, int position, bool names)
 		scene->position = position;
 		scene->names = names;
 		scene->written = lfirst(lc);
+		scene->several = list_length(reading.statements) > 1;
 		scene->row = -1;
 		l->scenes = lappend(l->scenes, scene);
 	}
+}
+
+/* The statements of the function in SQL that CONTEXT names, where there is
+ * but one of that name. */
+static char *
+function_text(const Failure *failure)
+{
+	int			statement;
+	char	   *name = wording_function(failure->context, &statement);
+	CatCList   *list;
+	char	   *body = NULL;
+
+	if (name == NULL)
+		return NULL;
+	list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	if (list->n_members == 1)
+	{
+		HeapTuple	tup = &list->members[0]->tuple;
+		bool		isnull;
+		Datum		source = SysCacheGetAttr(PROCNAMEARGSNSP, tup, Anum_pg_proc_prosrc, &isnull);
+
+		if (((Form_pg_proc) GETSTRUCT(tup))->prolang == SQLlanguageId && !isnull)
+			body = TextDatumGetCString(source);
+	}
+	ReleaseCatCacheList(list);
+	return body;
 }
 
 /* An SQLSTATE of which no value and no column is the cause, but the table's
@@ -254,11 +285,8 @@ is_left_out(const Scene *scene, const char *column)
 	foreach(lc, scene->cells)
 	{
 		Cell	   *cell = lfirst(lc);
-		Behind	   *behind = behind_name(cell->named);
-
 		inserts |= cell->command == CMD_INSERT;
-		if (!cell->isdefault && cell->attnum <= behind->natts && behind->columns[cell->attnum - 1] &&
-			strcmp(behind->columns[cell->attnum - 1], column) == 0)
+		if (!cell->isdefault && cells_column(cell) != NULL && strcmp(cells_column(cell), column) == 0)
 			return false;
 	}
 	return inserts || (scene->analysed->query != NULL && scene->cells == NIL);
@@ -342,100 +370,28 @@ find_by_target(Locating *l)
 		bool		isnull;
 		Oid			type;
 		Misfit		misfit;
-		int32		typmod;
 		ListCell   *lc;
 
 		if (!cells_param(failure, i, &text, &isnull, &type) || isnull)
 			continue;
 		foreach(lc, columns)
-			if (blame_coercion(failure->sqlstate, type, -1,
-							   fitting_type(behind->relid, lfirst(lc), &typmod), typmod) &&
-				blame_word(failure, fitting_type(behind->relid, lfirst(lc), &typmod), typmod) == BLAME_NAMED &&
+		{
+			int32		typmod;
+			Oid			column = fitting_type(behind->relid, lfirst(lc), &typmod);
+
+			if (blame_coercion(failure->sqlstate, type, -1, column, typmod) &&
+				blame_word(failure, column, typmod) == BLAME_NAMED &&
 				fitting_value(behind->relid, lfirst(lc), cells_json(text, false, type),
 							  failure->sqlstate, &misfit) &&
 				blame_class(failure->sqlstate, misfit.class))
-			suspects_add(&found, behind->relid, misfit.class, lfirst(lc), misfit.need, NULL, text);
+				suspects_add(&found, behind->relid, misfit.class, lfirst(lc), misfit.need, NULL, text);
+		}
 	}
 	if (found == NIL)
 		suspects_by_type(&found, failure, behind->relid, columns);
 	l->out->suspects = found;
 	l->out->certain = suspects_count(found) == 1;
 	l->out->opaque = "the statement's text does not say what it writes";
-}
-
-/*
- * The row as JSON, by the names of the table that is healed. Only an INSERT
- * of one row brings all of it.
- */
-static void
-make_payload(Locating *l, Scene *scene)
-{
-	Located    *out = l->out;
-	Suspect    *first = linitial(out->suspects);
-	StringInfoData buf;
-	int			rows = 0;
-	int			write = -1;
-	ListCell   *lc;
-
-	out->whole = true;
-	if (scene->cells == NIL)
-	{
-		out->whole = false;
-		out->opaque = IsA(scene->written->stmt, CopyStmt) ? "of a COPY only a part of one line is known" :
-			"the statement could not be analysed";
-		return;
-	}
-	initStringInfo(&buf);
-	appendStringInfoChar(&buf, '{');
-	foreach(lc, scene->cells)
-	{
-		Cell	   *cell = lfirst(lc);
-		Behind	   *behind = behind_name(cell->named);
-
-		if (behind->relid != first->relid)
-			continue;
-		rows = Max(rows, cell->row + 1);
-		if (cell->every || cell->command != CMD_INSERT)
-			out->whole = false;
-		if (write < 0)
-			write = cell->write;
-		if (cell->write != write)
-			out->whole = false;
-	}
-	if (rows > 1)
-	{
-		out->whole = false;
-		out->opaque = "the statement has several rows";
-	}
-	else if (!out->whole)
-		out->opaque = "the statement does not give a row of its own";
-	if (rows > 1 && scene->row < 0)
-		return;
-	foreach(lc, scene->cells)
-	{
-		Cell	   *cell = lfirst(lc);
-		Behind	   *behind = behind_name(cell->named);
-		char	   *column = behind->relid == first->relid ? behind->columns[cell->attnum - 1] : NULL;
-		char	   *json;
-
-		if (column == NULL || cell->isdefault || cell->write != write ||
-			(rows > 1 && cell->row != scene->row))
-			continue;
-		json = cell->known ? cells_json(cell->text, cell->isnull, cell->type) : NULL;
-		if (json == NULL)
-		{
-			out->whole = false;
-			out->opaque = psprintf("the value of column \"%s\" is neither literal nor parameter", column);
-			continue;
-		}
-		if (buf.len > 1)
-			appendStringInfoChar(&buf, ',');
-		escape_json(&buf, column);
-		appendStringInfo(&buf, ":%s", json);
-	}
-	appendStringInfoChar(&buf, '}');
-	if (buf.len > 2 || out->whole)
-		out->payload = buf.data;
 }
 
 /* The whole search, as the failed session; body of spi_trial. */
@@ -453,7 +409,11 @@ search(void *arg)
 	become_session(failure, &saved);
 	add_scenes(l, failure->inner, failure->inner_position, true);
 	if (failure->inner == NULL)
-		add_scenes(l, wording_statement(failure->context), 0, true);
+	{
+		char	   *text = wording_statement(failure->context);
+
+		add_scenes(l, text ? text : function_text(failure), 0, true);
+	}
 	add_scenes(l, failure->statement, failure->inner ? 0 : failure->position, false);
 	foreach(lc, l->scenes)
 	{
@@ -484,14 +444,13 @@ search(void *arg)
 		decided = scene;
 		l->out->suspects = scene->suspects;
 		l->out->certain = suspects_count(scene->suspects) == 1 &&
-			(!scene->guessed || scene->names || failure->context == NULL ||
-			 wording_statement(failure->context) == NULL);
+			(!scene->guessed || (!scene->beside && (scene->names || failure->context == NULL)));
 		break;
 	}
 	if (l->out->suspects == NIL && OidIsValid(failure->target))
 		find_by_target(l);
 	if (decided != NULL && l->out->suspects != NIL)
-		make_payload(l, decided);
+		rowjson_make(l->out, decided);
 	spi_resume(&saved);
 }
 

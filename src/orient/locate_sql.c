@@ -16,6 +16,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
@@ -35,17 +36,82 @@ text_arg(FunctionCallInfo fcinfo, int arg)
 }
 
 static int
-sqlstate_arg(FunctionCallInfo fcinfo, int arg)
+parse_sqlstate(const char *s)
 {
-	char	   *s = text_arg(fcinfo, arg);
-
 	if (s == NULL || strlen(s) != 5 ||
 		strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 s == NULL ? errmsg("sqlstate must not be null") : errmsg("\"%s\" is no SQLSTATE", s),
-				 errhint("A SQLSTATE has five characters, each a digit or a capital letter, as 22001.")));
+				 s == NULL ? errmsg("error must have a sqlstate") : errmsg("\"%s\" is no SQLSTATE", s),
+				 errhint("A SQLSTATE has five characters, each a digit or a capital letter, as {\"sqlstate\": \"22001\"}.")));
 	return MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]);
+}
+
+/* A member of the error as text; NULL: a null. */
+static char *
+member_text(const JsonbValue *v)
+{
+	switch (v->type)
+	{
+		case jbvNull:
+			return NULL;
+		case jbvString:
+			return pnstrdup(v->val.string.val, v->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a field of an error must be a text or a number"),
+					 errhint("\\df+ selfheal.locate says which fields an error has.")));
+	}
+	return NULL;
+}
+
+/* Fields of the error, each as PostgreSQL names it. */
+static void
+take_error(Jsonb *error, Failure *failure)
+{
+	char	   *sqlstate = NULL;
+	char	   *position = NULL;
+	struct
+	{
+		const char *name;
+		char	  **value;
+	}			fields[] = {
+		{"sqlstate", &sqlstate}, {"message", &failure->message}, {"detail", &failure->detail},
+		{"context", &failure->context}, {"position", &position}, {"query", &failure->inner},
+		{"schema", &failure->schema_name}, {"table", &failure->table_name},
+		{"column", &failure->column_name}, {"datatype", &failure->datatype_name},
+		{"constraint", &failure->constraint_name}
+	};
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	if (!JB_ROOT_IS_OBJECT(error))
+		parse_sqlstate(NULL);
+	it = JsonbIteratorInit(&error->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		char	   *key;
+		int			i = 0;
+
+		if (token != WJB_KEY)
+			continue;
+		key = pnstrdup(v.val.string.val, v.val.string.len);
+		(void) JsonbIteratorNext(&it, &v, true);
+		while (i < (int) lengthof(fields) && strcmp(fields[i].name, key) != 0)
+			i++;
+		if (i == lengthof(fields))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("an error has no field \"%s\"", key),
+					 errhint("\\df+ selfheal.locate says which fields an error has.")));
+		*fields[i].value = member_text(&v);
+	}
+	failure->sqlstate = parse_sqlstate(sqlstate);
+	failure->position = position ? pg_strtoint32(position) : 0;
 }
 
 /* Parameters as texts, of whatever type the statement makes of them. */
@@ -97,19 +163,13 @@ selfheal_locate(PG_FUNCTION_ARGS)
 	bool		hidden = false;
 	ListCell   *lc;
 
-	failure.sqlstate = sqlstate_arg(fcinfo, 1);
+	if (PG_ARGISNULL(1))
+		parse_sqlstate(NULL);
+	take_error(PG_GETARG_JSONB_P(1), &failure);
 	failure.statement = text_arg(fcinfo, 0);
-	failure.message = text_arg(fcinfo, 2);
-	failure.detail = text_arg(fcinfo, 3);
-	failure.context = text_arg(fcinfo, 4);
-	failure.position = PG_ARGISNULL(5) ? 0 : PG_GETARG_INT32(5);
-	if (!PG_ARGISNULL(6))
-		take_params(PG_GETARG_ARRAYTYPE_P(6), &failure);
-	failure.schema_name = text_arg(fcinfo, 7);
-	failure.table_name = text_arg(fcinfo, 8);
-	failure.column_name = text_arg(fcinfo, 9);
-	failure.datatype_name = text_arg(fcinfo, 10);
-	failure.constraint_name = text_arg(fcinfo, 11);
+	if (!PG_ARGISNULL(2))
+		take_params(PG_GETARG_ARRAYTYPE_P(2), &failure);
+	failure.target = PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3);
 	failure.role = GetUserId();
 	failure.session_role = GetSessionUserId();
 	failure.escapes = strcmp(GetConfigOption("standard_conforming_strings", false, false), "off") == 0;

@@ -171,8 +171,8 @@ computed(Scene *scene)
 	foreach(lc, scene->cells)
 	{
 		Cell	   *cell = lfirst(lc);
-		Behind	   *behind = behind_name(cell->named);
-		char	   *column = OidIsValid(behind->relid) ? behind->columns[cell->attnum - 1] : NULL;
+		const Behind *behind = cell->behind;
+		char	   *column = cells_column(cell);
 		Relation	rel;
 		Form_pg_attribute att;
 		bool		refused;

@@ -9,14 +9,20 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "base/spi.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "orient/blame.h"
 #include "orient/fitting.h"
 #include "orient/suspects.h"
 #include "orient/wording.h"
+#include "parser/parsetree.h"
+#include "read/fills.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 static bool
 same(const char *a, const char *b)
@@ -83,7 +89,14 @@ suspects_value(List **suspects, const Failure *failure, Oid relid, const char *c
 	Misfit		misfit;
 	int32		typmod;
 	Oid			type = fitting_type(relid, column, &typmod);
-	bool		fitted = json != NULL && fitting_value(relid, column, json, failure->sqlstate, &misfit);
+	bool		element = json != NULL && value != NULL && *value != '{' && *value != '[' &&
+		OidIsValid(get_element_type(getBaseType(type)));
+	bool		fitted;
+
+	/* what is to blame may be one element of an array alone */
+	if (element)
+		json = psprintf("[%s]", json);
+	fitted = json != NULL && fitting_value(relid, column, json, failure->sqlstate, &misfit);
 
 	if (fitted && blame_class(failure->sqlstate, misfit.class))
 		suspects_add(suspects, relid, misfit.class, column, misfit.need,
@@ -98,8 +111,8 @@ suspects_by_type(List **suspects, const Failure *failure, Oid relid, const List 
 {
 	bool		named = false;
 
-	/* first for those that the message names, then, without any, for all */
-	for (int turn = 0; turn < 2 && !named; turn++)
+	/* first for those that the message names; for all, where it names none */
+	for (int turn = 0; turn < (blame_silent(failure) ? 2 : 1) && !named; turn++)
 	{
 		ListCell   *lc;
 
@@ -136,17 +149,6 @@ same_code(const Failure *failure, const ErrorData *error)
 		 same(failure->constraint_name, error->constraint_name));
 }
 
-/* Name of a cell's column where it is healed, and that table. */
-static char *
-cell_column(const Cell *cell, Oid *relid)
-{
-	Behind	   *behind = behind_name(cell->named);
-
-	*relid = behind->relid;
-	return OidIsValid(behind->relid) && cell->attnum <= behind->natts ?
-		behind->columns[cell->attnum - 1] : NULL;
-}
-
 /* The row that failed is this one, unless another column of another row may
  * be meant as well. */
 static void
@@ -166,8 +168,8 @@ note_row(Scene *scene, Oid relid, Oid named, int row)
 static void
 add_cell_value(Scene *scene, Cell *cell)
 {
-	Oid			relid;
-	char	   *column = cell_column(cell, &relid);
+	Oid			relid = cell->behind->relid;
+	char	   *column = cells_column(cell);
 
 	if (column == NULL)
 		return;
@@ -289,24 +291,28 @@ raises(Node *node, void *arg)
 	if ((IsA(node, CoerceViaIO) || IsA(node, FuncExpr) || IsA(node, OpExpr) ||
 		 IsA(node, ArrayCoerceExpr) || IsA(node, CoerceToDomain)) &&
 		blame_type(failure->sqlstate, exprType(node), exprTypmod(node)) &&
+		(blame_silent(failure) || blame_word(failure, exprType(node), exprTypmod(node)) == BLAME_NAMED) &&
 		(!IsA(node, OpExpr) || failure->sqlstate == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE))
 		return true;
 	return expression_tree_walker(node, raises, arg);
 }
 
-/* May this cell, whose value is not known, be why? */
+/*
+ * May this cell, whose value is not known, be why? Its expression, by itself,
+ * or its coercion into the column; named: of a type that the message names.
+ */
 static bool
-cell_may(const Cell *cell, const Failure *failure, Oid type, int32 typmod)
+cell_may(const Cell *cell, const Failure *failure, Oid type, int32 typmod, bool named)
 {
 	Node	   *source = cell->source;
-	bool		variable = IsA(source, Param);
 
 	if (cell->known || cell->isdefault)
 		return false;
-	if (blame_coercion(failure->sqlstate, variable ? InvalidOid : exprType(source),
-					   exprTypmod(source), type, typmod))
+	if (!IsA(source, Var) && raises(source, unconstify(Failure *, failure)))
 		return true;
-	return !IsA(source, Var) && raises(source, unconstify(Failure *, failure));
+	return (!named || blame_word(failure, type, typmod) == BLAME_NAMED) &&
+		blame_coercion(failure->sqlstate, IsA(source, Param) ? InvalidOid : exprType(source),
+					   exprTypmod(source), type, typmod);
 }
 
 /* What is not known, by types. */
@@ -316,25 +322,91 @@ by_elimination(Scene *scene)
 	const Failure *failure = scene->failure;
 
 	scene->guessed = true;
-	for (int turn = 0; turn < 2 && scene->suspects == NIL; turn++)
+	for (int turn = 0; turn < (blame_silent(failure) ? 2 : 1) && scene->suspects == NIL; turn++)
 	{
 		ListCell   *lc;
 
 		foreach(lc, scene->cells)
 		{
 			Cell	   *cell = lfirst(lc);
-			Oid			relid;
-			char	   *column = cell_column(cell, &relid);
+			Oid			relid = cell->behind->relid;
+			char	   *column = cells_column(cell);
 			int32		typmod;
 			Oid			type = column ? fitting_type(relid, column, &typmod) : InvalidOid;
 
-			if (!OidIsValid(type) || !cell_may(cell, failure, type, typmod) ||
-				(turn == 0 && blame_word(failure, type, typmod) != BLAME_NAMED))
+			if (!OidIsValid(type) || !cell_may(cell, failure, type, typmod, turn == 0))
 				continue;
 			note_row(scene, relid, cell->named, cell->every ? -1 : cell->row);
 			suspects_add(&scene->suspects, relid, blame_unknown(failure, type, typmod), column,
 						 NULL, failure->constraint_name, NULL);
 		}
+	}
+}
+
+/* Is there anything beside what is written that may have raised it: a filter,
+ * a join? */
+static bool
+raises_beside(Query *query, const Failure *failure)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (raises((Node *) query->jointree, unconstify(Failure *, failure)) ||
+		raises(query->havingQual, unconstify(Failure *, failure)))
+		return true;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if ((rte->subquery != NULL && raises_beside(rte->subquery, failure)) ||
+			raises((Node *) rte->functions, unconstify(Failure *, failure)))
+			return true;
+	}
+	foreach(lc, query->cteList)
+	{
+		Node	   *inner = lfirst_node(CommonTableExpr, lc)->ctequery;
+
+		if (IsA(inner, Query) && raises_beside((Query *) inner, failure))
+			return true;
+	}
+	return false;
+}
+
+/* What the statement does not give, but the table: defaults, what it computes
+ * from the row, and where its triggers may change a row, any column. */
+static void
+by_table(Scene *scene)
+{
+	ListCell   *lc;
+
+	scene->guessed = true;
+	foreach(lc, scene->written->writes)
+	{
+		Write	   *write = lfirst(lc);
+		Behind	   *behind = behind_name(write->relid);
+		Relation	rel = OidIsValid(behind->relid) && !behind->elsewhere ?
+			relation_open(behind->relid, AccessShareLock) : NULL;
+		bool		changes = rel != NULL && scene->failure->context != NULL &&
+			fills_nulls(behind->relid);
+		List	   *columns = NIL;
+
+		for (int i = 0; rel != NULL && i < RelationGetNumberOfAttributes(rel); i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+			bool		given = false;
+			ListCell   *cell;
+
+			foreach(cell, scene->cells)
+				given |= !((Cell *) lfirst(cell))->isdefault && cells_column(lfirst(cell)) != NULL &&
+					strcmp(cells_column(lfirst(cell)), NameStr(att->attname)) == 0;
+			if (!att->attisdropped &&
+				(changes || (att->atthasdef && !given &&
+							 (att->attgenerated != '\0' || write->command == CMD_INSERT))))
+				columns = lappend(columns, pstrdup(NameStr(att->attname)));
+		}
+		if (rel != NULL)
+			relation_close(rel, NoLock);
+		suspects_by_type(&scene->suspects, scene->failure, behind->relid, columns);
 	}
 }
 
@@ -384,6 +456,19 @@ by_text(Scene *scene)
 	}
 }
 
+/* What the query writes by the rules of its table; without any, itself. */
+static List *
+written_by(Query *query)
+{
+	Oid			named = query->resultRelation > 0 ?
+		rt_fetch(query->resultRelation, query->rtable)->relid : InvalidOid;
+
+	if ((query->commandType == CMD_INSERT || query->commandType == CMD_UPDATE) &&
+		behind_rules(named))
+		return QueryRewrite(copyObject(query));
+	return list_make1(query);
+}
+
 /* Body of spi_trial: the cells of the query, in the context that it was
  * called in. */
 typedef struct CellsCall
@@ -396,9 +481,13 @@ static void
 take_cells(void *arg)
 {
 	CellsCall  *call = arg;
+	List	   *cells = NIL;
+	ListCell   *lc;
 
 	MemoryContextSwitchTo(call->cxt);
-	call->scene->cells = cells_of(call->scene->analysed->query, call->scene->failure);
+	foreach(lc, written_by(call->scene->analysed->query))
+		cells = list_concat(cells, cells_of(lfirst(lc), call->scene->failure));
+	call->scene->cells = cells;
 }
 
 void
@@ -429,7 +518,12 @@ suspects_find(Scene *scene)
 	if (scene->suspects == NIL)
 		by_value(scene);
 	if (scene->suspects == NIL && scene->analysed->query != NULL)
+	{
 		by_elimination(scene);
+		if (scene->suspects == NIL)
+			by_table(scene);
+		scene->beside = raises_beside(scene->analysed->query, scene->failure);
+	}
 	if (scene->suspects == NIL && scene->analysed->query == NULL)
 		by_text(scene);
 }

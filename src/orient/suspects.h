@@ -21,11 +21,13 @@ typedef struct Scene
 	const char *text;
 	int			position;		/* of the error in text, from 1; 0: none */
 	bool		names;			/* it stands in a function */
+	bool		several;		/* text has other statements */
 	Written    *written;
 	Analysed   *analysed;
 	List	   *cells;			/* Cell * */
 	List	   *suspects;		/* Suspect * */
 	bool		guessed;		/* no value was seen to raise the error */
+	bool		beside;			/* a filter or join may have raised it as well */
 	Oid			relid;			/* of the row that failed, or InvalidOid */
 	Oid			named;			/* the relation, as the statement names it */
 	int			row;			/* which one failed, from 0; -1: not known */

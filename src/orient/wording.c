@@ -41,11 +41,20 @@ opens(const char *s)
 	return -1;
 }
 
-/* The last place of needle, or NULL. */
+/* Bytes of the character, none of them behind the end of the text. */
+static int
+step(const char *s)
+{
+	return (int) strnlen(s, pg_mblen(s));
+}
+
+/* The last place of needle, which is not empty, or NULL. */
 static const char *
 last_of(const char *s, const char *needle)
 {
 	const char *found = NULL;
+
+	Assert(*needle != '\0');
 
 	for (s = strstr(s, needle); s != NULL; s = strstr(s + 1, needle))
 		found = s;
@@ -90,10 +99,10 @@ without_frame(int mark, const char *start, const char *end)
 	if (mark != 1)
 		return pnstrdup(start, end - start);
 	if (is_space(start))
-		start += pg_mblen(start);
+		start += step(start);
 	s = pnstrdup(start, Max(end - start, 0));
 	last = s;
-	for (char *p = s; *p; p += pg_mblen(p))
+	for (char *p = s; *p; p += step(p))
 		last = p;
 	if (is_space(last))
 		*last = '\0';
@@ -105,7 +114,7 @@ wording_quoted(const char *text)
 {
 	if (text == NULL)
 		return NULL;
-	for (const char *s = text; *s; s += pg_mblen(s))
+	for (const char *s = text; *s; s += step(s))
 	{
 		const char *start;
 		const char *end;
@@ -134,7 +143,7 @@ wording_mentions(const char *text, const char *word)
 
 	if (text == NULL || len == 0)
 		return false;
-	for (const char *s = text; *s && open == NULL; s += pg_mblen(s))
+	for (const char *s = text; *s && open == NULL; s += step(s))
 	{
 		const char *start;
 		int			i = opens(s);
@@ -200,7 +209,7 @@ take_value(const char *at, CopyWhere *out)
 {
 	const char *end;
 
-	for (; *at && *at != '\n'; at += pg_mblen(at))
+	for (; *at && *at != '\n'; at += step(at))
 	{
 		const char *start;
 		int			i = opens(at);
@@ -231,13 +240,13 @@ names_column(const char *s, const char *column)
 	{
 		const char *behind = at + len;
 
-		for (const char *p = s; p < at; p += pg_mblen(p))
+		for (const char *p = s; p < at; p += step(p))
 			if (opens(p) >= 0)
 				return NULL;
 		if (at == s || !(at[-1] == ' ' || IS_HIGHBIT_SET(at[-1])))
 			continue;
 		if (is_space(behind))
-			behind += pg_mblen(behind);
+			behind += step(behind);
 		if (*behind == ':' || *behind == '\0' || *behind == '\n' ||
 			strncmp(behind, "\357\274\232", 3) == 0)
 			return at + len;
@@ -303,7 +312,7 @@ wording_statement(const char *context)
 
 	while (line != NULL && *line)
 	{
-		for (const char *s = line; *s && *s != '\n'; s += pg_mblen(s))
+		for (const char *s = line; *s && *s != '\n'; s += step(s))
 		{
 			int			i = opens(s);
 			const char *start;
@@ -337,4 +346,21 @@ wording_statement(const char *context)
 			line++;
 	}
 	return NULL;
+}
+
+char *
+wording_function(const char *context, int *statement)
+{
+	const char *end = context ? strchr(context, '\n') : NULL;
+	char	   *line = context ? pnstrdup(context, end ? (size_t) (end - context) : strlen(context)) : NULL;
+	char	   *name = wording_quoted(line);
+	const char *behind;
+
+	if (name == NULL || *name == '\0')
+		return NULL;
+	behind = last_of(line, name) + strlen(name);
+	while (*behind && !isdigit((unsigned char) *behind))
+		behind++;
+	*statement = atoi(behind);
+	return *statement > 0 && strchr(name, ' ') == NULL ? name : NULL;
 }

@@ -47,6 +47,10 @@ extern bool wording_copy(const char *context, const char *table, const List *col
 /* DETAIL "(column) = (value)" about a key of one column: its value. */
 extern char *wording_key(const char *detail, const char *column);
 
+/* The name of a function in SQL that CONTEXT's first line quotes, and which
+ * of its statements, from 1; NULL: it is about something else. */
+extern char *wording_function(const char *context, int *statement);
+
 /* The statement that CONTEXT quotes: the innermost that writes; or NULL. */
 extern char *wording_statement(const char *context);
 

@@ -191,7 +191,7 @@ writes_offset(const char *text, int position)
 	if (position <= 0)
 		return -1;
 	for (int i = 1; i < position && *s; i++)
-		s += pg_mblen(s);
+		s += strnlen(s, pg_mblen(s));
 	return (int) (s - text);
 }
 

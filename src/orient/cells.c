@@ -119,7 +119,9 @@ leaves(Level *level, Var *var)
 	{
 		case RTE_VALUES:
 			foreach(lc, rte->values_lists)
+			{
 				found = lappend(found, list_nth(lfirst(lc), var->varattno - 1));
+			}
 			return found;
 		case RTE_SUBQUERY:
 			inner.query = rte->subquery;
@@ -161,44 +163,6 @@ swap(Node *node, void *arg)
 	return expression_tree_mutator(node, swap, arg);
 }
 
-/* Is it one of the parameters of which we have the value? */
-static bool
-param_known(const Failure *failure, int number)
-{
-	return number >= 1 && number <= failure->nparams && failure->params[number - 1].known &&
-		OidIsValid(failure->params[number - 1].type);
-}
-
-/* A parameter as a constant. */
-static Const *
-param_const(const Failure *failure, int number)
-{
-	const FailureParam *param = &failure->params[number - 1];
-	int16		len;
-	bool		byval;
-	Datum		value = (Datum) 0;
-
-	get_typlenbyval(param->type, &len, &byval);
-	if (!param->isnull && byval)
-	{
-		if (param->len != (int) sizeof(Datum))
-			elog(ERROR, "parameter of %d bytes is no value", param->len);
-		memcpy(&value, param->data, sizeof(Datum));
-	}
-	else if (!param->isnull)
-	{
-		char	   *copy = palloc0(param->len + 1);
-
-		memcpy(copy, param->data, param->len);
-		if ((len == -1 && (param->len < 1 || (int) VARSIZE_ANY(copy) != param->len)) ||
-			(len > 0 && param->len != len))
-			elog(ERROR, "parameter of %d bytes is no value", param->len);
-		value = PointerGetDatum(copy);
-	}
-	return makeConst(param->type, -1, get_typcollation(param->type), len, value,
-					 param->isnull, byval);
-}
-
 /* A text of which Bind would have made a value of the parameter's type. */
 static Node *
 read_param(Param *param, Const *value)
@@ -228,10 +192,10 @@ put_params(Node *node, void *arg)
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, Param) && param->paramkind == PARAM_EXTERN &&
-		param_known(failure, param->paramid))
+		given_known(failure, param->paramid))
 	{
 		Oid			type = failure->params[param->paramid - 1].type;
-		Const	   *value = param_const(failure, param->paramid);
+		Const	   *value = given_const(failure, param->paramid);
 
 		value->location = param->location;
 		if (type == param->paramtype)
@@ -391,28 +355,6 @@ typedef struct Trying
 	MemoryContext cxt;
 } Trying;
 
-/* Evaluate; the text of the result is in cxt. */
-static void
-evaluate(Node *expr, MemoryContext cxt, char **text, bool *isnull)
-{
-	EState	   *estate = CreateExecutorState();
-	ExprState  *state = ExecPrepareExpr((Expr *) copyObject(expr), estate);
-	Datum		value = ExecEvalExprSwitchContext(state, GetPerTupleExprContext(estate), isnull);
-	Oid			out;
-	bool		varlena;
-
-	*text = NULL;
-	if (!*isnull)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		getTypeOutputInfo(exprType(expr), &out, &varlena);
-		*text = OidOutputFunctionCall(out, value);
-		MemoryContextSwitchTo(old);
-	}
-	FreeExecutorState(estate);
-}
-
 /* The one literal at the ground of it, if any. */
 static bool
 find_const(Node *node, void *arg)
@@ -444,7 +386,7 @@ try_cells(void *arg)
 		cell->expr = expr;
 		cell->source = below(expr);
 		cell->known = true;
-		evaluate(expr, t->cxt, &cell->text, &cell->isnull);
+		given_evaluate(expr, t->cxt, &cell->text, &cell->isnull);
 		cell->type = getBaseType(exprType(expr));
 	}
 }
@@ -457,7 +399,7 @@ try_source(void *arg)
 	Cell	   *cell = list_nth(t->cells, t->at);
 
 	MemoryContextSwitchTo(t->cxt);
-	evaluate(cell->source, t->cxt, &cell->text, &cell->isnull);
+	given_evaluate(cell->source, t->cxt, &cell->text, &cell->isnull);
 	cell->type = getBaseType(exprType(cell->source));
 }
 
@@ -505,154 +447,4 @@ cells_column(const Cell *cell)
 {
 	return OidIsValid(cell->behind->relid) && cell->attnum <= cell->behind->natts ?
 		cell->behind->columns[cell->attnum - 1] : NULL;
-}
-
-/* RFC 8259's numbers. */
-static bool
-is_json_number(const char *s)
-{
-	if (*s == '-')
-		s++;
-	if (*s == '0')
-		s++;
-	else if (*s >= '1' && *s <= '9')
-		s += strspn(s, "0123456789");
-	else
-		return false;
-	if (*s == '.')
-	{
-		if (!isdigit((unsigned char) s[1]))
-			return false;
-		s += 1 + strspn(s + 1, "0123456789");
-	}
-	if (*s == 'e' || *s == 'E')
-	{
-		s++;
-		if (*s == '+' || *s == '-')
-			s++;
-		if (!isdigit((unsigned char) *s))
-			return false;
-		s += strspn(s, "0123456789");
-	}
-	return *s == '\0';
-}
-
-static void
-parse_json(void *arg)
-{
-	(void) DirectFunctionCall1(json_in, CStringGetDatum(*(char **) arg));
-}
-
-char *
-cells_json(const char *text, bool isnull, Oid type)
-{
-	StringInfoData buf;
-
-	if (isnull || text == NULL)
-		return pstrdup("null");
-	switch (type)
-	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case NUMERICOID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-			if (is_json_number(text))
-				return pstrdup(text);
-			break;
-		case BOOLOID:
-			if (strcmp(text, "t") == 0 || strcmp(text, "f") == 0)
-				return pstrdup(*text == 't' ? "true" : "false");
-			break;
-		case JSONOID:
-		case JSONBOID:
-			return spi_trial(parse_json, &text) == NULL ? pstrdup(text) : NULL;
-		default:
-			break;
-	}
-	initStringInfo(&buf);
-	escape_json(&buf, text);
-	return buf.data;
-}
-
-/* Text of one parameter, as spi_trial's argument. */
-typedef struct ParamText
-{
-	const Failure *failure;
-	int			number;
-	MemoryContext cxt;
-	char	   *text;
-	bool		isnull;
-} ParamText;
-
-static void
-param_text(void *arg)
-{
-	ParamText  *p = arg;
-
-	evaluate((Node *) param_const(p->failure, p->number), p->cxt, &p->text, &p->isnull);
-}
-
-bool
-cells_param(const Failure *failure, int number, char **text, bool *isnull, Oid *type)
-{
-	ParamText	p = {failure, number, CurrentMemoryContext, NULL, false};
-
-	if (!param_known(failure, number) || spi_trial(param_text, &p) != NULL)
-		return false;
-	*text = p.text;
-	*isnull = p.isnull;
-	*type = getBaseType(failure->params[number - 1].type);
-	return true;
-}
-
-bool
-cells_literal(Node *value, const Failure *failure, char **text, bool *isnull, Oid *type)
-{
-	A_Const    *literal = (A_Const *) value;
-
-	*isnull = false;
-	*text = NULL;
-	if (value == NULL)
-		return false;
-	if (IsA(value, TypeCast))
-		return cells_literal(((TypeCast *) value)->arg, failure, text, isnull, type);
-	if (IsA(value, ParamRef))
-		return cells_param(failure, ((ParamRef *) value)->number, text, isnull, type);
-	if (IsA(value, A_Expr) && ((A_Expr *) value)->kind == AEXPR_OP &&
-		((A_Expr *) value)->lexpr == NULL &&
-		strcmp(strVal(llast(((A_Expr *) value)->name)), "-") == 0)
-	{
-		if (!cells_literal(((A_Expr *) value)->rexpr, failure, text, isnull, type) || *isnull)
-			return false;
-		*text = psprintf("-%s", *text);
-		return true;
-	}
-	if (!IsA(value, A_Const))
-		return false;
-	*isnull = literal->isnull;
-	*type = TEXTOID;
-	if (literal->isnull)
-		return true;
-	switch (nodeTag(&literal->val))
-	{
-		case T_Integer:
-			*type = INT4OID;
-			*text = psprintf("%d", intVal(&literal->val));
-			return true;
-		case T_Float:
-			*type = NUMERICOID;
-			*text = pstrdup(literal->val.fval.fval);
-			return true;
-		case T_Boolean:
-			*type = BOOLOID;
-			*text = pstrdup(boolVal(&literal->val) ? "t" : "f");
-			return true;
-		case T_String:
-			*text = pstrdup(strVal(&literal->val));
-			return true;
-		default:
-			return false;
-	}
 }

@@ -15,6 +15,7 @@
 #include "base/failures.h"
 #include "nodes/parsenodes.h"
 #include "orient/behind.h"
+#include "orient/given.h"
 
 typedef struct Cell
 {
@@ -46,17 +47,5 @@ extern List *cells_of(Query *query, const Failure *failure);
 
 /* Name of its column in the table that is healed, or NULL. */
 extern char *cells_column(const Cell *cell);
-
-/* A value as JSON: numbers and booleans as such, json as it is. NULL: a json
- * that is none. */
-extern char *cells_json(const char *text, bool isnull, Oid type);
-
-/* A raw literal or parameter as text; false: it is none. */
-extern bool cells_literal(Node *value, const Failure *failure, char **text, bool *isnull,
-						  Oid *type);
-
-/* Text of a bound parameter, from 1. False: not known. */
-extern bool cells_param(const Failure *failure, int number, char **text, bool *isnull,
-						Oid *type);
 
 #endif							/* SELFHEAL_CELLS_H */

@@ -238,8 +238,10 @@ by_domain(Scene *scene)
 		ListCell   *column;
 
 		foreach(column, OidIsValid(behind->relid) ? columns_of_domain(behind->relid, domain) : NIL)
+		{
 			suspects_add(&scene->suspects, behind->relid, class_of(failure), lfirst(column), NULL,
 						 failure->constraint_name, NULL);
+		}
 	}
 }
 
@@ -279,12 +281,15 @@ is_left_out(const Scene *scene, const char *column)
 		if (write->command == CMD_UTILITY && *write->columns == NIL)
 			return false;
 		foreach(name, write->command == CMD_UTILITY ? *write->columns : NIL)
+		{
 			if (strcmp(strVal(lfirst(name)), column) == 0)
 			return false;
+		}
 	}
 	foreach(lc, scene->cells)
 	{
 		Cell	   *cell = lfirst(lc);
+
 		inserts |= cell->command == CMD_INSERT;
 		if (!cell->isdefault && cells_column(cell) != NULL && strcmp(cells_column(cell), column) == 0)
 			return false;
@@ -338,7 +343,9 @@ find_by_fields(Locating *l, Oid named)
 		bool		here = false;
 
 		foreach(write, scene->written->writes)
+		{
 			here |= behind_name(((Write *) lfirst(write))->relid)->relid == behind->relid;
+		}
 		if (!here)
 			continue;
 		suspects_prepare(scene);
@@ -372,7 +379,7 @@ find_by_target(Locating *l)
 		Misfit		misfit;
 		ListCell   *lc;
 
-		if (!cells_param(failure, i, &text, &isnull, &type) || isnull)
+		if (!given_param(failure, i, &text, &isnull, &type) || isnull)
 			continue;
 		foreach(lc, columns)
 		{
@@ -381,7 +388,7 @@ find_by_target(Locating *l)
 
 			if (blame_coercion(failure->sqlstate, type, -1, column, typmod) &&
 				blame_word(failure, column, typmod) == BLAME_NAMED &&
-				fitting_value(behind->relid, lfirst(lc), cells_json(text, false, type),
+				fitting_value(behind->relid, lfirst(lc), given_json(text, false, type),
 							  failure->sqlstate, &misfit) &&
 				blame_class(failure->sqlstate, misfit.class))
 				suspects_add(&found, behind->relid, misfit.class, lfirst(lc), misfit.need, NULL, text);
@@ -392,6 +399,22 @@ find_by_target(Locating *l)
 	l->out->suspects = found;
 	l->out->certain = suspects_count(found) == 1;
 	l->out->opaque = "the statement's text does not say what it writes";
+}
+
+/* The statements that may be the one, the innermost first. */
+static void
+add_statements(Locating *l)
+{
+	const Failure *failure = l->failure;
+
+	add_scenes(l, failure->inner, failure->inner_position, true);
+	if (failure->inner == NULL)
+	{
+		char	   *text = wording_statement(failure->context);
+
+		add_scenes(l, text ? text : function_text(failure), 0, true);
+	}
+	add_scenes(l, failure->statement, failure->inner ? 0 : failure->position, false);
 }
 
 /* The whole search, as the failed session; body of spi_trial. */
@@ -406,24 +429,26 @@ search(void *arg)
 	ListCell   *lc;
 
 	MemoryContextSwitchTo(l->cxt);
-	become_session(failure, &saved);
-	add_scenes(l, failure->inner, failure->inner_position, true);
-	if (failure->inner == NULL)
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(failure->role)))
 	{
-		char	   *text = wording_statement(failure->context);
-
-		add_scenes(l, text ? text : function_text(failure), 0, true);
+		/* a role that is gone has no names: the error's own fields are left */
+		if (OidIsValid(named))
+			find_by_fields(l, named);
+		return;
 	}
-	add_scenes(l, failure->statement, failure->inner ? 0 : failure->position, false);
+	become_session(failure, &saved);
+	add_statements(l);
 	foreach(lc, l->scenes)
 	{
 		Scene	   *scene = lfirst(lc);
 		ListCell   *write;
 
 		foreach(write, scene->written->writes)
+		{
 			if (OidIsValid(((Write *) lfirst(write))->relid))
 			l->out->targets = list_append_unique_oid(l->out->targets,
 													 ((Write *) lfirst(write))->relid);
+		}
 	}
 	if (OidIsValid(failure->target))
 		l->out->targets = list_append_unique_oid(l->out->targets, failure->target);
@@ -431,8 +456,10 @@ search(void *arg)
 	{
 		find_by_fields(l, named);
 		foreach(lc, l->scenes)
+		{
 			if (decided == NULL && OidIsValid(((Scene *) lfirst(lc))->relid))
 			decided = lfirst(lc);
+		}
 	}
 	foreach(lc, l->out->suspects == NIL ? l->scenes : NIL)
 	{

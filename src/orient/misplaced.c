@@ -50,9 +50,9 @@ add_unknown(Scene *scene, Oid relid, const char *column, Node *value)
 	bool		isnull;
 	Oid			type;
 	Misfit		misfit;
-	bool		known = cells_literal(value, scene->failure, &text, &isnull, &type);
+	bool		known = given_literal(value, scene->failure, &text, &isnull, &type);
 
-	if (known && fitting_value(relid, column, cells_json(text, isnull, type),
+	if (known && fitting_value(relid, column, given_json(text, isnull, type),
 							   scene->failure->sqlstate, &misfit) &&
 		(misfit.class == FIT_UNKNOWN_KEY || misfit.class == FIT_KEY_TOO_LONG ||
 		 misfit.class == FIT_BAD_KEY))
@@ -90,9 +90,11 @@ unknown_copy_columns(Scene *scene, const Write *write)
 	ListCell   *lc;
 
 	foreach(lc, *write->columns)
+	{
 		if (OidIsValid(behind->relid) && get_attnum(write->relid, strVal(lfirst(lc))) <= 0)
 		suspects_add(&scene->suspects, behind->relid, FIT_UNKNOWN_KEY, strVal(lfirst(lc)),
 					 NULL, NULL, NULL);
+	}
 }
 
 /* 42601: as many expressions as columns? A row that has more has one for no
@@ -154,7 +156,7 @@ mismatched(Scene *scene)
 		column = healed_name(behind, fault->at.write->relid, fault->column);
 		if (column == NULL)
 			continue;
-		if (!cells_literal(fault->value, failure, &text, &isnull, &type))
+		if (!given_literal(fault->value, failure, &text, &isnull, &type))
 			text = NULL;
 		type = analysed_type(scene->text, fault->at.write, fault->value, types, failure->nparams);
 		suspects_add(&scene->suspects, behind->relid, FIT_WRONG_TYPE, column,
@@ -291,7 +293,7 @@ shown_json(const CopyWhere *where)
 		return NULL;
 	if (where->clipped)
 		text = psprintf("%.*s.", (int) strlen(text) - 3, text);
-	return cells_json(text, false, TEXTOID);
+	return given_json(text, false, TEXTOID);
 }
 
 bool

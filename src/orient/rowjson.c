@@ -42,11 +42,11 @@ value_of(const Scene *scene, const Cell *cell)
 	Oid			column;
 
 	if (fault == NULL)
-		return cell->known ? cells_json(cell->text, cell->isnull, cell->type) : NULL;
-	if (!cells_literal(fault->value, scene->failure, &text, &isnull, &type))
+		return cell->known ? given_json(cell->text, cell->isnull, cell->type) : NULL;
+	if (!given_literal(fault->value, scene->failure, &text, &isnull, &type))
 		return NULL;
 	column = getBaseType(fitting_type(cell->behind->relid, cells_column(cell), &typmod));
-	return cells_json(text, isnull, column == JSONOID || column == JSONBOID ? column : type);
+	return given_json(text, isnull, column == JSONOID || column == JSONBOID ? column : type);
 }
 
 static void
@@ -73,8 +73,8 @@ put_unknown(StringInfo buf, Located *out, const Scene *scene)
 
 		if (!fault->placed || fault->at.row >= 0 || fault->column == NULL)
 			continue;
-		if (cells_literal(fault->value, scene->failure, &text, &isnull, &type))
-			put(buf, fault->column, cells_json(text, isnull, type));
+		if (given_literal(fault->value, scene->failure, &text, &isnull, &type))
+			put(buf, fault->column, given_json(text, isnull, type));
 		else
 		{
 			out->whole = false;

@@ -90,7 +90,7 @@ suspects_value(List **suspects, const Failure *failure, Oid relid, const char *c
 	int32		typmod;
 	Oid			type = fitting_type(relid, column, &typmod);
 	bool		element = json != NULL && value != NULL && *value != '{' && *value != '[' &&
-		OidIsValid(get_element_type(getBaseType(type)));
+	OidIsValid(get_element_type(getBaseType(type)));
 	bool		fitted;
 
 	/* what is to blame may be one element of an array alone */
@@ -175,7 +175,7 @@ add_cell_value(Scene *scene, Cell *cell)
 		return;
 	note_row(scene, relid, cell->named, cell->every ? -1 : cell->row);
 	suspects_value(&scene->suspects, scene->failure, relid, column, cell->text,
-				   cell->known ? cells_json(cell->text, cell->isnull, cell->type) : NULL);
+				   cell->known ? given_json(cell->text, cell->isnull, cell->type) : NULL);
 }
 
 /* What parse analysis refuses as the session's did. */
@@ -214,7 +214,7 @@ by_fault(Scene *scene)
 
 					if (cell->offset != fault->offset || fault->offset < 0)
 						continue;
-					cell->known = cells_literal(fault->value, failure, &cell->text,
+					cell->known = given_literal(fault->value, failure, &cell->text,
 												&cell->isnull, &cell->type);
 					add_cell_value(scene, cell);
 				}
@@ -226,10 +226,10 @@ by_fault(Scene *scene)
 			attnum = get_attnum(fault->at.write->relid, fault->column);
 			if (!OidIsValid(behind->relid) || attnum <= 0 || behind->columns[attnum - 1] == NULL)
 				continue;
-			known = cells_literal(fault->value, failure, &text, &isnull, &type);
+			known = given_literal(fault->value, failure, &text, &isnull, &type);
 			note_row(scene, behind->relid, fault->at.write->relid, fault->at.row);
 			suspects_value(&scene->suspects, failure, behind->relid, behind->columns[attnum - 1],
-						   known ? text : NULL, known ? cells_json(text, isnull, type) : NULL);
+						   known ? text : NULL, known ? given_json(text, isnull, type) : NULL);
 		}
 	}
 }
@@ -385,9 +385,9 @@ by_table(Scene *scene)
 		Write	   *write = lfirst(lc);
 		Behind	   *behind = behind_name(write->relid);
 		Relation	rel = OidIsValid(behind->relid) && !behind->elsewhere ?
-			relation_open(behind->relid, AccessShareLock) : NULL;
+		relation_open(behind->relid, AccessShareLock) : NULL;
 		bool		changes = rel != NULL && scene->failure->context != NULL &&
-			fills_nulls(behind->relid);
+		fills_nulls(behind->relid);
 		List	   *columns = NIL;
 
 		for (int i = 0; rel != NULL && i < RelationGetNumberOfAttributes(rel); i++)
@@ -397,8 +397,10 @@ by_table(Scene *scene)
 			ListCell   *cell;
 
 			foreach(cell, scene->cells)
+			{
 				given |= !((Cell *) lfirst(cell))->isdefault && cells_column(lfirst(cell)) != NULL &&
-					strcmp(cells_column(lfirst(cell)), NameStr(att->attname)) == 0;
+				strcmp(cells_column(lfirst(cell)), NameStr(att->attname)) == 0;
+			}
 			if (!att->attisdropped &&
 				(changes || (att->atthasdef && !given &&
 							 (att->attgenerated != '\0' || write->command == CMD_INSERT))))
@@ -441,10 +443,10 @@ by_text(Scene *scene)
 
 				if (column == NULL)
 					continue;
-				if (!cells_literal(writes_value(list_nth(lfirst(row), place)), scene->failure,
+				if (!given_literal(writes_value(list_nth(lfirst(row), place)), scene->failure,
 								   &text, &isnull, &type))
 					columns = list_append_unique_ptr(columns, column);
-				else if (!isnull && fitting_value(behind->relid, column, cells_json(text, false, type),
+				else if (!isnull && fitting_value(behind->relid, column, given_json(text, false, type),
 												  scene->failure->sqlstate, &misfit) &&
 						 blame_class(scene->failure->sqlstate, misfit.class))
 					suspects_add(&found, behind->relid, misfit.class, column, misfit.need, NULL, text);
@@ -461,7 +463,7 @@ static List *
 written_by(Query *query)
 {
 	Oid			named = query->resultRelation > 0 ?
-		rt_fetch(query->resultRelation, query->rtable)->relid : InvalidOid;
+	rt_fetch(query->resultRelation, query->rtable)->relid : InvalidOid;
 
 	if ((query->commandType == CMD_INSERT || query->commandType == CMD_UPDATE) &&
 		behind_rules(named))
@@ -486,7 +488,9 @@ take_cells(void *arg)
 
 	MemoryContextSwitchTo(call->cxt);
 	foreach(lc, written_by(call->scene->analysed->query))
+	{
 		cells = list_concat(cells, cells_of(lfirst(lc), call->scene->failure));
+	}
 	call->scene->cells = cells;
 }
 

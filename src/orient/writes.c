@@ -265,8 +265,10 @@ column_at(const Write *write, int offset)
 	if (write->columns == NULL)
 		return -1;
 	foreach(lc, *write->columns)
+	{
 		if (IsA(lfirst(lc), ResTarget) && lfirst_node(ResTarget, lc)->location == offset)
 		return foreach_current_index(lc);
+	}
 	return -1;
 }
 

@@ -283,7 +283,7 @@ is_left_out(const Scene *scene, const char *column)
 		foreach(name, write->command == CMD_UTILITY ? *write->columns : NIL)
 		{
 			if (strcmp(strVal(lfirst(name)), column) == 0)
-			return false;
+				return false;
 		}
 	}
 	foreach(lc, scene->cells)
@@ -446,8 +446,8 @@ search(void *arg)
 		foreach(write, scene->written->writes)
 		{
 			if (OidIsValid(((Write *) lfirst(write))->relid))
-			l->out->targets = list_append_unique_oid(l->out->targets,
-													 ((Write *) lfirst(write))->relid);
+				l->out->targets = list_append_unique_oid(l->out->targets,
+														 ((Write *) lfirst(write))->relid);
 		}
 	}
 	if (OidIsValid(failure->target))
@@ -458,7 +458,7 @@ search(void *arg)
 		foreach(lc, l->scenes)
 		{
 			if (decided == NULL && OidIsValid(((Scene *) lfirst(lc))->relid))
-			decided = lfirst(lc);
+				decided = lfirst(lc);
 		}
 	}
 	foreach(lc, l->out->suspects == NIL ? l->scenes : NIL)

@@ -92,8 +92,8 @@ unknown_copy_columns(Scene *scene, const Write *write)
 	foreach(lc, *write->columns)
 	{
 		if (OidIsValid(behind->relid) && get_attnum(write->relid, strVal(lfirst(lc))) <= 0)
-		suspects_add(&scene->suspects, behind->relid, FIT_UNKNOWN_KEY, strVal(lfirst(lc)),
-					 NULL, NULL, NULL);
+			suspects_add(&scene->suspects, behind->relid, FIT_UNKNOWN_KEY, strVal(lfirst(lc)),
+						 NULL, NULL, NULL);
 	}
 }
 

@@ -399,7 +399,7 @@ by_table(Scene *scene)
 			foreach(cell, scene->cells)
 			{
 				given |= !((Cell *) lfirst(cell))->isdefault && cells_column(lfirst(cell)) != NULL &&
-				strcmp(cells_column(lfirst(cell)), NameStr(att->attname)) == 0;
+					strcmp(cells_column(lfirst(cell)), NameStr(att->attname)) == 0;
 			}
 			if (!att->attisdropped &&
 				(changes || (att->atthasdef && !given &&

@@ -267,7 +267,7 @@ column_at(const Write *write, int offset)
 	foreach(lc, *write->columns)
 	{
 		if (IsA(lfirst(lc), ResTarget) && lfirst_node(ResTarget, lc)->location == offset)
-		return foreach_current_index(lc);
+			return foreach_current_index(lc);
 	}
 	return -1;
 }

@@ -82,7 +82,7 @@ blame_type(int sqlstate, Oid type, int32 typmod)
 			return type == BITOID;
 		case ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE:
 			return (is_number(type) && (type != NUMERICOID || typmod >= VARHDRSZ)) ||
-				type == CASHOID || type == OIDOID;
+				type == MONEYOID || type == OIDOID;
 		case ERRCODE_INVALID_TEXT_REPRESENTATION:
 			return !is_text(type) && type != BYTEAOID;
 		case ERRCODE_INVALID_DATETIME_FORMAT:

@@ -28,7 +28,7 @@ SQL_ORDER = \
 	record/audit \
 	observe/watch observe/sharing observe/runbook observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
 	observe/report observe/intake observe/landing observe/ddl_watch \
-	orient/incident orient/packet orient/diagnose \
+	orient/incident orient/packet orient/diagnose orient/locate \
 	decide/plan decide/learnt decide/policy decide/subcommands decide/classes decide/replication decide/vet \
 	act/sandbox act/assertions act/replay \
 	serve/conversation serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/breaker serve/inorder serve/views serve/claude serve/learning serve/mappings serve/landed serve/tools serve/grants

@@ -66,6 +66,8 @@ typedef struct Failure
 	char	   *client_encoding;
 	char	   *bytea_output;
 	char	   *xmloption;
+	bool		escapes;		/* standard_conforming_strings was off: a
+								 * backslash in any literal is an escape */
 	Oid			target;			/* what the failing statement writes, where
 								 * planner, executor or utility hooks saw it;
 								 * else InvalidOid */

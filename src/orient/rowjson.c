@@ -1,0 +1,163 @@
+/*
+ * rowjson.c
+ *	  The row that failed, as a JSON object.
+ *
+ * Values are what the statement would have stored: 34.5 in an integer column
+ * is 35, as SQL has it. Where the coercion fails it is the value as given.
+ * What parse analysis refused is put back in its place.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "orient/fitting.h"
+#include "orient/rowjson.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+/* What the literal or expression was that analysis refused here. */
+static const Fault *
+fault_of(const Scene *scene, const Cell *cell)
+{
+	ListCell   *lc;
+
+	foreach(lc, scene->analysed->faults)
+	{
+		Fault	   *fault = lfirst(lc);
+
+		if (fault->offset >= 0 && fault->offset == cell->offset && fault->value != NULL)
+			return fault;
+	}
+	return NULL;
+}
+
+/* The value of a cell; NULL: not known, or none that JSON could say. */
+static char *
+value_of(const Scene *scene, const Cell *cell)
+{
+	const Fault *fault = fault_of(scene, cell);
+	char	   *text;
+	bool		isnull;
+	Oid			type;
+	int32		typmod;
+	Oid			column;
+
+	if (fault == NULL)
+		return cell->known ? given_json(cell->text, cell->isnull, cell->type) : NULL;
+	if (!given_literal(fault->value, scene->failure, &text, &isnull, &type))
+		return NULL;
+	column = getBaseType(fitting_type(cell->behind->relid, cells_column(cell), &typmod));
+	return given_json(text, isnull, column == JSONOID || column == JSONBOID ? column : type);
+}
+
+static void
+put(StringInfo buf, const char *column, const char *json)
+{
+	if (buf->len > 1)
+		appendStringInfoChar(buf, ',');
+	escape_json(buf, column);
+	appendStringInfo(buf, ":%s", json);
+}
+
+/* Values for columns that the table lacks. */
+static void
+put_unknown(StringInfo buf, Located *out, const Scene *scene)
+{
+	ListCell   *lc;
+
+	foreach(lc, scene->analysed->faults)
+	{
+		Fault	   *fault = lfirst(lc);
+		char	   *text;
+		bool		isnull;
+		Oid			type;
+
+		if (!fault->placed || fault->at.row >= 0 || fault->column == NULL)
+			continue;
+		if (given_literal(fault->value, scene->failure, &text, &isnull, &type))
+			put(buf, fault->column, given_json(text, isnull, type));
+		else
+		{
+			out->whole = false;
+			out->opaque = psprintf("the value of column \"%s\" is neither literal nor parameter",
+								   fault->column);
+		}
+	}
+}
+
+/* Is an INSERT of this row all that the statement is? NULL: it is. */
+static const char *
+why_not_whole(const Scene *scene)
+{
+	Write	   *write = linitial(scene->written->writes);
+
+	if (scene->names)
+		return "the statement stands in a function";
+	if (scene->several)
+		return "the text has several statements";
+	if (write->command != CMD_INSERT || write->insert == NULL)
+		return "the statement does not give a row of its own";
+	if (list_length(scene->written->writes) > 1 || !IsA(scene->written->stmt, InsertStmt))
+		return "the statement writes more than one row of one table";
+	if (write->insert->onConflictClause != NULL || write->insert->override != OVERRIDING_NOT_SET)
+		return "the statement says more than a row does";
+	if (list_length(write->rows) != 1)
+		return "the statement has several rows";
+	if (get_rel_relkind(write->relid) == RELKIND_VIEW)
+		return "the statement writes through a view";
+	return NULL;
+}
+
+void
+rowjson_make(Located *out, const Scene *scene)
+{
+	Suspect    *first = linitial(out->suspects);
+	const Cell *of = NULL;
+	int			rows = 0;
+	StringInfoData buf;
+	ListCell   *lc;
+
+	out->opaque = why_not_whole(scene);
+	out->whole = out->opaque == NULL;
+	if (scene->cells == NIL)
+	{
+		out->whole = false;
+		if (out->opaque == NULL)
+			out->opaque = "the statement could not be analysed";
+		return;
+	}
+	foreach(lc, scene->cells)
+	{
+		Cell	   *cell = lfirst(lc);
+
+		if (cell->behind->relid != first->relid || (of != NULL && cell->write != of->write))
+			continue;
+		if (of == NULL)
+			of = cell;
+		rows = Max(rows, cell->row + 1);
+	}
+	if (of == NULL || (rows > 1 && scene->row < 0))
+		return;
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	foreach(lc, scene->cells)
+	{
+		Cell	   *cell = lfirst(lc);
+		char	   *column = cell->write == of->write ? cells_column(cell) : NULL;
+		char	   *json;
+
+		if (column == NULL || cell->isdefault || (rows > 1 && cell->row != scene->row))
+			continue;
+		json = cell->every ? NULL : value_of(scene, cell);
+		if (json != NULL)
+		{
+			put(&buf, column, json);
+			continue;
+		}
+		out->whole = false;
+		out->opaque = psprintf("the value of column \"%s\" is neither literal nor parameter", column);
+	}
+	put_unknown(&buf, out, scene);
+	appendStringInfoChar(&buf, '}');
+	if (buf.len > 2 || out->whole)
+		out->payload = buf.data;
+}

@@ -236,6 +236,7 @@ typedef struct ErrorReading
 {
 	const char *body;
 	char	   *type;
+	char	   *message;		/* its beginning, in small letters */
 	MemoryContext cxt;
 } ErrorReading;
 
@@ -260,10 +261,78 @@ read_error(void *arg)
 char *
 messages_error_type(const char *body)
 {
-	ErrorReading r = {body, NULL, CurrentMemoryContext};
+	ErrorReading r = {.body = body,.cxt = CurrentMemoryContext};
 
 	(void) spi_try(read_error, &r);
 	return r.type;
+}
+
+static void
+read_error_message(void *arg)
+{
+	ErrorReading *r = arg;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, r->body);
+	spi_exec("SELECT lower(left($1::json -> 'error' ->> 'message', 200))", &args);
+	r->message = spi_get_text(0, 1, r->cxt);
+	spi_close(&saved);
+}
+
+/* Never NULL. */
+static const char *
+error_message(const char *body)
+{
+	ErrorReading r = {.body = body,.cxt = CurrentMemoryContext};
+
+	if (spi_try(read_error_message, &r) != NULL || r.message == NULL)
+		return "";
+	return r.message;
+}
+
+bool
+messages_too_long(const char *body)
+{
+	return strncmp(error_message(body), "prompt is too long", strlen("prompt is too long")) == 0;
+}
+
+const char *
+messages_setting_hint(const char *body)
+{
+	static const struct
+	{
+		const char *word;
+		const char *hint;
+	}			words[] = {
+		{"cache_control", "the server takes no cache_control: add it to selfheal.api_omit"},
+		{"strict", "the server takes no strict tools for this model: add strict to selfheal.api_omit"},
+		{"effort", "the model does not take this selfheal.effort: default leaves it to the model"},
+		{"output_config", "the server takes no output_config: add it to selfheal.api_omit, or set selfheal.effort to default"},
+		{"max_tokens", "the model does not take this selfheal.max_tokens"},
+		{"anthropic-version", "the server does not know this selfheal.api_version"},
+		{"anthropic_version", "the server does not know this selfheal.api_version"},
+		{"credit balance", "the credit of the key's account is used up"},
+		{"usage limit", "the spend limit of the key's account is reached"},
+		{"extra inputs are not permitted", "the server does not know a field of the request: see selfheal.api_omit and selfheal.api_version"},
+		{"model", "the server does not take this selfheal.model"}
+	};
+	const char *message = error_message(body);
+
+	for (int i = 0; i < (int) lengthof(words); i++)
+	{
+		/*
+		 * what was said may stand behind a path into it: no setting is there
+		 * but this
+		 */
+		if (strncmp(message, "messages", strlen("messages")) == 0 && i > 0)
+			break;
+		if (strstr(message, words[i].word) != NULL)
+			return words[i].hint;
+	}
+	return NULL;
 }
 
 char *

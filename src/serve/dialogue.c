@@ -71,7 +71,7 @@ give_up(const Conversation *c, Outcome outcome, const char *reason)
 	conversation_end(c, outcome, reason);
 	if (outcome == OUTCOME_TOO_LONG && !c->small)
 		return;					/* and begun anew */
-	conversation_move_incidents(c, c->beside_plan ? INCIDENT_OPEN : INCIDENT_NEEDS_HUMAN, &note);
+	conversation_leave(c, c->beside_plan ? INCIDENT_OPEN : INCIDENT_NEEDS_HUMAN, &note);
 	shmem_wake_at_commit();
 }
 
@@ -98,7 +98,7 @@ put_off(Conversation *c, HumanReason human, const char *reason, TimestampTz agai
 		return;
 	}
 	conversation_pause(c, again, true, reason);
-	conversation_move_incidents(c, INCIDENT_NEEDS_HUMAN, &note);
+	conversation_leave(c, INCIDENT_NEEDS_HUMAN, &note);
 }
 
 /* The array of one text block. */
@@ -132,6 +132,13 @@ packet_message(const Conversation *c)
 	return JsonbToCString(NULL, &blocks->root, VARSIZE(blocks));
 }
 
+/* The tools as they are offered to a conversation that begins now. */
+static char *
+tools_now(void)
+{
+	return tools_schema_json(TOOL_AUDIENCE_AGENT, (guc_api_omitted() & API_OMIT_STRICT) == 0);
+}
+
 /* Begin: model, prompt, tools and the packet, as they are now. */
 static char *
 begin(Conversation *c)
@@ -140,7 +147,7 @@ begin(Conversation *c)
 	AuditEntry	entry;
 
 	conversation_begin(c, guc_model, prompt_system, plan_sha256(prompt_system),
-					   tools_schema_json(TOOL_AUDIENCE_AGENT, (guc_api_omitted() & API_OMIT_STRICT) == 0));
+					   tools_now());
 	blocks = packet_message(c);
 	conversation_entry(&entry, "asked", c);
 	entry.packet = incident_stored_packet(c->incident);
@@ -195,10 +202,15 @@ prepare(Conversation *c, NextStep step, MemoryContext cxt)
 	TimestampTz again;
 	MemoryContext old;
 
-	if (step == NEXT_REQUEST && strcmp(c->model, guc_model) != 0 && c->not_served)
+	if (step == NEXT_REQUEST && c->not_taken && strcmp(c->model, guc_model) != 0)
 	{
 		/* what one model has thought is of no use to another */
 		conversation_renew(c, psprintf("%s is not served, and %s is set now", c->model, guc_model));
+		return NULL;
+	}
+	if (step == NEXT_REQUEST && c->not_taken && strcmp(c->tools, tools_now()) != 0)
+	{
+		conversation_renew(c, "the tools are offered in another form now");
 		return NULL;
 	}
 	if (!claude_may(&reason, &again))
@@ -470,6 +482,19 @@ dialogue_advance(int64 id)
 	}
 }
 
+/*
+ * Is it of no use to go on, for this incident or any other, before somebody has
+ * changed something: the key, the model, or another setting that the server
+ * refuses?
+ */
+static bool
+is_ours_to_mend(const HttpReply *http)
+{
+	return http->fault == HTTP_FAULT_NONE &&
+		(http->status == 401 || http->status == 402 || http->status == 403 || http->status == 404 ||
+		 (http->status == 400 && messages_setting_hint(http->body) != NULL));
+}
+
 /* An answer that is none: again, later, or given up. A server that is down is
  * waited for, however long: that is no matter of this incident. */
 static void
@@ -487,18 +512,17 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	answer = retry_decide(&policy, &c->retry, &seen,
 						  pg_prng_double(&pg_global_prng_state), retry_now_ms());
 	turns_failure(c, http, fault);
-	if (http->status == 401 || http->status == 402 || http->status == 403 || http->status == 404)
+	if (is_ours_to_mend(http))
 		claude_unavailable(fault);
-	else if (retry_breaker_failure(&seen))
+	else if (retry_breaker_failure(&seen) || (http->status == 400 && !messages_too_long(http->body)))
 		claude_failed(fault);
 	else
 		claude_went_well();
 	if (c->ended || !conversation_wanted(c))
 		return;
-	if ((answer.verdict == RETRY_USED_UP || http->status == 401 || http->status == 402 ||
-		 http->status == 403 || http->status == 404) && claude_down_until(&again))
+	if ((answer.verdict == RETRY_USED_UP || is_ours_to_mend(http)) && claude_down_until(&again))
 		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", fault), again);
-	else if (http->status == 413)
+	else if (http->status == 413 || (http->status == 400 && messages_too_long(http->body)))
 		give_up(c, OUTCOME_TOO_LONG, "what it was to be told is too long");
 	else if (answer.verdict == RETRY_AGAIN)
 		conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), answer.wait_ms), false, fault);
@@ -511,11 +535,19 @@ static char *
 fault_words(const HttpReply *http)
 {
 	char	   *type;
+	const char *hint = NULL;
 
 	if (http->fault != HTTP_FAULT_NONE)
 		return pstrdup(http->why);
 	type = messages_error_type(http->body);
-	return psprintf("HTTP status %d%s%s%s", http->status, type ? " (" : "", type ? type : "", type ? ")" : "");
+	if (http->status == 400)
+		hint = messages_setting_hint(http->body);
+	else if (http->status == 401)
+		hint = "see selfheal.api_key_file and selfheal.api_auth";
+	else if (http->status == 404)
+		hint = "see selfheal.model and the path of selfheal.api_url";
+	return psprintf("HTTP status %d%s%s%s%s%s", http->status, type ? " (" : "", type ? type : "", type ? ")" : "",
+					hint ? ": " : "", hint ? hint : "");
 }
 
 void

@@ -80,7 +80,8 @@ sub loads
 	my $out = '';
 	append_to_file($file, "INSERT INTO ${table}_intake VALUES ('{\"id\": 1, \"at\": \"2026-11-22\"}');\n") unless -e $file;
 	my $run = IPC::Run::start([ 'pgbench', '-n', '-c', 1, '-T', $seconds, '-l', '--log-prefix', $log, '-f', $file,
-		'-h', $node->host, '-p', $node->port, '-U', scalar getpwuid($>), $db ], '<', \undef, '>', \$out, '2>', \$out);
+		'-h', $node->host, '-p', $node->port, '-U', scalar getpwuid($>), $db ], '<', \undef, '>', \$out, '2>', \$out,
+		IPC::Run::timeout($seconds + 30));
 	return { run => $run, out => \$out, log => $log };
 }
 
@@ -117,7 +118,7 @@ while (time < $until)
 $session->quit;
 for my $name (sort keys %load)
 {
-	$load{$name}{run}->finish;
+	ok(eval { $load{$name}{run}->finish; 1 }, "$name: loads come to an end") or $load{$name}{run}->kill_kill;
 	my $out = ${ $load{$name}{out} };
 	like($out, qr/number of failed transactions: 0 /, "$name: none has failed") or diag $out;
 	my ($loads) = $out =~ /^number of transactions actually processed: ([0-9]+)/m;

@@ -24,7 +24,7 @@ StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outco
 	" v.marker, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents, v.state = 'ended'," \
 	" coalesce(v.next_try > clock_timestamp(), false)," \
 	" coalesce((SELECT t.kind = 'failure' AND t.status IN (400, 404) FROM selfheal.agent_turn t WHERE t.conversation = v.id" \
-	"  ORDER BY t.id DESC LIMIT 1), false)"
+	"  ORDER BY t.id DESC LIMIT 1), false), v.share_values"
 
 /* Rows that were counted for these incidents. */
 #define ROWS_OF(ids) "SELECT sum(i.rows) FROM selfheal.incident i WHERE i.id = ANY (" ids ")"
@@ -47,6 +47,7 @@ static Conversation *
 from_row(MemoryContext cxt)
 {
 	Conversation *c = MemoryContextAllocZero(cxt, sizeof(Conversation));
+	const char *share;
 	bool		isnull;
 
 	c->id = spi_get_int8(0, 1, NULL);
@@ -69,6 +70,8 @@ from_row(MemoryContext cxt)
 	c->ended = spi_get_bool(0, 18, NULL);
 	c->paused = spi_get_bool(0, 19, NULL);
 	c->not_taken = spi_get_bool(0, 20, NULL);
+	share = spi_get_text(0, 21, cxt);
+	c->told = share ? options_share(share) : SHARE_NONE;
 	return c;
 }
 
@@ -322,6 +325,23 @@ conversation_begin(Conversation *c, const char *model, const char *system,
 	c->model = pstrdup(model);
 	c->system = pstrdup(system);
 	c->tools = pstrdup(tools);
+}
+
+void
+conversation_tells(Conversation *c, ShareValues share)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	if (share <= c->told)
+		return;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_text(&args, options_share_name(share));
+	spi_exec("UPDATE selfheal.conversation SET share_values = $2 WHERE id = $1", &args);
+	spi_close(&saved);
+	c->told = share;
 }
 
 void

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "base/retry.h"
+#include "observe/options.h"
 #include "orient/incident.h"
 #include "record/audit.h"
 
@@ -41,6 +42,7 @@ typedef struct Conversation
 	char	   *asked_because;
 	bool		small;
 	bool		beside_plan;
+	ShareValues told;			/* of values, at most */
 	char	   *model;			/* NULL before the first request */
 	char	   *system;
 	char	   *tools;
@@ -103,6 +105,9 @@ extern char *conversation_words(const Conversation *c);
 /* Its first step: what it begins with, and goes on with to its end. */
 extern void conversation_begin(Conversation *c, const char *model, const char *system,
 							   const char *prompt_hash, const char *tools);
+
+/* This much of values is told in it from here on. */
+extern void conversation_tells(Conversation *c, ShareValues share);
 
 /* Not before then; with a state of its own, which it keeps, when it is a person
  * who waits. */

@@ -14,6 +14,7 @@
 #include "decide/docket.h"
 #include "decide/messages.h"
 #include "decide/plan.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "observe/sharing.h"
 #include "orient/incident.h"
@@ -146,6 +147,8 @@ begin(Conversation *c)
 	char	   *blocks;
 	AuditEntry	entry;
 
+	if (!c->small)
+		conversation_tells(c, sharing_of(c->relid));
 	conversation_begin(c, guc_model, prompt_system, plan_sha256(prompt_system),
 					   tools_now());
 	blocks = packet_message(c);
@@ -202,6 +205,12 @@ prepare(Conversation *c, NextStep step, MemoryContext cxt)
 	TimestampTz again;
 	MemoryContext old;
 
+	if (step != NEXT_BEGIN && sharing_of(c->relid) < c->told)
+	{
+		/* what was told is in each request anew */
+		conversation_renew(c, "less may be told of values now");
+		return NULL;
+	}
 	if (step == NEXT_REQUEST && c->not_taken && strcmp(c->model, guc_model) != 0)
 	{
 		/* what one model has thought is of no use to another */
@@ -346,6 +355,7 @@ do_call(int64 id, const ToolUse *use, Arguments *a, int64 *plan)
 	{
 		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model};
 
+		conversation_tells(c, ctx.share);
 		result = tools_call(&ctx, use->name, a->args);
 	}
 	else if (*plan != 0)
@@ -483,16 +493,36 @@ dialogue_advance(int64 id)
 }
 
 /*
- * Is it of no use to go on, for this incident or any other, before somebody has
- * changed something: the key, the model, or another setting that the server
- * refuses?
+ * What somebody has to change before it is of use to go on, for this incident or
+ * any other: the key, the model, the address or another setting. NULL: nothing
+ * that is known; "": nothing that is a setting.
  */
-static bool
-is_ours_to_mend(const HttpReply *http)
+static const char *
+ours_to_mend(const HttpReply *http)
 {
-	return http->fault == HTTP_FAULT_NONE &&
-		(http->status == 401 || http->status == 402 || http->status == 403 || http->status == 404 ||
-		 (http->status == 400 && messages_setting_hint(http->body) != NULL));
+	if (http->fault == HTTP_FAULT_TLS || http->fault == HTTP_FAULT_REQUEST)
+		return "see selfheal.api_url and selfheal.api_ca_file";
+	if (http->fault != HTTP_FAULT_NONE)
+		return NULL;
+	switch (http->status)
+	{
+		case 400:
+			if (messages_error_type(http->body) == NULL)
+				return "what answers is no Messages API: see selfheal.api_url";
+			return messages_setting_hint(http->body);
+		case 401:
+			return "see selfheal.api_key_file and selfheal.api_auth";
+		case 402:
+		case 403:
+			return "";
+		case 404:
+			return "see selfheal.model and the path of selfheal.api_url";
+		case 405:
+			return "what answers is no Messages API: see selfheal.api_url";
+		default:
+			return http->status >= 300 && http->status < 400 ?
+				"it says to ask elsewhere, which is not done: see selfheal.api_url" : NULL;
+	}
 }
 
 /* An answer that is none: again, later, or given up. A server that is down is
@@ -502,6 +532,7 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 {
 	RetryPolicy policy = retry_defaults;
 	HttpReply	seen = *http;
+	const char *mend = ours_to_mend(http);
 	RetryAnswer answer;
 	TimestampTz again;
 
@@ -512,15 +543,15 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	answer = retry_decide(&policy, &c->retry, &seen,
 						  pg_prng_double(&pg_global_prng_state), retry_now_ms());
 	turns_failure(c, http, fault);
-	if (is_ours_to_mend(http))
+	if (mend != NULL)
 		claude_unavailable(fault);
 	else if (retry_breaker_failure(&seen) || (http->status == 400 && !messages_too_long(http->body)))
-		claude_failed(fault);
+		claude_failed(fault, answer.verdict == RETRY_USED_UP);
 	else
 		claude_went_well();
 	if (c->ended || !conversation_wanted(c))
 		return;
-	if ((answer.verdict == RETRY_USED_UP || is_ours_to_mend(http)) && claude_down_until(&again))
+	if ((answer.verdict == RETRY_USED_UP || mend != NULL) && claude_down_until(&again))
 		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", fault), again);
 	else if (http->status == 413 || (http->status == 400 && messages_too_long(http->body)))
 		give_up(c, OUTCOME_TOO_LONG, "what it was to be told is too long");
@@ -534,20 +565,20 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 static char *
 fault_words(const HttpReply *http)
 {
-	char	   *type;
-	const char *hint = NULL;
+	const char *mend = ours_to_mend(http);
+	const char *type = http->fault == HTTP_FAULT_NONE ? messages_error_type(http->body) : NULL;
+	StringInfoData buf;
 
+	initStringInfo(&buf);
 	if (http->fault != HTTP_FAULT_NONE)
-		return pstrdup(http->why);
-	type = messages_error_type(http->body);
-	if (http->status == 400)
-		hint = messages_setting_hint(http->body);
-	else if (http->status == 401)
-		hint = "see selfheal.api_key_file and selfheal.api_auth";
-	else if (http->status == 404)
-		hint = "see selfheal.model and the path of selfheal.api_url";
-	return psprintf("HTTP status %d%s%s%s%s%s", http->status, type ? " (" : "", type ? type : "", type ? ")" : "",
-					hint ? ": " : "", hint ? hint : "");
+		appendStringInfoString(&buf, http->why);
+	else
+		appendStringInfo(&buf, "HTTP status %d", http->status);
+	if (type != NULL)
+		appendStringInfo(&buf, " (%s)", type);
+	if (mend != NULL && mend[0] != '\0')
+		appendStringInfo(&buf, ": %s", mend);
+	return buf.data;
 }
 
 void

@@ -180,7 +180,8 @@ read_reply(void *arg)
 	spi_args(&args);
 	spi_arg_text(&args, reply->content);
 	spi_exec_kept(&texts, "SELECT coalesce(string_agg(e ->> 'text', E'\\n' ORDER BY n) FILTER (WHERE e ->> 'type' = 'text'), ''),"
-				  " coalesce(bool_and(json_typeof(e -> 'type') IS NOT DISTINCT FROM 'string'), true),"
+				  " coalesce(bool_and(json_typeof(e -> 'type') IS NOT DISTINCT FROM 'string'"
+				  "  AND (e ->> 'type' <> 'tool_use' OR json_typeof(e -> 'input') IS NOT DISTINCT FROM 'object')), true),"
 				  " count(*) FILTER (WHERE e ->> 'type' = 'tool_use') <= " MAX_CALLS
 				  " AND count(DISTINCT e ->> 'id') FILTER (WHERE e ->> 'type' = 'tool_use') = count(*) FILTER (WHERE e ->> 'type' = 'tool_use')"
 				  " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n)", &args);
@@ -188,7 +189,7 @@ read_reply(void *arg)
 	if (!spi_get_bool(0, 2, NULL) || !spi_get_bool(0, 3, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_JSON_TEXT),
-				 errmsg("what it holds is no list of blocks with a call of each id")));
+				 errmsg("what it holds is no list of blocks with a call of each id and objects of arguments")));
 	n = spi_exec_kept(&calls, "SELECT e ->> 'id', e ->> 'name', (e -> 'input')::text"
 					  " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n) WHERE e ->> 'type' = 'tool_use' ORDER BY n", &args);
 	for (uint64 i = 0; i < n; i++)
@@ -204,8 +205,6 @@ read_reply(void *arg)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_JSON_TEXT),
 					 errmsg("a tool call in it has no id or no name")));
-		if (use->input == NULL)
-			use->input = pstrdup("{}");
 		reply->calls = lappend(reply->calls, use);
 		MemoryContextSwitchTo(old);
 	}

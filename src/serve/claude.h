@@ -25,7 +25,7 @@ extern bool claude_configured(void);
 extern bool claude_may(char **why, TimestampTz *again);
 
 /* What came of a request: it went well, or one more failed. Several in a row
- * (or the last that is made for an incident) are a server that is down; when it answers again, all that waits for it is
+ * (or one after which no more are made for its incident, where nobody is there) are a server that is down; when it answers again, all that waits for it is
  * due. In the current transaction. */
 extern void claude_went_well(void);
 extern void claude_failed(const char *why, bool last);

@@ -533,6 +533,7 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	RetryPolicy policy = retry_defaults;
 	HttpReply	seen = *http;
 	const char *mend = ours_to_mend(http);
+	bool		nobody_there = http->fault == HTTP_FAULT_RESOLVE || http->fault == HTTP_FAULT_CONNECT;
 	RetryAnswer answer;
 	TimestampTz again;
 
@@ -546,7 +547,7 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	if (mend != NULL)
 		claude_unavailable(fault);
 	else if (retry_breaker_failure(&seen) || (http->status == 400 && !messages_too_long(http->body)))
-		claude_failed(fault, answer.verdict == RETRY_USED_UP);
+		claude_failed(fault, nobody_there && answer.verdict == RETRY_USED_UP);
 	else
 		claude_went_well();
 	if (c->ended || !conversation_wanted(c))

@@ -180,7 +180,8 @@ read_reply(void *arg)
 	spi_args(&args);
 	spi_arg_text(&args, reply->content);
 	spi_exec_kept(&texts, "SELECT coalesce(string_agg(e ->> 'text', E'\\n' ORDER BY n) FILTER (WHERE e ->> 'type' = 'text'), ''),"
-				  " coalesce(bool_and(json_typeof(e -> 'type') IS NOT DISTINCT FROM 'string'), true),"
+				  " coalesce(bool_and(json_typeof(e -> 'type') IS NOT DISTINCT FROM 'string'"
+				  "  AND (e ->> 'type' <> 'tool_use' OR json_typeof(e -> 'input') IS NOT DISTINCT FROM 'object')), true),"
 				  " count(*) FILTER (WHERE e ->> 'type' = 'tool_use') <= " MAX_CALLS
 				  " AND count(DISTINCT e ->> 'id') FILTER (WHERE e ->> 'type' = 'tool_use') = count(*) FILTER (WHERE e ->> 'type' = 'tool_use')"
 				  " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n)", &args);
@@ -188,7 +189,7 @@ read_reply(void *arg)
 	if (!spi_get_bool(0, 2, NULL) || !spi_get_bool(0, 3, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_JSON_TEXT),
-				 errmsg("what it holds is no list of blocks with a call of each id")));
+				 errmsg("what it holds is no list of blocks with a call of each id and objects of arguments")));
 	n = spi_exec_kept(&calls, "SELECT e ->> 'id', e ->> 'name', (e -> 'input')::text"
 					  " FROM json_array_elements($1::json) WITH ORDINALITY x(e, n) WHERE e ->> 'type' = 'tool_use' ORDER BY n", &args);
 	for (uint64 i = 0; i < n; i++)
@@ -204,8 +205,6 @@ read_reply(void *arg)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_JSON_TEXT),
 					 errmsg("a tool call in it has no id or no name")));
-		if (use->input == NULL)
-			use->input = pstrdup("{}");
 		reply->calls = lappend(reply->calls, use);
 		MemoryContextSwitchTo(old);
 	}
@@ -236,6 +235,7 @@ typedef struct ErrorReading
 {
 	const char *body;
 	char	   *type;
+	char	   *message;		/* its beginning, in small letters */
 	MemoryContext cxt;
 } ErrorReading;
 
@@ -260,10 +260,78 @@ read_error(void *arg)
 char *
 messages_error_type(const char *body)
 {
-	ErrorReading r = {body, NULL, CurrentMemoryContext};
+	ErrorReading r = {.body = body,.cxt = CurrentMemoryContext};
 
 	(void) spi_try(read_error, &r);
 	return r.type;
+}
+
+static void
+read_error_message(void *arg)
+{
+	ErrorReading *r = arg;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, r->body);
+	spi_exec("SELECT lower(left($1::json -> 'error' ->> 'message', 200))", &args);
+	r->message = spi_get_text(0, 1, r->cxt);
+	spi_close(&saved);
+}
+
+/* Never NULL. */
+static const char *
+error_message(const char *body)
+{
+	ErrorReading r = {.body = body,.cxt = CurrentMemoryContext};
+
+	if (spi_try(read_error_message, &r) != NULL || r.message == NULL)
+		return "";
+	return r.message;
+}
+
+bool
+messages_too_long(const char *body)
+{
+	return strncmp(error_message(body), "prompt is too long", strlen("prompt is too long")) == 0;
+}
+
+const char *
+messages_setting_hint(const char *body)
+{
+	static const struct
+	{
+		const char *word;
+		const char *hint;
+	}			words[] = {
+		{"cache_control", "the server takes no cache_control: add it to selfheal.api_omit"},
+		{"strict", "the server takes no strict tools for this model: add strict to selfheal.api_omit"},
+		{"effort", "the model does not take this selfheal.effort: default leaves it to the model"},
+		{"output_config", "the server takes no output_config: add it to selfheal.api_omit, or set selfheal.effort to default"},
+		{"max_tokens", "the model does not take this selfheal.max_tokens"},
+		{"anthropic-version", "the server does not know this selfheal.api_version"},
+		{"anthropic_version", "the server does not know this selfheal.api_version"},
+		{"credit balance", "the credit of the key's account is used up"},
+		{"usage limit", "the spend limit of the key's account is reached"},
+		{"extra inputs are not permitted", "the server does not know a field of the request: see selfheal.api_omit and selfheal.api_version"},
+		{"model", "the server does not take this selfheal.model"}
+	};
+	const char *message = error_message(body);
+
+	for (int i = 0; i < (int) lengthof(words); i++)
+	{
+		/*
+		 * what was said may stand behind a path into it: no setting is there
+		 * but this
+		 */
+		if (strncmp(message, "messages", strlen("messages")) == 0 && i > 0)
+			break;
+		if (strstr(message, words[i].word) != NULL)
+			return words[i].hint;
+	}
+	return NULL;
 }
 
 char *

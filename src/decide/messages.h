@@ -95,6 +95,14 @@ extern MessagesReply *messages_reply(const char *body, const char **why);
 extern char *messages_error_type(const char *body);
 
 /*
+ * Why a request was refused as invalid (status 400), where the words of the
+ * error name it: the prompt is too long, or a setting is at fault (NULL: none
+ * is named). Not a word of them is passed on. In a transaction.
+ */
+extern bool messages_too_long(const char *body);
+extern const char *messages_setting_hint(const char *body);
+
+/*
  * From UTF-8 and back. A character that the database's encoding lacks stands
  * as its JSON escape, which means the same within JSON. from_wire gives NULL
  * when the bytes are not UTF-8, or have a NUL among them.

@@ -54,6 +54,10 @@ typedef struct Talk
 	HttpTransfer *transfer;
 } Talk;
 
+/* The configuration was reloaded: what the database's own settings say now, the
+ * next process sees, so this one asks nothing more. */
+static bool stale = false;
+
 static Talk talks[HTTP_MAX_TRANSFERS];
 static int	ntalks = 0;
 static MemoryContext step_context = NULL;
@@ -76,7 +80,8 @@ fenced(int64 id, const HttpReply *http)
 	{
 		if (http != NULL)
 			dialogue_answered(id, http);
-		transfer = dialogue_advance(id);
+		if (!stale)
+			transfer = dialogue_advance(id);
 	}
 	PG_CATCH();
 	{
@@ -166,7 +171,7 @@ begin_due(void)
 		loaded = PgReloadTime;
 	}
 
-	while (ntalks < Min(guc_max_conversations, HTTP_MAX_TRANSFERS) && http_free_slots() > 0)
+	while (!stale && ntalks < Min(guc_max_conversations, HTTP_MAX_TRANSFERS) && http_free_slots() > 0)
 	{
 		int64		busy[HTTP_MAX_TRANSFERS];
 		Conversation *c;
@@ -289,7 +294,6 @@ work(void)
 	bool		may_linger;
 	bool		must_go;
 	bool		wanted = true;
-	bool		stale = false;	/* the configuration was reloaded */
 	int			failures = 0;
 	uint64		done = 0;
 	TimestampTz due = 0;
@@ -317,8 +321,7 @@ work(void)
 		stale |= loaded != PgReloadTime;
 		if (stale && ntalks == 0)
 		{
-			/* what the database's own settings say, the next one sees */
-			slot_note_done(done, due != 0 ? now : 0);
+			slot_note_done(done, now);
 			return;
 		}
 		for (int i = 0; i < ntalks; i++)

@@ -209,8 +209,10 @@ claude_went_well(void)
 }
 
 void
-claude_failed(const char *why)
+claude_failed(const char *why, bool last)
 {
+	if (last)
+		breaker.failures = Max(breaker.failures, retry_defaults.breaker_failures - 1);
 	retry_breaker_report(&retry_defaults, &breaker, true, retry_now_ms());
 	if (breaker.open_until != 0)
 		write_down(why);

@@ -25,10 +25,10 @@ extern bool claude_configured(void);
 extern bool claude_may(char **why, TimestampTz *again);
 
 /* What came of a request: it went well, or one more failed. Several in a row
- * are a server that is down; when it answers again, all that waits for it is
+ * (or one after which no more are made for its incident, where nobody is there) are a server that is down; when it answers again, all that waits for it is
  * due. In the current transaction. */
 extern void claude_went_well(void);
-extern void claude_failed(const char *why);
+extern void claude_failed(const char *why, bool last);
 
 /* It is no use to go on before somebody has changed something (a key, a
  * model), but for a look now and then. */

@@ -61,10 +61,10 @@ with_rows(const Incident *incident, int64 *ids)
 	return rows ? n : 0;
 }
 
-/* A plan of Claude's for this incident that a person has not decided about, or
+/* A plan of Claude's for these incidents that a person has not decided about, or
  * 0; *reason is why it waits. */
 static int64
-undecided(const Incident *incident, char **reason)
+undecided(Oid relid, const int64 *ids, int n, char **reason)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
@@ -73,9 +73,9 @@ undecided(const Incident *incident, char **reason)
 
 	spi_open(&saved);
 	spi_args(&args);
-	spi_arg_int8(&args, incident->id);
-	spi_arg_relid(&args, incident->relid);
-	if (spi_exec("SELECT id, reason FROM selfheal.plan WHERE $1 = ANY (incidents) AND relid = $2"
+	spi_arg_int8_array(&args, ids, n);
+	spi_arg_relid(&args, relid);
+	if (spi_exec("SELECT id, reason FROM selfheal.plan WHERE $1 <@ incidents AND relid = $2"
 				 " AND conversation IS NOT NULL AND state = 'awaiting_approval' ORDER BY id DESC LIMIT 1", &args) > 0)
 	{
 		plan = spi_get_int8(0, 1, NULL);
@@ -94,7 +94,8 @@ consult_or_human(const Incident *incident, const IncidentNote *note)
 	int64		ids[MOST_BESIDE + 1];
 	int			n;
 	char	   *why = NULL;
-	int64		plan = open ? undecided(incident, &why) : 0;
+	bool		budget = false;
+	int64		plan = open ? undecided(incident->relid, &incident->id, 1, &why) : 0;
 
 	if (open && may_be_shape(fit_class_from_name(incident->class)) && claude_configured() &&
 		(n = with_rows(incident, ids)) > 0 &&
@@ -112,7 +113,17 @@ consult_or_human(const Incident *incident, const IncidentNote *note)
 		incident_move(incident->id, INCIDENT_AWAITING_APPROVAL, &asking);
 	}
 	else
-		incident_move(incident->id, INCIDENT_NEEDS_HUMAN, note);
+	{
+		IncidentNote asked = *note;
+
+		/* more rows have come: what was learnt of the first ones stands */
+		why = open ? conversation_came_to(incident->id, incident->relid, &budget) : NULL;
+		if (why != NULL)
+			asked.reason = psprintf("Claude was asked: %s", why);
+		if (budget)
+			asked.human = HUMAN_BUDGET;
+		incident_move(incident->id, INCIDENT_NEEDS_HUMAN, &asked);
+	}
 }
 
 /* A row stands under the first of its misfits: the incident that has the most
@@ -141,7 +152,18 @@ consult_before_person(Oid relid, const int64 *ids, int n)
 {
 	int64	   *all = palloc(sizeof(int64) * n);
 	IncidentNote asking = {.reason = "a key may have been renamed or restructured"};
+	IncidentNote waits = {0};
+	char	   *why = NULL;
 
+	waits.plan = undecided(relid, ids, n, &why);
+	waits.reason = why;
+	if (waits.plan != 0)
+	{
+		/* more rows have come: his decision is for them as well */
+		for (int i = 0; i < n; i++)
+			incident_move(ids[i], INCIDENT_AWAITING_APPROVAL, &waits);
+		return true;
+	}
 	memcpy(all, ids, sizeof(int64) * n);
 	if (!claude_configured() || !most_rows_first(relid, all, n) ||
 		!conversation_open(all, n, relid, HUMAN_NO_SAFE_PLAN, true))

@@ -23,7 +23,7 @@ extern void consult_or_human(const Incident *incident, const IncidentNote *note)
  * A playbook's plan for these incidents of a table would wait for a person, and
  * what was sent looks as if a key had been renamed or restructured: Claude is
  * asked first, in one conversation, if it can be and was not. True when they
- * are asking now. In the current transaction.
+ * are asking now, or wait for what it has proposed of all of them. In the current transaction.
  */
 extern bool consult_before_person(Oid relid, const int64 *ids, int n);
 

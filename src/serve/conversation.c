@@ -23,8 +23,21 @@ StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outco
 	"v.id, v.incident, coalesce(c.oid, 0), v.asked_because, v.small, v.model, v.system, v.tools::text," \
 	" v.marker, v.retries, v.bare_429, v.nudges, v.calls, v.tokens, v.cost, v.beside_plan, v.incidents, v.state = 'ended'," \
 	" coalesce(v.next_try > clock_timestamp(), false)," \
-	" coalesce((SELECT t.kind = 'failure' AND t.status = 404 FROM selfheal.agent_turn t WHERE t.conversation = v.id" \
-	"  ORDER BY t.id DESC LIMIT 1), false)"
+	" coalesce((SELECT t.kind = 'failure' AND t.status IN (400, 404) FROM selfheal.agent_turn t WHERE t.conversation = v.id" \
+	"  ORDER BY t.id DESC LIMIT 1), false), v.share_values"
+
+/* Rows that were counted for these incidents. */
+#define ROWS_OF(ids) "SELECT sum(i.rows) FROM selfheal.incident i WHERE i.id = ANY (" ids ")"
+
+/*
+ * What was asked about this incident and this table already, and no person has
+ * had taken up again since. $1, $2: incident, hash of the table.
+ */
+#define ASKED(is_its) \
+	"FROM selfheal.conversation v LEFT JOIN selfheal.plan p ON p.id = v.plan WHERE " is_its " AND v.state = 'ended'" \
+	" AND v.outcome <> 'superseded' AND v.schema_hash = $2 AND NOT EXISTS" \
+	" (SELECT FROM selfheal.audit a WHERE a.incident = $1 AND a.event = 'retried' AND a.at > v.ended_at)" \
+	" ORDER BY v.id DESC LIMIT 1"
 
 /* How long what a person has in hand is let alone. */
 #define BUSY_MS 2000
@@ -34,6 +47,7 @@ static Conversation *
 from_row(MemoryContext cxt)
 {
 	Conversation *c = MemoryContextAllocZero(cxt, sizeof(Conversation));
+	const char *share;
 	bool		isnull;
 
 	c->id = spi_get_int8(0, 1, NULL);
@@ -55,7 +69,9 @@ from_row(MemoryContext cxt)
 	c->incidents = spi_get_int8_array(0, 17, &c->nincidents, cxt);
 	c->ended = spi_get_bool(0, 18, NULL);
 	c->paused = spi_get_bool(0, 19, NULL);
-	c->not_served = spi_get_bool(0, 20, NULL);
+	c->not_taken = spi_get_bool(0, 20, NULL);
+	share = spi_get_text(0, 21, cxt);
+	c->told = share ? options_share(share) : SHARE_NONE;
 	return c;
 }
 
@@ -76,9 +92,10 @@ insert(const int64 *incidents, int n, Oid relid, const char *because, bool small
 	spi_arg_text(&args, hash);
 	spi_arg_bool(&args, beside_plan);
 	spi_arg_int8_array(&args, incidents, n);
-	spi_exec("INSERT INTO selfheal.conversation (incident, relid, schema_name, table_name, asked_because, small, schema_hash, beside_plan, incidents)"
-			 " SELECT $1, $2, n.nspname, c.relname, $3, $4, $5, $6, $7 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-			 " WHERE c.oid = $2 ON CONFLICT (incident) WHERE state <> 'ended' DO UPDATE SET next_try = NULL, incidents = $7", &args);
+	spi_exec("INSERT INTO selfheal.conversation (incident, relid, schema_name, table_name, asked_because, small, schema_hash, beside_plan, incidents, rows)"
+			 " SELECT $1, $2, n.nspname, c.relname, $3, $4, $5, $6, $7, coalesce((" ROWS_OF("$7") "), 0)"
+			 " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+			 " WHERE c.oid = $2 ON CONFLICT (incident) WHERE state <> 'ended' DO UPDATE SET next_try = NULL, incidents = $7, rows = excluded.rows", &args);
 	spi_close(&saved);
 	shmem_wake_agent_at_commit();
 }
@@ -108,15 +125,37 @@ conversation_open(const int64 *incidents, int n, Oid relid, HumanReason because,
 	spi_args(&args);
 	spi_arg_int8(&args, incidents[0]);
 	spi_arg_text(&args, hash);
-	asked = spi_exec("SELECT FROM selfheal.conversation v WHERE v.incident = $1 AND v.state = 'ended'"
-					 " AND v.outcome <> 'superseded' AND v.schema_hash = $2 AND NOT EXISTS"
-					 " (SELECT FROM selfheal.audit a WHERE a.incident = $1 AND a.event = 'retried' AND a.at > v.ended_at) LIMIT 1",
-					 &args) > 0;
+	asked = spi_exec("SELECT " ASKED("v.incident = $1"), &args) > 0;
 	spi_close(&saved);
 	if (asked)
 		return false;
 	insert(incidents, n, relid, incident_human_name(because), false, beside_plan);
 	return true;
+}
+
+char *
+conversation_came_to(int64 incident, Oid relid, bool *budget)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *hash = plan_schema_hash(relid);
+	char	   *words = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	*budget = false;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, incident);
+	spi_arg_text(&args, hash);
+	if (spi_exec("SELECT CASE WHEN v.outcome <> 'proposed' THEN v.reason WHEN p.state IN ('failed', 'superseded')"
+				 "  THEN format('it proposed plan %s, of which nothing came: %s', p.id, p.reason) END, v.outcome = 'budget' "
+				 ASKED("$1 = ANY (v.incidents)"), &args) > 0)
+	{
+		words = spi_get_text(0, 1, cxt);
+		*budget = words != NULL && spi_get_bool(0, 2, NULL);
+	}
+	spi_close(&saved);
+	return words;
 }
 
 bool
@@ -289,6 +328,23 @@ conversation_begin(Conversation *c, const char *model, const char *system,
 }
 
 void
+conversation_tells(Conversation *c, ShareValues share)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	if (share <= c->told)
+		return;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	spi_arg_text(&args, options_share_name(share));
+	spi_exec("UPDATE selfheal.conversation SET share_values = $2 WHERE id = $1", &args);
+	spi_close(&saved);
+	c->told = share;
+}
+
+void
 conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char *reason)
 {
 	SpiUser		saved;
@@ -357,6 +413,40 @@ conversation_move_incidents(const Conversation *c, IncidentState to, const Incid
 	for (int i = 0; i < c->nincidents; i++)
 		if (incident_get(c->incidents[i])->state == INCIDENT_ASKING)
 			incident_move(c->incidents[i], to, note);
+}
+
+/* Did rows join its incidents since it was begun? */
+static bool
+more_rows(const Conversation *c)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		more;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	more = spi_exec("SELECT FROM selfheal.conversation v WHERE v.id = $1 AND (" ROWS_OF("v.incidents") ") > v.rows", &args) > 0;
+	spi_close(&saved);
+	return more;
+}
+
+void
+conversation_leave(const Conversation *c, IncidentState to, const IncidentNote *note)
+{
+	IncidentNote again = {.reason = "more rows came while Claude was asked",.uncharge = true};
+	bool		more = more_rows(c);
+
+	for (int i = 0; i < c->nincidents; i++)
+	{
+		if (incident_get(c->incidents[i])->state != INCIDENT_ASKING)
+			continue;
+		incident_move(c->incidents[i], to, note);
+		if (more && to != INCIDENT_OPEN)
+			incident_move(c->incidents[i], INCIDENT_OPEN, &again);
+	}
+	if (more)
+		shmem_wake_at_commit();
 }
 
 int64 *

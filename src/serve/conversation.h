@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "base/retry.h"
+#include "observe/options.h"
 #include "orient/incident.h"
 #include "record/audit.h"
 
@@ -35,11 +36,13 @@ typedef struct Conversation
 	int			nincidents;
 	bool		ended;
 	bool		paused;			/* it is not due yet */
-	bool		not_served;		/* the last answer: there is no such model */
+	bool		not_taken;		/* the last answer: there is no such model, or
+								 * a request of this form is refused */
 	Oid			relid;			/* InvalidOid: gone */
 	char	   *asked_because;
 	bool		small;
 	bool		beside_plan;
+	ShareValues told;			/* of values, at most */
 	char	   *model;			/* NULL before the first request */
 	char	   *system;
 	char	   *tools;
@@ -59,6 +62,11 @@ typedef struct Conversation
  * already and nothing has changed since. The agent is woken at commit.
  */
 extern bool conversation_open(const int64 *incidents, int n, Oid relid, HumanReason because, bool beside_plan);
+
+/* What came of it when this incident of the table, as it is now, was asked
+ * about, in words; NULL: it was not, or its plan stands. *budget: a limit ended
+ * it. */
+extern char *conversation_came_to(int64 incident, Oid relid, bool *budget);
 
 /* Is anything to be talked about, now or later? */
 extern bool conversation_any(void);
@@ -98,6 +106,9 @@ extern char *conversation_words(const Conversation *c);
 extern void conversation_begin(Conversation *c, const char *model, const char *system,
 							   const char *prompt_hash, const char *tools);
 
+/* This much of values is told in it from here on. */
+extern void conversation_tells(Conversation *c, ShareValues share);
+
 /* Not before then; with a state of its own, which it keeps, when it is a person
  * who waits. */
 extern void conversation_pause(Conversation *c, TimestampTz next_try, bool waits, const char *reason);
@@ -108,6 +119,10 @@ extern void conversation_says(const Conversation *c, int64 plan, double confiden
 
 /* What becomes of its incidents, as far as they still wait for it. */
 extern void conversation_move_incidents(const Conversation *c, IncidentState to, const IncidentNote *note);
+
+/* The same when they are left to a person: where rows have joined them since it
+ * was begun, at which nobody has looked, they are open for one more round. */
+extern void conversation_leave(const Conversation *c, IncidentState to, const IncidentNote *note);
 
 /* The incidents that the conversation about this one is for; just it, when
  * there is none. *n: how many. In the current context. */

@@ -17,10 +17,12 @@ CREATE TABLE selfheal.conversation (
 	beside_plan boolean NOT NULL DEFAULT false,
 	model text,
 	prompt_hash text,
+	share_values text,
 	system text,
 	tools json,
 	marker text NOT NULL DEFAULT encode(sha256(uuid_send(gen_random_uuid())), 'hex'),
 	schema_hash text NOT NULL,
+	rows bigint NOT NULL DEFAULT 0,
 	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	ended_at timestamptz,
 	next_try timestamptz,
@@ -56,10 +58,12 @@ COMMENT ON COLUMN selfheal.conversation.small IS 'told less, since the first tim
 COMMENT ON COLUMN selfheal.conversation.beside_plan IS 'a playbook has a plan that a person is to approve: asked first, since what was sent looks renamed or restructured; the plan is made when Claude knows none';
 COMMENT ON COLUMN selfheal.conversation.model IS 'model that is asked';
 COMMENT ON COLUMN selfheal.conversation.prompt_hash IS 'sha256 of the system prompt';
+COMMENT ON COLUMN selfheal.conversation.share_values IS 'the most that was told of values in it; when less may be told it is begun anew';
 COMMENT ON COLUMN selfheal.conversation.system IS 'the system prompt as it was sent: a conversation goes on with what it began with';
 COMMENT ON COLUMN selfheal.conversation.tools IS 'the tools as they were offered';
 COMMENT ON COLUMN selfheal.conversation.marker IS 'fence around data in this conversation''s messages; nobody who writes data can guess it';
 COMMENT ON COLUMN selfheal.conversation.schema_hash IS 'sha256 of the table''s definition when it began: asked once, an incident is asked about again only of another table, or when a person retries it';
+COMMENT ON COLUMN selfheal.conversation.rows IS 'rows that its incidents had when it was begun: where there are more in the end the table is looked at again';
 COMMENT ON COLUMN selfheal.conversation.started_at IS 'when it was begun';
 COMMENT ON COLUMN selfheal.conversation.ended_at IS 'when it ended';
 COMMENT ON COLUMN selfheal.conversation.next_try IS 'not before this time';

@@ -14,6 +14,7 @@
 #include "decide/docket.h"
 #include "decide/messages.h"
 #include "decide/plan.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "observe/sharing.h"
 #include "orient/incident.h"
@@ -71,7 +72,7 @@ give_up(const Conversation *c, Outcome outcome, const char *reason)
 	conversation_end(c, outcome, reason);
 	if (outcome == OUTCOME_TOO_LONG && !c->small)
 		return;					/* and begun anew */
-	conversation_move_incidents(c, c->beside_plan ? INCIDENT_OPEN : INCIDENT_NEEDS_HUMAN, &note);
+	conversation_leave(c, c->beside_plan ? INCIDENT_OPEN : INCIDENT_NEEDS_HUMAN, &note);
 	shmem_wake_at_commit();
 }
 
@@ -98,7 +99,7 @@ put_off(Conversation *c, HumanReason human, const char *reason, TimestampTz agai
 		return;
 	}
 	conversation_pause(c, again, true, reason);
-	conversation_move_incidents(c, INCIDENT_NEEDS_HUMAN, &note);
+	conversation_leave(c, INCIDENT_NEEDS_HUMAN, &note);
 }
 
 /* The array of one text block. */
@@ -132,6 +133,13 @@ packet_message(const Conversation *c)
 	return JsonbToCString(NULL, &blocks->root, VARSIZE(blocks));
 }
 
+/* The tools as they are offered to a conversation that begins now. */
+static char *
+tools_now(void)
+{
+	return tools_schema_json(TOOL_AUDIENCE_AGENT, (guc_api_omitted() & API_OMIT_STRICT) == 0);
+}
+
 /* Begin: model, prompt, tools and the packet, as they are now. */
 static char *
 begin(Conversation *c)
@@ -139,8 +147,10 @@ begin(Conversation *c)
 	char	   *blocks;
 	AuditEntry	entry;
 
+	if (!c->small)
+		conversation_tells(c, sharing_of(c->relid));
 	conversation_begin(c, guc_model, prompt_system, plan_sha256(prompt_system),
-					   tools_schema_json(TOOL_AUDIENCE_AGENT, (guc_api_omitted() & API_OMIT_STRICT) == 0));
+					   tools_now());
 	blocks = packet_message(c);
 	conversation_entry(&entry, "asked", c);
 	entry.packet = incident_stored_packet(c->incident);
@@ -195,10 +205,21 @@ prepare(Conversation *c, NextStep step, MemoryContext cxt)
 	TimestampTz again;
 	MemoryContext old;
 
-	if (step == NEXT_REQUEST && strcmp(c->model, guc_model) != 0 && c->not_served)
+	if (step != NEXT_BEGIN && sharing_of(c->relid) < c->told)
+	{
+		/* what was told is in each request anew */
+		conversation_renew(c, "less may be told of values now");
+		return NULL;
+	}
+	if (step == NEXT_REQUEST && c->not_taken && strcmp(c->model, guc_model) != 0)
 	{
 		/* what one model has thought is of no use to another */
 		conversation_renew(c, psprintf("%s is not served, and %s is set now", c->model, guc_model));
+		return NULL;
+	}
+	if (step == NEXT_REQUEST && c->not_taken && strcmp(c->tools, tools_now()) != 0)
+	{
+		conversation_renew(c, "the tools are offered in another form now");
 		return NULL;
 	}
 	if (!claude_may(&reason, &again))
@@ -334,6 +355,7 @@ do_call(int64 id, const ToolUse *use, Arguments *a, int64 *plan)
 	{
 		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model};
 
+		conversation_tells(c, ctx.share);
 		result = tools_call(&ctx, use->name, a->args);
 	}
 	else if (*plan != 0)
@@ -470,6 +492,39 @@ dialogue_advance(int64 id)
 	}
 }
 
+/*
+ * What somebody has to change before it is of use to go on, for this incident or
+ * any other: the key, the model, the address or another setting. NULL: nothing
+ * that is known; "": nothing that is a setting.
+ */
+static const char *
+ours_to_mend(const HttpReply *http)
+{
+	if (http->fault == HTTP_FAULT_TLS || http->fault == HTTP_FAULT_REQUEST)
+		return "see selfheal.api_url and selfheal.api_ca_file";
+	if (http->fault != HTTP_FAULT_NONE)
+		return NULL;
+	switch (http->status)
+	{
+		case 400:
+			if (messages_error_type(http->body) == NULL)
+				return "what answers is no Messages API: see selfheal.api_url";
+			return messages_setting_hint(http->body);
+		case 401:
+			return "see selfheal.api_key_file and selfheal.api_auth";
+		case 402:
+		case 403:
+			return "";
+		case 404:
+			return "see selfheal.model and the path of selfheal.api_url";
+		case 405:
+			return "what answers is no Messages API: see selfheal.api_url";
+		default:
+			return http->status >= 300 && http->status < 400 ?
+				"it says to ask elsewhere, which is not done: see selfheal.api_url" : NULL;
+	}
+}
+
 /* An answer that is none: again, later, or given up. A server that is down is
  * waited for, however long: that is no matter of this incident. */
 static void
@@ -477,6 +532,8 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 {
 	RetryPolicy policy = retry_defaults;
 	HttpReply	seen = *http;
+	const char *mend = ours_to_mend(http);
+	bool		nobody_there = http->fault == HTTP_FAULT_RESOLVE || http->fault == HTTP_FAULT_CONNECT;
 	RetryAnswer answer;
 	TimestampTz again;
 
@@ -487,18 +544,17 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	answer = retry_decide(&policy, &c->retry, &seen,
 						  pg_prng_double(&pg_global_prng_state), retry_now_ms());
 	turns_failure(c, http, fault);
-	if (http->status == 401 || http->status == 402 || http->status == 403 || http->status == 404)
+	if (mend != NULL)
 		claude_unavailable(fault);
-	else if (retry_breaker_failure(&seen))
-		claude_failed(fault);
+	else if (retry_breaker_failure(&seen) || (http->status == 400 && !messages_too_long(http->body)))
+		claude_failed(fault, nobody_there && answer.verdict == RETRY_USED_UP);
 	else
 		claude_went_well();
 	if (c->ended || !conversation_wanted(c))
 		return;
-	if ((answer.verdict == RETRY_USED_UP || http->status == 401 || http->status == 402 ||
-		 http->status == 403 || http->status == 404) && claude_down_until(&again))
+	if ((answer.verdict == RETRY_USED_UP || mend != NULL) && claude_down_until(&again))
 		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", fault), again);
-	else if (http->status == 413)
+	else if (http->status == 413 || (http->status == 400 && messages_too_long(http->body)))
 		give_up(c, OUTCOME_TOO_LONG, "what it was to be told is too long");
 	else if (answer.verdict == RETRY_AGAIN)
 		conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), answer.wait_ms), false, fault);
@@ -510,12 +566,20 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 static char *
 fault_words(const HttpReply *http)
 {
-	char	   *type;
+	const char *mend = ours_to_mend(http);
+	const char *type = http->fault == HTTP_FAULT_NONE ? messages_error_type(http->body) : NULL;
+	StringInfoData buf;
 
+	initStringInfo(&buf);
 	if (http->fault != HTTP_FAULT_NONE)
-		return pstrdup(http->why);
-	type = messages_error_type(http->body);
-	return psprintf("HTTP status %d%s%s%s", http->status, type ? " (" : "", type ? type : "", type ? ")" : "");
+		appendStringInfoString(&buf, http->why);
+	else
+		appendStringInfo(&buf, "HTTP status %d", http->status);
+	if (type != NULL)
+		appendStringInfo(&buf, " (%s)", type);
+	if (mend != NULL && mend[0] != '\0')
+		appendStringInfo(&buf, ": %s", mend);
+	return buf.data;
 }
 
 void

@@ -308,6 +308,7 @@ record_failure(const Round *round, const ErrorData *edata, bool approved, bool l
 	bool		passes = trouble_passes(edata->sqlerrcode) || trouble_stops(edata);
 	bool		second = trouble_was_first(edata->sqlerrcode);
 	bool		out_of_reach = ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION;
+	const char *words = edata->message;
 	ListCell   *lc;
 	AuditEntry	entry;
 
@@ -334,12 +335,17 @@ record_failure(const Round *round, const ErrorData *edata, bool approved, bool l
 		if (row->state == PLAN_APPROVED && passes)
 			docket_wait(round->plan, carry_next_try(round->relid));
 		else if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
+		{
 			docket_move(round->plan, PLAN_FAILED, NULL, edata->message);
+			if (row->conversation != 0)
+				words = psprintf("plan " INT64_FORMAT " of Claude's went well on a clone and failed on the table: %s",
+								 row->id, edata->message);
+		}
 	}
 	foreach(lc, round->claimed)
 	{
 		Incident   *inc = incident_get(((Incident *) lfirst(lc))->id);
-		IncidentNote note = {.reason = edata->message};
+		IncidentNote note = {.reason = words};
 
 		if (!incident_is_free(inc->id))
 			continue;			/* a person's open transaction has it */

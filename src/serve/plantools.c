@@ -487,9 +487,12 @@ put_forward(const Conversation *c, PlanRow *row, const Judged *j)
 	AuditEntry	entry;
 
 	docket_move(row->id, PLAN_AWAITING_APPROVAL, NULL, wait);
-	conversation_move_incidents(c, INCIDENT_AWAITING_APPROVAL, &note);
 	if (wait != NULL)
+	{
+		conversation_leave(c, INCIDENT_AWAITING_APPROVAL, &note);
 		return;
+	}
+	conversation_move_incidents(c, INCIDENT_AWAITING_APPROVAL, &note);
 	docket_move(row->id, PLAN_APPROVED, "selfheal", "policy lets it run by itself");
 	conversation_entry(&entry, "approved", c);
 	entry.plan = row->id;

@@ -56,7 +56,7 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 	i.reason_kind,
 	(SELECT jsonb_strip_nulls(jsonb_build_object('conversation', v.id, 'state', v.state, 'outcome', v.outcome, 'plan', v.plan,
 			'confidence', v.confidence, 'explanation', v.explanation, 'options', v.options, 'requests', v.calls, 'next_try', v.next_try))
-		FROM selfheal.conversation v WHERE v.incident = i.id ORDER BY v.id DESC LIMIT 1) AS claude
+		FROM selfheal.conversation v WHERE v.incident = i.id OR v.id = p.conversation ORDER BY v.id DESC LIMIT 1) AS claude
 FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
 WHERE selfheal.may_see(i.relid)
 ORDER BY i.id;

@@ -6,6 +6,8 @@
 
 #include "base/awaited.h"
 #include "base/compat.h"
+#include "base/failing.h"
+#include "base/failures.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/stalls.h"
@@ -34,6 +36,8 @@ _PG_init(void)
 		return;
 	shmem_init();
 	stalls_init();
+	failures_init();
+	failing_init();
 	awaited_init();
 	load_init();
 	dedupe_init();

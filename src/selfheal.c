@@ -11,6 +11,7 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/stalls.h"
+#include "base/underway.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/dedupe.h"
@@ -38,6 +39,7 @@ _PG_init(void)
 	stalls_init();
 	failures_init();
 	failing_init();
+	underway_init();
 	awaited_init();
 	load_init();
 	dedupe_init();

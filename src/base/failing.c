@@ -14,6 +14,7 @@
 #include "base/failring.h"
 #include "base/failures.h"
 #include "base/guc.h"
+#include "base/underway.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
@@ -63,8 +64,8 @@ runs_statements(void)
  * transaction, of the server, the connection or somebody's interruption, and
  * those that pass when it is tried again, do not.
  */
-static bool
-of_a_statement(int sqlerrcode)
+bool
+failing_of_a_statement(int sqlerrcode)
 {
 	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
 	{
@@ -96,10 +97,16 @@ failing_wanted(void)
 
 /* ---- the brake ---- */
 
+static uint32
+hash_more(uint32 hash, const char *bytes, int len)
+{
+	return hash_combine(hash, hash_bytes((const unsigned char *) bytes, len));
+}
+
 /* Has this session just reported the same? What is copied decides, but for
  * texts that follow from the rest. */
 static bool
-just_reported(const ErrorData *edata, TimestampTz now)
+just_reported(const ErrorData *edata, const UnderwayNote *note, TimestampTz now)
 {
 	static struct
 	{
@@ -111,11 +118,10 @@ just_reported(const ErrorData *edata, TimestampTz now)
 	uint32		hash = (uint32) edata->sqlerrcode;
 
 	for (int i = 0; i < (int) lengthof(texts); i++)
-	{
-		int			len = texts[i] ? strnlen(texts[i], guc_capture_bytes) : 0;
-
-		hash = hash_combine(hash, hash_bytes((const unsigned char *) texts[i], len));
-	}
+		if (texts[i] != NULL)
+			hash = hash_more(hash, texts[i], strnlen(texts[i], guc_capture_bytes));
+	if (note != NULL)
+		hash = hash_more(hash, note->params, note->used);
 	for (int i = 0; i < REMEMBERED; i++)
 		if (reported[i].hash == hash && now >= reported[i].at &&
 			now < TimestampTzPlusMilliseconds(reported[i].at, AGAIN_MS))
@@ -229,6 +235,20 @@ put_error(FailSlot *slot, const ErrorData *edata)
 	put(slot, FAIL_CONTEXT, edata->context, all / 16);
 }
 
+/* The parameters lie as they are to lie here; they leave a quarter, too. */
+static void
+put_params(FailSlot *slot, const UnderwayNote *note)
+{
+	slot->nparams = 0;
+	slot->params = MAXALIGN(offsetof(FailSlot, bytes) + slot->used) - offsetof(FailSlot, bytes);
+	if (note == NULL || note->nparams == 0 ||
+		slot->params + note->used > guc_capture_bytes)
+		return;
+	memcpy(slot->bytes + slot->params, note->params, note->used);
+	slot->nparams = note->nparams;
+	slot->used = slot->params + note->used;
+}
+
 /* The statement, and the one inside it, share what is left. */
 static void
 put_statements(FailSlot *slot, const char *statement, const char *inner)
@@ -246,10 +266,12 @@ put_statements(FailSlot *slot, const char *statement, const char *inner)
 static void
 copy(const ErrorData *edata, FailDatabase *db)
 {
+	const UnderwayNote *note = underway_take(edata);
 	TimestampTz now = GetCurrentTimestamp();
+	const char *inner = edata->internalquery;
 	FailSlot   *slot;
 
-	if (just_reported(edata, now))
+	if (just_reported(edata, note, now))
 	{
 		pg_atomic_fetch_add_u64(&db->repeated, 1);
 		return;
@@ -257,6 +279,8 @@ copy(const ErrorData *edata, FailDatabase *db)
 	slot = failring_reserve(db, now);
 	if (slot == NULL)
 		return;
+	if (inner == NULL && note != NULL && note->is_inner)
+		inner = note->inner;
 	slot->pid = MyProcPid;
 	slot->role = GetUserId();
 	slot->outer_role = GetOuterUserId();
@@ -264,20 +288,20 @@ copy(const ErrorData *edata, FailDatabase *db)
 	slot->sqlstate = edata->sqlerrcode;
 	slot->position = edata->cursorpos;
 	slot->inner_position = edata->internalpos;
+	slot->target = note ? note->target : InvalidOid;
+	slot->start = note ? note->start : -1;
+	slot->length = note ? note->length : 0;
 	slot->used = 0;
 	put_error(slot, edata);
-	slot->target = InvalidOid;
-	slot->nparams = 0;
-	slot->start = -1;
-	slot->length = 0;
-	put_statements(slot, debug_query_string, edata->internalquery);
+	put_params(slot, note);
+	put_statements(slot, debug_query_string, inner);
 	failring_publish(db, slot);
 }
 
 static void
 emit_log(ErrorData *edata)
 {
-	if (unlikely(edata->elevel == ERROR) && of_a_statement(edata->sqlerrcode))
+	if (unlikely(edata->elevel == ERROR) && failing_of_a_statement(edata->sqlerrcode))
 	{
 		FailDatabase *db = wanting();
 

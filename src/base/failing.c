@@ -19,6 +19,7 @@
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/parser.h"
 #include "pgtime.h"
 #include "port/atomics.h"
 #include "postmaster/bgworker.h"
@@ -291,6 +292,7 @@ copy(const ErrorData *edata, FailDatabase *db)
 	slot->target = note ? note->target : InvalidOid;
 	slot->start = note ? note->start : -1;
 	slot->length = note ? note->length : 0;
+	slot->escapes = !standard_conforming_strings;
 	slot->used = 0;
 	put_error(slot, edata);
 	put_params(slot, note);

@@ -67,6 +67,7 @@ typedef struct FailSlot
 	int			length;
 	bool		statement_clipped;
 	bool		inner_clipped;
+	bool		escapes;
 	Oid			target;
 	int			nparams;
 	int			params;			/* where they begin in bytes */
@@ -87,6 +88,8 @@ typedef struct FailDatabase
 	pg_atomic_uint64 full;
 	pg_atomic_uint64 repeated;
 	pg_atomic_uint64 due;		/* when the next one is due, at the rate, us */
+	TimestampTz woken;			/* the launcher's: when it woke the worker, */
+	int			pause_ms;		/* and how long it waits after that */
 } FailDatabase;
 extern FailDatabase *failring_database(void);
 

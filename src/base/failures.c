@@ -29,6 +29,12 @@
 #define DATABASE_LOOKS 64
 #define SLOT_LOOKS 32
 
+/* The pause after a wake: from the shortest to the longest, as long as failures
+ * keep coming; none after so long without. */
+#define SHORTEST_PAUSE_MS 20
+#define LONGEST_PAUSE_MS 1000
+#define CALM_MS 2000
+
 typedef struct Ring
 {
 	pg_atomic_uint64 number;	/* of the last failure */
@@ -90,6 +96,8 @@ make_database(FailDatabase *db)
 	pg_atomic_init_u64(&db->full, 0);
 	pg_atomic_init_u64(&db->repeated, 0);
 	pg_atomic_init_u64(&db->due, 0);
+	db->woken = 0;
+	db->pause_ms = 0;
 }
 
 static void
@@ -367,6 +375,7 @@ failure_of(FailSlot *slot)
 	f->client_encoding = text_of(slot, FAIL_CLIENT_ENCODING);
 	f->bytea_output = text_of(slot, FAIL_BYTEA_OUTPUT);
 	f->xmloption = text_of(slot, FAIL_XMLOPTION);
+	f->escapes = slot->escapes;
 	f->target = slot->target;
 	f->nparams = slot->nparams;
 	f->params = params_of(slot);
@@ -465,13 +474,46 @@ wake(FailDatabase *db)
 	pg_atomic_write_u64(&db->told, seen);
 }
 
+/*
+ * Wake it now, or when the pause is over that follows a wake. A pass of the
+ * worker costs far more than to take one failure more, so a storm is taken in
+ * heaps; the first failure after a calm is not kept waiting.
+ */
+static TimestampTz
+wake_in_time(FailDatabase *db, TimestampTz now)
+{
+	TimestampTz due = TimestampTzPlusMilliseconds(db->woken, db->pause_ms);
+
+	if (pg_atomic_read_u64(&db->seen) == pg_atomic_read_u64(&db->told))
+		return 0;
+	if (now >= db->woken && now < due)
+		return due;
+	wake(db);
+	if (now < db->woken || now > TimestampTzPlusMilliseconds(due, CALM_MS))
+		db->pause_ms = 0;
+	else
+		db->pause_ms = Min(Max(db->pause_ms * 2, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
+	db->woken = now;
+	return 0;
+}
+
 /* See the header. */
-void
+TimestampTz
 failures_wake_workers(void)
 {
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = 0;
+
 	for (int i = 0; ring != NULL && i < ring->ndatabases; i++)
+	{
+		TimestampTz due = 0;
+
 		if (pg_atomic_read_u32(&ring->databases[i].wanted))
-			wake(&ring->databases[i]);
+			due = wake_in_time(&ring->databases[i], now);
+		if (due != 0 && (next == 0 || due < next))
+			next = due;
+	}
+	return next;
 }
 
 /* See the header. */

@@ -75,6 +75,8 @@ typedef struct Failure
 	char	   *client_encoding;
 	char	   *bytea_output;
 	char	   *xmloption;
+	bool		escapes;		/* standard_conforming_strings was off: a
+								 * backslash in any literal is an escape */
 	Oid			target;			/* what the failing statement writes, where
 								 * planner, executor or utility hooks saw it;
 								 * else InvalidOid */
@@ -108,11 +110,13 @@ extern void failures_forget(Oid dbid);
 
 /*
  * Who fails wakes nobody but the launcher, by its latch, since a wake takes a
- * lock. The launcher wakes the workers of databases that have failures; whoever
+ * lock. The launcher wakes the workers of databases that have failures, at once
+ * or, while they keep coming, about once a second, and is told when it is to
+ * look again (0: when its latch is set); whoever
  * waits for this database's worker asks for that first, so that a failure which
  * its client has heard of is waited for.
  */
-extern void failures_wake_workers(void);
+extern TimestampTz failures_wake_workers(void);
 extern void failures_wake_mine(void);
 
 #endif							/* SELFHEAL_FAILURES_H */

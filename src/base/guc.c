@@ -23,7 +23,7 @@ bool		guc_enabled = true;
 int			guc_max_databases = 64;
 int			guc_capture_slots = 256;
 int			guc_capture_bytes = 16384;
-int			guc_capture_rate = 100;
+int			guc_capture_rate = 20;
 char	   *guc_worker_role = NULL;
 int			guc_worker_linger = 30000;
 int			guc_lock_timeout = 500;
@@ -396,7 +396,7 @@ guc_init(void)
 	DefineCustomIntVariable("selfheal.capture_rate",
 							"Failed statements of one database that are copied in a second, at most.",
 							"After a burst of half of selfheal.capture_slots. The rest is counted as dropped.",
-							&guc_capture_rate, 100, 1, 1000000,
+							&guc_capture_rate, 20, 1, 1000000,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	if (process_shared_preload_libraries_in_progress)

@@ -512,7 +512,7 @@ turn(void)
 	TimestampTz next = 0;
 
 	check_started();
-	failures_wake_workers();
+	next = failures_wake_workers();
 	note_full();
 	if (recheck_at != 0 && GetCurrentTimestamp() >= recheck_at)
 	{

@@ -151,6 +151,9 @@ is_deeply(
 		timezone => 'Asia/Kolkata', datestyle => 'SQL, DMY', intervalstyle => 'iso_8601', client_encoding => 'LATIN1',
 		bytea_output => 'escape', xmloption => 'document', application => 'the producer'
 	}, 'roles and settings of the session');
+is($f->{escapes}, 0, 'a backslash is none');
+($f) = fails("SET standard_conforming_strings = off; SET escape_string_warning = off; INSERT INTO t VALUES (1, 'toolong')");
+is($f->{escapes}, 1, 'where it is one');
 session("SET DateStyle = $_; SELECT to_char(now(), 'YYYY')::varchar(4)::int / 0") for ("'Postgres, MDY'", "'German, YMD'", "'ISO, DMY'");
 is(join('|', map { $_->{datestyle} } take()), 'Postgres, MDY|German, YMD|ISO, DMY', 'DateStyle as SHOW has it');
 

@@ -217,7 +217,7 @@ guc_init(void)
 {
 	DefineCustomBoolVariable("selfheal.enabled",
 							 "Lets workers run.",
-							 "When off, loads still hold what does not fit; nothing is planned or changed.",
+							 "When off, loads still hold what does not fit; nothing is planned or changed, and no failed statement is looked at.",
 							 &guc_enabled, true, PGC_SUSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomStringVariable("selfheal.worker_role",

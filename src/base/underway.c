@@ -246,13 +246,14 @@ raised(void *arg)
 	if (category == ERRCODE_SUCCESSFUL_COMPLETION || category == ERRCODE_WARNING ||
 		category == ERRCODE_NO_DATA)
 		return;
-	while (c->callback != raised)
+	while (c != NULL && c->callback != raised)
 		c = c->previous;
-	if (c->arg != arg)
+	if (c != NULL && c->arg != arg)
 		return;					/* the innermost one has seen to it */
 
+	/* In an error within an error PostgreSQL lets go of the stack: c is NULL */
 	note.valid = false;
-	if (!failing_of_a_statement(sqlstate) || !failing_wanted())
+	if (c == NULL || !failing_of_a_statement(sqlstate) || !failing_wanted())
 		return;
 	while (c != NULL && (c->callback != raised || !((const Frame *) c->arg)->writes))
 		c = c->previous;

@@ -96,6 +96,15 @@ sub fails
 	return take($db);
 }
 
+# The same, of statements that are sent in one message.
+sub together
+{
+	my ($sql) = @_;
+	local $ENV{PGOPTIONS} = '-c selfheal.enabled=on';
+	$node->run_log([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', $sql ]);
+	return take();
+}
+
 # SQLSTATE, target and parameters of each, as one line.
 sub brief
 {
@@ -168,16 +177,9 @@ is(join(' ', @{$f}{qw(sqlstate message hint detail schema_name table_name column
 	'ABCDE m h d s t c y k', 'every field that somebody raises');
 ($f) = fails("SELECT 1; INSERT INTO t VALUES (2, 'good'); INSERT INTO t VALUES (3, 'toolong'); SELECT 2");
 is($f->{statement}, q{INSERT INTO t VALUES (3, 'toolong');}, 'psql sends them one by one');
-$node->psql('postgres', "SELECT 1", on_error_stop => 0);
-{
-	my ($out, $err);
-	local $ENV{PGOPTIONS} = '-c selfheal.enabled=on';
-	$node->run_log([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c',
-		"INSERT INTO t VALUES (4, 'good'); INSERT INTO t VALUES (3, 'toolong'); SELECT 2" ]);
-	($f) = take();
-	is(substr($f->{statement}, $f->{start}, $f->{length}), " INSERT INTO t VALUES (3, 'toolong')", 'which one of several that were sent together')
-	  or diag(explain($f));
-}
+($f) = together("INSERT INTO t VALUES (4, 'good'); INSERT INTO t VALUES (3, 'toolong'); SELECT 2");
+is(substr($f->{statement}, $f->{start}, $f->{length}), " INSERT INTO t VALUES (3, 'toolong')", 'which one of several that were sent together')
+  or diag(explain($f));
 $node->safe_psql('postgres', 'DELETE FROM t');
 
 # ---- what the statement writes ----
@@ -281,7 +283,8 @@ my $caught = "BEGIN $bad; EXCEPTION WHEN others THEN NULL; END;";
 is(brief(fails("DO \$\$ BEGIN $caught END \$\$")), '', 'what a function has caught is not ours');
 is(brief(fails("DO \$\$ DECLARE x varchar(3); BEGIN $caught x := 'abcdef'; END \$\$")), '22001 -',
 	'and does not stick to a later error of the same kind');
-is(brief(fails("DO \$\$ BEGIN $caught END \$\$; SELECT repeat('x', 9)::mood::text")), '22P02 -', 'nor of the same message');
+is(brief(together("DO \$\$ BEGIN BEGIN INSERT INTO t SELECT v::int FROM big; EXCEPTION WHEN others THEN NULL; END; END \$\$; SELECT 'x'::mood")),
+	'22P02 -', 'nor to one of a later statement of the same message');
 is(brief(fails("DO \$\$ BEGIN $caught INSERT INTO parted VALUES (1, 'toolong'); END \$\$")), '22001 parted', 'a later one has its own');
 is(brief(fails("DO \$\$ BEGIN BEGIN $bad; EXCEPTION WHEN unique_violation THEN NULL; END; END \$\$")), '22001 t', 'one that the handler does not take');
 is(brief(fails("DO \$\$ BEGIN BEGIN $bad; EXCEPTION WHEN others THEN RAISE; END; END \$\$")), '22001 t', 'one that it raises again');

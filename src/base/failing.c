@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "base/failing.h"
 #include "base/failring.h"
@@ -297,6 +298,7 @@ copy(const ErrorData *edata, FailDatabase *db)
 	put_error(slot, edata);
 	put_params(slot, note);
 	put_statements(slot, debug_query_string, inner);
+	slot->alone = !IsTransactionBlock();
 	failring_publish(db, slot);
 }
 

@@ -65,6 +65,7 @@ typedef struct FailSlot
 	int			inner_position;
 	int			start;
 	int			length;
+	bool		alone;
 	bool		statement_clipped;
 	bool		inner_clipped;
 	bool		escapes;

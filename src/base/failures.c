@@ -361,6 +361,7 @@ failure_of(FailSlot *slot)
 	f->constraint_name = text_of(slot, FAIL_CONSTRAINT_NAME);
 	f->statement = text_of(slot, FAIL_STATEMENT);
 	f->statement_clipped = slot->statement_clipped;
+	f->alone = slot->alone;
 	f->start = slot->start;
 	f->length = slot->length;
 	f->position = slot->position;

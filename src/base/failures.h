@@ -55,6 +55,8 @@ typedef struct Failure
 	char	   *constraint_name;
 	char	   *statement;		/* what the client sent */
 	bool		statement_clipped;
+	bool		alone;			/* it was a transaction of its own, not in a
+								 * block nor one of several */
 	int			start;			/* where the failing one of several begins in
 								 * statement (in inner, if there is one), in
 								 * bytes from 0, and its length (0: to the

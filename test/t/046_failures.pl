@@ -163,6 +163,7 @@ is_deeply(
 is($f->{escapes}, 0, 'a backslash is none');
 ($f) = fails("SET standard_conforming_strings = off; SET escape_string_warning = off; INSERT INTO t VALUES (1, 'toolong')");
 is($f->{escapes}, 1, 'where it is one');
+is(join(' ', map { $_->{alone} } fails("INSERT INTO t VALUES (8, 'toolong');\nBEGIN;\nINSERT INTO t VALUES (9, 'toolong');\nROLLBACK")), '1 0', 'alone, and in a block');
 session("SET DateStyle = $_; SELECT to_char(now(), 'YYYY')::varchar(4)::int / 0") for ("'Postgres, MDY'", "'German, YMD'", "'ISO, DMY'");
 is(join('|', map { $_->{datestyle} } take()), 'Postgres, MDY|German, YMD|ISO, DMY', 'DateStyle as SHOW has it');
 
@@ -180,6 +181,7 @@ is($f->{statement}, q{INSERT INTO t VALUES (3, 'toolong');}, 'psql sends them on
 ($f) = together("INSERT INTO t VALUES (4, 'good'); INSERT INTO t VALUES (3, 'toolong'); SELECT 2");
 is(substr($f->{statement}, $f->{start}, $f->{length}), " INSERT INTO t VALUES (3, 'toolong')", 'which one of several that were sent together')
   or diag(explain($f));
+is($f->{alone}, 0, 'which is not alone');
 $node->safe_psql('postgres', 'DELETE FROM t');
 
 # ---- what the statement writes ----
@@ -321,7 +323,11 @@ my @others = fails(join "\n", map { "INSERT INTO t VALUES ($_, 'toolong');" } 1 
 is(scalar @others, 50, 'another value is another failure');
 is(join(',', map { $_->{number} - $others[0]{number} } @others), join(',', 0 .. 49), 'in their order');
 my @bound = fails("PREPARE p AS INSERT INTO t VALUES (\$1, \$2);\n" . join "\n", map { "EXECUTE p($_, 'toolong');" } 1 .. 5);
-is(scalar @bound, 5, 'another parameter as well');
+is(scalar @bound, 5, 'another execution as well');
+$node->safe_psql('postgres', "CREATE TABLE words (w text); INSERT INTO words VALUES ('long')");
+my $stored = 'SELECT store(w, $$to$$) FROM words';
+is(brief(fails("$stored;\n$stored;\nUPDATE words SET w = 'large';\n$stored")), '22001 t long to | 22001 t large to',
+	'and the same text with another parameter');
 
 # ---- other databases ----
 

@@ -227,6 +227,7 @@ as_json(const Failure *f)
 	add_number(&out, "length", f->length);
 	add_number(&out, "position", f->position);
 	add_number(&out, "inner_position", f->inner_position);
+	add_number(&out, "alone", f->alone);
 	add_number(&out, "escapes", f->escapes);
 	add_number(&out, "clipped", f->statement_clipped);
 	add_number(&out, "inner_clipped", f->inner_clipped);

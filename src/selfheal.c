@@ -6,9 +6,12 @@
 
 #include "base/awaited.h"
 #include "base/compat.h"
+#include "base/failing.h"
+#include "base/failures.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/stalls.h"
+#include "base/underway.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/dedupe.h"
@@ -34,6 +37,9 @@ _PG_init(void)
 		return;
 	shmem_init();
 	stalls_init();
+	failures_init();
+	failing_init();
+	underway_init();
 	awaited_init();
 	load_init();
 	dedupe_init();

@@ -93,8 +93,16 @@
 #define SELFHEAL_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-/* ExecutorStart_hook returns bool in no released version; ExecutorRun's
- * last argument went away in 18, which is why we hook Start alone. */
+/* ExecutorRun's last argument went away in 18. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_RUN_ARGS \
+	QueryDesc *desc, ScanDirection direction, uint64 count
+#define COMPAT_RUN_PASS desc, direction, count
+#else
+#define COMPAT_RUN_ARGS \
+	QueryDesc *desc, ScanDirection direction, uint64 count, bool execute_once
+#define COMPAT_RUN_PASS desc, direction, count, execute_once
+#endif
 
 /* The statement tree of CALL etc. is read-only since 14; the hook's shape is
  * the same from 15 to 18. */

@@ -37,7 +37,11 @@ typedef struct Failure
 	uint64		number;			/* grows, over all databases */
 	TimestampTz at;
 	int			pid;
-	Oid			role;			/* current user when it failed */
+	Oid			role;			/* current user when it failed, the one of a
+								 * SECURITY DEFINER function inside it */
+	Oid			outer_role;		/* what the session ran as: SET ROLE's or
+								 * session_role. Where role is another, the
+								 * settings below may be the function's */
 	Oid			session_role;
 	int			sqlstate;
 	char	   *message;
@@ -51,6 +55,13 @@ typedef struct Failure
 	char	   *constraint_name;
 	char	   *statement;		/* what the client sent */
 	bool		statement_clipped;
+	bool		alone;			/* it was a transaction of its own, not in a
+								 * block nor one of several */
+	int			start;			/* where the failing one of several begins in
+								 * statement (in inner, if there is one), in
+								 * bytes from 0, and its length (0: to the
+								 * end); where a hook saw it, else -1 */
+	int			length;
 	int			position;		/* cursor in statement, in characters from 1;
 								 * 0: none */
 	char	   *inner;			/* the statement of a function or DO block
@@ -71,7 +82,8 @@ typedef struct Failure
 	Oid			target;			/* what the failing statement writes, where
 								 * planner, executor or utility hooks saw it;
 								 * else InvalidOid */
-	int			nparams;
+	int			nparams;		/* $1 to $n; the first ones if there are very
+								 * many */
 	FailureParam *params;		/* of the failing statement */
 } Failure;
 
@@ -85,7 +97,8 @@ extern void failures_init(void);
 extern Failure *failures_take(void);
 
 /* How many of this database were dropped since the server's start because the
- * ring was full, or because the same session had just reported the same. */
+ * ring was full or selfheal.capture_rate exceeded, or because the same session
+ * had just reported the same. */
 extern void failures_dropped(uint64 *full, uint64 *repeated);
 
 /*
@@ -93,5 +106,19 @@ extern void failures_dropped(uint64 *full, uint64 *repeated);
  * a table is watched; until then and without it nothing is copied.
  */
 extern void failures_want(bool wanted);
+
+/* A database is gone: its place, its failures and its counts go with it. */
+extern void failures_forget(Oid dbid);
+
+/*
+ * Who fails wakes nobody but the launcher, by its latch, since a wake takes a
+ * lock. The launcher wakes the workers of databases that have failures, at once
+ * or, while they keep coming, about once a second, and is told when it is to
+ * look again (0: when its latch is set); whoever
+ * waits for this database's worker asks for that first, so that a failure which
+ * its client has heard of is waited for.
+ */
+extern TimestampTz failures_wake_workers(void);
+extern void failures_wake_mine(void);
 
 #endif							/* SELFHEAL_FAILURES_H */

@@ -21,6 +21,9 @@
 
 bool		guc_enabled = true;
 int			guc_max_databases = 64;
+int			guc_capture_slots = 256;
+int			guc_capture_bytes = 16384;
+int			guc_capture_rate = 20;
 char	   *guc_worker_role = NULL;
 int			guc_worker_linger = 30000;
 int			guc_lock_timeout = 500;
@@ -214,7 +217,7 @@ guc_init(void)
 {
 	DefineCustomBoolVariable("selfheal.enabled",
 							 "Lets workers run.",
-							 "When off, loads still hold what does not fit; nothing is planned or changed.",
+							 "When off, loads still hold what does not fit; nothing is planned or changed, and no failed statement is looked at.",
 							 &guc_enabled, true, PGC_SUSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomStringVariable("selfheal.worker_role",
@@ -390,12 +393,30 @@ guc_init(void)
 
 	guc_claude_init();
 
+	DefineCustomIntVariable("selfheal.capture_rate",
+							"Failed statements of one database that are copied in a second, at most.",
+							"After a burst of half of selfheal.capture_slots. The rest is counted as dropped.",
+							&guc_capture_rate, 20, 1, 1000000,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+
 	if (process_shared_preload_libraries_in_progress)
+	{
 		DefineCustomIntVariable("selfheal.max_databases",
 								"Databases in which selfheal may have a worker.",
 								NULL,
 								&guc_max_databases, 64, 1, 10000,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+		DefineCustomIntVariable("selfheal.capture_slots",
+								"Failed statements of all databases that wait in shared memory, at most.",
+								"One database takes three quarters of them at most. The rest is counted as dropped.",
+								&guc_capture_slots, 256, 4, 65536,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+		DefineCustomIntVariable("selfheal.capture_bytes",
+								"Bytes that are copied of one failed statement, its error and its parameters, at most.",
+								"What is longer is clipped.",
+								&guc_capture_bytes, 16384, 4096, 1048576,
+								PGC_POSTMASTER, GUC_UNIT_BYTE, NULL, NULL, NULL);
+	}
 
 	MarkGUCPrefixReserved("selfheal");
 }

@@ -21,6 +21,9 @@ typedef enum ShareValues
 
 extern bool guc_enabled;		/* selfheal.enabled: off = workers sleep */
 extern int	guc_max_databases;	/* selfheal.max_databases (postmaster) */
+extern int	guc_capture_slots;	/* selfheal.capture_slots (postmaster) */
+extern int	guc_capture_bytes;	/* selfheal.capture_bytes of one (postmaster) */
+extern int	guc_capture_rate;	/* selfheal.capture_rate a database and second */
 extern char *guc_worker_role;	/* selfheal.worker_role: '' = bootstrap user */
 extern int	guc_worker_linger;	/* selfheal.worker_linger, ms */
 extern int	guc_lock_timeout;	/* selfheal.lock_timeout, ms */

@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "base/compat.h"
+#include "base/failures.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/spi.h"
@@ -109,7 +110,8 @@ is_idle(WorkerKind kind, uint64 target, const char **why)
 }
 
 /*
- * The wake to wait for: the last one sent. A database without a slot has not
+ * The wake to wait for: the last one sent, and one for failures of other
+ * sessions that nobody was woken for yet. A database without a slot has not
  * been looked into since the server started, or not for long: then we ask for
  * a look. 0 when every slot is taken by other databases.
  */
@@ -118,6 +120,7 @@ wake_to_wait_for(void)
 {
 	uint64		target = 0;
 
+	failures_wake_mine();
 	for (int i = 0; i < 2; i++)
 	{
 		WorkerSlot *slot;

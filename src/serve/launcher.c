@@ -26,6 +26,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/failures.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "catalog/pg_authid.h"
@@ -511,6 +512,7 @@ turn(void)
 	TimestampTz next = 0;
 
 	check_started();
+	next = failures_wake_workers();
 	note_full();
 	if (recheck_at != 0 && GetCurrentTimestamp() >= recheck_at)
 	{

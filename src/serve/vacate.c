@@ -22,6 +22,7 @@
 #include "access/xlog.h"
 #include "base/awaited.h"
 #include "base/compat.h"
+#include "base/failures.h"
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/pg_authid.h"
@@ -307,11 +308,11 @@ static void
 utility(COMPAT_UTILITY_ARGS)
 {
 	bool		prepared = false;
+	Oid			dbid = InvalidOid;
 
 	if (shmem_state != NULL && !RecoveryInProgress())
 	{
-		Oid			dbid = database_needed(pstmt->utilityStmt);
-
+		dbid = database_needed(pstmt->utilityStmt);
 		if (OidIsValid(dbid))
 			stop_worker(dbid);
 		if (drops_us(pstmt->utilityStmt))
@@ -323,6 +324,8 @@ utility(COMPAT_UTILITY_ARGS)
 
 	prev_utility(COMPAT_UTILITY_PASS);
 
+	if (OidIsValid(dbid) && IsA(pstmt->utilityStmt, DropdbStmt))
+		failures_forget(dbid);
 	if (prepared)
 	{
 		awaited_any();

@@ -25,7 +25,7 @@ SELECT sum(attempts) FROM incidents WHERE table_name = 't';
 -- nor is one that only asks for more
 ALTER TABLE t ADD CHECK (id > -5) NOT VALID, ADD UNIQUE (v);
 ALTER TABLE t ADD CHECK (id > -6) NOT VALID, ALTER v SET NOT NULL;
-SELECT statement, answered FROM selfheal.ddl WHERE schema_name = 'own' AND table_name = 't';
+SELECT statement, answered FROM selfheal.ddl WHERE schema_name = 'own' AND table_name = 't' ORDER BY id;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT sum(attempts) FROM incidents WHERE table_name = 't';
 ALTER TABLE t ALTER v TYPE text, DROP CONSTRAINT few;

@@ -89,6 +89,7 @@ extern char *snapshot_hash(const Jsonb *snapshot);
  *	type_widened              column      no
  *	type_narrowed             column      yes
  *	type_changed              column      yes: neither of the two
+ *	type_renamed              column      no
  *	not_null_added            column      yes
  *	not_null_removed          column      no
  *	default_changed           column      when it is gone and NOT NULL stays
@@ -113,6 +114,7 @@ extern char *snapshot_hash(const Jsonb *snapshot);
  *	partition_key_changed     table       yes
  *	partition_added           partition   no
  *	partition_dropped         partition   yes (detached as well)
+ *	partition_renamed         partition (old) no
  *	partition_changed         partition   yes: bound, or its own constraints
  *	partitions_changed        table       too many to list: when they are fewer
  */

@@ -10,6 +10,7 @@
 #include "observe/registry.h"
 #include "observe/snapshot.h"
 #include "observe/watch.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -95,65 +96,67 @@ any_breaks(const List *changes)
 	return false;
 }
 
-/* Body of a subtransaction. */
-static void
-wait_for_turn(void *arg)
+/* Of registry_keep. */
+typedef struct Keeping
 {
-	(void) LockAcquire(arg, ExclusiveLock, false, false);
-}
+	Oid			relid;
+	const RegistryCause *cause;
+	MemoryContext cxt;
+	RegistryEntry *entry;
+} Keeping;
 
 /*
- * Who keeps the next shape of a table goes alone to the end of his transaction.
- * The worker is done in no time; another transaction that changes a type of the
- * table may be open all day.
+ * Body of a subtransaction. Who keeps the next shape of a table goes alone to
+ * the end of his transaction; and to read an expression takes a lock on its
+ * table, or partition. The worker is done in no time; another transaction that
+ * changes a type of the table, or a partition, may be open all day.
  */
-static bool
-my_turn(Oid relid)
+static void
+keep(void *arg)
 {
-	LOCKTAG		tag = locks_tag(LOCKS_SHAPE, relid, 0);
+	Keeping    *k = arg;
+	LOCKTAG		tag = locks_tag(LOCKS_SHAPE, k->relid, 0);
+	Jsonb	   *shape;
+	Newest		last;
 	SpiUser		saved;
-	ErrorData  *edata;
 
-	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
-		return true;
 	spi_open(&saved);
 	spi_set_local("lock_timeout", "500ms");
-	edata = spi_try(wait_for_turn, &tag);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	last = newest(k->relid);
+	shape = last.whole ? snapshot_of(k->relid) : NULL;
+	if (shape != NULL && (last.hash == NULL || strcmp(last.hash, snapshot_hash(shape)) != 0))
+	{
+		const Jsonb *before = registry_snapshot(k->relid, last.version);
+		MemoryContext spi = MemoryContextSwitchTo(k->cxt);
+
+		k->entry = palloc0(sizeof(RegistryEntry));
+		k->entry->version = last.version + 1;
+		k->entry->changes = before ? snapshot_diff(before, shape, k->cause->renamed) : NIL;
+		k->entry->breaks = any_breaks(k->entry->changes);
+		MemoryContextSwitchTo(spi);
+		insert(k->relid, get_namespace_name(get_rel_namespace(k->relid)), get_rel_name(k->relid),
+			   k->entry->version, k->cause, shape, k->entry->changes, k->entry->breaks);
+	}
 	spi_close(&saved);
-	return edata == NULL;
 }
 
 /* See the header. */
 RegistryEntry *
 registry_keep(Oid relid, const RegistryCause *cause)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	RegistryEntry *entry = NULL;
-	Jsonb	   *shape;
-	Newest		last;
-	SpiUser		saved;
+	Keeping		k = {relid, cause, CurrentMemoryContext, NULL};
+	ErrorData  *edata = spi_try(keep, &k);
 
-	if (!my_turn(relid))
-		return NULL;
-	shape = snapshot_of(relid);
-	spi_open(&saved);
-	last = newest(relid);
-	if (shape != NULL && last.whole &&
-		(last.hash == NULL || strcmp(last.hash, snapshot_hash(shape)) != 0))
-	{
-		const Jsonb *before = registry_snapshot(relid, last.version);
-		MemoryContext spi = MemoryContextSwitchTo(cxt);
-
-		entry = palloc0(sizeof(RegistryEntry));
-		entry->version = last.version + 1;
-		entry->changes = before ? snapshot_diff(before, shape, cause->renamed) : NIL;
-		entry->breaks = any_breaks(entry->changes);
-		MemoryContextSwitchTo(spi);
-		insert(relid, get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid), entry->version,
-			   cause, shape, entry->changes, entry->breaks);
-	}
-	spi_close(&saved);
-	return entry;
+	if (edata == NULL)
+		return k.entry;
+	if (edata->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && edata->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+		ereport(WARNING,
+				(errcode(edata->sqlerrcode),
+				 errmsg("selfheal could not keep the shape of a table"),
+				 errdetail("%s", edata->message),
+				 errhint("The command itself is not affected. The worker looks at the table again when it is started.")));
+	return NULL;
 }
 
 /* See the header. */
@@ -201,15 +204,6 @@ registry_repoint(Oid from, Oid to)
 	spi_exec("UPDATE selfheal.schema_snapshot SET relid = $2 WHERE relid = $1", &args);
 }
 
-/* Body of a subtransaction: one table. */
-static void
-catch_up_one(void *arg)
-{
-	RegistryCause unseen = {0};
-
-	(void) registry_keep(*(Oid *) arg, &unseen);
-}
-
 /* See the header. */
 void
 registry_catch_up(void)
@@ -239,17 +233,14 @@ registry_catch_up(void)
 	spi_xact_commit(true);
 	foreach(lc, tables)
 	{
-		ErrorData  *edata;
+		RegistryCause unseen = {0};
 
 		CHECK_FOR_INTERRUPTS();
 		spi_xact_begin();
 		MemoryContextSwitchTo(cxt);
-		edata = spi_try(catch_up_one, &lfirst_oid(lc));
-		if (edata != NULL)
-			ereport(LOG,
-					(errcode(edata->sqlerrcode),
-					 errmsg("selfheal could not keep the shape of a watched table"),
-					 errdetail("%s", edata->message)));
+		/* first the table: who changes it now keeps its shape himself */
+		if (ConditionalLockRelationOid(lfirst_oid(lc), AccessShareLock))
+			(void) registry_keep(lfirst_oid(lc), &unseen);
 		spi_xact_commit(true);
 	}
 	MemoryContextSwitchTo(cxt);

@@ -38,7 +38,8 @@ typedef struct RegistryEntry
  * what was kept, in the current context, or NULL. A table whose intake view
  * is not linked to it is being restored, and has no new shape before it is
  * whole. If another transaction is at the same and stays at it for half a
- * second, this is left to the worker (registry_catch_up).
+ * second, this is left to the worker (registry_catch_up). Any other failure
+ * is a WARNING.
  */
 extern RegistryEntry *registry_keep(Oid relid, const RegistryCause *cause);
 

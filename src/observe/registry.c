@@ -38,10 +38,10 @@ newest(Oid relid)
 
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
-	if (spi_exec_kept(&plan, "SELECT coalesce(s.version, 0), s.hash, (SELECT count(*) FROM pg_depend d"
-					  "  WHERE d.classid = 'pg_class'::regclass AND d.objid = w.intake AND d.deptype IN ('a', 'x')) >= 2"
-					  " FROM selfheal.watched w LEFT JOIN LATERAL (SELECT v.version, v.hash FROM selfheal.schema_snapshot v"
-					  "  WHERE v.relid = w.relid ORDER BY v.version DESC LIMIT 1) s ON true WHERE w.relid = $1", &args) == 0)
+	if (spi_read_newest(&plan, "SELECT coalesce(s.version, 0), s.hash, (SELECT count(*) FROM pg_depend d"
+						"  WHERE d.classid = 'pg_class'::regclass AND d.objid = w.intake AND d.deptype IN ('a', 'x')) >= 2"
+						" FROM selfheal.watched w LEFT JOIN LATERAL (SELECT v.version, v.hash FROM selfheal.schema_snapshot v"
+						"  WHERE v.relid = w.relid ORDER BY v.version DESC LIMIT 1) s ON true WHERE w.relid = $1", &args) == 0)
 		return result;
 	result.version = (int) spi_get_int8(0, 1, NULL);
 	result.hash = spi_get_text(0, 2, CurrentMemoryContext);
@@ -250,6 +250,7 @@ registry_catch_up(void)
 Jsonb *
 registry_snapshot(Oid relid, int version)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	Jsonb	   *result = NULL;
 	SpiUser		saved;
@@ -259,7 +260,7 @@ registry_snapshot(Oid relid, int version)
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
 	spi_arg_int8(&args, version);
-	if (spi_exec("SELECT snapshot FROM selfheal.schema_snapshot WHERE relid = $1 AND version = $2", &args) > 0)
+	if (spi_read_newest(&plan, "SELECT snapshot FROM selfheal.schema_snapshot WHERE relid = $1 AND version = $2", &args) > 0)
 		result = spi_get_jsonb(0, 1, cxt);
 	spi_close(&saved);
 	return result;

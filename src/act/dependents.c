@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "act/dependents.h"
+#include "base/canon.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
@@ -50,7 +51,7 @@ run_steps(const List *steps, int phase)
 static int
 open_settings(void)
 {
-	int			nest = plan_pin_settings();
+	int			nest = canon_pin_settings();
 
 	spi_set_local("default_tablespace", "");
 	spi_set_local("check_function_bodies", "off");

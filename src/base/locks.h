@@ -20,7 +20,8 @@ typedef enum LockSpace
 	LOCKS_GATE = 0x5341,		/* loads share it, a heal excludes them */
 	LOCKS_CHAIN,				/* who seals the audit */
 	LOCKS_TURN,					/* who puts a table's held rows in */
-	LOCKS_LOAD_ID				/* key: hash of the load's id */
+	LOCKS_LOAD_ID,				/* key: hash of the load's id */
+	LOCKS_SHAPE					/* who keeps a table's next shape */
 } LockSpace;
 
 /* Tag of the lock of this database, table (or InvalidOid) and key. */

@@ -276,8 +276,8 @@ spi_exec(const char *sql, SpiArgs *args)
 
 /* See the header. Whatever the plan rests on may change, or be dropped and
  * made anew: PostgreSQL then plans the same text again. */
-uint64
-spi_exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args)
+static uint64
+exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args, bool read_only)
 {
 	int			rc;
 
@@ -291,11 +291,28 @@ spi_exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args)
 				 SPI_result_code_string(SPI_result), sql);
 		*plan = made;
 	}
-	rc = SPI_execute_plan(*plan, args->values, args->nulls, false, 0);
+	rc = SPI_execute_plan(*plan, args->values, args->nulls, read_only, 0);
 	if (rc < 0)
 		elog(ERROR, "own statement failed (%s): %s",
 			 SPI_result_code_string(rc), sql);
 	return SPI_processed;
+}
+
+uint64
+spi_exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args)
+{
+	return exec_kept(plan, sql, args, false);
+}
+
+uint64
+spi_read_newest(SPIPlanPtr *plan, const char *sql, SpiArgs *args)
+{
+	uint64		n;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	n = exec_kept(plan, sql, args, true);
+	PopActiveSnapshot();
+	return n;
 }
 
 SpiRows

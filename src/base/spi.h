@@ -98,6 +98,10 @@ extern uint64 spi_exec(const char *sql, SpiArgs *args);
  */
 extern uint64 spi_exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args);
 
+/* The same for a query that has to see what is committed now, also under
+ * REPEATABLE READ: a change of the catalog rests on that. */
+extern uint64 spi_read_newest(SPIPlanPtr *plan, const char *sql, SpiArgs *args);
+
 /* Fields of SPI_tuptable, copied to the given context (text) or by value. */
 extern int64 spi_get_int8(uint64 row, int col, bool *isnull);
 extern bool spi_get_bool(uint64 row, int col, bool *isnull);

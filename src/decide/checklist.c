@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "base/canon.h"
 #include "base/guc.h"
 #include "read/inlist.h"
 #include "read/unseen.h"
@@ -419,7 +420,7 @@ checklist_undo(const HealPlan *plan, const PlanStep *step, StepUndo *undo)
 {
 	const char *name = checklist_name(step);
 	const InList *list = list_of(plan->relid, name);
-	int			nest = plan_pin_settings();
+	int			nest = canon_pin_settings();
 
 	if (list == NULL)
 		elog(ERROR, "constraint \"%s\" of relation %u is gone", name, plan->relid);

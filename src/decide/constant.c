@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "base/canon.h"
 #include "base/spi.h"
 #include "read/datetime.h"
 #include "read/number.h"
@@ -293,7 +294,7 @@ constant_present(Oid relid, const char *column)
 
 	if (def == NULL || table == NULL)
 		return NULL;
-	nest = plan_pin_settings();
+	nest = canon_pin_settings();
 	result = deparse_expression(def, deparse_context_for(table, relid), false, false);
 	AtEOXact_GUC(false, nest);
 	return result;

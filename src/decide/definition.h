@@ -11,7 +11,7 @@
 
 /*
  * Fill drop, make, lines and types of those items that are of this kind. To be
- * called inside spi_open, under plan_pin_settings: all names are then written
+ * called inside spi_open, under canon_pin_settings: all names are then written
  * with their schema, and constants read the same for everybody. Results are
  * allocated in cxt.
  */

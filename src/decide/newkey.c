@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/canon.h"
 #include "catalog/heap.h"
 #include "catalog/pg_type.h"
 #include "decide/lattice.h"
@@ -162,7 +163,7 @@ short_name(const char *key)
 			break;
 		}
 	}
-	return psprintf("%.*s_%.*s", len, key, SHORT_HASH, plan_sha256(key));
+	return psprintf("%.*s_%.*s", len, key, SHORT_HASH, canon_sha256(key));
 }
 
 /* See the header. Keys that are cut alike share a finding, and its evidence. */

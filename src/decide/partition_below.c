@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/canon.h"
 #include "base/compat.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
@@ -55,7 +56,7 @@ partition_below_key(Oid relid)
 
 	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		return NULL;
-	nest = plan_pin_settings();
+	nest = canon_pin_settings();
 	key = TextDatumGetCString(DirectFunctionCall1(pg_get_partkeydef, ObjectIdGetDatum(relid)));
 	AtEOXact_GUC(false, nest);
 	return key;

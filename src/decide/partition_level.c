@@ -6,6 +6,7 @@
 
 #include "access/relation.h"
 #include "access/transam.h"
+#include "base/canon.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "decide/partition_level.h"
@@ -109,7 +110,7 @@ partition_level(Oid relid)
 	}
 	spi_become(&saved, rel->rd_rel->relowner,
 			   SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE, true);
-	nest = plan_pin_settings();
+	nest = canon_pin_settings();
 	key = RelationGetPartitionKey(rel);
 	desc = RelationGetPartitionDesc(rel, false);
 	level = palloc0(sizeof(PartitionLevel));
@@ -150,7 +151,7 @@ partition_level_compare(const PartitionLevel *level, Datum a, Datum b)
 char *
 partition_level_text(const PartitionLevel *level, Datum value)
 {
-	int			nest = plan_pin_settings();
+	int			nest = canon_pin_settings();
 	bool		varlena;
 	Oid			output;
 	char	   *text;
@@ -177,7 +178,7 @@ read_text(void *arg)
 {
 	Reading    *r = arg;
 	MemoryContext old = MemoryContextSwitchTo(r->cxt);
-	int			nest = r->pinned ? plan_pin_settings() : NewGUCNestLevel();
+	int			nest = r->pinned ? canon_pin_settings() : NewGUCNestLevel();
 	Oid			input;
 	Oid			ioparam;
 

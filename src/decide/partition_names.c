@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 
+#include "base/canon.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "decide/partition_names.h"
@@ -513,7 +514,7 @@ fitting(const char *name, const char *end)
 	if (len <= room)
 		return psprintf("%s%s", name, end);
 	room -= 9;
-	return psprintf("%.*s_%.8s%s", pg_mbcliplen(name, len, room), name, plan_sha256(name), end);
+	return psprintf("%.*s_%.8s%s", pg_mbcliplen(name, len, room), name, canon_sha256(name), end);
 }
 
 /* See the header. */

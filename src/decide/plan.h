@@ -126,11 +126,4 @@ extern char *plan_schema_hash(Oid relid);
  * no part of it: more of the same change nothing that is done. */
 extern char *plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy);
 
-/* sha256 of a text as lower-case hex. */
-extern char *plan_sha256(const char *text);
-
-/* Pin the settings that change how expressions and constants are written, the
- * search_path among them; the level to end with AtEOXact_GUC. */
-extern int	plan_pin_settings(void);
-
 #endif							/* SELFHEAL_PLAN_H */

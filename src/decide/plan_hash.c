@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "base/canon.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
@@ -30,57 +31,7 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
-/*
- * Settings that change how expressions and constants are written. Under these
- * a CHECK with a timestamp reads the same for everybody.
- */
-static const char *const canonical_settings[][2] = {
-	{"search_path", "pg_catalog, pg_temp"},
-	{"quote_all_identifiers", "off"},
-	{"TimeZone", "UTC"},
-	{"DateStyle", "ISO, YMD"},
-	{"IntervalStyle", "postgres"},
-	{"extra_float_digits", "1"},
-	{"bytea_output", "hex"},
-	{"lc_monetary", "C"},
-};
-
 static List *schema_lines(Relation rel);
-
-/* See the header. */
-char *
-plan_sha256(const char *text)
-{
-	int			len = strlen(text);
-	bytea	   *in = palloc(VARHDRSZ + len);
-	bytea	   *out;
-	char	   *hex;
-	int			n;
-
-	SET_VARSIZE(in, VARHDRSZ + len);
-	memcpy(VARDATA(in), text, len);
-	out = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea,
-											  PointerGetDatum(in)));
-	hex = palloc(2 * VARSIZE_ANY_EXHDR(out) + 1);
-	n = hex_encode(VARDATA_ANY(out), VARSIZE_ANY_EXHDR(out), hex);
-	hex[n] = '\0';
-	return hex;
-}
-
-/* See the header. */
-int
-plan_pin_settings(void)
-{
-	int			nest = NewGUCNestLevel();
-	int			i;
-
-	for (i = 0; i < (int) lengthof(canonical_settings); i++)
-		(void) set_config_option(canonical_settings[i][0],
-								 canonical_settings[i][1],
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
-	return nest;
-}
 
 /*
  * What an approval binds: other steps, another table or policy, another hash.
@@ -89,7 +40,7 @@ plan_pin_settings(void)
 char *
 plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy)
 {
-	int			nest = plan_pin_settings();
+	int			nest = canon_pin_settings();
 	HealPlan	bound = {plan->relid, NIL};
 	Jsonb	   *json;
 	ListCell   *lc;
@@ -104,10 +55,10 @@ plan_hash(const HealPlan *plan, const char *schema_hash, const char *policy)
 	json = plan_to_jsonb(&bound);
 
 	AtEOXact_GUC(false, nest);
-	return plan_sha256(psprintf("selfheal plan 1\n%s\n%s\n%s\n",
-								JsonbToCString(NULL, &json->root, VARSIZE(json)),
-								schema_hash ? schema_hash : "",
-								policy ? policy : ""));
+	return canon_sha256(psprintf("selfheal plan 1\n%s\n%s\n%s\n",
+								 JsonbToCString(NULL, &json->root, VARSIZE(json)),
+								 schema_hash ? schema_hash : "",
+								 policy ? policy : ""));
 }
 
 /*
@@ -123,7 +74,7 @@ plan_schema_hash(Oid relid)
 	StringInfoData buf;
 	List	   *lines;
 	ListCell   *lc;
-	int			nest = plan_pin_settings();
+	int			nest = canon_pin_settings();
 
 	lines = schema_lines(rel);
 	AtEOXact_GUC(false, nest);
@@ -133,7 +84,7 @@ plan_schema_hash(Oid relid)
 	appendStringInfoString(&buf, "selfheal schema 1\n");
 	foreach(lc, lines)
 		appendStringInfo(&buf, "%s\n", (const char *) lfirst(lc));
-	return plan_sha256(buf.data);
+	return canon_sha256(buf.data);
 }
 
 /* list_sort comparator of lines, by bytes. */

@@ -19,6 +19,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "base/canon.h"
 #include "base/spi.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -449,7 +450,7 @@ item_digest(const RebuildItem *item)
 	appendStringInfo(&buf, "selfheal dependent 1\n%s\n", item->name);
 	foreach(lc, item->lines)
 		appendStringInfo(&buf, "%s\n", (const char *) lfirst(lc));
-	return plan_sha256(buf.data);
+	return canon_sha256(buf.data);
 }
 
 /* See the header. */
@@ -465,7 +466,7 @@ rebuild_find(const HealPlan *plan)
 	if (!has_dependents(plan))
 		return result;
 	spi_open(&saved);
-	nest = plan_pin_settings();
+	nest = canon_pin_settings();
 	outline(result, plan, cxt);
 	if (result->refusal == NULL)
 	{
@@ -507,7 +508,7 @@ rebuild_hash(const HealPlan *plan, const Rebuild *rebuild)
 		foreach(lc2, item->types)
 			appendStringInfo(&buf, "%s\n", (const char *) lfirst(lc2));
 	}
-	return plan_sha256(buf.data);
+	return canon_sha256(buf.data);
 }
 
 char *

@@ -1,6 +1,6 @@
 /*
  * ddl_watch.c
- *	  Follows DROP, RENAME and SET SCHEMA of watched tables.
+ *	  Follows what is done to watched tables.
  *
  * After each ALTER the names we keep are compared with the catalog's: that
  * covers RENAME, SET SCHEMA and ALTER SCHEMA RENAME in one way and needs no
@@ -10,11 +10,16 @@
  * transaction) mean "this name is the table": a name that a watched table
  * left in this transaction and another table took moves the watch, the view
  * with its grants, and the held rows to that table.
+ *
+ * A command on tables that nobody watches costs one look at what it was about.
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/healing.h"
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
@@ -24,8 +29,11 @@
 #include "observe/ddl_watch.h"
 #include "observe/mapping.h"
 #include "observe/ordering.h"
+#include "observe/registry.h"
+#include "observe/touched.h"
 #include "observe/watch.h"
-#include "postmaster/bgworker.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
 #include "record/audit.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -38,6 +46,7 @@
 
 PG_FUNCTION_INFO_V1(selfheal_ddl_end);
 PG_FUNCTION_INFO_V1(selfheal_ddl_drop);
+PG_FUNCTION_INFO_V1(selfheal_table_rewrite);
 
 /* A name that a watched table had at the start of this transaction. */
 typedef struct LeftName
@@ -174,6 +183,8 @@ repoint(Oid from, Oid to)
 						  "coalesce($2, 0::regclass)" : "$2"), &args);
 	}
 
+	registry_repoint(from, to);
+
 	/* lines of a table that is gone are nobody's */
 	spi_args(&args);
 	spi_arg_relid(&args, from);
@@ -213,9 +224,10 @@ move_watch(const LeftName *left, Oid to)
 	audit_write(&entry);
 }
 
-/* Did a table take a name that a watched one left in this transaction? */
+/* Did a table take a name that a watched one left in this transaction? What is
+ * noted of the one is then about the other. */
 static void
-follow_swaps(void)
+follow_swaps(List **tables)
 {
 	ListCell   *lc;
 
@@ -235,220 +247,105 @@ follow_swaps(void)
 			watch_get(now, &watch))
 			continue;
 		move_watch(left, now);
+		touched_moved(tables, left->relid, now);
 	}
 }
 
-/* Is this process a worker of ours, whose ALTER is a heal? */
-static bool
-is_healer(void)
+/* What the command that fired us was: its own text where the client sent more
+ * than one with it. */
+typedef struct Command
 {
-	return MyBgworkerEntry != NULL &&
-		strcmp(MyBgworkerEntry->bgw_library_name, "selfheal") == 0;
-}
+	const char *text;
+	Node	   *tree;
+} Command;
 
-/* Tables that have a column of type $1, or of a type that is made of it: a
- * domain, an array, a composite, a range. */
-#define OF_TYPE \
-	"WITH RECURSIVE types (type) AS (SELECT $1::oid UNION SELECT o.type FROM types y, LATERAL (" \
-	"   SELECT t.oid AS type FROM pg_type t WHERE t.typbasetype = y.type OR (t.typelem = y.type AND t.typlen = -1)" \
-	"   UNION ALL SELECT c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'c'" \
-	"    WHERE a.atttypid = y.type AND NOT a.attisdropped" \
-	"   UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngsubtype = y.type" \
-	"   UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = y.type) o)" \
-	" SELECT DISTINCT a.attrelid FROM types y JOIN pg_attribute a ON a.atttypid = y.type AND NOT a.attisdropped"
-
-/* Tables with a column that draws from sequence $1. */
-#define DRAWS_FROM \
-	"SELECT f.adrelid FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid" \
-	" WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::oid" \
-	" UNION SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = $1::oid" \
-	"  AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'"
-
-/* What a command was about. */
-typedef struct Touched
+/* Body of a subtransaction: whatever does not parse is told whole. */
+static void
+own_text(void *arg)
 {
-	List	   *all;			/* Oid of relations */
-	List	   *helped;			/* of them: rows may be stored now */
-} Touched;
-
-/* Does a statement of this form let values in that were refused before? A
- * restore gives sequences their owner and their column. */
-static bool
-statement_may_help(Node *stmt)
-{
+	Command    *command = arg;
+	List	   *all = raw_parser(command->text, RAW_PARSE_DEFAULT);
 	ListCell   *lc;
 
-	if (IsA(stmt, AlterDomainStmt))
-		return strchr("TNX", castNode(AlterDomainStmt, stmt)->subtype) != NULL;
-	if (IsA(stmt, AlterOwnerStmt))
-		return false;
-	if (!IsA(stmt, AlterSeqStmt))
-		return true;
-	foreach(lc, castNode(AlterSeqStmt, stmt)->options)
+	foreach(lc, list_length(all) > 1 ? all : NIL)
 	{
-		if (strcmp(castNode(DefElem, lfirst(lc))->defname, "owned_by") != 0)
-			return true;
-	}
-	return false;
-}
+		const RawStmt *raw = lfirst(lc);
+		const char *from = command->text + raw->stmt_location;
 
-/*
- * May rows be stored now that were refused before? Not for an ALTER TABLE that
- * only asks for more, or is about other things: a restore ends with such ones.
- * Nor for a column that goes: rows that wait here would have it made anew, but
- * where a foreign table lacks it on its own side.
- */
-static bool
-may_help(const CollectedCommand *command)
-{
-	ListCell   *lc;
-
-	if (command->type == SCT_Simple)
-		return statement_may_help(command->parsetree);
-	if (command->type != SCT_AlterTable)
-		return true;
-	foreach(lc, command->d.alterTable.subcmds)
-	{
-		const Node *node = ((const CollectedATSubcmd *) lfirst(lc))->parsetree;
-		AlterTableType subtype;
-
-		if (!IsA(node, AlterTableCmd))
-			return true;
-		subtype = ((const AlterTableCmd *) node)->subtype;
-		if (compat_adds_constraint(subtype) ||
-			(compat_drops_column(subtype) &&
-			 !OidIsValid(route_foreign(command->d.alterTable.objectId, false))))
+		if (!equal(raw->stmt, command->tree))
 			continue;
-		switch (subtype)
-		{
-			case AT_AddIndex:
-			case AT_AddIndexConstraint:
-			case AT_ValidateConstraint:
-			case AT_SetNotNull:
-			case AT_EnableRowSecurity:
-			case AT_ForceRowSecurity:
-			case AT_EnableTrig:
-			case AT_EnableAlwaysTrig:
-			case AT_EnableReplicaTrig:
-			case AT_ReplicaIdentity:
-			case AT_ClusterOn:
-			case AT_SetStatistics:
-			case AT_SetStorage:
-			case AT_ChangeOwner:
-				continue;
-			default:
-				return true;
-		}
-	}
-	return false;
-}
-
-static void
-touch(Touched *touched, Oid relid, bool helps)
-{
-	touched->all = list_append_unique_oid(touched->all, relid);
-	if (helps)
-		touched->helped = list_append_unique_oid(touched->helped, relid);
-}
-
-/* The same of what depends on an object, by one of the queries above. */
-static void
-touch_users(Touched *touched, const char *query, Oid object, bool helps)
-{
-	SpiArgs		args;
-	uint64		n;
-
-	spi_args(&args);
-	spi_arg_int8(&args, object);
-	n = spi_exec(query, &args);
-	for (uint64 i = 0; i < n; i++)
-		touch(touched, spi_get_oid(i, 1, NULL), helps);
-}
-
-/* The relations that the command changed, by themselves, by a type that a
- * column of theirs is made of, or by a sequence that one draws from. */
-static void
-touched_relations(Touched *touched)
-{
-	uint64		n = spi_exec("SELECT d.objid, d.command, d.classid = 'pg_type'::regclass, c.relkind::text, c.reltype"
-							 " FROM pg_event_trigger_ddl_commands() d LEFT JOIN pg_class c"
-							 "  ON d.classid = 'pg_class'::regclass AND c.oid = d.objid"
-							 " WHERE d.classid IN ('pg_class'::regclass, 'pg_type'::regclass)", NULL);
-	SpiRows		rows = spi_keep();
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		bool		isnull;
-		Datum		command;
-		bool		helps;
-		Oid			object;
-		char	   *kind;
-
-		spi_use(&rows);
-		object = spi_get_oid(i, 1, NULL);
-		command = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull);
-		helps = !isnull && may_help((const CollectedCommand *) DatumGetPointer(command));
-		kind = spi_get_text(i, 4, CurrentMemoryContext);
-		if (spi_get_bool(i, 3, NULL))
-			touch_users(touched, OF_TYPE, object, helps);
-		else if (kind != NULL && kind[0] == RELKIND_COMPOSITE_TYPE)
-			touch_users(touched, OF_TYPE, spi_get_oid(i, 5, NULL), helps);
-		else if (kind != NULL && kind[0] == RELKIND_SEQUENCE)
-			touch_users(touched, DRAWS_FROM, object, helps);
-		else
-			touch(touched, object, helps);
+		while (isspace((unsigned char) *from))
+			from++;
+		command->text = raw->stmt_len > 0 ?
+			pnstrdup(from, raw->stmt_len - (from - command->text - raw->stmt_location)) : from;
+		return;
 	}
 }
 
-/* As an argument of a query. */
-static int64 *
-relids_of(const List *list)
+static const char *
+command_text(const EventTriggerData *trigger)
 {
-	int64	   *relids = palloc(sizeof(int64) * Max(list_length(list), 1));
-	ListCell   *lc;
-	int			n = 0;
+	Command		command = {debug_query_string ? debug_query_string : "", trigger->parsetree};
+	const char *end = strchr(command.text, ';');
 
-	foreach(lc, list)
-		relids[n++] = lfirst_oid(lc);
-	return relids;
+	if (end != NULL && end[1 + strspn(end + 1, " \t\r\n;")] != '\0')
+		(void) spi_try(own_text, &command);
+	return command.text;
 }
 
 /*
- * Keep the command with the watched tables it changed; a partition stands for
- * its root. A person's command may be what incidents of the table wait for:
- * the worker is to look at them again, at those too that it has in hand now,
- * since it may have read the table as it was.
+ * Keep the command with the watched tables it changed. A person's command may
+ * be what incidents of the table wait for: the worker is to look at them again,
+ * at those too that it has in hand now, since it may have read the table as it
+ * was.
  */
 static void
-remember_ddl(const char *role)
+remember_ddl(const char *role, const char *text, List *tables)
 {
-	const char *text = debug_query_string ? debug_query_string : "";
-	Touched		touched = {NIL, NIL};
-	SpiArgs		args;
-	uint64		n;
+	static SPIPlanPtr plan = NULL;
+	ListCell   *lc;
 	bool		wake = false;
 
-	touched_relations(&touched);
-	spi_args(&args);
-	spi_arg_text(&args, role);
-	spi_arg_textn(&args, text, pg_mbcliplen(text, strlen(text), 2000));
-	spi_arg_int8_array(&args, relids_of(touched.all), list_length(touched.all));
-	spi_arg_int8_array(&args, relids_of(touched.helped), is_healer() ? 0 : list_length(touched.helped));
-	n = spi_exec("INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered)"
-				 " SELECT w.relid, w.schema_name, w.table_name, $1, $2,"
-				 "  CASE WHEN bool_or(d.relid::int8 = ANY ($4)) THEN NOT EXISTS (SELECT FROM selfheal.incident i"
-				 "   WHERE i.relid = w.relid AND i.state NOT IN ('healed', 'dismissed')) END"
-				 " FROM (SELECT r::oid AS relid FROM unnest($3) r) d"
-				 " JOIN selfheal.watched w ON w.relid IN (d.relid, pg_partition_root(d.relid))"
-				 " GROUP BY w.relid, w.schema_name, w.table_name RETURNING answered", &args);
-	for (uint64 i = 0; i < n; i++)
+	foreach(lc, tables)
 	{
+		TouchedTable *table = lfirst(lc);
+		SpiArgs		args;
 		bool		isnull;
 
-		wake |= !spi_get_bool(i, 1, &isnull) && !isnull;
+		if (table->command != 0)
+			continue;			/* kept already */
+		spi_args(&args);
+		spi_arg_relid(&args, table->relid);
+		spi_arg_text(&args, role);
+		spi_arg_textn(&args, text, pg_mbcliplen(text, strlen(text), 2000));
+		spi_arg_bool(&args, table->helps && !healing_process());
+		if (spi_exec_kept(&plan, "INSERT INTO selfheal.ddl (relid, schema_name, table_name, role, statement, answered)"
+						  " SELECT w.relid, w.schema_name, w.table_name, $2, $3,"
+						  "  CASE WHEN $4 THEN NOT EXISTS (SELECT FROM selfheal.incident i"
+						  "   WHERE i.relid = w.relid AND i.state NOT IN ('healed', 'dismissed')) END"
+						  " FROM selfheal.watched w WHERE w.relid = $1 RETURNING id, answered", &args) == 0)
+			continue;
+		table->command = spi_get_int8(0, 1, NULL);
+		wake |= !spi_get_bool(0, 2, &isnull) && !isnull;
 	}
 	if (wake)
 		shmem_wake_at_commit();
+}
+
+/* Keep the shapes that the tables have now. */
+static void
+keep_shapes(const char *role, const List *tables)
+{
+	const ListCell *lc;
+
+	foreach(lc, tables)
+	{
+		const TouchedTable *table = lfirst(lc);
+		RegistryCause cause = {.command = table->command,.role = role,.healer = healing_process(),
+		.plan = healing_plan(),.renamed = table->renamed};
+
+		(void) registry_keep(table->relid, &cause);
+	}
 }
 
 /* Columns that were renamed are still the ones that mappings mean. Inside
@@ -492,19 +389,67 @@ open_patiently(SpiUser *saved)
 	spi_set_local("jit", "off");
 }
 
+/* Tables that the sql_drop of a command which is not at its end has named. */
+static List *parked = NIL;
+static LocalTransactionId parked_lxid = InvalidLocalTransactionId;
+
+/* Leave tables to the end of their command. */
+static void
+park(const List *tables)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	const ListCell *lc;
+
+	if (parked_lxid != compat_lxid())
+		parked = NIL;
+	parked_lxid = compat_lxid();
+	foreach(lc, tables)
+	{
+		const TouchedTable *table = lfirst(lc);
+
+		(void) touched_add(&parked, table->relid, table->helps);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* And take them up again. */
+static void
+unpark(List **tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, parked_lxid == compat_lxid() ? parked : NIL)
+	{
+		const TouchedTable *table = lfirst(lc);
+
+		(void) touched_add(tables, table->relid, table->helps);
+	}
+	parked = NIL;
+}
+
 static void
 after_ddl(void *arg)
 {
+	const EventTriggerData *trigger = arg;
+	bool		renames = trigger->tag == CMDTAG_ALTER_SCHEMA || trigger->tag == CMDTAG_ALTER_VIEW;
 	char	   *role = GetUserNameFromId(GetUserId(), false);
+	List	   *tables;
 	SpiUser		saved;
 
 	open_patiently(&saved);
-	remember_ddl(role);
-	follow_renames();
-	follow_swaps();
-	follow_columns();
-	mapping_follow_tables();
-	ordering_follow();
+	tables = touched_by_command(trigger->tag == CMDTAG_ALTER_SCHEMA);
+	unpark(&tables);
+	if (tables != NIL || renames || left_names_lxid == compat_lxid())
+	{
+		remember_ddl(role, command_text(trigger), tables);
+		follow_renames();
+		follow_swaps(&tables);
+		remember_ddl(role, command_text(trigger), tables);
+		follow_columns();
+		mapping_follow_tables();
+		ordering_follow();
+		keep_shapes(role, tables);
+	}
 	spi_close(&saved);
 }
 
@@ -514,7 +459,7 @@ after_ddl(void *arg)
  * (their table is gone, not they). Inside spi_open.
  */
 static void
-forget(Oid relid, const char *schema, const char *table, bool table_gone)
+forget(Oid relid, const char *schema, const char *table, bool table_gone, const RegistryCause *cause)
 {
 	AuditEntry	entry;
 	SpiArgs		args;
@@ -526,7 +471,10 @@ forget(Oid relid, const char *schema, const char *table, bool table_gone)
 	if (spi_exec("DELETE FROM selfheal.watched WHERE relid = $1", &args) == 0)
 		return;					/* table and view in one command: once */
 	if (table_gone)
+	{
+		registry_gone(relid, schema, table, cause);
 		repoint(relid, InvalidOid);
+	}
 	audit_entry(&entry, "unwatched");
 	entry.schema_name = schema;
 	entry.table_name = table;
@@ -534,29 +482,76 @@ forget(Oid relid, const char *schema, const char *table, bool table_gone)
 	audit_write(&entry);
 }
 
-/* Forget what was dropped. */
+/* Has the command an end of its own at which it is looked at again? */
+static bool
+ends_later(CommandTag tag)
+{
+	return tag == CMDTAG_ALTER_TABLE || tag == CMDTAG_ALTER_FOREIGN_TABLE ||
+		tag == CMDTAG_ALTER_DOMAIN || tag == CMDTAG_ALTER_TYPE;
+}
+
+/* The command that dropped a watched table: selfheal.ddl names no table then. */
+static int64
+remember_drop(const char *role, const char *text, const char *schema, const char *table)
+{
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_text(&args, schema);
+	spi_arg_text(&args, table);
+	spi_arg_text(&args, role);
+	spi_arg_textn(&args, text, pg_mbcliplen(text, strlen(text), 2000));
+	spi_exec("INSERT INTO selfheal.ddl (schema_name, table_name, role, statement) VALUES ($1, $2, $3, $4) RETURNING id", &args);
+	return spi_get_int8(0, 1, NULL);
+}
+
+/* Forget what was dropped, and keep the shapes of what lost something. */
 static void
 after_drop(void *arg)
 {
+	static SPIPlanPtr plan = NULL;
+	const EventTriggerData *trigger = arg;
+	RegistryCause cause = {.role = GetUserNameFromId(GetUserId(), false),.healer = healing_process(),
+	.plan = healing_plan()};
+	List	   *tables;
 	SpiUser		saved;
+	SpiArgs		args;
 	uint64		n;
 	SpiRows		rows;
 
 	open_patiently(&saved);
-	n = spi_exec("SELECT w.relid::oid, w.schema_name, w.table_name, d.objid = w.relid"
-				 " FROM pg_event_trigger_dropped_objects() d"
-				 " JOIN selfheal.watched w ON d.objid IN (w.relid, w.intake)"
-				 " WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0", NULL);
+	spi_args(&args);
+	n = spi_exec_kept(&plan, "SELECT w.relid::oid, w.schema_name, w.table_name, d.objid = w.relid"
+					  " FROM pg_event_trigger_dropped_objects() d"
+					  " JOIN selfheal.watched w ON d.objid IN (w.relid, w.intake)"
+					  " WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0", &args);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
+		Oid			relid;
+		char	   *schema;
+		char	   *table;
+		bool		gone;
+
 		spi_use(&rows);
-		forget(spi_get_oid(i, 1, NULL),
-			   spi_get_text(i, 2, CurrentMemoryContext),
-			   spi_get_text(i, 3, CurrentMemoryContext),
-			   spi_get_bool(i, 4, NULL));
+		relid = spi_get_oid(i, 1, NULL);
+		schema = spi_get_text(i, 2, CurrentMemoryContext);
+		table = spi_get_text(i, 3, CurrentMemoryContext);
+		gone = spi_get_bool(i, 4, NULL);
+		if (gone)
+			cause.command = remember_drop(cause.role, command_text(trigger), schema, table);
+		forget(relid, schema, table, gone, &cause);
 	}
-	ordering_forget();
+	tables = touched_by_drop();
+	if (tables != NIL || n > 0)
+		ordering_forget();
+	if (ends_later(trigger->tag))
+		park(tables);
+	else if (tables != NIL)
+	{
+		remember_ddl(cause.role, command_text(trigger), tables);
+		keep_shapes(cause.role, tables);
+	}
 	spi_close(&saved);
 }
 
@@ -564,6 +559,7 @@ after_drop(void *arg)
 void
 ddl_watch_catch_up(void)
 {
+	RegistryCause unseen = {0};
 	SpiUser		saved;
 	uint64		n;
 	SpiRows		rows;
@@ -578,24 +574,24 @@ ddl_watch_catch_up(void)
 		spi_use(&rows);
 		forget(spi_get_oid(i, 1, NULL),
 			   spi_get_text(i, 2, CurrentMemoryContext),
-			   spi_get_text(i, 3, CurrentMemoryContext), true);
+			   spi_get_text(i, 3, CurrentMemoryContext), true, &unseen);
 	}
 	spi_close(&saved);
 }
 
 /* Run one of the above so that its failure cannot fail the user's DDL. */
 static void
-guarded(SpiBody body, const char *what)
+guarded(SpiBody body, FunctionCallInfo fcinfo, const char *what)
 {
 	ErrorData  *edata;
 
-	if (resting)
+	if (resting || IsBinaryUpgrade)
 		return;
 	/* during our own install script, or DROP EXTENSION, there is no schema */
 	if (!OidIsValid(spi_extension_oid(true)) ||
 		!OidIsValid(get_relname_relid("watched", get_namespace_oid("selfheal", true))))
 		return;
-	edata = spi_try(body, NULL);
+	edata = spi_try(body, fcinfo->context);
 	if (edata)
 		ereport(WARNING,
 				(errcode(edata->sqlerrcode),
@@ -611,7 +607,7 @@ selfheal_ddl_end(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("selfheal.ddl_end can only be called as an event trigger")));
-	guarded(after_ddl, "change");
+	guarded(after_ddl, fcinfo, "change");
 	PG_RETURN_NULL();
 }
 
@@ -622,6 +618,35 @@ selfheal_ddl_drop(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("selfheal.ddl_drop can only be called as an event trigger")));
-	guarded(after_drop, "drop");
+	guarded(after_drop, fcinfo, "drop");
+	PG_RETURN_NULL();
+}
+
+/*
+ * A table gets new files. What a person does is his; what we do was foreseen,
+ * weighed and, where policy says so, approved as what it is: nothing else runs.
+ */
+Datum
+selfheal_table_rewrite(PG_FUNCTION_ARGS)
+{
+	Oid			relid = InvalidOid;
+	SpiUser		saved;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("selfheal.table_rewrite can only be called as an event trigger")));
+	if (resting || !healing_process() || healing_rewrites())
+		PG_RETURN_NULL();
+	spi_open(&saved);
+	if (spi_exec("SELECT pg_event_trigger_table_rewrite_oid()", NULL) > 0)
+		relid = spi_get_oid(0, 1, NULL);
+	spi_close(&saved);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table %s would be rewritten, which plan " INT64_FORMAT " did not announce",
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid)),
+					healing_plan()),
+			 errhint("Nothing was changed. Look at what else runs with an ALTER TABLE: other event triggers, for one.")));
 	PG_RETURN_NULL();
 }

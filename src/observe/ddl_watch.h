@@ -1,9 +1,11 @@
 /*
  * ddl_watch.h
- *	  Follows DROP, RENAME and SET SCHEMA of watched tables (event triggers).
+ *	  Follows what is done to watched tables (event triggers).
  *
+ * A command that changed one is kept in selfheal.ddl, the shape it left in the
+ * registry (registry.h); names, views, mappings and keys follow the table.
  * A failing event trigger of ours never fails the user's DDL: it becomes a
- * WARNING.
+ * WARNING. Only a rewrite by a heal whose plan did not announce it is refused.
  */
 #ifndef SELFHEAL_DDL_WATCH_H
 #define SELFHEAL_DDL_WATCH_H

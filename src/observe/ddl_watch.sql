@@ -28,7 +28,7 @@ SELECT pg_catalog.pg_extension_config_dump('selfheal.ddl_id_seq', '');
 
 CREATE FUNCTION selfheal.ddl_end() RETURNS event_trigger
 AS 'MODULE_PATHNAME', 'selfheal_ddl_end' LANGUAGE C;
-COMMENT ON FUNCTION selfheal.ddl_end() IS 'follows RENAME and SET SCHEMA of watched tables';
+COMMENT ON FUNCTION selfheal.ddl_end() IS 'follows what is done to watched tables';
 REVOKE ALL ON FUNCTION selfheal.ddl_end() FROM PUBLIC;
 
 CREATE FUNCTION selfheal.ddl_drop() RETURNS event_trigger
@@ -36,12 +36,22 @@ AS 'MODULE_PATHNAME', 'selfheal_ddl_drop' LANGUAGE C;
 COMMENT ON FUNCTION selfheal.ddl_drop() IS 'forgets watched tables that were dropped';
 REVOKE ALL ON FUNCTION selfheal.ddl_drop() FROM PUBLIC;
 
+CREATE FUNCTION selfheal.table_rewrite() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'selfheal_table_rewrite' LANGUAGE C;
+COMMENT ON FUNCTION selfheal.table_rewrite() IS 'refuses a rewrite by the healer that its plan did not announce';
+REVOKE ALL ON FUNCTION selfheal.table_rewrite() FROM PUBLIC;
+
 CREATE EVENT TRIGGER selfheal_ddl_end ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER VIEW', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO',
-		'ALTER FOREIGN TABLE', 'CREATE FOREIGN TABLE', 'IMPORT FOREIGN SCHEMA', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SEQUENCE')
+		'ALTER FOREIGN TABLE', 'CREATE FOREIGN TABLE', 'IMPORT FOREIGN SCHEMA', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SEQUENCE',
+		'CREATE INDEX', 'ALTER INDEX', 'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE POLICY', 'ALTER POLICY', 'GRANT')
 	EXECUTE FUNCTION selfheal.ddl_end();
-COMMENT ON EVENT TRIGGER selfheal_ddl_end IS 'selfheal: follows watched tables through RENAME and SET SCHEMA';
+COMMENT ON EVENT TRIGGER selfheal_ddl_end IS 'selfheal: follows what is done to watched tables';
 
 CREATE EVENT TRIGGER selfheal_ddl_drop ON sql_drop
 	EXECUTE FUNCTION selfheal.ddl_drop();
-COMMENT ON EVENT TRIGGER selfheal_ddl_drop IS 'selfheal: forgets watched tables that were dropped';
+COMMENT ON EVENT TRIGGER selfheal_ddl_drop IS 'selfheal: forgets watched tables that were dropped, keeps the shape of those that lost something';
+
+CREATE EVENT TRIGGER selfheal_table_rewrite ON table_rewrite
+	EXECUTE FUNCTION selfheal.table_rewrite();
+COMMENT ON EVENT TRIGGER selfheal_table_rewrite IS 'selfheal: a heal rewrites no table unannounced';

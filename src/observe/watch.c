@@ -29,6 +29,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/ordering.h"
+#include "observe/registry.h"
 #include "observe/remote.h"
 #include "observe/watch.h"
 #include "parser/parsetree.h"
@@ -484,6 +485,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	char	   *table;
 	char	   *result;
 	char	   *changes;
+	RegistryCause cause = {0};
 	Watch		watch;
 	SpiUser		saved;
 	SpiArgs		args;
@@ -541,6 +543,8 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));
 		spi_close(&saved);
 		audit_watch("watched", relid, options_mode_name(watch.mode));
+		cause.role = caller;
+		(void) registry_keep(relid, &cause);
 	}
 	if (!PG_ARGISNULL(6))
 		ordering_set(relid, text_arg(fcinfo, 6), watch.ordering_key);

@@ -13,6 +13,7 @@
 #include "act/newlabels.h"
 #include "act/replay.h"
 #include "base/guc.h"
+#include "base/healing.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "common/pg_prng.h"
@@ -453,6 +454,16 @@ adds_labels(const VettedPlan *vetted)
 	return false;
 }
 
+/* Did the forecast that was weighed say that a table is written anew? */
+static bool
+announces_rewrite(const PlanRow *row)
+{
+	JsonbValue	v;
+
+	return row->forecast != NULL && getKeyJsonValueFromContainer(&row->forecast->root, "rewrite", 7, &v) != NULL &&
+		v.type == jbvBool && v.val.boolean;
+}
+
 /* New labels come first, in a transaction of their own. False when the plan
  * cannot go on now. */
 static bool
@@ -467,7 +478,11 @@ carry_labels(const PlanRow *row, VettedPlan *vetted, bool approved)
 		return true;
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
+	healing_begin(row->id, announces_rewrite(row));
+	debug_query_string = row->sql;
 	result = newlabels_apply(vetted, row->schema_hash);
+	debug_query_string = NULL;
+	healing_end();
 	void_by = last_look(row, result);
 	if (result->outcome == APPLY_DONE && void_by == NULL)
 	{
@@ -551,9 +566,11 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	debug_query_string = row->sql;
 	pgstat_report_activity(STATE_RUNNING, row->sql);
 	pattern = learnt_pattern(row);
+	healing_begin(row->id, announces_rewrite(row));
 	result = apply_plan(vetted, row->schema_hash);
 	source = map_source(row, approved);
 	mapapply_add(vetted, row->schema_hash, &source, result);
+	healing_end();
 	debug_query_string = NULL;
 	pgstat_report_activity(STATE_RUNNING, NULL);
 	if (result->outcome == APPLY_NO_LOCK)

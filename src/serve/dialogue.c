@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/canon.h"
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/retry.h"
@@ -149,12 +150,12 @@ begin(Conversation *c)
 
 	if (!c->small)
 		conversation_tells(c, sharing_of(c->relid));
-	conversation_begin(c, guc_model, prompt_system, plan_sha256(prompt_system),
+	conversation_begin(c, guc_model, prompt_system, canon_sha256(prompt_system),
 					   tools_now());
 	blocks = packet_message(c);
 	conversation_entry(&entry, "asked", c);
 	entry.packet = incident_stored_packet(c->incident);
-	entry.result = psprintf("%s; sha256 of what was sent: %s", c->model, plan_sha256(blocks));
+	entry.result = psprintf("%s; sha256 of what was sent: %s", c->model, canon_sha256(blocks));
 	audit_write(&entry);
 	return blocks;
 }
@@ -285,7 +286,7 @@ close_call(const Conversation *c, const ToolUse *use, const ToolResult *result)
 	turns_result(c, use, messages_result_block(use->id, result->text, result->is_error),
 				 result->is_error);
 	conversation_entry(&entry, "tool_called", c);
-	entry.explanation = psprintf("%s, arguments sha256 %s", use->name, plan_sha256(use->input));
+	entry.explanation = psprintf("%s, arguments sha256 %s", use->name, canon_sha256(use->input));
 	entry.result = result->is_error ? result->text : "ok";
 	audit_write(&entry);
 }

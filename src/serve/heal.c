@@ -34,6 +34,7 @@
 #include "observe/ddl_watch.h"
 #include "observe/held.h"
 #include "observe/heldref.h"
+#include "observe/registry.h"
 #include "observe/sharing.h"
 #include "observe/watch.h"
 #include "orient/foresee.h"
@@ -588,6 +589,7 @@ heal_pass(void)
 	MemoryContextDelete(cxt);
 	if (state == BREAKER_RUNNING && breaker_state(&trial_at) == BREAKER_RUNNING)
 		learning_pass();
+	registry_catch_up();
 	due = earliest(due, earliest(next_order, next_ends));
 	return breaker_state(&trial_at) == BREAKER_RUNNING ? due : trial_at;
 }

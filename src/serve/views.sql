@@ -208,3 +208,14 @@ SELECT s.item, s.value, s.note FROM (
 		FROM pg_catalog.pg_publication WHERE puballtables HAVING count(*) > 0
 ) s ORDER BY s.n, s.item DESC;
 COMMENT ON VIEW selfheal.status IS 'how selfheal does in this database, one line an item';
+
+CREATE VIEW selfheal.schema_version WITH (security_barrier) AS
+SELECT s.relid, format('%I.%I', s.schema_name, s.table_name) AS table_name, s.version, s.at, s.role,
+	CASE WHEN s.healer THEN 'healer' WHEN NOT s.healer THEN 'person' END AS by, s.plan, d.statement,
+	s.hash, s.snapshot, s.changes, s.breaks
+FROM selfheal.schema_snapshot s LEFT JOIN selfheal.ddl d ON d.id = s.command
+WHERE selfheal.may_see(s.relid)
+ORDER BY s.schema_name, s.table_name, s.id;
+COMMENT ON VIEW selfheal.schema_version IS
+'every shape that a watched table has had, from when it was watched first: since when, by whom (healer or person) and by which statement, what changed and whether that may refuse rows that fitted before; by and role are null where nobody saw it done';
+COMMENT ON COLUMN selfheal.schema_version.hash IS 'sha256 of the shape: the same after dump and restore; null: the table was dropped';

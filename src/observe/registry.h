@@ -1,0 +1,67 @@
+/*
+ * registry.h
+ *	  The schema registry: every shape that a watched table has had.
+ *
+ * selfheal.schema_snapshot has them, numbered 1, 2, 3 per table, and
+ * selfheal.schema_version shows them with the command beside. Number 1 is the
+ * table as it was when it was watched first. A change of the table that leaves
+ * its shape (snapshot.h) what it was has no row.
+ */
+#ifndef SELFHEAL_REGISTRY_H
+#define SELFHEAL_REGISTRY_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* What brought a shape about. */
+typedef struct RegistryCause
+{
+	int64		command;		/* selfheal.ddl.id; 0: none that is known */
+	const char *role;			/* NULL: not known */
+	bool		healer;			/* it was ours, not a person's */
+	int64		plan;			/* of a heal; 0: none */
+	const Jsonb *renamed;		/* {"old column": "new"}, or NULL */
+} RegistryCause;
+
+/* What was kept. */
+typedef struct RegistryEntry
+{
+	int			version;
+	List	   *changes;		/* SnapshotChange, against the one before */
+	bool		breaks;			/* one of them does */
+} RegistryEntry;
+
+/*
+ * Keep the shape of a watched table if it is not the newest that is kept:
+ * what was kept, in the current context, or NULL. A table whose intake view
+ * is not linked to it is being restored, and has no new shape before it is
+ * whole. If another transaction is at the same and stays at it for half a
+ * second, this is left to the worker (registry_catch_up). Any other failure
+ * is a WARNING.
+ */
+extern RegistryEntry *registry_keep(Oid relid, const RegistryCause *cause);
+
+/* The table is gone: its last version has no shape. Before what is kept of it
+ * loses the table. */
+extern void registry_gone(Oid relid, const char *schema, const char *table, const RegistryCause *cause);
+
+/* Another table has taken the watched name: what was kept of the one is the
+ * other's history now. InvalidOid: nobody's. Inside spi_open. */
+extern void registry_repoint(Oid from, Oid to);
+
+/* Shapes that no event trigger has seen: it had failed, or the session was a
+ * replica. Once in a process; each in a transaction of its own. */
+extern void registry_catch_up(void);
+
+/* A kept shape, or NULL; the newest one's number, 0 if there is none. In the
+ * current context. */
+extern Jsonb *registry_snapshot(Oid relid, int version);
+extern int	registry_newest(Oid relid);
+
+/* {"old": "new"} of the columns that were renamed from one version to a later
+ * one; NULL when none was. */
+extern Jsonb *registry_renamed(Oid relid, int from, int to);
+
+#endif							/* SELFHEAL_REGISTRY_H */

@@ -1,0 +1,41 @@
+/*
+ * touched.h
+ *	  Which watched tables a command was about: for event triggers.
+ *
+ * A partition stands for its root, a type for the tables that have a column
+ * made of it, a sequence for those that draw from it, an index, trigger or
+ * policy for its table, a table for what inherits from it.
+ */
+#ifndef SELFHEAL_TOUCHED_H
+#define SELFHEAL_TOUCHED_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+typedef struct TouchedTable
+{
+	Oid			relid;			/* watched */
+	bool		helps;			/* rows may be stored that were refused */
+	Jsonb	   *renamed;		/* {"old column": "new"}, or NULL */
+	int64		command;		/* selfheal.ddl.id, or 0: not kept yet */
+} TouchedTable;
+
+/*
+ * In ddl_command_end, inside spi_open: TouchedTable, in the current context.
+ * all: every watched table, whatever the command says (ALTER SCHEMA). What a
+ * GRANT touches are tables whose rows wait for that privilege.
+ */
+extern List *touched_by_command(bool all);
+
+/* The same in sql_drop; a table that is gone itself is not among them. */
+extern List *touched_by_drop(void);
+
+/* Find a table in the list, or add it. */
+extern TouchedTable *touched_add(List **tables, Oid watched, bool helps);
+
+/* The watch of one table is another's now: so is what is in the list. */
+extern void touched_moved(List **tables, Oid from, Oid to);
+
+#endif							/* SELFHEAL_TOUCHED_H */

@@ -27,11 +27,11 @@ SQL_ORDER = \
 	base/shmem read/transform \
 	record/audit \
 	observe/watch observe/snapshot observe/sharing observe/runbook observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
-	observe/report observe/intake observe/landing observe/registry observe/ddl_watch \
-	orient/incident orient/packet orient/diagnose orient/locate \
+	observe/report observe/intake observe/landing observe/registry observe/expected observe/ddl_watch \
+	orient/incident orient/drift orient/packet orient/diagnose orient/locate \
 	decide/plan decide/learnt decide/policy decide/subcommands decide/classes decide/replication decide/vet \
 	act/sandbox act/assertions act/replay \
-	serve/conversation serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/breaker serve/inorder serve/views serve/claude serve/learning serve/mappings serve/landed serve/tools serve/grants
+	serve/conversation serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/tolerance serve/breaker serve/inorder serve/views serve/claude serve/learning serve/mappings serve/landed serve/tools serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
 SQL_FORGOTTEN := $(filter-out $(SQL_PARTS),$(wildcard $(TOP)src/*/*.sql))
 INSTALL_SQL = sql/$(EXTENSION)--$(EXTVERSION).sql

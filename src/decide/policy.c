@@ -25,6 +25,7 @@
 #include "decide/effect.h"
 #include "decide/policy.h"
 #include "decide/rules.h"
+#include "orient/drift.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -317,6 +318,46 @@ is_beyond_limit(const Case *c)
 	return caution_beyond(c->plan, c->cautions) != NIL;
 }
 
+/* Columns of the plan that a person has dropped, renamed, narrowed or made NOT
+ * NULL: it would undo what he meant. */
+static List *
+undone_columns(const Case *c)
+{
+	List	   *meant = drift_columns(c->plan->relid);
+	List	   *result = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, meant)
+	{
+		foreach(lc2, c->plan->steps)
+		{
+			const PlanStep *step = lfirst(lc2);
+
+			if (plan_step_place(step->kind) != STEP_IN_MAPPING && step->column != NULL &&
+				strcmp(step->column, lfirst(lc)) == 0)
+			{
+				result = lappend(result, lfirst(lc));
+				break;
+			}
+		}
+	}
+	return result;
+}
+
+static bool
+undoes_person(const Case *c)
+{
+	return undone_columns(c) != NIL;
+}
+
+static char *
+undoes_reason(const Case *c)
+{
+	return psprintf("a person has changed %s, and this would undo it (see selfheal.drift)",
+					some_of(undone_columns(c)));
+}
+
 static char *
 beyond_limit_reason(const Case *c)
 {
@@ -528,6 +569,7 @@ static const Rule rules[] = {
 	{"replay-only", VERDICT_AUTO, has_no_steps, no_steps_reason},
 	{"mode-propose", VERDICT_REVIEW, is_propose, propose_reason},
 	{"policy-review", VERDICT_REVIEW, is_reviewed, reviewed_reason},
+	{"drift", VERDICT_REVIEW, undoes_person, undoes_reason},
 	{"suspected-rename", VERDICT_REVIEW, has_suspects, suspects_reason},
 	{"open-question", VERDICT_REVIEW, is_open, open_reason},
 	{"strange-column", VERDICT_REVIEW, has_strange, strange_reason},

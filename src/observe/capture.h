@@ -16,7 +16,7 @@
 typedef struct CapturedError
 {
 	Oid			relid;
-	const char *door;			/* intake, replay, report, apply, watch */
+	const char *door;			/* intake, replay, report, apply, watch, ddl */
 	int64		load;
 	const Misfit *misfit;
 	const ErrorData *edata;		/* or NULL */

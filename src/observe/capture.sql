@@ -9,7 +9,7 @@ CREATE TABLE selfheal.error (
 	relid regclass,
 	schema_name text,
 	table_name text,
-	door text NOT NULL DEFAULT 'report' CHECK (door IN ('intake', 'replay', 'report', 'apply', 'watch')),
+	door text NOT NULL DEFAULT 'report' CHECK (door IN ('intake', 'replay', 'report', 'apply', 'watch', 'ddl')),
 	load bigint,
 	class text,
 	column_name text,
@@ -32,7 +32,7 @@ CREATE TABLE selfheal.error (
 );
 ALTER SEQUENCE selfheal.error_id_seq OWNED BY selfheal.error.id;
 CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL;
-CREATE INDEX error_incident ON selfheal.error (incident);
+CREATE INDEX error_incident ON selfheal.error (incident, at);
 COMMENT ON TABLE selfheal.error IS
 'captured failures: one row per load, class, column and constraint; whoever was granted INSERT may report one of his own (relid, payload, sqlstate, message, context)';
 COMMENT ON COLUMN selfheal.error.at IS 'when it was captured';
@@ -45,7 +45,7 @@ COMMENT ON COLUMN selfheal.error.hint IS 'its hint';
 COMMENT ON COLUMN selfheal.error.application IS 'application_name of the session';
 COMMENT ON COLUMN selfheal.error.id IS 'filled by a trigger, so that a reporter needs no privilege on the sequence';
 COMMENT ON COLUMN selfheal.error.relid IS 'the table; null once it is gone';
-COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay, report, apply (a subscription that stalls), or watch (foreseen: no row has met it yet)';
+COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay, report, apply (a subscription that stalls), watch (foreseen: no row has met it yet), or ddl (a person''s change)';
 COMMENT ON COLUMN selfheal.error.load IS 'the load in which it was seen';
 COMMENT ON COLUMN selfheal.error.class IS 'why the rows do not fit: too_long, unknown_key, foreign_key, ...';
 COMMENT ON COLUMN selfheal.error.column_name IS 'column or key; null when it is the whole row';

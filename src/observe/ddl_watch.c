@@ -27,6 +27,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
+#include "observe/expected.h"
 #include "observe/mapping.h"
 #include "observe/ordering.h"
 #include "observe/registry.h"
@@ -332,7 +333,8 @@ remember_ddl(const char *role, const char *text, List *tables)
 		shmem_wake_at_commit();
 }
 
-/* Keep the shapes that the tables have now. */
+/* Keep the shapes that the tables have now; what a person has broken by it is
+ * told at once. */
 static void
 keep_shapes(const char *role, const List *tables)
 {
@@ -343,8 +345,10 @@ keep_shapes(const char *role, const List *tables)
 		const TouchedTable *table = lfirst(lc);
 		RegistryCause cause = {.command = table->command,.role = role,.healer = healing_process(),
 		.plan = healing_plan(),.renamed = table->renamed};
+		RegistryEntry *kept = registry_keep(table->relid, &cause);
 
-		(void) registry_keep(table->relid, &cause);
+		if (kept != NULL && !cause.healer)
+			expected_changed(table->relid, kept->version, kept->changes, role, table->command);
 	}
 }
 

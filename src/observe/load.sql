@@ -26,6 +26,8 @@ CREATE TABLE selfheal.load (
 	discarded_values bigint NOT NULL DEFAULT 0
 );
 ALTER SEQUENCE selfheal.load_id_seq OWNED BY selfheal.load.id;
+CREATE INDEX load_recent ON selfheal.load (relid, at);
+COMMENT ON INDEX selfheal.load_recent IS 'what a table was sent lately';
 COMMENT ON TABLE selfheal.load IS 'one row per load through an intake, ingest() or report; replay sets its role and settings again';
 COMMENT ON COLUMN selfheal.load.id IS 'number of the load';
 COMMENT ON COLUMN selfheal.load.schema_name IS 'schema of its table then';

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -12,10 +13,14 @@
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
 #include "observe/remote.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #define REMOTE_SCHEMA "selfheal_sandbox"
 
@@ -26,6 +31,9 @@ typedef struct Comparison
 	Oid			userid;			/* who asks */
 	MemoryContext cxt;			/* of the result */
 	char	   *differences;	/* NULL: none */
+	bool		listed;			/* as rows, instead */
+	const char *prefix;			/* of their names */
+	List	   *rows;			/* RemoteDifference * */
 } Comparison;
 
 /* Digits before and after the point; no limit is more than any. */
@@ -135,6 +143,89 @@ compare_columns(Comparison *c, const char *imported)
 	}
 }
 
+/* A difference as a row; what is given is copied. */
+static void
+add_row(Comparison *c, const char *kind, const char *name, const char *here,
+		const char *there, bool breaks)
+{
+	MemoryContext old = MemoryContextSwitchTo(c->cxt);
+	RemoteDifference *row = palloc0(sizeof(RemoteDifference));
+
+	row->kind = kind;
+	row->name = psprintf("%s%s", c->prefix, name);
+	row->here = here ? pstrdup(here) : NULL;
+	row->there = there ? pstrdup(there) : NULL;
+	row->breaks = breaks;
+	c->rows = lappend(c->rows, row);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Columns of the table there that must be sent: NOT NULL, and nothing fills
+ * them in. As their server's information_schema has them, which shows what the
+ * mapped user may know. In the sandbox, as who asks.
+ */
+#define REMOTE_COLUMNS REMOTE_SCHEMA ".selfheal_remote_columns"
+static List *
+required_there(const char *server, const char *schema, const char *table)
+{
+	List	   *result = NIL;
+	SpiArgs		args;
+	uint64		n;
+
+	spi_exec(psprintf("CREATE FOREIGN TABLE " REMOTE_COLUMNS " (table_schema text, table_name text, column_name text,"
+					  " column_default text, is_nullable text, is_identity text, is_generated text) SERVER %s"
+					  " OPTIONS (schema_name 'information_schema', table_name 'columns')", quote_identifier(server)), NULL);
+	spi_args(&args);
+	spi_arg_text(&args, schema);
+	spi_arg_text(&args, table);
+	n = spi_exec("SELECT column_name FROM " REMOTE_COLUMNS " WHERE table_schema = $1 AND table_name = $2"
+				 " AND column_default IS NULL AND is_nullable = 'NO' AND is_identity = 'NO' AND is_generated = 'NEVER'", &args);
+	for (uint64 i = 0; i < n; i++)
+		result = lappend(result, makeString(spi_get_text(i, 1, CurrentMemoryContext)));
+	return result;
+}
+
+/* The same as compare_columns, as rows, with NOT NULL and what is only there. */
+static void
+list_columns(Comparison *c, const char *imported, const List *required)
+{
+	SpiArgs		args;
+	uint64		n;
+
+	spi_args(&args);
+	spi_arg_relid(&args, c->relid);
+	spi_arg_text(&args, imported);
+	n = spi_exec("SELECT h.attname, h.atttypid, h.atttypmod::bigint, t.atttypid, t.atttypmod::bigint,"
+				 " format_type(h.atttypid, h.atttypmod), format_type(t.atttypid, t.atttypmod), t.attname, h.attnotnull, t.attnotnull"
+				 " FROM (SELECT *, coalesce((SELECT option_value FROM pg_options_to_table(attfdwoptions)"
+				 "   WHERE option_name = 'column_name'), attname) AS remote"
+				 "  FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = '') h"
+				 " FULL JOIN (SELECT * FROM pg_attribute WHERE attrelid = $2::regclass AND attnum > 0 AND NOT attisdropped) t"
+				 " ON t.attname = h.remote ORDER BY h.attnum, t.attnum", &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *here = spi_get_text(i, 1, CurrentMemoryContext);
+		char	   *there = spi_get_text(i, 8, CurrentMemoryContext);
+		char	   *type_here = spi_get_text(i, 6, CurrentMemoryContext);
+		char	   *type_there = spi_get_text(i, 7, CurrentMemoryContext);
+
+		if (there == NULL)
+			add_row(c, "column_missing", here, type_here, NULL, true);
+		else if (here == NULL)
+			add_row(c, "column_there", there, NULL, type_there, list_member(required, makeString(there)));
+		else
+		{
+			if (strcmp(type_here, type_there) != 0)
+				add_row(c, "type", here, type_here, type_there,
+						!keeps(spi_get_oid(i, 2, NULL), (int32) spi_get_int8(i, 3, NULL),
+							   spi_get_oid(i, 4, NULL), (int32) spi_get_int8(i, 5, NULL)));
+			if (spi_get_bool(i, 10, NULL) && !spi_get_bool(i, 9, NULL))
+				add_row(c, "not_null", here, NULL, "NOT NULL", true);
+		}
+	}
+}
+
 /*
  * Body of the trial. The import runs as who asks, by his user mapping and with
  * no right but his; only the sandbox is opened for him.
@@ -147,6 +238,7 @@ compare(void *arg)
 	char	   *remote_schema = option(table, "schema_name",
 									   get_namespace_name(get_rel_namespace(c->relid)));
 	char	   *remote_table = option(table, "table_name", get_rel_name(c->relid));
+	List	   *required = NIL;
 	SpiUser		saved;
 	SpiUser		asks;
 
@@ -157,17 +249,34 @@ compare(void *arg)
 	spi_become(&asks, c->userid,
 			   SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE, true);
 	spi_exec(psprintf("IMPORT FOREIGN SCHEMA %s LIMIT TO (%s) FROM SERVER %s INTO " REMOTE_SCHEMA
-					  " OPTIONS (import_collate 'false', import_not_null 'false')",
+					  " OPTIONS (import_collate 'false', import_not_null 'true')",
 					  quote_identifier(remote_schema), quote_identifier(remote_table),
 					  quote_identifier(GetForeignServer(table->serverid)->servername)), NULL);
+	if (c->listed)
+		required = required_there(GetForeignServer(table->serverid)->servername, remote_schema, remote_table);
 	spi_resume(&asks);
 	if (!OidIsValid(get_relname_relid(remote_table, get_namespace_oid(REMOTE_SCHEMA, false))))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the server shows no table %s",
 						quote_qualified_identifier(remote_schema, remote_table))));
-	compare_columns(c, quote_qualified_identifier(REMOTE_SCHEMA, remote_table));
+	if (c->listed)
+		list_columns(c, quote_qualified_identifier(REMOTE_SCHEMA, remote_table), required);
+	else
+		compare_columns(c, quote_qualified_identifier(REMOTE_SCHEMA, remote_table));
 	spi_close(&saved);
+}
+
+/* The time for asking is over; as a cancel by the user, which every wait heeds. */
+static volatile sig_atomic_t time_is_up = false;
+
+static void
+on_time_up(void)
+{
+	time_is_up = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
 }
 
 /* Compare one foreign table with its server; NULL or what went wrong. The
@@ -186,24 +295,35 @@ try_comparison(Comparison *c)
 	{
 		MemoryContextSwitchTo(cxt);
 		edata = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_CONNECTION_EXCEPTION)
+		if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_CONNECTION_EXCEPTION &&
+			!(time_is_up && edata->sqlerrcode == ERRCODE_QUERY_CANCELED))
 			PG_RE_THROW();
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	if (edata && time_is_up && edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return "its server did not answer in time";
 	return edata ? edata->message : NULL;
+}
+
+/* Does the foreign table belong to the wrapper that we know? */
+static bool
+is_postgres_fdw(Oid relid)
+{
+	ForeignServer *server = GetForeignServer(GetForeignTable(relid)->serverid);
+
+	return strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "postgres_fdw") == 0;
 }
 
 static void
 warn_of_one(Oid relid)
 {
 	Comparison	c = {.relid = relid,.userid = GetUserId(),.cxt = CurrentMemoryContext};
-	ForeignServer *server = GetForeignServer(GetForeignTable(relid)->serverid);
 	char	   *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 												  get_rel_name(relid));
 	char	   *failure;
 
-	if (strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "postgres_fdw") != 0)
+	if (!is_postgres_fdw(relid))
 		return;
 	failure = try_comparison(&c);
 	if (failure)
@@ -257,4 +377,71 @@ remote_check(Oid relid)
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
 			warn_of_one(lfirst_oid(lc));
 	}
+}
+
+/*
+ * Ask about one table within ms milliseconds. PostgreSQL 15 waits for a
+ * connection where no cancel reaches it; libpq takes its own limit for that
+ * from the environment, when the server's options have none.
+ */
+static void
+list_one(Comparison *c, int ms)
+{
+	static bool registered = false;
+	static TimeoutId timeout;
+	bool		limited = getenv("PGCONNECT_TIMEOUT") == NULL;
+	char	   *volatile failure = NULL;
+
+	if (!registered)
+		timeout = RegisterTimeout(USER_TIMEOUT, on_time_up);
+	registered = true;
+	time_is_up = false;
+	if (limited)
+		setenv("PGCONNECT_TIMEOUT", psprintf("%d", Max(ms / 1000, 2)), 1);
+	PG_TRY();
+	{
+		enable_timeout_after(timeout, ms);
+		failure = try_comparison(c);
+	}
+	PG_FINALLY();
+	{
+		disable_timeout(timeout, false);
+		if (limited)
+			unsetenv("PGCONNECT_TIMEOUT");
+	}
+	PG_END_TRY();
+	/* it may have been up when all was said */
+	if (time_is_up)
+		QueryCancelPending = false;
+	time_is_up = false;
+	if (failure)
+		add_row(c, "unreachable", get_rel_name(c->relid), NULL, failure, false);
+}
+
+/* See the header. */
+List *
+remote_differences(Oid relid)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc_publisher_timeout);
+	List	   *result = NIL;
+	ListCell   *lc;
+	List	   *members = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ?
+	find_all_inheritors(relid, NoLock, NULL) : list_make1_oid(relid);
+
+	foreach(lc, members)
+	{
+		Comparison	c = {.relid = lfirst_oid(lc),.userid = GetUserId(),.cxt = CurrentMemoryContext,.listed = true};
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+
+		CHECK_FOR_INTERRUPTS();
+		if (get_rel_relkind(c.relid) != RELKIND_FOREIGN_TABLE || !is_postgres_fdw(c.relid))
+			continue;
+		c.prefix = c.relid == relid ? "" : psprintf("%s.", quote_identifier(get_rel_name(c.relid)));
+		if (left <= 0)
+			add_row(&c, "unreachable", get_rel_name(c.relid), NULL, "there was no time left to ask its server", false);
+		else
+			list_one(&c, (int) left);
+		result = list_concat(result, c.rows);
+	}
+	return result;
 }

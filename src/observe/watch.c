@@ -498,6 +498,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	/* a view that was dropped where no event trigger fires is made anew */
 	if (watch_get(relid, &watch) && get_rel_relkind(watch.intake) == RELKIND_VIEW)
 	{
+		watch.mode = watch.said_mode;
 		changes = take_options(fcinfo, &watch);
 		if (changes)
 		{

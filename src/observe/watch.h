@@ -14,7 +14,9 @@ typedef struct Watch
 {
 	Oid			relid;
 	Oid			intake;			/* the view */
-	WatchMode	mode;
+	WatchMode	mode;			/* that counts now: a table past its tolerance
+								 * may be in mode propose */
+	WatchMode	said_mode;		/* of watch() */
 	bool		paused;
 	char	   *owner;			/* team, or NULL */
 	RowConflict on_conflict;

@@ -15,7 +15,8 @@ CREATE TABLE selfheal.watched (
 	rethink boolean NOT NULL DEFAULT false,
 	keep_payload text NOT NULL DEFAULT 'transformed' CHECK (keep_payload IN ('transformed', 'all', 'none')),
 	ordering_key text[],
-	share_values text CHECK (share_values IN ('none', 'masked', 'full'))
+	share_values text CHECK (share_values IN ('none', 'masked', 'full')),
+	restraint text CHECK (restraint IN ('pause', 'propose'))
 );
 COMMENT ON TABLE selfheal.watched IS 'tables that selfheal looks after, one row each';
 COMMENT ON COLUMN selfheal.watched.watched_at IS 'since when';
@@ -37,6 +38,8 @@ COMMENT ON COLUMN selfheal.watched.ordering_key IS
 'columns whose rows are stored in the order in which they came: a row waits behind a held one that is equal in all of them; follows RENAME COLUMN; null: none';
 COMMENT ON COLUMN selfheal.watched.share_values IS
 'what a model, the server log and notifications are told of the values of its rows: none (class, length and type), masked (letters and digits replaced), full; null: what the setting selfheal.share_values says';
+COMMENT ON COLUMN selfheal.watched.restraint IS
+'what its tolerance (set_tolerance) does to the healer while the table is past it; pause: it has set paused, and takes it back; propose: every plan waits for a person; null: nothing';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.watched', '');
 
 -- What is not given is null and keeps what was said before; a table that is

@@ -34,7 +34,8 @@ enum
 	WATCHED_RETHINK,
 	WATCHED_KEEP_PAYLOAD,
 	WATCHED_ORDERING_KEY,
-	WATCHED_SHARE_VALUES
+	WATCHED_SHARE_VALUES,
+	WATCHED_RESTRAINT
 };
 
 /* A text column of a row of ours, or NULL; copied. */
@@ -54,6 +55,7 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 	bool		isnull;
 	char	   *limit = get_text(tup, desc, WATCHED_REJECT_LIMIT);
 	char	   *share = get_text(tup, desc, WATCHED_SHARE_VALUES);
+	char	   *restraint = get_text(tup, desc, WATCHED_RESTRAINT);
 	Datum		key = heap_getattr(tup, WATCHED_ORDERING_KEY, desc, &isnull);
 
 	if (!isnull)
@@ -62,7 +64,9 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 	out->intake = DatumGetObjectId(heap_getattr(tup, WATCHED_INTAKE, desc, &isnull));
 	if (isnull)
 		out->intake = InvalidOid;
-	out->mode = options_mode(get_text(tup, desc, WATCHED_MODE));
+	out->said_mode = options_mode(get_text(tup, desc, WATCHED_MODE));
+	out->mode = out->said_mode == WATCH_AUTO && restraint && strcmp(restraint, "propose") == 0 ?
+		WATCH_PROPOSE : out->said_mode;
 	out->paused = DatumGetBool(heap_getattr(tup, WATCHED_PAUSED, desc, &isnull));
 	out->owner = get_text(tup, desc, WATCHED_OWNER);
 	out->on_conflict = options_conflict(get_text(tup, desc, WATCHED_ON_CONFLICT));
@@ -87,7 +91,7 @@ watch_get(Oid relid, Watch *out)
 
 	memset(out, 0, sizeof(Watch));
 	out->relid = relid;
-	out->mode = WATCH_AUTO;
+	out->mode = out->said_mode = WATCH_AUTO;
 	out->on_conflict = ROW_CONFLICT_HOLD;
 	out->share_values = SHARE_BY_SETTING;
 

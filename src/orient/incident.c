@@ -84,8 +84,8 @@ static const int may_follow[] = {
 /* What is due now; a state of work that nobody works on is left by a worker
  * that died (there is one worker per database). */
 #define DUE \
-	"(i.state IN ('open', 'planning', 'applying')" \
-	" OR (i.state IN ('failed', 'waiting_lock') AND i.next_try <= clock_timestamp()))"
+	"(i.class NOT IN " INCIDENT_FOR_PEOPLE " AND (i.state IN ('open', 'planning', 'applying')" \
+	" OR (i.state IN ('failed', 'waiting_lock') AND i.next_try <= clock_timestamp())))"
 
 /* Rows that wait for a parent are to be asked about once more: it may be there
  * by now. */

@@ -82,6 +82,13 @@ typedef enum HumanReason
 
 #define HUMAN_REASONS (HUMAN_NO_PAYLOAD + 1)
 
+/*
+ * Classes without rows, which no plan is made for: what a person has changed
+ * (drift), and a table past what is tolerated of it (tolerance). Never due; who
+ * opens them settles them between two rounds.
+ */
+#define INCIDENT_FOR_PEOPLE "('drift', 'tolerance')"
+
 typedef struct Incident
 {
 	int64		id;

@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	producer constant text[] := ARRAY['ingest(regclass,text[])', 'land(text,text[])', 'last_load()'];
-	viewer constant text[] := ARRAY['may_see(regclass)', 'schema_diff(regclass,integer,integer)', 'snapshot(regclass)', 'waits_for(text,boolean)', 'shared(regclass,text,text)', 'shared_message(regclass,text,text)', 'runbook(regclass)', 'tool(text,jsonb,bigint)', 'tools()', 'packet(bigint,text)', 'worker_state()', 'claude_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)', 'locate(text,jsonb,text[],regclass)',
+	viewer constant text[] := ARRAY['may_see(regclass)', 'schema_diff(regclass,integer,integer)', 'snapshot(regclass)', 'waits_for(text,boolean)', 'shared(regclass,text,text)', 'shared_message(regclass,text,text)', 'runbook(regclass)', 'tool(text,jsonb,bigint)', 'tools()', 'packet(bigint,text)', 'worker_state()', 'claude_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)', 'drift(regclass)', 'locate(text,jsonb,text[],regclass)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)', 'policy_effective(regclass)',
 		'transform(text,jsonb,jsonb,regtype)', 'transform_infer(text,jsonb,regtype)', 'transform_args(text,jsonb,regtype)', 'kept_rows(bigint,bytea)'];
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'propose_partition(regclass,text,text)', 'dry_run(bigint)',
@@ -17,9 +17,9 @@ DECLARE
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text,text,text)',
 		'unwatch(regclass)', 'unwatch_all()', 'resume()', 'audit_double(double precision)',
 		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
-		'set_contract(regclass,text,text,text)', 'set_landing(text)', 'stalls()', 'set_runbook(regclass,text)', 'promote(bigint)', 'demote(bigint,text)'];
+		'set_contract(regclass,text,text,text)', 'expect(regclass,integer)', 'expect(regclass,jsonb)', 'expect(regclass,text)', 'set_tolerance(regclass,integer,numeric,boolean,text)', 'drop_tolerance(regclass)', 'set_landing(text)', 'stalls()', 'set_runbook(regclass,text)', 'promote(bigint)', 'demote(bigint,text)'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks',
-		'contracts', 'discarded', 'mappings', 'originals', 'waiting', 'arrivals', 'conversations', 'turns', 'stat', 'playbooks', 'schema_version'];
+		'contracts', 'tolerances', 'discarded', 'mappings', 'originals', 'waiting', 'arrivals', 'conversations', 'turns', 'stat', 'playbooks', 'schema_version'];
 	auditor constant text[] := ARRAY['audit', 'audit_export', 'stalled'];
 	functions text[];
 	f text;

@@ -37,6 +37,7 @@
 #include "observe/registry.h"
 #include "observe/sharing.h"
 #include "observe/watch.h"
+#include "orient/drift.h"
 #include "orient/foresee.h"
 #include "orient/incident.h"
 #include "serve/breaker.h"
@@ -50,6 +51,7 @@
 #include "serve/learning.h"
 #include "serve/reopen.h"
 #include "serve/round.h"
+#include "serve/tolerance.h"
 #include "serve/waiting.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -74,6 +76,12 @@ collect(void)
 	reopen_altered();
 	waiting_collect();
 	touched = incident_collect();
+	drift_settle();
+	if (tolerance_look())
+	{
+		touched = list_concat(touched, incident_collect());
+		(void) tolerance_look();
+	}
 	landed_collect();
 	lacking_collect();
 	reopen_told();
@@ -590,7 +598,7 @@ heal_pass(void)
 	if (state == BREAKER_RUNNING && breaker_state(&trial_at) == BREAKER_RUNNING)
 		learning_pass();
 	registry_catch_up();
-	due = earliest(due, earliest(next_order, next_ends));
+	due = earliest(due, earliest(earliest(next_order, next_ends), tolerance_next()));
 	return breaker_state(&trial_at) == BREAKER_RUNNING ? due : trial_at;
 }
 

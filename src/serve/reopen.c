@@ -28,7 +28,8 @@ reopen(Oid relid, bool all, bool charge, const char *reason)
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
 	spi_arg_bool(&args, all);
-	n = spi_exec("SELECT i.id FROM selfheal.incident i WHERE i.relid = $1 AND (i.state = 'awaiting_approval'"
+	n = spi_exec("SELECT i.id FROM selfheal.incident i WHERE i.relid = $1"
+				 " AND i.class NOT IN " INCIDENT_FOR_PEOPLE " AND (i.state = 'awaiting_approval'"
 				 " OR ($2 AND i.state IN ('needs_human', 'asking', 'failed', 'awaiting_parent')))"
 				 " AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.id = i.plan AND p.state = 'rejected'"
 				 "  AND NOT EXISTS (SELECT FROM selfheal.hint h WHERE h.relid = i.relid AND h.key = i.column_name"
@@ -88,6 +89,7 @@ reopen_altered(void)
 				 " JOIN (SELECT DISTINCT ON (relid) relid, role FROM seen ORDER BY relid, id DESC) s USING (relid)"
 				 " JOIN pg_class c ON c.oid = i.relid"
 				 " WHERE i.state IN ('needs_human', 'asking', 'failed', 'awaiting_approval', 'awaiting_parent')"
+				 " AND i.class NOT IN " INCIDENT_FOR_PEOPLE
 				 " ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", NULL);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)

@@ -25,6 +25,7 @@
 #include "serve/lacking.h"
 #include "serve/landed.h"
 #include "serve/round.h"
+#include "serve/tolerance.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -482,6 +483,9 @@ selfheal_dismiss(PG_FUNCTION_ARGS)
 	note.by = verbs_caller();
 	note.why = why;
 	incident_move(inc->id, INCIDENT_DISMISSED, &note);
+	/* what it measured is not to be measured again */
+	if (strcmp(inc->class, "tolerance") == 0)
+		tolerance_answered(inc->relid, why);
 	audit_entry(&entry, "dismissed");
 	entry.incident = inc->id;
 	entry.relid = get_rel_name(inc->relid) ? inc->relid : InvalidOid;
@@ -495,7 +499,9 @@ selfheal_dismiss(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* pause and resume: rows are held in any case; nothing is planned meanwhile. */
+/* pause and resume: rows are held in any case; nothing is planned meanwhile.
+ * A pause that the table's tolerance has made becomes a person's by pause(), and
+ * is answered by resume(). */
 static void
 set_paused(FunctionCallInfo fcinfo, bool paused)
 {
@@ -504,17 +510,21 @@ set_paused(FunctionCallInfo fcinfo, bool paused)
 	SpiUser		saved;
 	SpiArgs		args;
 	AuditEntry	entry;
+	bool		changed;
 
 	watch_check_table(relid, WATCH_NEED_READ);
 	watch_check_watched(relid, &watch);
-	if (watch.paused == paused)
-		return;
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
 	spi_arg_bool(&args, paused);
-	spi_exec("UPDATE selfheal.watched SET paused = $2 WHERE relid = $1", &args);
+	changed = spi_exec("UPDATE selfheal.watched SET paused = $2, restraint = nullif(restraint, 'pause')"
+					   " WHERE relid = $1 AND (paused <> $2 OR $2 AND restraint = 'pause')", &args) > 0;
 	spi_close(&saved);
+	if (!changed)
+		return;
+	if (!paused)
+		tolerance_answered(relid, "resumed");
 	audit_entry(&entry, paused ? "paused" : "resumed");
 	entry.relid = relid;
 	audit_write(&entry);

@@ -131,6 +131,16 @@ WHERE selfheal.may_see(w.relid)
 ORDER BY w.schema_name, w.table_name, k.kind;
 COMMENT ON VIEW selfheal.contracts IS 'what payloads may do to each watched table, by set_contract() for it, by that for all tables, or built in';
 
+CREATE VIEW selfheal.tolerances WITH (security_barrier) AS
+SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, m.new_columns_per_day, m.held_percent, m.structural_changes,
+	m.past, m.new_columns, m.rows_held, m.rows_seen, m.share_held, m.changes, m.exceeded, w.restraint, m.until,
+	m.set_by, m.set_at
+FROM selfheal.measured m JOIN selfheal.watched w USING (relid)
+WHERE selfheal.may_see(m.relid)
+ORDER BY w.schema_name, w.table_name;
+COMMENT ON VIEW selfheal.tolerances IS
+'what set_tolerance() says of each table, what is measured now, by what it is past that (exceeded), and what that does to the healer (restraint); until: when it may be within it again by itself';
+
 CREATE VIEW selfheal.discarded WITH (security_barrier) AS
 SELECT d.at, format('%I.%I', d.schema_name, d.table_name) AS table_name, d.what, d.class, d.column_name, d.message,
 	d.rows, d.first_position, d.last_position, d.door, d.load, d.role, d.id
@@ -188,7 +198,8 @@ SELECT s.item, s.value, s.note FROM (
 				date_trunc('seconds', d.since), d.reason, date_trunc('seconds', d.try_at)) END END
 		FROM selfheal.claude_state() c LEFT JOIN selfheal.claude_down d ON true
 	UNION ALL SELECT 4, 'watched tables', count(*)::text,
-		nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused' FROM selfheal.watched
+		nullif(concat_ws('; ', nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused',
+			nullif(count(*) FILTER (WHERE restraint IS NOT NULL), 0)::text || ' past their tolerance: SELECT * FROM selfheal.tolerances'), '') FROM selfheal.watched
 	UNION ALL SELECT 5, 'open incidents', count(*)::text, NULL FROM selfheal.incident
 		WHERE state NOT IN ('healed', 'dismissed')
 	UNION ALL SELECT 6, 'awaiting approval', count(*)::text,

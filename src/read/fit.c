@@ -32,16 +32,16 @@ static const char *const class_names[] = {
 	"duplicate_key", "too_deep", "bad_encoding", "too_large",
 	"unique", "foreign_key", "check", "exclusion", "no_partition",
 	"permission", "trigger", "retry", "limit", "awaiting_order", "other",
-	"sequence"
+	"sequence", "bad_line"
 };
 
-StaticAssertDecl(lengthof(class_names) == FIT_SEQUENCE + 1,
+StaticAssertDecl(lengthof(class_names) == FIT_BAD_LINE + 1,
 				 "every FitClass has a name");
 
 const char *
 fit_class_name(FitClass class)
 {
-	Assert((int) class >= 0 && class <= FIT_SEQUENCE);
+	Assert((int) class >= 0 && class <= FIT_BAD_LINE);
 	return class_names[class];
 }
 

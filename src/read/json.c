@@ -296,6 +296,7 @@ json_scan(JsonScanner *s, const char *bytes, size_t len)
 	jsontext_start(&s->text, bytes, len);
 	s->doc.bytes = bytes;
 	s->doc.len = len;
+	s->doc.input = false;
 	s->doc.nfields = 0;
 	s->as_last = true;
 
@@ -316,6 +317,15 @@ json_scan(JsonScanner *s, const char *bytes, size_t len)
 		s->doc.nfields = 0;
 	else if (!s->as_last)
 		remember_keys(s);
+	return &s->doc;
+}
+
+/* See the header. */
+const JsonDoc *
+json_scan_fields(JsonScanner *s, const char *bytes, size_t len)
+{
+	(void) json_scan(s, bytes, len);
+	s->doc.input = true;
 	return &s->doc;
 }
 

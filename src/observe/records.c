@@ -176,6 +176,14 @@ learn_end(RecordReader *r, const char *bytes, size_t len)
 		r->end = n == 2 ? END_CRLF : bytes[len - 1] == '\n' ? END_LF : END_CR;
 }
 
+/* How many bytes of a piece's end are no part of its line: where it does not
+ * end as the others, what it has more is kept. */
+static size_t
+own_end(const RecordReader *r, size_t lenend)
+{
+	return Min(lenend, r->end == END_CRLF ? 2 : 1);
+}
+
 /* ---- faults ---- */
 
 static bool
@@ -208,7 +216,7 @@ tell_next(RecordReader *r, Record *record)
 
 	record->line = r->line++;
 	record->raw = from;
-	record->rawlen = len - end_of(from, len);
+	record->rawlen = len - own_end(r, end_of(from, len));
 	r->at += len;
 	if (r->at >= (size_t) r->raw.len)
 	{
@@ -241,7 +249,7 @@ tell_lost(RecordReader *r, Record *record)
 		return false;
 	record->line = r->nlines;
 	record->raw = bytes;
-	record->rawlen = len - end_of(bytes, len);
+	record->rawlen = len - own_end(r, end_of(bytes, len));
 	follow(r, &r->quoting, bytes, len, end_of(bytes, len));
 	r->lost = r->quoting.open;
 	if (record->rawlen == 2 && memcmp(bytes, "\\.", 2) == 0)
@@ -338,7 +346,7 @@ read_rest(RecordReader *r, Record *record, Quoting *q)
 			learn_end(r, bytes, len);
 	}
 	record->raw = r->raw.data;
-	record->rawlen = r->raw.len - lenend;
+	record->rawlen = r->raw.len - own_end(r, lenend);
 	if (r->converts)
 		return split(r, record, r->text.data, r->text.len, lenend);
 	return split(r, record, r->raw.data, r->raw.len, lenend);
@@ -380,7 +388,7 @@ records_next(RecordReader *r, Record *record)
 	}
 	learn_end(r, bytes, len);
 	record->raw = bytes;
-	record->rawlen = len - lenend;
+	record->rawlen = len - own_end(r, lenend);
 	if (unlikely(*bytes == '\\') && record->rawlen == 2 && bytes[1] == '.')
 	{
 		if (is_end_mark(r))

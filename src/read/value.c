@@ -52,12 +52,13 @@ bool
 value_wrong_type(const Shape *shape, int col, const JsonField *field, Misfit *out)
 {
 	static const char *const kinds[] = {
-		"null", "boolean", "number", "string", "object", "array"
+		"JSON null", "JSON boolean", "JSON number", "JSON string", "JSON object", "JSON array"
 	};
 
 	return value_misfit(out, FIT_WRONG_TYPE, ERRCODE_INVALID_TEXT_REPRESENTATION,
-						NULL, "this JSON %s is not valid for type %s",
-						kinds[field->kind],
+						NULL, "this %s is not valid for type %s",
+						shape->work->doc != NULL && shape->work->doc->input &&
+						field->kind == JSON_STRING ? "text" : kinds[field->kind],
 						shape_type_name(shape, col));
 }
 

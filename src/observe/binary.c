@@ -28,24 +28,44 @@ typedef struct BinaryType
 	FmgrInfo	out;
 } BinaryType;
 
-/* A field of the tuple at hand: a place in raw. */
+/* A field of a tuple: a place in raw. */
 typedef struct BinaryField
 {
 	int			at;
 	int			len;			/* -1: null */
 } BinaryField;
 
+/* A tuple of the batch at hand: a place in raw. */
+typedef struct BinaryTuple
+{
+	int			at;
+	int			len;
+	const char *fault;
+	int			sqlstate;
+} BinaryTuple;
+
+/*
+ * A subtransaction costs more than a narrow tuple does, so values are made of
+ * many at a time.
+ */
+#define BATCH_TUPLES 256
+#define BATCH_BYTES (64 * 1024)
+
 struct BinaryReader
 {
 	LineReader *lines;
 	int			ntypes;
 	BinaryType *types;
-	int64		ntuples;
-	StringInfoData raw;
-	BinaryField *places;
-	int			nplaces;
-	RecordField *fields;
-	MemoryContext row_cxt;		/* texts of the tuple at hand */
+	int64		ngiven;			/* tuples so far */
+
+	StringInfoData raw;			/* the batch */
+	BinaryTuple tuples[BATCH_TUPLES];
+	int			ntuples;
+	int			next;			/* to be given out */
+	int			at;				/* whose values are being made */
+	BinaryField *places;		/* of its fields: ntypes for each tuple */
+	RecordField *fields;		/* the same, as text */
+	MemoryContext cxt;			/* of these texts */
 	bool		over;
 };
 
@@ -101,7 +121,8 @@ binary_open(LineReader *lines, const Oid *types, int ntypes)
 	r->lines = lines;
 	r->ntypes = ntypes;
 	r->types = palloc0(sizeof(BinaryType) * Max(ntypes, 1));
-	r->fields = palloc0(sizeof(RecordField) * Max(ntypes, 1));
+	r->places = palloc0(sizeof(BinaryField) * BATCH_TUPLES * Max(ntypes, 1));
+	r->fields = palloc0(sizeof(RecordField) * BATCH_TUPLES * Max(ntypes, 1));
 	for (int i = 0; i < ntypes; i++)
 	{
 		Oid			base = getBaseType(types[i]);
@@ -113,8 +134,8 @@ binary_open(LineReader *lines, const Oid *types, int ntypes)
 		getTypeOutputInfo(base, &function, &varlena);
 		fmgr_info(function, &r->types[i].out);
 	}
-	r->row_cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal binary tuple",
-									   ALLOCSET_DEFAULT_SIZES);
+	r->cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal binary tuples",
+								   ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&r->raw);
 	if (memcmp(need(r, sizeof(signature)), signature, sizeof(signature)) != 0)
 		broken("It does not begin as a file of COPY (FORMAT binary) does.");
@@ -129,28 +150,30 @@ binary_open(LineReader *lines, const Oid *types, int ntypes)
 	return r;
 }
 
-/* The places of the next tuple's fields; its number of fields, or -1 at the
- * end. */
-static int
+/* The next tuple into the batch; false at the end. One of another number of
+ * fields than there are columns is read as well: what it is, its bytes say. */
+static bool
 read_tuple(BinaryReader *r)
 {
+	BinaryTuple *tuple = &r->tuples[r->ntuples];
+	BinaryField *places = &r->places[r->ntuples * r->ntypes];
 	int			n;
 
-	resetStringInfo(&r->raw);
+	memset(tuple, 0, sizeof(BinaryTuple));
+	tuple->at = r->raw.len;
 	n = need_int(r, 2);
 	if (n == -1)
 	{
 		if (!lines_at_end(r->lines))
 			broken("Something stands behind its end mark.");
-		return -1;
+		return false;
 	}
 	if (n < 0)
 		broken("A tuple has a negative number of fields.");
-	if (n > r->nplaces)
+	if (n != r->ntypes)
 	{
-		r->places = r->places ? repalloc(r->places, sizeof(BinaryField) * n) :
-			palloc(sizeof(BinaryField) * n);
-		r->nplaces = n;
+		tuple->fault = "it has not as many fields as there are columns";
+		tuple->sqlstate = ERRCODE_BAD_COPY_FILE_FORMAT;
 	}
 	for (int i = 0; i < n; i++)
 	{
@@ -158,84 +181,91 @@ read_tuple(BinaryReader *r)
 
 		if (len < -1)
 			broken("A field has a negative length.");
-		r->places[i].at = r->raw.len;
-		r->places[i].len = len;
+		if (i < r->ntypes)
+		{
+			places[i].at = r->raw.len;
+			places[i].len = len;
+		}
 		if (len > 0)
 			appendBinaryStringInfo(&r->raw, need(r, len), len);
 	}
-	return n;
+	tuple->len = r->raw.len - tuple->at;
+	r->ntuples++;
+	return true;
 }
 
 /* ---- values ---- */
 
-/* The texts of the tuple at hand: the body of a subtransaction. */
+/* The text of one field. */
+static void
+read_value(const BinaryReader *r, BinaryType *type, const BinaryField *place, RecordField *field)
+{
+	StringInfoData value;
+	Datum		datum;
+
+	field->isnull = place->len < 0;
+	field->isdefault = false;
+	if (field->isnull)
+		return;
+	/* a function wants a NUL behind its value */
+	value.data = palloc((Size) place->len + 1);
+	memcpy(value.data, r->raw.data + place->at, place->len);
+	value.data[place->len] = '\0';
+	value.len = place->len;
+	value.maxlen = place->len + 1;
+	value.cursor = 0;
+	datum = ReceiveFunctionCall(&type->receive, &value, type->ioparam, -1);
+	if (value.cursor != value.len)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("incorrect binary data format")));
+	field->val = OutputFunctionCall(&type->out, datum);
+	field->len = strlen(field->val);
+	pfree(value.data);
+}
+
+/* The texts of the tuples from r->at on: the body of a subtransaction. */
 static void
 read_values(void *arg)
 {
 	BinaryReader *r = arg;
-	MemoryContext old = MemoryContextSwitchTo(r->row_cxt);
+	MemoryContext old = MemoryContextSwitchTo(r->cxt);
 
-	for (int i = 0; i < r->ntypes; i++)
+	for (; r->at < r->ntuples; r->at++)
 	{
-		BinaryField *place = &r->places[i];
-		RecordField *field = &r->fields[i];
-		StringInfoData value;
-		Datum		datum;
+		int			first = r->at * r->ntypes;
 
-		field->isnull = place->len < 0;
-		if (field->isnull)
-			continue;
-		/* a function may write behind the value, and wants a NUL there */
-		initStringInfo(&value);
-		appendBinaryStringInfo(&value, r->raw.data + place->at, place->len);
-		datum = ReceiveFunctionCall(&r->types[i].receive, &value, r->types[i].ioparam, -1);
-		if (value.cursor != value.len)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-					 errmsg("incorrect binary data format")));
-		field->val = OutputFunctionCall(&r->types[i].out, datum);
-		field->len = strlen(field->val);
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < r->ntypes && r->tuples[r->at].fault == NULL; i++)
+			read_value(r, &r->types[i], &r->places[first + i], &r->fields[first + i]);
 	}
 	MemoryContextSwitchTo(old);
 }
 
-/* See the header. */
-bool
-binary_next(BinaryReader *r, Record *record)
+/* The texts of the batch, as they are written under settings of our own. */
+static void
+make_values(BinaryReader *r)
 {
 	int			date_style = DateStyle;
 	int			interval_style = IntervalStyle;
 	int			float_digits = extra_float_digits;
-	ErrorData  *edata;
-	int			n;
 
-	memset(record, 0, sizeof(Record));
-	if (r->over)
-		return false;
-	CHECK_FOR_INTERRUPTS();
-	n = read_tuple(r);
-	if (n < 0)
-	{
-		r->over = true;
-		return false;
-	}
-	record->line = ++r->ntuples;
-	record->raw = r->raw.data;
-	record->rawlen = r->raw.len;
-	record->sqlstate = ERRCODE_BAD_COPY_FILE_FORMAT;
-	if (n != r->ntypes)
-	{
-		record->fault = "it has not as many fields as there are columns";
-		return true;
-	}
-	MemoryContextReset(r->row_cxt);
 	DateStyle = USE_ISO_DATES;
 	IntervalStyle = INTSTYLE_POSTGRES;
 	extra_float_digits = 3;
 	/* no abort puts back what was not set as a setting */
 	PG_TRY();
 	{
-		edata = spi_try(read_values, r);
+		for (r->at = 0; r->at < r->ntuples; r->at++)
+		{
+			ErrorData  *edata = spi_try(read_values, r);
+
+			if (edata == NULL)
+				break;
+			r->tuples[r->at].fault = "a field cannot be received by its column's type";
+			r->tuples[r->at].sqlstate = edata->sqlerrcode;
+			FreeErrorData(edata);
+		}
 	}
 	PG_FINALLY();
 	{
@@ -244,14 +274,40 @@ binary_next(BinaryReader *r, Record *record)
 		extra_float_digits = float_digits;
 	}
 	PG_END_TRY();
-	record->fields = r->fields;
-	record->nfields = n;
-	if (edata != NULL)
-	{
-		record->fault = "a field cannot be received by its column's type";
-		record->sqlstate = edata->sqlerrcode;
-		record->nfields = 0;
-		FreeErrorData(edata);
-	}
+}
+
+/* The next tuples. */
+static void
+read_batch(BinaryReader *r)
+{
+	resetStringInfo(&r->raw);
+	MemoryContextReset(r->cxt);
+	r->ntuples = r->next = 0;
+	while (!r->over && r->ntuples < BATCH_TUPLES && r->raw.len < BATCH_BYTES)
+		r->over = !read_tuple(r);
+	if (r->ntuples > 0)
+		make_values(r);
+}
+
+/* See the header. */
+bool
+binary_next(BinaryReader *r, Record *record)
+{
+	BinaryTuple *tuple;
+
+	memset(record, 0, sizeof(Record));
+	if (r->next == r->ntuples && !r->over)
+		read_batch(r);
+	if (r->next == r->ntuples)
+		return false;
+	tuple = &r->tuples[r->next];
+	record->line = ++r->ngiven;
+	record->raw = r->raw.data + tuple->at;
+	record->rawlen = tuple->len;
+	record->fault = tuple->fault;
+	record->sqlstate = tuple->sqlstate;
+	record->fields = &r->fields[r->next * r->ntypes];
+	record->nfields = tuple->fault ? 0 : r->ntypes;
+	r->next++;
 	return true;
 }

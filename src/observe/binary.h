@@ -24,7 +24,7 @@ typedef struct BinaryReader BinaryReader;
 extern BinaryReader *binary_open(LineReader *lines, const Oid *types, int ntypes);
 
 /* The next tuple, whose number is record->line; false at the end. Good until
- * the next call. Runs a subtransaction. */
+ * the next call. Runs subtransactions. */
 extern bool binary_next(BinaryReader *r, Record *record);
 
 #endif							/* SELFHEAL_BINARY_H */

@@ -16,7 +16,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-static const char signature[11] = "PGCOPY\n\377\r\n\0";
+static const char signature[] = "PGCOPY\n\377\r\n"; /* and a NUL */
 
 /* The upper half of the flags changes the format. */
 #define CRITICAL_FLAGS 0xffff0000
@@ -26,6 +26,7 @@ typedef struct BinaryType
 	FmgrInfo	receive;
 	Oid			ioparam;
 	FmgrInfo	out;
+	const char *refused;		/* the fault of a tuple whose field it refuses */
 } BinaryType;
 
 /* A field of a tuple: a place in raw. */
@@ -63,6 +64,7 @@ struct BinaryReader
 	int			ntuples;
 	int			next;			/* to be given out */
 	int			at;				/* whose values are being made */
+	int			field;
 	BinaryField *places;		/* of its fields: ntypes for each tuple */
 	RecordField *fields;		/* the same, as text */
 	MemoryContext cxt;			/* of these texts */
@@ -133,6 +135,7 @@ binary_open(LineReader *lines, const Oid *types, int ntypes)
 		fmgr_info(function, &r->types[i].receive);
 		getTypeOutputInfo(base, &function, &varlena);
 		fmgr_info(function, &r->types[i].out);
+		r->types[i].refused = psprintf("field %d cannot be received by the type of its column", i + 1);
 	}
 	r->cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal binary tuples",
 								   ALLOCSET_DEFAULT_SIZES);
@@ -224,21 +227,50 @@ read_value(const BinaryReader *r, BinaryType *type, const BinaryField *place, Re
 	pfree(value.data);
 }
 
-/* The texts of the tuples from r->at on: the body of a subtransaction. */
+/* The texts of the tuples from r->at on. */
 static void
-read_values(void *arg)
+read_tuples(BinaryReader *r)
 {
-	BinaryReader *r = arg;
-	MemoryContext old = MemoryContextSwitchTo(r->cxt);
-
 	for (; r->at < r->ntuples; r->at++)
 	{
 		int			first = r->at * r->ntypes;
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < r->ntypes && r->tuples[r->at].fault == NULL; i++)
+		{
+			r->field = i;
 			read_value(r, &r->types[i], &r->places[first + i], &r->fields[first + i]);
+		}
 	}
+}
+
+/*
+ * The body of a subtransaction. A field that is too short for its type is a
+ * broken message to its receive function (pqformat.c): the connection has
+ * nothing to do with it here.
+ */
+static void
+read_values(void *arg)
+{
+	MemoryContext old = MemoryContextSwitchTo(((BinaryReader *) arg)->cxt);
+
+	PG_TRY();
+	{
+		read_tuples(arg);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		if (geterrcode() != ERRCODE_PROTOCOL_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(((BinaryReader *) arg)->cxt);
+		edata = CopyErrorData();
+		FlushErrorState();
+		edata->sqlerrcode = ERRCODE_INVALID_BINARY_REPRESENTATION;
+		ReThrowError(edata);
+	}
+	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 }
 
@@ -262,7 +294,7 @@ make_values(BinaryReader *r)
 
 			if (edata == NULL)
 				break;
-			r->tuples[r->at].fault = "a field cannot be received by its column's type";
+			r->tuples[r->at].fault = r->types[r->field].refused;
 			r->tuples[r->at].sqlstate = edata->sqlerrcode;
 			FreeErrorData(edata);
 		}

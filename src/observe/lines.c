@@ -382,6 +382,8 @@ lines_close(LineReader *r)
 	{
 		int			rc = ClosePipeStream(r->file);
 
+		/* what cancels us ends the program as well: that is no fault of its */
+		CHECK_FOR_INTERRUPTS();
 		if (rc == -1)
 			ereport(ERROR,
 					(errcode_for_file_access(),

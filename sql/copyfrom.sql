@@ -171,6 +171,7 @@ SELECT * FROM try(:'file', E'1\ta\n\\\\.\n2\tb\n', '{"columns": ["id", "v"]}');
 SET client_min_messages = warning;
 SELECT * FROM try(:'file', E'1\ta\n\\\\.\n', '{"columns": ["id", "v"]}');
 SELECT * FROM try(:'file', E'a\n\\\\.\nb\n', '{"format": "csv", "columns": ["v"]}');
+SELECT * FROM try(:'file', E'1\ta\n2\tb\\\\', '{"columns": ["id", "v"]}');
 -- bytes that are no text; those of another encoding
 SELECT * FROM try(:'file', E'1,a\n2,\\303(\n3,b\\000c\n4,\\303\\251\n', '{"format": "csv", "columns": ["id", "v"]}');
 SELECT * FROM try(:'file', E'1,\\351t\\351\n2,"\\344\n\\366"\n', '{"format": "csv", "columns": ["id", "v"], "encoding": "LATIN1"}');
@@ -298,6 +299,47 @@ SELECT selfheal.watch('t', reject_limit => '1');
 \set VERBOSITY terse
 SELECT * FROM selfheal.copy_from('t', :'file', options => '{"format": "csv"}');
 \set VERBOSITY default
+
+-- ---- any bytes: what COPY takes as a whole is stored alike, and nothing is held ----
+CREATE TABLE fuzz (a text, b text);
+CREATE TABLE fuzz_core (a text, b text);
+SELECT selfheal.watch('fuzz', 'observe');
+CREATE FUNCTION fuzz(file text, n int, OUT taken bigint, OUT differ bigint, OUT example text) LANGUAGE plpgsql AS $$
+DECLARE
+	pieces constant text[] := ARRAY[',', ',', E'\n', E'\n', E'\n', '"', '"', '""', '\', 'a', 'b1', ' ', E'\t', E'\t', '\N', '\x41', E'\r\n', E'\r', '\.', '''', 'é', '|'];
+	options constant jsonb[] := ARRAY['{}', '{"format": "csv"}', '{"delimiter": ","}', '{"format": "csv", "escape": "\\"}',
+		'{"format": "csv", "quote": "''", "null": "a"}', '{"delimiter": "|", "null": ""}'];
+	content text;
+	o jsonb;
+	said record;
+	equal boolean;
+BEGIN
+	taken := 0;
+	differ := 0;
+	FOR i IN 1 .. n LOOP
+		SELECT string_agg(CASE WHEN k % 4 = 0 THEN E'x,y\n' WHEN k % 4 = 1 THEN E'x\ty\n' ELSE pieces[1 + floor(random() * cardinality(pieces))::int] END, '')
+			INTO content FROM (SELECT floor(random() * 12)::int AS k FROM generate_series(1, 1 + i % 9)) g;
+		o := options[1 + i % cardinality(options)];
+		PERFORM put(file, convert_to(content, 'UTF8'));
+		TRUNCATE fuzz, fuzz_core;
+		BEGIN
+			EXECUTE format('COPY fuzz_core FROM %L (%s)', file, coalesce((SELECT string_agg(format('%s %L', key, value), ', ') FROM jsonb_each_text(o)), 'format text'));
+		EXCEPTION WHEN OTHERS THEN
+			CONTINUE;
+		END;
+		-- behind an end mark COPY reads nothing; in csv it is a line for us, as it is for COPY since 18
+		CONTINUE WHEN content LIKE '%\\.%' OR content ~ '\\$';
+		taken := taken + 1;
+		SELECT * INTO said FROM selfheal.copy_from('fuzz', file, options => o || '{"columns": ["a", "b"]}');
+		SELECT count(*) = 0 INTO equal FROM ((TABLE fuzz EXCEPT ALL TABLE fuzz_core) UNION ALL (TABLE fuzz_core EXCEPT ALL TABLE fuzz)) x;
+		IF said.held > 0 OR NOT equal THEN
+			differ := differ + 1;
+			example := coalesce(example, o::text || ' ' || quote_literal(content));
+		END IF;
+	END LOOP;
+END $$;
+SELECT setseed(0.5);
+SELECT taken > 20 AS enough, differ, example FROM fuzz(:'file', 800);
 
 COPY t TO PROGRAM :'rm';
 DROP SCHEMA copyfrom CASCADE;

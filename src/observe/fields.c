@@ -155,8 +155,14 @@ unescape_field(FieldSplitter *f, const char *s, const char *end)
 		if (*s == f->stray && f->stray != '\0')
 			set_fault(f, ERRCODE_BAD_COPY_FILE_FORMAT,
 					  "it holds a carriage return or line feed that is not escaped");
-		if (*s != '\\' || s + 1 == end)
+		if (*s != '\\')
 			*f->to++ = *s++;
+		else if (s + 1 == end)
+		{
+			/* COPY leaves it out without a word */
+			set_fault(f, ERRCODE_BAD_COPY_FILE_FORMAT, "it ends with a backslash, behind which nothing stands");
+			s++;
+		}
 		else
 		{
 			if (s[1] == '.')

@@ -27,7 +27,7 @@ SQL_ORDER = \
 	base/shmem read/transform \
 	record/audit \
 	observe/watch observe/snapshot observe/sharing observe/runbook observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
-	observe/report observe/intake observe/landing observe/registry observe/expected observe/ddl_watch \
+	observe/report observe/intake observe/copyfrom observe/landing observe/registry observe/expected observe/ddl_watch \
 	orient/incident orient/drift orient/packet orient/diagnose orient/locate \
 	decide/plan decide/learnt decide/policy decide/subcommands decide/classes decide/replication decide/vet \
 	act/sandbox act/assertions act/replay \

@@ -370,4 +370,17 @@ extern struct lconv *PGLC_localeconv(void);
 #define compat_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, (n))
 #endif
 
+/* COPY's marker of a default came with 16, FORCE_NULL * with 17. Need
+ * commands/copy.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_copy_default(opts) ((opts)->default_print)
+#else
+#define compat_copy_default(opts) NULL
+#endif
+#if PG_VERSION_NUM >= 170000
+#define compat_copy_all(opts, member) ((opts)->member)
+#else
+#define compat_copy_all(opts, member) false
+#endif
+
 #endif							/* SELFHEAL_COMPAT_H */

@@ -69,6 +69,8 @@ typedef struct Fetch
 	AttrNumber	id;
 	AttrNumber	payload;
 	AttrNumber	payload_raw;
+	AttrNumber	line;
+	AttrNumber	original;
 	AttrNumber	load;
 	AttrNumber	error;
 	AttrNumber	ordering_hash;
@@ -151,6 +153,8 @@ fetch_open(Fetch *f, Oid relid, int64 after, LOCKMODE lock)
 	f->id = column(&f->held, "id");
 	f->payload = column(&f->held, "payload");
 	f->payload_raw = column(&f->held, "payload_raw");
+	f->line = column(&f->held, "line");
+	f->original = column(&f->held, "original");
 	f->load = column(&f->held, "load");
 	f->error = column(&f->held, "error");
 	f->ordering_hash = column(&f->held, "ordering_hash");
@@ -233,17 +237,31 @@ lay_down(Fetch *f, const char *bytes, Size len)
 	return copy;
 }
 
-/* Keep the payload of a row, or else the raw one. */
+/* What a held row may have of a payload: what came first of these is it. */
+typedef struct HeldBytes
+{
+	NullableDatum payload;
+	NullableDatum raw;
+	NullableDatum line;			/* of a file */
+} HeldBytes;
+
+/*
+ * Keep the payload of a row, or else the raw one, or else its line. What a
+ * person has amended is a payload like any other, wherever it came from.
+ */
 static void
-keep_payload(Fetch *f, HeldRow *out, Datum payload, bool isnull, Datum raw, bool raw_isnull)
+keep_payload(Fetch *f, HeldRow *out, const HeldBytes *held, bool amended)
 {
 	struct varlena *bytes;
+	Datum		payload = held->payload.value;
 
-	if (isnull && raw_isnull)
+	if (held->payload.isnull && held->raw.isnull && held->line.isnull)
 		elog(ERROR, "held row " INT64_FORMAT " has no payload", out->id);
-	out->row.bad_encoding = isnull;
-	if (isnull)
-		payload = raw;
+	out->row.bad_encoding = held->payload.isnull;
+	out->row.fields = !held->line.isnull && !held->payload.isnull && !amended;
+	out->row.torn = held->payload.isnull && held->raw.isnull;
+	if (held->payload.isnull)
+		payload = held->raw.isnull ? held->line.value : held->raw.value;
 	bytes = PG_DETOAST_DATUM_PACKED(payload);
 	out->row.len = VARSIZE_ANY_EXHDR(bytes);
 	out->row.bytes = lay_down(f, VARDATA_ANY(bytes), out->row.len);
@@ -256,15 +274,15 @@ static void
 read_held(Fetch *f, HeldRow *out)
 {
 	MemoryContext old = MemoryContextSwitchTo(f->row_cxt);
-	bool		isnull;
-	bool		raw_isnull;
-	Datum		payload = slot_getattr(f->held.slot, f->payload, &isnull);
-	Datum		raw = slot_getattr(f->held.slot, f->payload_raw, &raw_isnull);
+	HeldBytes	held;
 
+	held.payload.value = slot_getattr(f->held.slot, f->payload, &held.payload.isnull);
+	held.raw.value = slot_getattr(f->held.slot, f->payload_raw, &held.raw.isnull);
+	held.line.value = slot_getattr(f->held.slot, f->line, &held.line.isnull);
 	out->load = number(&f->held, f->load);
 	out->key.hash = number(&f->held, f->ordering_hash);
 	out->key.text = slot_attisnull(f->held.slot, f->ordering_hash) ? NULL : "";
-	keep_payload(f, out, payload, isnull, raw, raw_isnull);
+	keep_payload(f, out, &held, !slot_attisnull(f->held.slot, f->original));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(f->row_cxt);
 }
@@ -473,8 +491,8 @@ held_of_incident(int64 incident, int limit, int *n)
 	spi_arg_int8(&args, incident);
 	spi_arg_int8(&args, limit);
 	/* sizes first: a thousand documents may be more than memory */
-	spi_exec("SELECT q.id, q.load, q.error, q.payload, q.payload_raw FROM"
-			 " (SELECT h.*, sum(octet_length(coalesce(h.payload, '')) + octet_length(coalesce(h.payload_raw, '')))"
+	spi_exec("SELECT q.id, q.load, q.error, q.payload, q.payload_raw, q.line, q.original IS NOT NULL FROM"
+			 " (SELECT h.*, sum(octet_length(coalesce(h.payload, '')) + octet_length(coalesce(h.payload_raw, h.line, '')))"
 			 "   OVER (ORDER BY h.id) AS bytes"
 			 "  FROM (SELECT * FROM selfheal.held WHERE incident = $1 LIMIT $2) h) q"
 			 " WHERE q.bytes < 8388608 ORDER BY q.id", &args);
@@ -484,15 +502,15 @@ held_of_incident(int64 incident, int limit, int *n)
 	{
 		HeapTuple	tup = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		bool		raw_isnull;
-		Datum		payload = SPI_getbinval(tup, desc, 4, &isnull);
-		Datum		raw = SPI_getbinval(tup, desc, 5, &raw_isnull);
+		HeldBytes	held;
 
+		held.payload.value = SPI_getbinval(tup, desc, 4, &held.payload.isnull);
+		held.raw.value = SPI_getbinval(tup, desc, 5, &held.raw.isnull);
+		held.line.value = SPI_getbinval(tup, desc, 6, &held.line.isnull);
 		rows[i].id = spi_get_int8(i, 1, NULL);
 		rows[i].load = spi_get_int8(i, 2, NULL);
 		rows[i].error = spi_get_int8(i, 3, NULL);
-		keep_payload(&f, &rows[i], payload, isnull, raw, raw_isnull);
+		keep_payload(&f, &rows[i], &held, spi_get_bool(i, 7, NULL));
 	}
 	spi_close(&saved);
 	return rows;

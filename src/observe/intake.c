@@ -173,7 +173,7 @@ discard(Intake *in, Discards *discards)
 	discards_count(discards, in->rows, in->positions, in->n);
 	for (int i = 0; i < in->n; i++)
 		if (in->rows[i].discarded)
-			bytes += in->rows[i].len;
+			bytes += in->rows[i].len + in->rows[i].linelen;
 	if (bytes > 0)
 		limits_hold(InvalidOid, bytes);
 	in->counts.discarded_rows += discards_keep(discards, in->rows, in->positions, in->n, in->load);
@@ -189,7 +189,7 @@ hold(Intake *in)
 
 	for (int i = 0; i < in->n; i++)
 		if (!in->rows[i].stored && !in->rows[i].discarded)
-			bytes += in->rows[i].len;
+			bytes += in->rows[i].len + in->rows[i].linelen;
 	limits_hold(in->relid, bytes);
 	if (in->writer == NULL)
 		in->writer = quarantine_begin(in->relid, in->load, "intake");
@@ -232,8 +232,15 @@ flush(Intake *in)
 	old = MemoryContextSwitchTo(in->cxt);
 	for (int i = 0; i < in->n; i++)
 	{
-		in->rows[i].bytes = in->bytes + at;
-		at += in->rows[i].len + 1;
+		StoreRow   *row = &in->rows[i];
+
+		row->bytes = in->bytes + at;
+		at += row->len + 1;
+		if (row->fields)
+		{
+			row->line = in->bytes + at;
+			at += row->linelen + 1;
+		}
 	}
 	if (in->dedupe)
 		drop_known(in);
@@ -302,7 +309,34 @@ blank(const char *bytes, size_t len)
 	return true;
 }
 
-/* See the header. Each payload gets a NUL behind it, which is not its own. */
+/* The next row of the batch, with room for its bytes, which may be more than
+ * one payload: each gets a NUL behind it, which is not its own. */
+static StoreRow *
+next_row(Intake *in, Size len, int64 position, int64 number)
+{
+	StoreRow   *row;
+
+	if (in->n == INTAKE_ROWS || (in->n > 0 && in->used + len > INTAKE_BYTES))
+		flush(in);
+	make_room(in, len);
+	row = &in->rows[in->n];
+	memset(row, 0, sizeof(StoreRow));
+	in->numbers[in->n] = number;
+	in->positions[in->n++] = position;
+	return row;
+}
+
+/* Lay bytes down for the row at hand. */
+static void
+lay_down(Intake *in, const char *bytes, size_t len)
+{
+	Assert(in->bytes != NULL);
+	memcpy(in->bytes + in->used, bytes, len);
+	in->bytes[in->used + len] = '\0';
+	in->used += len + 1;
+}
+
+/* See the header. */
 void
 intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding)
 {
@@ -315,20 +349,45 @@ intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding)
 		in->counts.skipped++;
 		return;
 	}
-	if (in->n == INTAKE_ROWS || (in->n > 0 && in->used + len + 1 > INTAKE_BYTES))
-		flush(in);
-	make_room(in, len + 1);
-	Assert(in->bytes != NULL);
-	memcpy(in->bytes + in->used, bytes, len);
-	in->bytes[in->used + len] = '\0';
-	in->used += len + 1;
-
-	row = &in->rows[in->n];
-	memset(row, 0, sizeof(StoreRow));
+	row = next_row(in, len + 1, in->position, number);
 	row->len = len;
 	row->bad_encoding = bad_encoding;
-	in->numbers[in->n] = number;
-	in->positions[in->n++] = in->position;
+	lay_down(in, bytes, len);
+}
+
+/* See the header. */
+void
+intake_line(Intake *in, const IntakeLine *line)
+{
+	int64		number = in->dedupe ? dedupe_number(in->dedupe) : 0;
+	bool		torn = line->payload == NULL;
+	StoreRow   *row;
+
+	if (line->whole && blank(line->payload, line->len))
+	{
+		in->counts.skipped++;
+		return;
+	}
+	row = next_row(in, (line->whole ? 0 : line->rawlen + 1) + (torn ? 0 : line->len + 1),
+				   line->position, number);
+	row->len = torn ? line->rawlen : line->len;
+	row->bad_encoding = row->torn = torn;
+	row->fields = !torn && !line->whole;
+	row->fault = line->fault;
+	row->fault_state = line->fault_state;
+	lay_down(in, torn ? line->raw : line->payload, row->len);
+	if (!row->fields)
+		return;
+	row->linelen = line->rawlen;
+	lay_down(in, line->raw, line->rawlen);
+}
+
+void
+intake_skip(Intake *in)
+{
+	if (in->dedupe)
+		(void) dedupe_number(in->dedupe);
+	in->counts.skipped++;
 }
 
 /* Tell the producer that rows were held, and where to look. */

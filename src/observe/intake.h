@@ -28,6 +28,26 @@ extern Intake *intake_begin(Oid relid, LoadSource source);
  * or blank line (or NULL bytes) is skipped and counted. */
 extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding);
 
+/* One line of a file, and the payload that was made of its fields. */
+typedef struct IntakeLine
+{
+	const char *payload;		/* NULL: none could be made */
+	size_t		len;
+	bool		whole;			/* the line is one payload, not made of fields */
+	const char *raw;			/* the line itself */
+	size_t		rawlen;
+	int64		position;		/* its number in the file */
+	int			fault_state;	/* without payload: SQLSTATE, and what is
+								 * wrong */
+	const char *fault;			/* with it; good until intake_end */
+} IntakeLine;
+
+/* Take one; bytes are copied. Without a payload the line is held. */
+extern void intake_line(Intake *in, const IntakeLine *line);
+
+/* Skip one, and count it. */
+extern void intake_skip(Intake *in);
+
 /* Flush, write load, errors and discards, say NOTICE when rows were held or
  * anything was discarded, arm the wake;
  * frees the intake. Raises 22000 past the table's reject_limit. counts may be

@@ -41,7 +41,9 @@ struct LineReader
 	size_t		size;
 	size_t		start;			/* of what is not given out yet */
 	size_t		end;
-	size_t		searched;		/* no LF before this */
+	size_t		searched;		/* no end of a line before this */
+	uint64		given;			/* bytes that were given out */
+	uint64		total;			/* bytes of the file; 0: not known */
 };
 
 static LineReader *
@@ -81,6 +83,7 @@ lines_open_file(const char *filename)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a directory", filename)));
+	r->total = st.st_size;
 	return r;
 }
 
@@ -97,9 +100,9 @@ lines_open_program(const char *command)
 	return r;
 }
 
-/* Ask the client for its data: text format, one column. */
+/* See the header. */
 LineReader *
-lines_open_client(void)
+lines_open_client(int natts, bool binary)
 {
 	LineReader *r;
 	StringInfoData buf;
@@ -112,9 +115,10 @@ lines_open_client(void)
 	r = open_reader(LINES_CLIENT, NULL);
 	initStringInfo(&r->message);
 	pq_beginmessage(&buf, 'G');
-	pq_sendbyte(&buf, 0);
-	pq_sendint16(&buf, 1);
-	pq_sendint16(&buf, 0);
+	pq_sendbyte(&buf, binary);
+	pq_sendint16(&buf, natts);
+	for (int i = 0; i < natts; i++)
+		pq_sendint16(&buf, binary);
 	pq_endmessage(&buf);
 	pq_flush();
 	return r;
@@ -139,7 +143,7 @@ make_room(LineReader *r, size_t more)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a line is longer than a value can be"),
 				 errdetail("It has more than %zu bytes.", (size_t) MaxAllocSize),
-				 errhint("FORMAT ndjson wants one JSON object per line.")));
+				 errhint("A row is one line: is this a file of another format?")));
 	r->size = Max(r->size * 2, r->end + more);
 	r->buf = repalloc_huge(r->buf, r->size);
 }
@@ -231,55 +235,136 @@ read_client(LineReader *r)
 	}
 }
 
-/*
- * Is the "\." that was just cut off the client's end mark? psql before 18 sends
- * the mark along as the last line of its data. Anywhere else it is a line.
- */
+/* Read on. False: there is no more. */
 static bool
-is_end_mark(LineReader *r)
+read_on(LineReader *r)
 {
-	while (r->start == r->end && !r->at_end)
+	if (r->at_end)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	if (r->source == LINES_CLIENT)
 		read_client(r);
-	return r->start == r->end;
+	else
+		read_stream(r);
+	return true;
+}
+
+/* Give out what stands before stop. */
+static void
+give(LineReader *r, size_t stop, const char **bytes, size_t *len)
+{
+	*bytes = r->buf + r->start;
+	*len = stop - r->start;
+	r->given += *len;
+	r->start = r->searched = stop;
+}
+
+/* Where the first line end of this kind is, or NULL. */
+static char *
+find_end(LineReader *r, char end)
+{
+	char	   *from = r->buf + r->searched;
+	size_t		len = r->end - r->searched;
+	char	   *lf;
+	char	   *cr;
+
+	if (end != '\0')
+		return memchr(from, end, len);
+	lf = memchr(from, '\n', len);
+	cr = memchr(from, '\r', lf ? (size_t) (lf - from) : len);
+	return cr ? cr : lf;
 }
 
 /* See the header. */
 bool
-lines_next(LineReader *r, const char **line, size_t *len)
+lines_cut(LineReader *r, char end, const char **bytes, size_t *len)
 {
 	for (;;)
 	{
-		char	   *lf = memchr(r->buf + r->searched, '\n', r->end - r->searched);
+		char	   *at = find_end(r, end);
+		size_t		offset;
 
-		if (lf != NULL || (r->at_end && r->end > r->start))
+		if (at == NULL)
 		{
-			char	   *start = r->buf + r->start;
-			char	   *stop = lf ? lf : r->buf + r->end;
-
-			*line = start;
-			*len = stop - start;
-			r->start = lf ? (size_t) (lf + 1 - r->buf) : r->end;
-			r->searched = r->start;
-			if (lf && *len > 0 && start[*len - 1] == '\r')
-				(*len)--;
-			if (r->source == LINES_CLIENT && *len == 2 &&
-				memcmp(start, "\\.", 2) == 0)
-			{
-				if (is_end_mark(r))
-					return false;
-				*line = "\\.";	/* looking on has moved the buffer */
-			}
+			r->searched = r->end;
+			if (read_on(r))
+				continue;
+			if (r->end == r->start)
+				return false;
+			give(r, r->end, bytes, len);
 			return true;
 		}
-		if (r->at_end)
-			return false;
-		r->searched = r->end;
-		CHECK_FOR_INTERRUPTS();
-		if (r->source == LINES_CLIENT)
-			read_client(r);
-		else
-			read_stream(r);
+		offset = at - r->buf - r->start;
+		if (end == '\0' && *at == '\r')
+		{
+			/* is it the first half of an end? reading on moves the buffer */
+			while (r->start + offset + 1 == r->end && read_on(r))
+				;
+			if (r->start + offset + 1 < r->end && r->buf[r->start + offset + 1] == '\n')
+				offset++;
+		}
+		give(r, r->start + offset + 1, bytes, len);
+		return true;
 	}
+}
+
+/* See the header. */
+size_t
+lines_bytes(LineReader *r, size_t n, const char **bytes)
+{
+	size_t		len;
+
+	while (r->end - r->start < n && read_on(r))
+		;
+	give(r, r->start + Min(n, r->end - r->start), bytes, &len);
+	return len;
+}
+
+/* See the header. */
+bool
+lines_at_end(LineReader *r)
+{
+	while (r->start == r->end && read_on(r))
+		;
+	return r->start == r->end;
+}
+
+uint64
+lines_given(const LineReader *r, uint64 *total)
+{
+	*total = r->total;
+	return r->given;
+}
+
+bool
+lines_of_client(const LineReader *r)
+{
+	return r->source == LINES_CLIENT;
+}
+
+/*
+ * See the header. The "\\." that was just cut off is the client's end mark when
+ * nothing stands behind it: psql before 18 sends the mark along as the last
+ * line of its data. Anywhere else it is a line.
+ */
+bool
+lines_next(LineReader *r, const char **line, size_t *len)
+{
+	if (!lines_cut(r, '\n', line, len))
+		return false;
+	if ((*line)[*len - 1] == '\n')
+	{
+		(*len)--;
+		if (*len > 0 && (*line)[*len - 1] == '\r')
+			(*len)--;
+	}
+	if (r->source == LINES_CLIENT && *len == 2 && memcmp(*line, "\\.", 2) == 0)
+	{
+		if (lines_at_end(r))
+			return false;
+		*line = "\\.";			/* looking on has moved the buffer */
+	}
+	return true;
 }
 
 /* See the header. */
@@ -297,6 +382,8 @@ lines_close(LineReader *r)
 	{
 		int			rc = ClosePipeStream(r->file);
 
+		/* what cancels us ends the program as well: that is no fault of its */
+		CHECK_FOR_INTERRUPTS();
 		if (rc == -1)
 			ereport(ERROR,
 					(errcode_for_file_access(),

@@ -14,32 +14,21 @@
 
 #include "base/compat.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "observe/copyfrom.h"
 #include "observe/inserts.h"
 #include "observe/intake.h"
 #include "observe/lines.h"
 #include "observe/ndjson.h"
+#include "observe/recode.h"
 #include "observe/watch.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-
-/* How a line's bytes become text of the server. */
-typedef struct Recoder
-{
-	int			from;
-	int			to;
-	Oid			proc;			/* InvalidOid: verify only */
-	char	   *buf;
-	size_t		size;
-} Recoder;
 
 static ProcessUtility_hook_type prev_utility = NULL;
 
@@ -129,115 +118,6 @@ check_statement(const CopyStmt *stmt)
 				 errhint("Leave out the column list.")));
 }
 
-/* What COPY asks for before it reads a file or runs a program. */
-static void
-check_source(const CopyStmt *stmt)
-{
-	if (stmt->filename == NULL)
-		return;
-	if (stmt->is_program &&
-		!has_privs_of_role(GetUserId(), ROLE_PG_EXECUTE_SERVER_PROGRAM))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to COPY from a program"),
-				 errdetail("It takes the privileges of role pg_execute_server_program."),
-				 errhint("Anyone can COPY from STDIN, and use psql's \\copy.")));
-	if (!stmt->is_program &&
-		!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to COPY from a file"),
-				 errdetail("It takes the privileges of role pg_read_server_files."),
-				 errhint("Anyone can COPY from STDIN, and use psql's \\copy.")));
-}
-
-/* INSERT on the view or on its column, as an INSERT would need. */
-static void
-check_privilege(Oid viewid)
-{
-	if (pg_class_aclcheck(viewid, GetUserId(), ACL_INSERT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(viewid, GetUserId(), ACL_INSERT,
-								  ACLMASK_ALL) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_VIEW, get_rel_name(viewid));
-}
-
-/* Prepare to recode lines from an encoding into the server's. */
-static void
-recoder_init(Recoder *rec, int encoding)
-{
-	memset(rec, 0, sizeof(Recoder));
-	rec->from = encoding;
-	rec->to = GetDatabaseEncoding();
-	if (rec->from == rec->to || rec->from == PG_SQL_ASCII ||
-		rec->to == PG_SQL_ASCII)
-		return;
-	rec->proc = FindDefaultConversionProc(rec->from, rec->to);
-	if (!OidIsValid(rec->proc))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("there is no conversion from encoding \"%s\" to \"%s\"",
-						pg_encoding_to_char(rec->from), pg_encoding_to_char(rec->to)),
-				 errhint("Convert the file before the load.")));
-}
-
-/*
- * Are the bytes of a line what they claim to be? A server of SQL_ASCII keeps
- * the client's bytes; of an encoding that no server can have (a character's
- * second byte may look like a backslash there) it can keep ASCII alone, as
- * PostgreSQL has it for every other statement.
- */
-static bool
-valid(const Recoder *rec, const char *line, size_t len)
-{
-	int			encoding = rec->from == PG_SQL_ASCII ? rec->to : rec->from;
-
-	if (rec->to == PG_SQL_ASCII && !PG_VALID_BE_ENCODING(encoding))
-	{
-		for (size_t i = 0; i < len; i++)
-			if (IS_HIGHBIT_SET(line[i]) || line[i] == '\0')
-				return false;
-		return true;
-	}
-	return pg_encoding_verifymbstr(encoding, line, len) == (int) len;
-}
-
-/*
- * Turn a line into text of the server, in place where nothing is to be
- * converted. False: it is held as the bytes that came, since they are not what
- * they claim to be, or too many to be converted.
- */
-static bool
-recode(Recoder *rec, const char **line, size_t *len)
-{
-	size_t		need;
-
-	if (!valid(rec, *line, *len))
-		return false;
-	if (!OidIsValid(rec->proc))
-		return true;
-
-	need = *len * MAX_CONVERSION_GROWTH + 1;
-	if (need > PG_INT32_MAX)
-		return false;
-	if (need > rec->size)
-	{
-		rec->size = Max(need, rec->size * 2);
-		if (rec->buf)
-			rec->buf = repalloc_huge(rec->buf, rec->size);
-		else
-			rec->buf = MemoryContextAllocHuge(CurrentMemoryContext, rec->size);
-	}
-	Assert(rec->buf != NULL);
-	if (pg_do_encoding_conversion_buf(rec->proc, rec->from, rec->to,
-									  (unsigned char *) unconstify(char *, *line),
-									  *len, (unsigned char *) rec->buf, need,
-									  true) != (int) *len)
-		return false;
-	*line = rec->buf;
-	*len = strlen(rec->buf);
-	return true;
-}
-
 /* Read all lines into the table's intake; returns how many were taken. */
 static uint64
 load(Oid relid, const CopyStmt *stmt, int encoding)
@@ -249,9 +129,9 @@ load(Oid relid, const CopyStmt *stmt, int encoding)
 	size_t		len;
 	LoadCounts	counts;
 
-	recoder_init(&rec, encoding);
+	recode_init(&rec, encoding);
 	if (stmt->filename == NULL)
-		reader = lines_open_client();
+		reader = lines_open_client(1, false);
 	else if (stmt->is_program)
 		reader = lines_open_program(stmt->filename);
 	else
@@ -259,7 +139,7 @@ load(Oid relid, const CopyStmt *stmt, int encoding)
 
 	while (lines_next(reader, &line, &len))
 	{
-		bool		good = recode(&rec, &line, &len);
+		bool		good = recode_line(&rec, &line, &len);
 
 		intake_row(in, line, len, !good);
 	}
@@ -293,16 +173,17 @@ ndjson_copy(const CopyStmt *stmt, QueryCompletion *qc)
 		refuse_format(stmt->relation->relname, NULL);
 	if (strcmp(format, "text") == 0 || strcmp(format, "csv") == 0 ||
 		strcmp(format, "binary") == 0)
-		return false;
+		return copyfrom_statement(stmt, viewid, relid, qc);
 	if (strcmp(format, "ndjson") != 0)
 		refuse_format(stmt->relation->relname, format);
 
 	encoding = encoding_option(stmt);
 	check_statement(stmt);
-	check_source(stmt);
+	if (stmt->filename)
+		copyfrom_check_source(stmt->is_program);
 	PreventCommandIfReadOnly("COPY FROM");
 	LockRelationOid(viewid, RowExclusiveLock);
-	check_privilege(viewid);
+	copyfrom_check_view(viewid);
 	lines = load(relid, stmt, encoding);
 	if (qc)
 		SetQueryCompletion(qc, CMDTAG_COPY, lines);

@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define QUARANTINE_COLUMNS 15
+#define QUARANTINE_COLUMNS 16
 
 /*
  * Rows of one reason in one batch from which on they are held in bulk: without
@@ -65,6 +65,7 @@ append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
 	Datum		values[QUARANTINE_COLUMNS] = {0};
 	bool		nulls[QUARANTINE_COLUMNS];
 	Datum		payload = PointerGetDatum(cstring_to_text_with_len(row->bytes, row->len));
+	int			at = row->torn ? 15 : row->bad_encoding ? 3 : 2;
 	Datum		state = CStringGetTextDatum(discarded ? "discarded" : "held");
 
 	memset(nulls, true, sizeof(nulls));
@@ -78,15 +79,21 @@ append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
 	values[0] = Int64GetDatum(id);
 	values[1] = ObjectIdGetDatum(relid);
 	/* text and bytea look alike in storage */
-	values[row->bad_encoding ? 3 : 2] = payload;
 	values[4] = state;
 	values[5] = Int64GetDatum(load);
 	values[6] = Int64GetDatum(error);
 	values[7] = Int64GetDatum(position);
 	values[12] = BoolGetDatum(bulk);
 	memset(nulls, false, 8);
-	nulls[row->bad_encoding ? 2 : 3] = true;
+	nulls[2] = nulls[3] = true;
 	nulls[12] = false;
+	values[at] = payload;
+	nulls[at] = false;
+	if (row->line)
+	{
+		values[15] = PointerGetDatum(cstring_to_text_with_len(row->line, row->linelen));
+		nulls[15] = false;
+	}
 	if (row->key && !discarded)
 	{
 		values[13] = Int64GetDatum(row->key->hash);
@@ -95,6 +102,8 @@ append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
 	}
 	append_row(a, QUARANTINE_COLUMNS, values, nulls);
 	pfree(DatumGetPointer(payload));
+	if (row->line)
+		pfree(DatumGetPointer(values[15]));
 	pfree(DatumGetPointer(state));
 	if (discarded)
 	{

@@ -19,6 +19,7 @@ CREATE TABLE selfheal.quarantine (
 	bulk boolean NOT NULL DEFAULT false,
 	ordering_hash bigint,
 	ordering_key text,
+	line bytea,
 	CONSTRAINT quarantine_held PRIMARY KEY (relid, id)
 );
 ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
@@ -49,16 +50,18 @@ COMMENT ON COLUMN selfheal.quarantine.changed_by IS 'who amended or discarded it
 COMMENT ON COLUMN selfheal.quarantine.why IS 'what he gave as reason';
 COMMENT ON COLUMN selfheal.quarantine.ordering_hash IS
 'hash of its ordering key (watch), where the table has one and the payload says it: later rows of the key wait behind this one; 1 is one key as an integer and as a numeric';
+COMMENT ON COLUMN selfheal.quarantine.line IS
+'of a row that came by copy_from or COPY of typed lines: the bytes of its line (of its tuple, in a binary file) as they stood in the file; payload is made of its fields, or null where it has none that could be told apart';
 COMMENT ON COLUMN selfheal.quarantine.ordering_key IS 'that key for people: its values in the order of the columns, the first 200 bytes';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine_id_seq', '');
 
 CREATE VIEW selfheal.held AS
-SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw
+SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw, q.line, q.original
 FROM selfheal.error e JOIN selfheal.quarantine q ON q.error = e.id
 WHERE NOT q.bulk AND q.state = 'held'
 UNION ALL
-SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw
+SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw, q.line, q.original
 FROM selfheal.error e JOIN selfheal.quarantine q ON q.relid = coalesce(e.relid, 0::regclass)
 	AND q.id BETWEEN e.first_bulk AND e.last_bulk AND q.error = e.id
 WHERE q.bulk AND q.state = 'held';

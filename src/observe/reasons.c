@@ -234,7 +234,10 @@ static Reason *
 find_reason(Reasons *r, const Misfit *misfit, const StoreRow *row, int64 position)
 {
 	const char *column = misfit->column;
-	const char *constraint = reasons_constraint(misfit, row);
+
+	/* of a line that has no fields, what is wrong with it is all there is */
+	const char *constraint = misfit->class == FIT_BAD_LINE ? misfit->message :
+	reasons_constraint(misfit, row);
 	uint64		hash;
 	ReasonSlot *slot;
 	Reason	   *reason;

@@ -212,8 +212,9 @@ route_row(Walk *w, const StoreRow *row)
 	const char *bytes = row->bytes;
 	size_t		len = row->len;
 
-	if ((row->bad_encoding && fit_decode(w->shape, bytes, len, &bytes, &len) < 0) ||
-		!fit_row(w->shape, json_scan(w->scanner, bytes, len), &fit))
+	if (row->torn ||
+		(row->bad_encoding && fit_decode(w->shape, bytes, len, &bytes, &len) < 0) ||
+		!fit_row(w->shape, store_scan(w->scanner, row, bytes, len), &fit))
 	{
 		w->way->note(w->way->arg, w->at, &route);
 		return;

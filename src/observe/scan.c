@@ -192,7 +192,7 @@ held_unread(ScanPass *scan, StoreRow *row, const char **bytes, size_t *len)
 	*bytes = row->bytes;
 	*len = row->len;
 	scan->decoded = -1;
-	if (unlikely(row->bad_encoding) && row->len <= (size_t) guc_max_payload * 1024)
+	if (unlikely(row->bad_encoding) && !row->torn && row->len <= (size_t) guc_max_payload * 1024)
 	{
 		MemoryContext old = MemoryContextSwitchTo(store->misfit_cxt);
 
@@ -205,6 +205,10 @@ held_unread(ScanPass *scan, StoreRow *row, const char **bytes, size_t *len)
 		misfits_keep_reason(store->misfit_cxt, row, FIT_TOO_LARGE,
 							ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,
 							"the payload is larger than selfheal.max_payload");
+	else if (row->torn)
+		misfits_keep_reason(store->misfit_cxt, row, FIT_BAD_LINE,
+							row->fault_state ? row->fault_state : ERRCODE_BAD_COPY_FILE_FORMAT,
+							NULL, row->fault ? row->fault : FIT_BAD_LINE_WORDS);
 	else if (row->bad_encoding)
 		misfits_keep_reason(store->misfit_cxt, row, FIT_BAD_ENCODING,
 							ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, NULL,
@@ -328,7 +332,7 @@ scan_row(ScanPass *scan)
 		row->keyed = false;
 		if (held_unread(scan, row, &bytes, &len))
 			return;
-		scan->doc = json_scan(store->scanner, bytes, len);
+		scan->doc = store_scan(store->scanner, row, bytes, len);
 		scan->in_fit = true;
 		fits = fit_row(store->shape, scan->doc, &scan->fit);
 	}

@@ -182,6 +182,13 @@ store_close(Store *store)
 	MemoryContextDelete(store->cxt);
 }
 
+/* See the header. */
+const JsonDoc *
+store_scan(JsonScanner *scanner, const StoreRow *row, const char *bytes, size_t len)
+{
+	return row->fields ? json_scan_fields(scanner, bytes, len) : json_scan(scanner, bytes, len);
+}
+
 Shape *
 store_shape(Store *store)
 {

@@ -47,6 +47,15 @@ typedef struct StoreRow
 	const char *bytes;			/* payload */
 	size_t		len;
 	bool		bad_encoding;	/* bytes are not text: held as they are */
+	bool		fields;			/* the payload was made of a line's fields
+								 * (JsonDoc.input) */
+	bool		torn;			/* bad_encoding, and no payload could be made
+								 * of the line: bytes are its own */
+	int			fault_state;	/* of a torn line: SQLSTATE, 0 = not known */
+	const char *fault;			/* what is wrong with it, or NULL */
+	const char *line;			/* with fields: the line, which is held with
+								 * the payload; NULL: not at hand */
+	size_t		linelen;
 	/* filled by store_rows: */
 	int			place;			/* among the rows of the flush */
 	bool		stored;			/* it is in the table now */
@@ -65,6 +74,11 @@ typedef struct StoreRow
 } StoreRow;
 
 typedef struct Store Store;
+
+/* The document of a row that has one: its text is bytes, or what a mapping has
+ * made of them. */
+extern const JsonDoc *store_scan(JsonScanner *scanner, const StoreRow *row,
+								 const char *bytes, size_t len);
 
 /*
  * Open a target (lock: RowExclusiveLock, kept to the end of the transaction)

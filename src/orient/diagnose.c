@@ -170,7 +170,12 @@ note_unread(Survey *s, const char **bytes, size_t *len)
 	memset(&misfit, 0, sizeof(misfit));
 	*bytes = row->bytes;
 	*len = row->len;
-	if (row->bad_encoding && !decoded(s, row, bytes, len))
+	if (row->torn)
+	{
+		misfit.class = FIT_BAD_LINE;
+		misfit.message = FIT_BAD_LINE_WORDS;
+	}
+	else if (row->bad_encoding && !decoded(s, row, bytes, len))
 	{
 		misfit.class = FIT_BAD_ENCODING;
 		misfit.message = "the payload is not valid text in the server's encoding";
@@ -215,7 +220,7 @@ fit_rows(void *arg)
 
 			if (note_unread(s, &bytes, &len))
 				continue;
-			s->doc = json_scan(s->scanner, bytes, len);
+			s->doc = store_scan(s->scanner, &s->rows[s->at].row, bytes, len);
 			(void) fit_row(shape, s->doc, &fit);
 		}
 		merge_thrown(s, &fit);

@@ -203,9 +203,11 @@ findings_note(Findings *f, const Misfit *misfit, int64 row)
 	}
 	if (misfit->field > 0)
 	{
-		const JsonField *field = &fit_doc(f->diagnosis->shape)->fields[misfit->field - 1];
+		const JsonDoc *doc = fit_doc(f->diagnosis->shape);
+		const JsonField *field = &doc->fields[misfit->field - 1];
 
-		infer_value(&finding->evidence, field->kind, field->val, field->len);
+		infer_value(&finding->evidence, misfit->class == FIT_UNKNOWN_KEY ? json_kind(doc, field) : field->kind,
+					field->val, field->len);
 		if (misfit->class == FIT_KEY_TOO_LONG)
 			findings_sample(f, finding, row, JSON_STRING, field->key, field->keylen);
 		else if (may_be_notation(misfit->class))

@@ -97,7 +97,7 @@ scan_held(Proof *p, const StoreRow *row)
 	size_t		len = row->len;
 
 	p->decoded = false;
-	if (len > (size_t) guc_max_payload * 1024)
+	if (row->torn || len > (size_t) guc_max_payload * 1024)
 		return NULL;
 	if (row->bad_encoding)
 	{
@@ -114,7 +114,7 @@ scan_held(Proof *p, const StoreRow *row)
 		p->text = unconstify(char *, bytes);
 		p->decoded = by == p->number;
 	}
-	return json_scan(p->scanner, bytes, len);
+	return store_scan(p->scanner, row, bytes, len);
 }
 
 /* A row whose bytes are no text, whatever is tried. */

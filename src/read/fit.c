@@ -32,16 +32,16 @@ static const char *const class_names[] = {
 	"duplicate_key", "too_deep", "bad_encoding", "too_large",
 	"unique", "foreign_key", "check", "exclusion", "no_partition",
 	"permission", "trigger", "retry", "limit", "awaiting_order", "other",
-	"sequence"
+	"sequence", "bad_line"
 };
 
-StaticAssertDecl(lengthof(class_names) == FIT_SEQUENCE + 1,
+StaticAssertDecl(lengthof(class_names) == FIT_BAD_LINE + 1,
 				 "every FitClass has a name");
 
 const char *
 fit_class_name(FitClass class)
 {
-	Assert((int) class >= 0 && class <= FIT_SEQUENCE);
+	Assert((int) class >= 0 && class <= FIT_BAD_LINE);
 	return class_names[class];
 }
 
@@ -161,11 +161,11 @@ left_out(const Shape *shape, Misfits *m)
 /* What a new column for this one value would be; the diagnosis, which has
  * seen all values of the key, may know better. */
 static const char *
-new_column_type(const JsonField *field)
+new_column_type(const JsonDoc *doc, const JsonField *field)
 {
 	NumberShape n;
 
-	switch (field->kind)
+	switch (json_kind(doc, field))
 	{
 		case JSON_NULL:
 			return NULL;
@@ -193,7 +193,7 @@ check_unknown(const Shape *shape, Misfits *m, const JsonField *field, int number
 {
 	Misfit	   *misfit;
 	char		name[NAMEDATALEN];
-	const char *type = new_column_type(field);
+	const char *type = new_column_type(shape->work->doc, field);
 
 	if (field->kind == JSON_NULL)
 		return;

@@ -73,8 +73,13 @@ typedef enum FitClass
 	FIT_AWAITING_ORDER,			/* awaiting_order: a row of its ordering key
 								 * is held before it */
 	FIT_OTHER,					/* other */
-	FIT_SEQUENCE				/* sequence: a default's is used up */
+	FIT_SEQUENCE,				/* sequence: a default's is used up */
+	/* found before there is a payload */
+	FIT_BAD_LINE				/* bad_line: cannot be taken apart into fields */
 } FitClass;
+
+/* Of a line that is known to be torn, and nothing else of it. */
+#define FIT_BAD_LINE_WORDS "the line cannot be taken apart into fields"
 
 /* One reason why one value does not fit. */
 typedef struct Misfit

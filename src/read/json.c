@@ -296,6 +296,7 @@ json_scan(JsonScanner *s, const char *bytes, size_t len)
 	jsontext_start(&s->text, bytes, len);
 	s->doc.bytes = bytes;
 	s->doc.len = len;
+	s->doc.input = false;
 	s->doc.nfields = 0;
 	s->as_last = true;
 
@@ -316,6 +317,56 @@ json_scan(JsonScanner *s, const char *bytes, size_t len)
 		s->doc.nfields = 0;
 	else if (!s->as_last)
 		remember_keys(s);
+	return &s->doc;
+}
+
+/* Digits with a minus and a fraction perhaps, and no zero before them. */
+static bool
+plain_number(const char *s, int len)
+{
+	const char *end = s + len;
+	const char *digits;
+	bool		zero = true;
+
+	if (s < end && *s == '-')
+		s++;
+	digits = s;
+	while (s < end && *s >= '0' && *s <= '9')
+		zero &= *s++ == '0';
+	if (s == digits || (*digits == '0' && s > digits + 1))
+		return false;
+	if (s < end && *s == '.')
+	{
+		digits = ++s;
+		while (s < end && *s >= '0' && *s <= '9')
+			zero &= *s++ == '0';
+		if (s == digits)
+			return false;
+	}
+	/* no number is minus nothing */
+	return s == end && !(zero && end[-len] == '-');
+}
+
+/* See the header. */
+JsonKind
+json_kind(const JsonDoc *doc, const JsonField *field)
+{
+	if (!doc->input || field->kind != JSON_STRING)
+		return field->kind;
+	if (plain_number(field->val, field->len))
+		return JSON_NUMBER;
+	if ((field->len == 4 && memcmp(field->val, "true", 4) == 0) ||
+		(field->len == 5 && memcmp(field->val, "false", 5) == 0))
+		return JSON_BOOL;
+	return JSON_STRING;
+}
+
+/* See the header. */
+const JsonDoc *
+json_scan_fields(JsonScanner *s, const char *bytes, size_t len)
+{
+	(void) json_scan(s, bytes, len);
+	s->doc.input = true;
 	return &s->doc;
 }
 

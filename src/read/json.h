@@ -63,6 +63,10 @@ typedef struct JsonDoc
 	size_t		fault_at;		/* byte offset */
 	const char *bytes;			/* the payload */
 	size_t		len;
+	bool		input;			/* its strings are what the input functions of
+								 * their columns' types are to read, as the
+								 * fields of a COPY are: one for a json column
+								 * holds JSON */
 	JsonField  *fields;
 	int			nfields;
 } JsonDoc;
@@ -79,6 +83,17 @@ extern void json_scanner_free(JsonScanner *s);
  * aside): doc->fault tells. Duplicate keys with equal values are yielded once.
  */
 extern const JsonDoc *json_scan(JsonScanner *s, const char *bytes, size_t len);
+
+/* The same for a payload that was made of a line's fields (doc->input). */
+extern const JsonDoc *json_scan_fields(JsonScanner *s, const char *bytes, size_t len);
+
+/*
+ * The kind that a field's value has for whoever makes a column for it. A file
+ * of lines has texts alone: one that is a number or a truth value as JSON
+ * writes it is taken for one. What a number would not give back as it stands
+ * (007, +1, 1e5) is a text.
+ */
+extern JsonKind json_kind(const JsonDoc *doc, const JsonField *field);
 
 /* Fault in words for people, e.g. "\u0000 in key "a"": no full stop. */
 extern const char *json_fault_text(JsonFault fault);

@@ -465,6 +465,7 @@ parts_take(Parts *p, const Shape *shape, const JsonDoc *doc, int *nfaults)
 		if (!apart)
 		{
 			p->doc.fault = JSON_FINE;
+			p->doc.input = doc->input;
 			p->doc.nfields = 0;
 			p->first_made = i;
 			apart = true;
@@ -507,6 +508,7 @@ parts_show(Parts *p, const Shape *shape, const JsonDoc *doc, int number,
 	if (doc != &p->doc)
 	{
 		p->doc.fault = JSON_FINE;
+		p->doc.input = doc->input;
 		p->doc.nfields = 0;
 		copy_fields(shape, p, doc, 0, doc->nfields);
 	}

@@ -52,12 +52,13 @@ bool
 value_wrong_type(const Shape *shape, int col, const JsonField *field, Misfit *out)
 {
 	static const char *const kinds[] = {
-		"null", "boolean", "number", "string", "object", "array"
+		"JSON null", "JSON boolean", "JSON number", "JSON string", "JSON object", "JSON array"
 	};
 
 	return value_misfit(out, FIT_WRONG_TYPE, ERRCODE_INVALID_TEXT_REPRESENTATION,
-						NULL, "this JSON %s is not valid for type %s",
-						kinds[field->kind],
+						NULL, "this %s is not valid for type %s",
+						shape->work->doc != NULL && shape->work->doc->input &&
+						field->kind == JSON_STRING ? "text" : kinds[field->kind],
 						shape_type_name(shape, col));
 }
 
@@ -497,6 +498,47 @@ check_enum(const Shape *shape, int col, const JsonField *field,
 						shape_type_name(shape, col), NameStr(label));
 }
 
+/* Two values for one key, of which a jsonb would keep one. */
+static bool
+twice_a_key(const Shape *shape, int col, Misfit *out)
+{
+	return value_misfit(out, FIT_DUPLICATE_KEY,
+						ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
+						"the same key twice with different values in one object, of which type %s would keep the last",
+						shape_type_name(shape, col));
+}
+
+/*
+ * A text that is to be read as JSON. What our own scanner does not take is the
+ * input function's to refuse, or to take after all (nested deeper than we look).
+ */
+static bool
+check_json_text(const Shape *shape, int col, const JsonField *field,
+				FitCell *cell, Misfit *out)
+{
+	ShapeColumn *more = &shape->work->cols[col];
+	JsonText   *t = &shape->work->text;
+	const char *end = field->val + field->len;
+	JsonField	made;
+	const char *p;
+
+	memset(&made, 0, sizeof(made));
+	jsontext_start(t, field->val, field->len);
+	p = jsontext_blank(field->val, end);
+	if (p < end)
+		p = jsontext_value(t, p, &made);
+	if (p == NULL || t->fault != JSON_FINE || jsontext_blank(p, end) != end ||
+		made.rawlen == 0)
+		made.wild = true;
+	else if (shape->cols[col].tclass == TYPE_JSONB && made.unsure &&
+			 jsonkeys_differ(t, made.raw, made.rawlen))
+		return twice_a_key(shape, col, out);
+	if ((made.wild || more->constrained) &&
+		!opaque_accepts(shape, col, field->val, field->len, out))
+		return false;
+	return value_take(cell, field->val, field->len);
+}
+
 bool
 value_fits(const Shape *shape, int col, const JsonField *field,
 		   FitCell *cell, Misfit *out)
@@ -534,15 +576,15 @@ value_fits(const Shape *shape, int col, const JsonField *field,
 				fits = value_wrong_type(shape, col, field, out);
 			break;
 		case TYPE_JSON:
-			fits = value_take(cell, field->raw, field->rawlen);
-			break;
 		case TYPE_JSONB:
+			if (field->kind == JSON_STRING && shape->work->doc != NULL && shape->work->doc->input)
+				return check_json_text(shape, col, field, cell, out);
+			fits = value_take(cell, field->raw, field->rawlen);
+			if (shape->cols[col].tclass == TYPE_JSON)
+				break;
 			if (unlikely(field->unsure) &&
 				jsonkeys_differ(&shape->work->text, field->raw, field->rawlen))
-				return value_misfit(out, FIT_DUPLICATE_KEY,
-									ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, NULL,
-									"the same key twice with different values in one object, of which type %s would keep the last",
-									shape_type_name(shape, col));
+				return twice_a_key(shape, col, out);
 			fits = value_take(cell, field->raw, field->rawlen);
 			if (field->wild && !shape->work->cols[col].constrained)
 				fits = opaque_accepts(shape, col, cell->val, cell->len, out);

@@ -218,7 +218,7 @@ discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, 
 #define DISCARD(which) \
 	"WITH d AS (UPDATE selfheal.quarantine q SET state = 'discarded', relid = 0, changed_by = $3," \
 	" changed_at = clock_timestamp(), why = $4 WHERE (q.relid, q.id) IN (" which ")" \
-	" RETURNING q.id, coalesce(convert_to(q.payload, getdatabaseencoding()), q.payload_raw) AS bytes)" \
+	" RETURNING q.id, coalesce(convert_to(q.payload, getdatabaseencoding()), q.payload_raw, q.line) AS bytes)" \
 	" SELECT count(*), jsonb_build_object('ids', (SELECT coalesce(jsonb_agg(jsonb_build_array(lower(r), upper(r) - 1)), '[]')" \
 	" FROM (SELECT unnest(range_agg(int8range(id, id, '[]'))) AS r FROM d) u), 'rows', count(*)," \
 	" 'sha256', encode(sha256(coalesce(string_agg(bytes || '\\x0a'::bytea, ''::bytea ORDER BY id), ''::bytea)), 'hex')) FROM d"
@@ -348,7 +348,7 @@ selfheal_amend(PG_FUNCTION_ARGS)
 	spi_arg_text(&args, why);
 	spi_arg_int8(&args, amended_reason(relid));
 	spi_arg_relid(&args, relid);
-	if (spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(payload_raw, 'escape')),"
+	if (spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(coalesce(payload_raw, line), 'escape')),"
 				 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4,"
 				 " error = $5, bulk = false WHERE relid = coalesce($6, 0::regclass) AND id = $1"
 				 " AND state = 'held'", &args) == 0)

@@ -69,7 +69,7 @@ SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_na
 	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at,
 	ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ' (level ' || (l ->> 'depth') || ')', ': ', l ->> 'effect'), E'\n\r', '  ')
 		FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n) AS impact,
-	(SELECT jsonb_agg(jsonb_build_object('id', q.id, 'payload', left(coalesce(q.payload, encode(q.payload_raw, 'escape')), 1000)) ORDER BY q.id)
+	(SELECT jsonb_agg(jsonb_build_object('id', q.id, 'payload', left(coalesce(q.payload, encode(coalesce(q.payload_raw, q.line), 'escape')), 1000)) ORDER BY q.id)
 		FROM selfheal.quarantine q WHERE q.relid = p.relid AND q.state = 'held' AND q.id IN
 			(SELECT r::bigint FROM jsonb_array_elements(p.options) o, jsonb_array_elements_text(o -> 'rows') r)) AS samples
 FROM selfheal.plan p
@@ -83,7 +83,7 @@ SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state
 	coalesce(e.message, d.message) AS message, e.sqlstate, q.position, q.load,
 	l.role, l.at AS loaded_at, e.incident, q.payload, q.payload_raw, q.original,
 	q.changed_by, q.changed_at, q.why,
-	CASE WHEN q.state = 'held' THEN selfheal.waits_for(i.state) END AS waits_for
+	CASE WHEN q.state = 'held' THEN selfheal.waits_for(i.state) END AS waits_for, q.line
 FROM selfheal.quarantine q
 JOIN selfheal.load l ON l.id = q.load
 LEFT JOIN selfheal.error e ON e.id = q.error

@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define QUARANTINE_COLUMNS 15
+#define QUARANTINE_COLUMNS 16
 
 /*
  * Rows of one reason in one batch from which on they are held in bulk: without
@@ -92,6 +92,11 @@ append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
 		values[13] = Int64GetDatum(row->key->hash);
 		values[14] = CStringGetTextDatum(row->key->text);
 		nulls[13] = nulls[14] = false;
+	}
+	if (row->witness != WITNESS_NONE)
+	{
+		values[15] = CStringGetTextDatum(row->witness == WITNESS_PART ? QUARANTINE_PART : QUARANTINE_WHOLE);
+		nulls[15] = false;
 	}
 	append_row(a, QUARANTINE_COLUMNS, values, nulls);
 	pfree(DatumGetPointer(payload));

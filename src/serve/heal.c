@@ -50,6 +50,7 @@
 #include "serve/learning.h"
 #include "serve/reopen.h"
 #include "serve/round.h"
+#include "serve/statements.h"
 #include "serve/waiting.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -564,7 +565,10 @@ heal_pass(void)
 	TimestampTz trial_at;
 	BreakerState state = breaker_state(&trial_at);
 	bool		more = state != BREAKER_STOPPED;
+	bool		left = false;
 
+	if (more)
+		statements_want();
 	for (int i = 0; i < MAX_ROUNDS && more; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -576,7 +580,8 @@ heal_pass(void)
 			next_ends = foresee_sequences();
 			MemoryContextSwitchTo(cxt);
 		}
-		more = one_round(state == BREAKER_TRIAL, i == 0 ? &next_order : NULL, &due);
+		left = statements_drain();
+		more = one_round(state == BREAKER_TRIAL, i == 0 ? &next_order : NULL, &due) || left;
 		if (state == BREAKER_TRIAL && breaker_state(&trial_at) != BREAKER_STOPPED)
 		{
 			/* one went well, or nothing is left that could go wrong */
@@ -591,6 +596,8 @@ heal_pass(void)
 		learning_pass();
 	registry_catch_up();
 	due = earliest(due, earliest(next_order, next_ends));
+	if (left)
+		due = GetCurrentTimestamp();
 	return breaker_state(&trial_at) == BREAKER_RUNNING ? due : trial_at;
 }
 

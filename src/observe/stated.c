@@ -9,7 +9,6 @@
 #include "miscadmin.h"
 #include "observe/append.h"
 #include "observe/capture.h"
-#include "observe/limits.h"
 #include "observe/load.h"
 #include "observe/quarantine.h"
 #include "observe/stated.h"
@@ -146,7 +145,11 @@ context_json(const Stated *s)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
 }
 
-/* The row itself, under a load of its own. */
+/*
+ * The row itself, under a load of its own. selfheal.quarantine_max does not
+ * count: there are few of them, and none is larger than what is copied of a
+ * failure.
+ */
 static int64
 hold(const Stated *s, int64 error, const char *role)
 {
@@ -160,7 +163,6 @@ hold(const Stated *s, int64 error, const char *role)
 	StoreRow	row = {.bytes = s->payload,.len = strlen(s->payload),.witness = s->witness};
 	Appender   *a;
 
-	limits_hold(s->relid, row.len);
 	load_write_statement(load, s->relid, &settings, f->application, f->at);
 	a = append_open("quarantine");
 	quarantine_append(a, append_take_ids("quarantine_id_seq", 1), s->relid, &row, load, error, 1, false);
@@ -206,7 +208,8 @@ stated_write(const Stated *s)
 		error.sample = s->payload;
 		error.sample_len = (int) strlen(s->payload);
 	}
-	if (s->payload && !s->noted && role[0] != '\0')
+	if (s->payload && !s->noted && role[0] != '\0' && f->timezone && f->datestyle &&
+		f->intervalstyle && f->search_path)
 	{
 		error.load = hold(s, id, role);
 		error.position = 1;

@@ -325,7 +325,7 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 		entry.result = psprintf(INT64_FORMAT " rows were stored through %s: they belong to other partitions",
 								chunk->rerouted, chunk->root);
 	if (chunk->released > 0 && entry.result == NULL)
-		entry.result = psprintf(INT64_FORMAT " rows of plain statements are not held any longer: their clients have had the error and send them again",
+		entry.result = psprintf("witnesses that are not needed any longer: " INT64_FORMAT "; their clients have had the error and send the rows again",
 								chunk->released);
 	entry.ms_since_capture = ms;
 	audit_write(&entry);

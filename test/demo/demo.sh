@@ -233,7 +233,7 @@ main() {
 	build
 	[ "$(id -u)" -ne 0 ] || chown -R "$RUN_AS" "$WORK/stage"
 	claude_settings
-	server_start demo "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "selfheal.claude = off" "${CLAUDE_SETTINGS[@]}"
+	server_start demo "log_min_messages = error" "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "selfheal.claude = off" "${CLAUDE_SETTINGS[@]}"
 
 	head1 "1. Two tables as a team wrote them, watched"
 	sql -c "CREATE EXTENSION selfheal"

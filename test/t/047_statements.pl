@@ -203,6 +203,56 @@ heals(
 	incident => qr/^sequence id healed$/);
 
 
+# Parameters: pgbench, extended protocol. One fails in the planner, one at Bind.
+sql(q{CREATE TABLE bound (id int, name varchar(5), n int); SELECT selfheal.watch('bound')});
+idle('bound, watched');
+
+sub bench
+{
+	my ($script, @defined) = @_;
+	my $file = $node->basedir . '/script.sql';
+	my ($out, $err);
+
+	unlink $file;
+	append_to_file($file, $script);
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+	run_log([ 'pgbench', '-n', '-M', 'extended', '-t', '1', (map { ('-D', $_) } @defined), '-f', $file, 'postgres' ],
+		'>', \$out, '2>', \$err);
+	return $err =~ /ERROR:/ ? 'fails' : 'succeeds';
+}
+for my $case (
+	[ 'a string', 'INSERT INTO bound (id, name) VALUES (1, :name);', 'name=longer_than_five', 'too_long name healed' ],
+	[ 'an integer', 'INSERT INTO bound (id, n) VALUES (2, :n);', 'n=3000000000', 'out_of_range n healed, too_long name healed' ])
+{
+	my ($name, $script, $value, $incidents) = @$case;
+
+	is(bench("$script\n", $value), 'fails', "parameter, $name: fails");
+	idle("parameter, $name");
+	is(incidents('bound'), $incidents, "parameter, $name: healed");
+	is(bench("$script\n", $value), 'succeeds', "parameter, $name: succeeds");
+}
+is(held('bound'), 0, 'parameters: nothing is held');
+
+# Written by a function, and by a trigger of another table.
+sql(q{CREATE TABLE inner_one (id int, name varchar(5)); CREATE TABLE outer_one (id int, title text);
+	CREATE FUNCTION write_it(v text) RETURNS void LANGUAGE plpgsql AS 'BEGIN INSERT INTO inner_one VALUES (1, v); END';
+	CREATE FUNCTION copy_it() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN INSERT INTO inner_one (id, name) VALUES (new.id, new.title); RETURN new; END';
+	CREATE TRIGGER copy_it AFTER INSERT ON outer_one FOR EACH ROW EXECUTE FUNCTION copy_it();
+	SELECT selfheal.watch('inner_one'); SELECT selfheal.watch('outer_one')});
+idle('inner_one, watched');
+is(client(q{SELECT write_it('longer than five')}), '22001', 'a function that writes: fails');
+idle('a function');
+is(incidents('inner_one'), 'too_long name healed', 'a function: the table that it writes is healed');
+is(client(q{SELECT write_it('longer than five')}), '', 'a function: succeeds');
+is(client(q{INSERT INTO outer_one VALUES (2, repeat('x', 40))}), '22001', 'a trigger that writes elsewhere: fails');
+idle('a trigger');
+is(incidents('inner_one'), 'too_long name healed, too_long name healed', 'a trigger: the table that it writes is healed');
+is(incidents('outer_one'), '', 'a trigger: the one that it is on needs nothing');
+is(client(q{INSERT INTO outer_one VALUES (2, repeat('x', 40))}), '', 'a trigger: succeeds');
+is(held('inner_one') + held('outer_one'), 0, 'a trigger: nothing is held');
+
 # What only its client can mend: noted, counted, and nobody is woken.
 sql(q{CREATE TABLE parent (id int PRIMARY KEY);
 	CREATE TABLE own (id int PRIMARY KEY, q int CHECK (q > 0), f int REFERENCES parent, name varchar(5) NOT NULL, d date);

@@ -8,6 +8,7 @@
  * table is healed like for any other row, and the client's retry succeeds.
  *
  *	  about no watched table            forgotten
+ *	  by a role that may not write it   forgotten
  *	  the table would take it by now    forgotten: it was healed meanwhile
  *	  a broken rule, a bad value        noted (stated.h): the client's own affair
  *	  else                              an incident, with the row if it is known;
@@ -38,9 +39,11 @@
 #include "observe/stated.h"
 #include "observe/watch.h"
 #include "observe/witness.h"
+#include "orient/behind.h"
 #include "orient/locate.h"
 #include "serve/breaker.h"
 #include "serve/statements.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
@@ -285,11 +288,67 @@ write_down(Taking *t)
 	return stated_write(&stated);
 }
 
+/* May the role write to this relation, or to a column of it? */
+static bool
+may_write(Oid relid, Oid role)
+{
+	return pg_class_aclcheck(relid, role, ACL_INSERT) == ACLCHECK_OK ||
+		pg_class_aclcheck(relid, role, ACL_UPDATE) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relid, role, ACL_INSERT, ACLMASK_ANY) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relid, role, ACL_UPDATE, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+/* Either of the two roles that a statement may run as. */
+static bool
+may(const Failure *f, Oid relid)
+{
+	return may_write(relid, f->role) || may_write(relid, f->outer_role);
+}
+
+/* Is this the table behind a view, or the root of a partition, that he may
+ * write and that his statement names? */
+static bool
+may_through(const Failure *f, const Located *located, Oid relid)
+{
+	Oid			root = behind_root(relid);
+	ListCell   *lc;
+
+	foreach(lc, located->targets)
+	{
+		if (lfirst_oid(lc) != relid && may(f, lfirst_oid(lc)) &&
+			behind_name(lfirst_oid(lc))->relid == root)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Might the statement have succeeded, but for its values? A missing column, or
+ * a literal that does not fit, is found before any privilege is looked at: who
+ * may write nothing is not to change a table by an error. All that it writes
+ * counts.
+ */
+static bool
+is_entitled(const Failure *f, const Located *located)
+{
+	ListCell   *lc;
+
+	foreach(lc, located->targets)
+	{
+		if (!may(f, lfirst_oid(lc)) && !may_through(f, located, lfirst_oid(lc)))
+			return false;
+	}
+	return located->targets != NIL;
+}
+
 static int64
 take_up(const Failure *f)
 {
 	Taking		t = {.failure = f,.located = locate(f)};
 	ListCell   *lc;
+
+	if (!is_entitled(f, t.located))
+		return 0;
 
 	foreach(lc, t.located->suspects)
 	{

@@ -320,6 +320,18 @@ is(incidents('behind'), 'too_long name healed', 'the table behind the view is he
 is(held('behind'), 0, 'nothing is held of the view\'s row');
 is(client(q{SET ROLE clerk; INSERT INTO behind_w VALUES (2, 'm', 'longer than five')}), '', 'and the view takes it');
 
+# Who may write nothing changes no table: what is wrong with his statement is
+# found before his privileges are looked at.
+sql(q{CREATE ROLE stranger LOGIN; CREATE TABLE guarded (id int, name varchar(5)); GRANT SELECT ON guarded TO stranger;
+	CREATE TABLE his_own (id int); ALTER TABLE his_own OWNER TO stranger; SELECT selfheal.watch('guarded')});
+idle('guarded, watched');
+is(client(q{SET ROLE stranger; INSERT INTO guarded (id, intruder) VALUES (1, 1)}), '42703', 'a stranger names a new column');
+is(client(q{SET ROLE stranger; INSERT INTO guarded VALUES (1, 'longer than five')}), '22001', 'a stranger sends what is too long');
+is(client(q{SET ROLE stranger; WITH o AS (INSERT INTO his_own VALUES (1)) INSERT INTO guarded (id, intruder) VALUES (1, 1)}), '42703', 'beside a table of his own');
+idle('guarded');
+is(incidents('guarded'), '', 'a stranger opens no incident');
+is(sql(q{SELECT count(*) FROM selfheal.error WHERE table_name = 'guarded'}), 0, 'and leaves nothing behind');
+
 # Many witnesses of one cause: bounded, one incident.
 sql(q{CREATE TABLE storm (id int PRIMARY KEY, name varchar(5)); SELECT selfheal.watch('storm'); SELECT selfheal.pause('storm')});
 idle('storm, watched');

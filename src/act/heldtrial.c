@@ -28,6 +28,7 @@
 #include "observe/loader.h"
 #include "observe/routing.h"
 #include "observe/watch.h"
+#include "observe/witness.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -53,7 +54,8 @@ typedef struct Run
 	const LoaderRun *loader;
 	const HeldRow *rows;		/* of the batch */
 	Oid		   *leaf;			/* of each of the run; NULL: not asked for */
-	StoreRow   *tried;			/* those that are not left out */
+	StoreRow   *tried;			/* those that are not left out; witnesses that
+								 * are known in part stand last */
 	int			ntried;
 	bool		again;			/* with the rivals on the clone */
 	bool		met;			/* there are rivals */
@@ -227,6 +229,12 @@ look_back(Run *run)
 		run->stored += row->discarded;
 		if (row->stored || row->discarded || row->nmisfits == 0)
 			continue;
+		if (run->loader->witness && witness_hopeless(row) == &row->misfits[0])
+		{
+			/* what else is wrong with it is its client's affair */
+			run->stored++;
+			continue;
+		}
 		if (row->misfits[0].class == FIT_PARTITION && run->leaf && OidIsValid(run->leaf[i]))
 		{
 			run->strayed++;
@@ -241,6 +249,40 @@ look_back(Run *run)
 	}
 }
 
+/*
+ * How many of the run's rows are put in? Of witnesses those of which all is
+ * known, if their role may: one that writes through a view, or updates, need
+ * not have the right. The others are looked at.
+ */
+static int
+put_in(const Run *run)
+{
+	Oid			relid = run->t->plan->relid;
+	Oid			role = run->loader->role;
+	int			n = 0;
+
+	if (!run->loader->witness)
+		return run->ntried;
+	if (!superuser_arg(role) && pg_class_aclcheck(relid, role, ACL_INSERT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relid, role, ACL_INSERT, ACLMASK_ANY) != ACLCHECK_OK)
+		return 0;
+	while (n < run->ntried && run->tried[n].witness != WITNESS_PART)
+		n++;
+	return n;
+}
+
+/* Look at the rows from this one on. */
+static void
+look_at(Run *run, int from)
+{
+	WitnessLook look = {
+		.relid = run->t->clone->oid,.said = run->t->plan->relid,.mappings = run->t->mappings,
+		.prepare = let_stand_in,.arg = run
+	};
+
+	run->stored += witness_look(&look, run->tried + from, run->ntried - from);
+}
+
 /* Body of a run's subtransaction: the same steps as a replay's. */
 static void
 try_run(void *arg)
@@ -250,11 +292,22 @@ try_run(void *arg)
 	TransactionId since = GetCurrentTransactionId();
 	Store	   *store;
 	SpiUser		saved;
+	int			n;
 
 	run->strayed = 0;
 	run->misses = 0;
 	run->miss = NULL;
+	run->stored = 0;
 	loader_require(run->loader);
+	n = put_in(run);
+	if (n == 0)
+	{
+		loader_become(&saved, run->loader);
+		look_at(run, 0);
+		spi_resume(&saved);
+		look_back(run);
+		return;
+	}
 	admit_loader(t, run->loader->role);
 	loader_become(&saved, run->loader);
 	store = store_open(t->clone->oid, watch_replay_conflict(t->plan->relid));
@@ -262,7 +315,9 @@ try_run(void *arg)
 	if (t->mappings != NIL)
 		store_try_mappings(store, t->mappings);
 	clone_let_stand_in(t->clone, t->plan, store_shape(store));
-	run->stored = store_rows(store, run->tried, run->ntried);
+	run->stored = store_rows(store, run->tried, n);
+	if (n < run->ntried)
+		look_at(run, n);
 	spi_resume(&saved);
 
 	if (t->rivals && !run->again && run->stored > 0)
@@ -278,8 +333,9 @@ try_run(void *arg)
 	{
 		int64		evicted = parents_evict(t->parents, since, &run->miss);
 
-		run->stored -= evicted;
-		if (evicted > 0)
+		if (!run->loader->witness)
+			run->stored -= evicted;
+		if (evicted > 0 && !run->loader->witness)
 			run->misses |= UINT64CONST(1) << FIT_FOREIGN_KEY;
 	}
 	store_close(store);
@@ -291,11 +347,16 @@ carry_run(Run *run)
 {
 	Trial	   *t = run->t;
 	ErrorData  *edata;
+	int			kept = 0;
 
 	run->ntried = run->loader->n;
 	run->tried = palloc(sizeof(StoreRow) * run->ntried);
-	for (int i = 0; i < run->ntried; i++)
-		run->tried[i] = run->rows[run->loader->first + i].row;
+	for (int i = 0; i < run->loader->n; i++)
+		if (run->rows[run->loader->first + i].row.witness != WITNESS_PART)
+			run->tried[kept++] = run->rows[run->loader->first + i].row;
+	for (int i = 0; i < run->loader->n; i++)
+		if (run->rows[run->loader->first + i].row.witness == WITNESS_PART)
+			run->tried[kept++] = run->rows[run->loader->first + i].row;
 	if (t->clone->partial && t->clone->relkind == RELKIND_PARTITIONED_TABLE)
 		make_room(run);
 

@@ -42,6 +42,7 @@
 #include "observe/loader.h"
 #include "observe/order.h"
 #include "observe/watch.h"
+#include "observe/witness.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -58,6 +59,8 @@ typedef struct ReplayRun
 	HeldRow    *stored;			/* those that got in */
 	HeldRow    *again;			/* room for n: held again */
 	HeldRow    *given_up;		/* by contract; NULL: none */
+	HeldRow    *gone;			/* room for n: of statements, need not be held
+								 * any longer */
 	int64		moved;			/* of the held again for a new reason */
 	int64		left_out;		/* values, by contract */
 	int64		rerouted;		/* of the stored */
@@ -69,6 +72,7 @@ typedef struct ReplayRun
 	int			nstored;
 	int			nagain;
 	int			ngiven_up;
+	int			ngone;
 	bool		as_caller;
 	bool		first;			/* no other row is held before these */
 	bool		locking;		/* lock the rows first */
@@ -146,6 +150,9 @@ sort_rows(ReplayRun *run, const StoreRow *tried, bool by_contract)
 			run->given_up[run->ngiven_up] = *row;
 			run->given_up[run->ngiven_up++].row = tried[i];
 		}
+		else if (run->loader->settings && run->loader->settings->statement &&
+				 witness_hopeless(&tried[i]))
+			run->gone[run->ngone++] = *row;
 		else if (!loader_restricted(tried[i].edata))
 		{
 			run->again[run->nagain] = *row;
@@ -204,6 +211,53 @@ keep_order(const ReplayRun *run, Store *store)
 }
 
 /*
+ * Body of the subtransaction of a run of witnesses: those that the table would
+ * take leave, and those whose client must mend them himself; so do those whose
+ * role is gone. A row that needs more of the table says so.
+ */
+static void
+look_run(void *arg)
+{
+	ReplayRun  *run = arg;
+	StoreRow   *tried = palloc(sizeof(StoreRow) * run->n);
+	WitnessLook look = {.relid = run->relid,.said = run->relid};
+	SpiUser		saved;
+
+	run->nstored = run->nagain = run->ngiven_up = run->ngone = run->moved = run->left_out = run->rerouted = 0;
+	run->restricted = NULL;
+	if (run->locking)
+		run->n = held_lock(run->rows, run->n);
+	for (int i = 0; i < run->n; i++)
+	{
+		tried[i] = run->rows[i].row;
+		tried[i].stored = true;
+	}
+	if (OidIsValid(run->loader->role))
+	{
+		if (run->as_caller)
+			become_caller(&saved, run->loader);
+		else
+			loader_become(&saved, run->loader);
+		(void) witness_look(&look, tried, run->n);
+		spi_resume(&saved);
+	}
+	for (int i = 0; i < run->n; i++)
+	{
+		if (tried[i].stored || witness_hopeless(&tried[i]))
+		{
+			run->gone[run->ngone++] = run->rows[i];
+			continue;
+		}
+		run->again[run->nagain] = run->rows[i];
+		run->again[run->nagain++].row = tried[i];
+	}
+	if (!held_delete(run->gone, run->ngone))
+		was_changed(run);
+	if (run->nagain > 0)
+		run->moved = heldwhy_renew(run->relid, run->again, run->nagain);
+}
+
+/*
  * Body of the run's subtransaction. The switch ends before our own tables
  * are written; store_close comes last, since the misfits live in the store.
  */
@@ -219,7 +273,7 @@ replay_run(void *arg)
 	SpiUser		saved;
 	const char *role;
 
-	run->nstored = run->nagain = run->ngiven_up = run->moved = run->left_out = run->rerouted = 0;
+	run->nstored = run->nagain = run->ngiven_up = run->ngone = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = NULL;
 	if (run->locking)
 		run->n = held_lock(run->rows, run->n);
@@ -259,7 +313,7 @@ replay_run(void *arg)
 		kept_replay(run->relid, watch.keep_payload, run->rows, tried, run->n);
 	discards = store_discards(store);
 	sort_rows(run, tried, discards != NULL);
-	if (!held_delete(run->stored, run->nstored))
+	if (!held_delete(run->stored, run->nstored) || !held_delete(run->gone, run->ngone))
 		was_changed(run);
 	if (discards != NULL)
 		record_discards(run, discards, tried);
@@ -282,7 +336,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 {
 	Misfit	   *misfit;
 
-	run->nstored = run->ngiven_up = run->moved = run->left_out = run->rerouted = 0;
+	run->nstored = run->ngiven_up = run->ngone = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = loader_restricted(edata) ? pstrdup(edata->message) : NULL;
 	if (run->restricted)
 		return;
@@ -330,14 +384,15 @@ refusal(Oid relid, const char *message)
 static void
 carry_run(ReplayRun *run)
 {
+	SpiBody		body = run->loader->witness ? look_run : replay_run;
 	ErrorData  *edata;
 
 	run->changed = run->locking = false;
-	edata = spi_try(replay_run, run);
+	edata = spi_try(body, run);
 	if (edata && run->changed && !IsolationUsesXactSnapshot())
 	{
 		run->locking = true;
-		edata = spi_try(replay_run, run);
+		edata = spi_try(body, run);
 	}
 	if (edata && edata->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE &&
 		IsolationUsesXactSnapshot())
@@ -408,6 +463,7 @@ chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	run.wait = wait;
 	run.loader = &loader_run;
 	run.again = palloc(sizeof(HeldRow) * Max(batch.n, 1));
+	run.gone = palloc(sizeof(HeldRow) * Max(batch.n, 1));
 	loader = loader_open(batch.rows, batch.n);
 	while (loader_next(loader, &loader_run))
 	{
@@ -422,10 +478,11 @@ chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		result->rerouted += run.rerouted;
 		if (run.rerouted > 0 && result->root == NULL)
 			result->root = MemoryContextStrdup(caller, table_name(run.root));
-		result->left += run.n - run.nstored - run.ngiven_up;
+		result->released += run.ngone;
+		result->left += run.n - run.nstored - run.ngiven_up - run.ngone;
 		result->moved += run.moved;
 		result->busy += loader_run.n - run.n;
-		run.first &= run.nstored + run.ngiven_up == loader_run.n;
+		run.first &= run.nstored + run.ngiven_up + run.ngone == loader_run.n;
 		if (run.restricted && result->refusal == NULL)
 			result->refusal = MemoryContextStrdup(caller,
 												  refusal(relid, run.restricted));

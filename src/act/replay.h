@@ -5,7 +5,8 @@
  * Each chunk is a subtransaction as the role that loaded the rows, with the
  * load's settings, restricted and local. A row that is stored leaves the
  * quarantine in the same transaction; a row that is not stays held and says
- * why.
+ * why. A witness (witness.h) is looked at instead, and leaves when the table
+ * would take it.
  */
 #ifndef SELFHEAL_REPLAY_H
 #define SELFHEAL_REPLAY_H
@@ -20,6 +21,10 @@ typedef struct ReplayResult
 	int64		last_id;		/* continue after this one */
 	int64		replayed;
 	int64		discarded;		/* rows that the table's contract gives up */
+	int64		released;		/* rows of plain statements that leave without
+								 * being stored: witnesses that the table
+								 * would take, and what only their clients can
+								 * mend */
 	int64		left_out;		/* values that rows were stored without, by it */
 	int64		rerouted;		/* of the replayed: through the root of their
 								 * partition, by whose name they are stored */

@@ -51,6 +51,7 @@ int			guc_quarantine_max = 10485760;
 int			guc_max_waiting = 10000;
 int			guc_parent_retry_interval = 300;
 int			guc_max_wait = 86400;
+int			guc_replay_window = 3600;
 int			guc_trial_interval = 300;
 int			guc_load_retention = 43200;
 int			guc_kept_max = 10485760;
@@ -359,6 +360,11 @@ guc_init(void)
 							"How long a row waits for its parent, or for a failure to pass, before a person is told.",
 							"It is stored all the same when the parent comes after that. 0 means for ever.",
 							&guc_max_wait, 86400, 0, INT_MAX / 2,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.replay_window",
+							"How long after it failed the row of a plain INSERT may still be stored, for tables that are watched with replay_statements.",
+							"Later its row only tells what the table lacked. 0: never.",
+							&guc_replay_window, 3600, 0, INT_MAX / 2,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.trial_interval",
 							"When a healer that has stopped since disk, memory or connections were used up tries one heal.",

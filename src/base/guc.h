@@ -60,6 +60,7 @@ extern int	guc_max_waiting;	/* selfheal.max_waiting: rows behind a held
 								 * one of their ordering key */
 extern int	guc_parent_retry_interval;	/* selfheal.parent_retry_interval, s;
 										 * 0 = only when a parent is written */
+extern int	guc_replay_window;	/* selfheal.replay_window, s */
 extern int	guc_max_wait;		/* selfheal.max_wait, s; 0 = for ever */
 extern int	guc_trial_interval; /* selfheal.trial_interval, s; 0 = no trial */
 extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for

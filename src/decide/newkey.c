@@ -86,6 +86,13 @@ newkey_add(Remedy *r, const Evidence *e)
 		add_hinted(r);
 		return;
 	}
+	if (!OidIsValid(type) && remedy_is_stated(f))
+	{
+		r->certain = true;
+		r->explanation = psprintf("A statement names the new column %s, and gives no value that tells its type: "
+								  "a person adds it, or hint() says the type.", quote_identifier(f->column));
+		return;
+	}
 	if (!OidIsValid(type))
 	{
 		r->replay_only = true;

@@ -22,6 +22,12 @@ remedy_option(Remedy *r, bool taken, const char *what, const char *why)
 }
 
 bool
+remedy_is_stated(const Finding *f)
+{
+	return f->rows == 0 && f->refused != NIL && ((const Refused *) llast(f->refused))->foreseen;
+}
+
+bool
 remedy_adds_column(const Remedy *r)
 {
 	ListCell   *lc;

@@ -50,6 +50,9 @@ typedef struct RemedyOption
  * copied. */
 extern void remedy_option(Remedy *r, bool taken, const char *what, const char *why);
 
+/* Is it known only by statements that failed and whose rows are not known? */
+extern bool remedy_is_stated(const Finding *f);
+
 /* Does a step of it add a column? */
 extern bool remedy_adds_column(const Remedy *r);
 

@@ -282,6 +282,36 @@ widen_seconds(Remedy *r, const Evidence *e)
 	remedy_option(r, false, "round", "never: what was sent would be lost");
 }
 
+/*
+ * A statement has failed at this column with a value that nobody has seen: an
+ * integer that fits its statement fits bigint, a string may fit the next rung,
+ * and if not, the next failure says so. Anything else would be a guess.
+ */
+static void
+widen_stated(Remedy *r)
+{
+	const FitColumn *col = r->finding->target;
+	const char *before = lattice_name(col->type, col->typmod);
+	int			n = col->typmod - (int) VARHDRSZ;
+	int32		rung = widen_rung(n + 1);
+
+	if (col->tclass == TYPE_INT2 || col->tclass == TYPE_INT4)
+		take_type(r, INT8OID, -1, "which holds what any integer of a statement can be");
+	else if (col->tclass == TYPE_VARCHAR && n < guc_max_width)
+		take_type(r, rung >= 0 ? VARCHAROID : TEXTOID, rung,
+				  "the next rung of the ladder: how long the value was is not known");
+	else
+	{
+		r->certain = true;
+		r->explanation = psprintf("A statement failed since column %s, %s, is too small for a value that is not known: "
+								  "a person widens it.", quote_identifier(NameStr(col->name)), before);
+		return;
+	}
+	r->explanation = psprintf("A statement failed since column %s, %s, is too small for one of its values; it becomes %s.",
+							  quote_identifier(NameStr(col->name)), before,
+							  lattice_name(r->step->type, r->step->typmod));
+}
+
 /* See the header. */
 void
 widen_type(Remedy *r, const Evidence *e)
@@ -309,6 +339,11 @@ widen_type(Remedy *r, const Evidence *e)
 	if (col->is_domain)
 	{
 		no_step(r, "it is of a domain, which other columns may share");
+		return;
+	}
+	if (e->values == 0 && remedy_is_stated(r->finding))
+	{
+		widen_stated(r);
 		return;
 	}
 	switch (col->tclass)

@@ -169,6 +169,17 @@ capture_write(int64 id, const CapturedError *err)
 		capture_set_text(&row, CAPTURE_HINT, edata->hint);
 		capture_set(&row, CAPTURE_CONTEXT, JsonbPGetDatum(error_fields(edata)));
 	}
+	if (err->role)
+	{
+		capture_set_text(&row, CAPTURE_ROLE, err->role);
+		capture_set_text(&row, CAPTURE_APPLICATION, err->application);
+	}
+	if (err->at)
+		capture_set(&row, CAPTURE_AT, TimestampTzGetDatum(err->at));
+	if (err->context)
+		capture_set(&row, CAPTURE_CONTEXT, JsonbPGetDatum(err->context));
+	if (err->noted)
+		capture_set(&row, CAPTURE_NOTED, BoolGetDatum(true));
 	if (err->last_bulk)
 	{
 		capture_set(&row, CAPTURE_FIRST_BULK, Int64GetDatum(err->first_bulk));

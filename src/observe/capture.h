@@ -11,12 +11,15 @@
 #include "postgres.h"
 
 #include "read/fit.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 /* Fields of one error row. NULL and 0 = unknown. */
 typedef struct CapturedError
 {
 	Oid			relid;
-	const char *door;			/* intake, replay, report, apply, watch, ddl */
+	const char *door;			/* intake, replay, report, apply, watch, ddl,
+								 * statement */
 	int64		load;
 	const Misfit *misfit;
 	const ErrorData *edata;		/* or NULL */
@@ -26,6 +29,13 @@ typedef struct CapturedError
 	int			sample_len;
 	int64		first_bulk;		/* ids of rows that were held in bulk */
 	int64		last_bulk;
+
+	/* of another session: NULL and 0 are the current user's, and now */
+	const char *role;
+	const char *application;
+	TimestampTz at;
+	Jsonb	   *context;		/* in the place of the error's further fields */
+	bool		noted;			/* it opens no incident */
 } CapturedError;
 
 /* Columns of selfheal.error by position, from 0. */
@@ -55,6 +65,8 @@ typedef enum CaptureColumn
 	CAPTURE_INCIDENT,
 	CAPTURE_FIRST_BULK,
 	CAPTURE_LAST_BULK,
+	CAPTURE_TRIED,
+	CAPTURE_NOTED,
 	CAPTURE_COLUMNS				/* how many there are */
 } CaptureColumn;
 

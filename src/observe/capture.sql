@@ -9,7 +9,7 @@ CREATE TABLE selfheal.error (
 	relid regclass,
 	schema_name text,
 	table_name text,
-	door text NOT NULL DEFAULT 'report' CHECK (door IN ('intake', 'replay', 'report', 'apply', 'watch', 'ddl')),
+	door text NOT NULL DEFAULT 'report' CHECK (door IN ('intake', 'replay', 'report', 'apply', 'watch', 'ddl', 'statement')),
 	load bigint,
 	class text,
 	column_name text,
@@ -28,11 +28,15 @@ CREATE TABLE selfheal.error (
 	incident bigint,
 	first_bulk bigint,
 	last_bulk bigint,
-	tried boolean
+	tried boolean,
+	noted boolean
 );
 ALTER SEQUENCE selfheal.error_id_seq OWNED BY selfheal.error.id;
-CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL;
+CREATE INDEX error_unassigned ON selfheal.error (id) WHERE incident IS NULL AND noted IS NOT TRUE;
 CREATE INDEX error_incident ON selfheal.error (incident, at);
+-- Small: failures by plain statements alone.
+CREATE INDEX error_statement ON selfheal.error (incident) WHERE door = 'statement' AND noted IS NOT TRUE;
+CREATE INDEX error_noted ON selfheal.error (relid, class, at) WHERE noted;
 COMMENT ON TABLE selfheal.error IS
 'captured failures: one row per load, class, column and constraint; whoever was granted INSERT may report one of his own (relid, payload, sqlstate, message, context)';
 COMMENT ON COLUMN selfheal.error.at IS 'when it was captured';
@@ -45,7 +49,8 @@ COMMENT ON COLUMN selfheal.error.hint IS 'its hint';
 COMMENT ON COLUMN selfheal.error.application IS 'application_name of the session';
 COMMENT ON COLUMN selfheal.error.id IS 'filled by a trigger, so that a reporter needs no privilege on the sequence';
 COMMENT ON COLUMN selfheal.error.relid IS 'the table; null once it is gone';
-COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay, report, apply (a subscription that stalls), watch (foreseen: no row has met it yet), or ddl (a person''s change)';
+COMMENT ON COLUMN selfheal.error.door IS 'how it came: intake, replay, report, apply (a subscription that stalls), watch (foreseen: no row has met it yet), ddl (a person''s change), or statement (a plain INSERT, UPDATE, MERGE or COPY that failed)';
+COMMENT ON COLUMN selfheal.error.noted IS 'true: it is only noted and opens no incident: of a plain statement, and its client''s own affair (a broken rule, a bad value); rows counts what was like it within the hour';
 COMMENT ON COLUMN selfheal.error.load IS 'the load in which it was seen';
 COMMENT ON COLUMN selfheal.error.class IS 'why the rows do not fit: too_long, unknown_key, foreign_key, ...';
 COMMENT ON COLUMN selfheal.error.column_name IS 'column or key; null when it is the whole row';
@@ -53,7 +58,7 @@ COMMENT ON COLUMN selfheal.error.need IS 'what the widest of the values would ne
 COMMENT ON COLUMN selfheal.error.rows IS 'rows of the load that showed it';
 COMMENT ON COLUMN selfheal.error.position IS 'line of the first of them, from 1';
 COMMENT ON COLUMN selfheal.error.sample IS 'the first of them, up to 1,000 bytes';
-COMMENT ON COLUMN selfheal.error.context IS 'further error fields: pg_context, schema, table, column, datatype, constraint, and what a reporter gave';
+COMMENT ON COLUMN selfheal.error.context IS 'further error fields: pg_context, schema, table, column, datatype, constraint, and what a reporter gave; of a plain statement: statement, cursor, inner (the statement of a function), candidates (what it may have been, where that is not certain: class, table, column, need), opaque (why its row is not all known)';
 COMMENT ON COLUMN selfheal.error.payload IS 'of a report: the row that is to be stored after the heal';
 COMMENT ON COLUMN selfheal.error.role IS 'who loaded or reported';
 COMMENT ON COLUMN selfheal.error.incident IS 'set by the worker';

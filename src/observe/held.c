@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "observe/append.h"
 #include "observe/held.h"
+#include "observe/quarantine.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -74,6 +75,7 @@ typedef struct Fetch
 	AttrNumber	load;
 	AttrNumber	error;
 	AttrNumber	ordering_hash;
+	AttrNumber	witness;
 
 	/* which incidents' rows are wanted; all when there are none */
 	const int64 *incidents;
@@ -158,6 +160,7 @@ fetch_open(Fetch *f, Oid relid, int64 after, LOCKMODE lock)
 	f->load = column(&f->held, "load");
 	f->error = column(&f->held, "error");
 	f->ordering_hash = column(&f->held, "ordering_hash");
+	f->witness = column(&f->held, "witness");
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
 	index_rescan(f->held.scan, keys, 2, NULL, 0);
@@ -275,6 +278,8 @@ read_held(Fetch *f, HeldRow *out)
 {
 	MemoryContext old = MemoryContextSwitchTo(f->row_cxt);
 	HeldBytes	held;
+	Datum		witness;
+	bool		isnull;
 
 	held.payload.value = slot_getattr(f->held.slot, f->payload, &held.payload.isnull);
 	held.raw.value = slot_getattr(f->held.slot, f->payload_raw, &held.raw.isnull);
@@ -283,6 +288,10 @@ read_held(Fetch *f, HeldRow *out)
 	out->key.hash = number(&f->held, f->ordering_hash);
 	out->key.text = slot_attisnull(f->held.slot, f->ordering_hash) ? NULL : "";
 	keep_payload(f, out, &held, !slot_attisnull(f->held.slot, f->original));
+	witness = slot_getattr(f->held.slot, f->witness, &isnull);
+	if (unlikely(!isnull))
+		out->row.witness = strcmp(TextDatumGetCString(witness), QUARANTINE_PART) == 0 ?
+			WITNESS_PART : WITNESS_WHOLE;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(f->row_cxt);
 }

@@ -47,7 +47,7 @@ typedef struct LastLoad
 static LastLoad committed = {0};
 static LastLoad *last = &committed;
 
-static const char *const source_names[] = {"insert", "copy", "ingest", "report"};
+static const char *const source_names[] = {"insert", "copy", "ingest", "report", "statement"};
 
 /* See the header. */
 int64
@@ -198,47 +198,122 @@ load_init(void)
 
 /* ---- the row ---- */
 
-/* See the header. */
-void
-load_write(int64 id, Oid relid, LoadSource source, const LoadCounts *counts)
+/* Columns of selfheal.load by position, from 0. */
+enum
 {
-	Appender   *a = append_open("load");
-	Datum		values[20];
-	bool		nulls[20] = {0};
+	COLUMN_ID,
+	COLUMN_RELID,
+	COLUMN_SCHEMA_NAME,
+	COLUMN_TABLE_NAME,
+	COLUMN_AT,
+	COLUMN_SOURCE,
+	COLUMN_ROLE,
+	COLUMN_APPLICATION,
+	COLUMN_CLIENT,
+	COLUMN_TIMEZONE,
+	COLUMN_DATESTYLE,
+	COLUMN_INTERVALSTYLE,
+	COLUMN_SEARCH_PATH,
+	COLUMN_STORED,
+	COLUMN_HELD,
+	COLUMN_SKIPPED,
+	COLUMN_ALREADY,
+	COLUMN_LOAD_ID,
+	COLUMN_DISCARDED_ROWS,
+	COLUMN_DISCARDED_VALUES,
+	COLUMN_CLIENT_ENCODING,
+	COLUMN_BYTEA_OUTPUT,
+	COLUMN_XMLOPTION,
+	COLUMNS						/* how many there are */
+};
+
+/* What every load has: number, table, time, source and counts; the others are
+ * null. */
+static void
+begin_row(Datum *values, bool *nulls, int64 id, Oid relid, LoadSource source,
+		  TimestampTz at, const LoadCounts *counts)
+{
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 
 	if (schema == NULL || table == NULL)
 		elog(ERROR, "table %u vanished under its load", relid);
+	memset(nulls, false, sizeof(bool) * COLUMNS);
+	values[COLUMN_ID] = Int64GetDatum(id);
+	values[COLUMN_RELID] = ObjectIdGetDatum(relid);
+	values[COLUMN_SCHEMA_NAME] = CStringGetTextDatum(schema);
+	values[COLUMN_TABLE_NAME] = CStringGetTextDatum(table);
+	values[COLUMN_AT] = TimestampTzGetDatum(at);
+	values[COLUMN_SOURCE] = CStringGetTextDatum(source_names[source]);
+	values[COLUMN_STORED] = Int64GetDatum(counts->stored);
+	values[COLUMN_HELD] = Int64GetDatum(counts->held);
+	values[COLUMN_SKIPPED] = Int64GetDatum(counts->skipped);
+	values[COLUMN_ALREADY] = Int64GetDatum(counts->already);
+	values[COLUMN_DISCARDED_ROWS] = Int64GetDatum(counts->discarded_rows);
+	values[COLUMN_DISCARDED_VALUES] = Int64GetDatum(counts->discarded_values);
+}
 
-	values[0] = Int64GetDatum(id);
-	values[1] = ObjectIdGetDatum(relid);
-	values[2] = CStringGetTextDatum(schema);
-	values[3] = CStringGetTextDatum(table);
-	values[4] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[5] = CStringGetTextDatum(source_names[source]);
-	values[6] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
-	values[7] = CStringGetTextDatum(application_name ? application_name : "");
-	nulls[7] = application_name == NULL || application_name[0] == '\0';
-	values[8] = client_address(&nulls[8]);
-	values[9] = setting("TimeZone");
-	values[10] = setting("DateStyle");
-	values[11] = setting("IntervalStyle");
-	values[12] = setting("search_path");
-	values[13] = Int64GetDatum(counts->stored);
-	values[14] = Int64GetDatum(counts->held);
-	values[15] = Int64GetDatum(counts->skipped);
-	values[16] = Int64GetDatum(counts->already);
-	values[17] = CStringGetTextDatum(guc_load_id ? guc_load_id : "");
-	nulls[17] = guc_load_id == NULL || guc_load_id[0] == '\0';
-	values[18] = Int64GetDatum(counts->discarded_rows);
-	values[19] = Int64GetDatum(counts->discarded_values);
-	append_row(a, 20, values, nulls);
+static void
+set_text(Datum *values, bool *nulls, int column, const char *value)
+{
+	nulls[column] = value == NULL || value[0] == '\0';
+	values[column] = nulls[column] ? (Datum) 0 : CStringGetTextDatum(value);
+}
+
+static void
+write_row(Datum *values, bool *nulls)
+{
+	Appender   *a = append_open("load");
+
+	append_row(a, COLUMNS, values, nulls);
 	append_close(a);
+}
+
+/* See the header. */
+void
+load_write(int64 id, Oid relid, LoadSource source, const LoadCounts *counts)
+{
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS];
+
+	begin_row(values, nulls, id, relid, source, GetCurrentTimestamp(), counts);
+	values[COLUMN_ROLE] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
+	set_text(values, nulls, COLUMN_APPLICATION, application_name);
+	values[COLUMN_CLIENT] = client_address(&nulls[COLUMN_CLIENT]);
+	values[COLUMN_TIMEZONE] = setting("TimeZone");
+	values[COLUMN_DATESTYLE] = setting("DateStyle");
+	values[COLUMN_INTERVALSTYLE] = setting("IntervalStyle");
+	values[COLUMN_SEARCH_PATH] = setting("search_path");
+	set_text(values, nulls, COLUMN_LOAD_ID, guc_load_id);
+	nulls[COLUMN_CLIENT_ENCODING] = nulls[COLUMN_BYTEA_OUTPUT] = nulls[COLUMN_XMLOPTION] = true;
+	write_row(values, nulls);
 	if (source != LOAD_REPORT)
 		remember_last(id, counts);
 	if (id % WAKE_EVERY == 0)
 		shmem_wake_at_commit();
+}
+
+/* See the header. */
+void
+load_write_statement(int64 id, Oid relid, const LoadSettings *settings,
+					 const char *application, TimestampTz at)
+{
+	LoadCounts	counts = {.held = 1};
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS];
+
+	begin_row(values, nulls, id, relid, LOAD_STATEMENT, at, &counts);
+	values[COLUMN_ROLE] = CStringGetTextDatum(settings->role);
+	set_text(values, nulls, COLUMN_APPLICATION, application);
+	nulls[COLUMN_CLIENT] = nulls[COLUMN_LOAD_ID] = true;
+	values[COLUMN_TIMEZONE] = CStringGetTextDatum(settings->timezone);
+	values[COLUMN_DATESTYLE] = CStringGetTextDatum(settings->datestyle);
+	values[COLUMN_INTERVALSTYLE] = CStringGetTextDatum(settings->intervalstyle);
+	values[COLUMN_SEARCH_PATH] = CStringGetTextDatum(settings->search_path);
+	set_text(values, nulls, COLUMN_CLIENT_ENCODING, settings->client_encoding);
+	set_text(values, nulls, COLUMN_BYTEA_OUTPUT, settings->bytea_output);
+	set_text(values, nulls, COLUMN_XMLOPTION, settings->xmloption);
+	write_row(values, nulls);
 }
 
 /* See the header. Whoever sends one row per transaction has as many loads as
@@ -256,9 +331,11 @@ load_settings_of(const int64 *ids, int n)
 	spi_set_local("enable_seqscan", "off");
 	spi_args(&args);
 	spi_arg_int8_array(&args, ids, n);
-	groups = spi_exec("SELECT l.role, l.timezone, l.datestyle, l.intervalstyle, l.search_path, array_agg(w.n)"
+	spi_arg_timestamptz(&args, GetCurrentTimestamp() - (TimestampTz) guc_replay_window * USECS_PER_SEC);
+	groups = spi_exec("SELECT l.role, l.timezone, l.datestyle, l.intervalstyle, l.search_path, array_agg(w.n),"
+					  " l.client_encoding, l.bytea_output, l.xmloption, l.source = 'statement' AS statement, l.source = 'statement' AND l.at < $2 AS expired"
 					  " FROM unnest($1) WITH ORDINALITY AS w(id, n) JOIN selfheal.load l ON l.id = w.id"
-					  " GROUP BY 1, 2, 3, 4, 5", &args);
+					  " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10, 11", &args);
 	for (uint64 i = 0; i < groups; i++)
 	{
 		LoadSettings *settings = MemoryContextAlloc(cxt, sizeof(LoadSettings));
@@ -271,6 +348,11 @@ load_settings_of(const int64 *ids, int n)
 		settings->datestyle = spi_get_text(i, 3, cxt);
 		settings->intervalstyle = spi_get_text(i, 4, cxt);
 		settings->search_path = spi_get_text(i, 5, cxt);
+		settings->client_encoding = spi_get_text(i, 7, cxt);
+		settings->bytea_output = spi_get_text(i, 8, cxt);
+		settings->xmloption = spi_get_text(i, 9, cxt);
+		settings->statement = spi_get_bool(i, 10, NULL);
+		settings->expired = spi_get_bool(i, 11, NULL);
 		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[i],
 														   SPI_tuptable->tupdesc, 6, &isnull)),
 						  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
@@ -291,4 +373,10 @@ load_apply_settings(const LoadSettings *settings)
 	spi_set_local("DateStyle", settings->datestyle);
 	spi_set_local("IntervalStyle", settings->intervalstyle);
 	spi_set_local("search_path", settings->search_path);
+	if (settings->client_encoding)
+		spi_set_local("client_encoding", settings->client_encoding);
+	if (settings->bytea_output)
+		spi_set_local("bytea_output", settings->bytea_output);
+	if (settings->xmloption)
+		spi_set_local("xmloption", settings->xmloption);
 }

@@ -10,12 +10,15 @@
 
 #include "postgres.h"
 
+#include "utils/timestamp.h"
+
 typedef enum LoadSource
 {
 	LOAD_INSERT,
 	LOAD_COPY,
 	LOAD_INGEST,
-	LOAD_REPORT
+	LOAD_REPORT,
+	LOAD_STATEMENT
 } LoadSource;
 
 /* Settings under which a load's rows mean what they mean. */
@@ -26,6 +29,15 @@ typedef struct LoadSettings
 	char	   *datestyle;
 	char	   *intervalstyle;
 	char	   *search_path;
+	char	   *client_encoding;	/* of a statement; else NULL, as the next
+									 * two: the server's own count */
+	char	   *bytea_output;
+	char	   *xmloption;
+	bool		statement;		/* of a plain one that failed: its client has
+								 * had the error */
+	bool		expired;		/* a statement's, longer ago than
+								 * selfheal.replay_window: its row is not
+								 * stored any more */
 } LoadSettings;
 
 /* What became of a load's lines, and why. */
@@ -52,6 +64,14 @@ extern int64 load_next_id(void);
  */
 extern void load_write(int64 id, Oid relid, LoadSource source,
 					   const LoadCounts *counts);
+
+/*
+ * The load of a statement that failed in another session, which stored
+ * nothing, by the settings of that session; one row of it is held. Nobody's
+ * last load.
+ */
+extern void load_write_statement(int64 id, Oid relid, const LoadSettings *settings,
+								 const char *application, TimestampTz at);
 
 /*
  * Read the settings of many loads with one query (current context): an entry

@@ -9,7 +9,7 @@ CREATE TABLE selfheal.load (
 	schema_name text NOT NULL,
 	table_name text NOT NULL,
 	at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	source text NOT NULL CHECK (source IN ('insert', 'copy', 'ingest', 'report')),
+	source text NOT NULL CHECK (source IN ('insert', 'copy', 'ingest', 'report', 'statement')),
 	role text NOT NULL,
 	application text,
 	client text,
@@ -23,12 +23,15 @@ CREATE TABLE selfheal.load (
 	already bigint NOT NULL DEFAULT 0,
 	load_id text,
 	discarded_rows bigint NOT NULL DEFAULT 0,
-	discarded_values bigint NOT NULL DEFAULT 0
+	discarded_values bigint NOT NULL DEFAULT 0,
+	client_encoding text,
+	bytea_output text,
+	xmloption text
 );
 ALTER SEQUENCE selfheal.load_id_seq OWNED BY selfheal.load.id;
 CREATE INDEX load_recent ON selfheal.load (relid, at);
 COMMENT ON INDEX selfheal.load_recent IS 'what a table was sent lately';
-COMMENT ON TABLE selfheal.load IS 'one row per load through an intake, ingest() or report; replay sets its role and settings again';
+COMMENT ON TABLE selfheal.load IS 'one row per load through an intake, ingest() or report, and per statement whose row is held; replay sets its role and settings again';
 COMMENT ON COLUMN selfheal.load.id IS 'number of the load';
 COMMENT ON COLUMN selfheal.load.schema_name IS 'schema of its table then';
 COMMENT ON COLUMN selfheal.load.table_name IS 'name of its table then';
@@ -37,8 +40,8 @@ COMMENT ON COLUMN selfheal.load.datestyle IS 'DateStyle of the session';
 COMMENT ON COLUMN selfheal.load.intervalstyle IS 'IntervalStyle of the session';
 COMMENT ON COLUMN selfheal.load.search_path IS 'search_path of the session';
 COMMENT ON COLUMN selfheal.load.relid IS 'the table; null once it is gone';
-COMMENT ON COLUMN selfheal.load.at IS 'when the load ended';
-COMMENT ON COLUMN selfheal.load.source IS 'insert, copy, ingest or report';
+COMMENT ON COLUMN selfheal.load.at IS 'when the load ended, or the statement failed';
+COMMENT ON COLUMN selfheal.load.source IS 'insert, copy, ingest, report, or statement: a plain one that failed';
 COMMENT ON COLUMN selfheal.load.role IS 'the role that loaded: its rows are replayed as this role';
 COMMENT ON COLUMN selfheal.load.client IS 'client address; null over a local socket';
 COMMENT ON COLUMN selfheal.load.timezone IS 'TimeZone of the load: a timestamp without zone means an instant only with it';
@@ -47,6 +50,9 @@ COMMENT ON COLUMN selfheal.load.held IS 'rows held in selfheal.quarantine';
 COMMENT ON COLUMN selfheal.load.skipped IS 'empty lines and null payloads, skipped';
 COMMENT ON COLUMN selfheal.load.already IS 'rows that were there before: brought by an earlier load of this load_id, or equal to a stored row of their key (on_conflict skip_identical)';
 COMMENT ON COLUMN selfheal.load.load_id IS 'selfheal.load_id of the load';
+COMMENT ON COLUMN selfheal.load.client_encoding IS 'client_encoding of the session, of a statement; else null';
+COMMENT ON COLUMN selfheal.load.bytea_output IS 'bytea_output of the session, of a statement; else null';
+COMMENT ON COLUMN selfheal.load.xmloption IS 'xmloption of the session, of a statement; else null';
 COMMENT ON COLUMN selfheal.load.discarded_rows IS 'rows that the table''s contract has discarded (selfheal.discard)';
 COMMENT ON COLUMN selfheal.load.discarded_values IS 'values that rows were stored without, by the table''s contract';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.load', '');

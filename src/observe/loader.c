@@ -1,6 +1,7 @@
 /*
  * loader.c
- *	  Held rows in runs that belong together: same role, same settings.
+ *	  Held rows in runs that belong together: same role, same settings, to be
+ *	  stored or witnesses.
  *
  * A producer that sends one row per transaction leaves one load per row. So a
  * run does not end where the load does, but where role or settings change:
@@ -16,6 +17,7 @@ struct Loader
 {
 	int			nrows;
 	int64	   *load_of;		/* by row */
+	bool	   *witness;		/* by row */
 	int			next;			/* where the next run begins */
 	int64	   *loads;			/* each once, in order */
 	int			nloads;
@@ -41,9 +43,11 @@ loader_open(const HeldRow *rows, int n)
 
 	l->nrows = n;
 	l->load_of = palloc(sizeof(int64) * Max(n, 1));
+	l->witness = palloc(sizeof(bool) * Max(n, 1));
 	l->loads = palloc(sizeof(int64) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
+		l->witness[i] = rows[i].row.witness != WITNESS_NONE;
 		l->load_of[i] = rows[i].load;
 		if (kept == 0 || l->loads[kept - 1] != rows[i].load)
 			l->loads[kept++] = rows[i].load;
@@ -67,6 +71,14 @@ settings_of(Loader *l, int64 load)
 	return l->settings[l->last];
 }
 
+/* Is a row only looked at, or stored no more since its statement failed long
+ * ago? */
+static bool
+is_witness(const Loader *l, int row, const LoadSettings *settings)
+{
+	return l->witness[row] || (settings && settings->expired);
+}
+
 /* See the header. */
 bool
 loader_next(Loader *loader, LoaderRun *run)
@@ -78,7 +90,9 @@ loader_next(Loader *loader, LoaderRun *run)
 	run->first = i;
 	run->settings = settings_of(loader, loader->load_of[i]);
 	run->role = run->settings ? get_role_oid(run->settings->role, true) : InvalidOid;
-	while (++i < loader->nrows && settings_of(loader, loader->load_of[i]) == run->settings)
+	run->witness = is_witness(loader, i, run->settings);
+	while (++i < loader->nrows && settings_of(loader, loader->load_of[i]) == run->settings &&
+		   is_witness(loader, i, run->settings) == run->witness)
 		;
 	run->n = i - run->first;
 	loader->next = i;

@@ -1,6 +1,7 @@
 /*
  * loader.h
- *	  Held rows in runs that belong together: same role, same settings.
+ *	  Held rows in runs that belong together: same role, same settings, to be
+ *	  stored or witnesses.
  *
  * Diagnosis, dry run and replay treat rows as whoever loaded them would,
  * under the settings he had: they take a fetched batch apart with loader_next
@@ -26,6 +27,7 @@ typedef struct LoaderRun
 	const LoadSettings *settings;	/* NULL: the loads are not recorded any
 									 * more */
 	Oid			role;			/* InvalidOid: dropped since, or not known */
+	bool		witness;		/* none of the rows is to be stored */
 } LoaderRun;
 
 /* Look up the loads of these rows, all at once. In the current context, with

@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "catalog/pg_index.h"
 #include "observe/options.h"
+#include "observe/rowkey.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -222,4 +223,19 @@ options_check_conflict(Oid relid, RowConflict conflict)
 											   get_rel_name(relid))),
 			 errdetail("It tells which stored row a payload is to replace; a deferrable one cannot."),
 			 errhint("Add a primary key, or use on_conflict \"hold\" or \"skip_identical\".")));
+}
+
+/* See the header. */
+void
+options_check_replay(Oid relid)
+{
+	if (rowkey_exists(relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("replay_statements needs a key on %s",
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+											   get_rel_name(relid))),
+			 errdetail("A client that sends its row again, and the healer, would each store it: only a key tells that it is there."),
+			 errhint("Add a primary key or a unique constraint that is not deferrable, or leave replay_statements off: the table heals all the same, and the client's retry succeeds.")));
 }

@@ -70,4 +70,8 @@ extern char *options_reject_text(const RejectLimit *limit);
  */
 extern void options_check_conflict(Oid relid, RowConflict conflict);
 
+/* Has this table a key by which the row of a statement that is sent again
+ * meets the first one? Else 55000. */
+extern void options_check_replay(Oid relid);
+
 #endif							/* SELFHEAL_OPTIONS_H */

@@ -100,6 +100,11 @@ append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
 		values[14] = CStringGetTextDatum(row->key->text);
 		nulls[13] = nulls[14] = false;
 	}
+	if (row->witness != WITNESS_NONE)
+	{
+		values[15] = CStringGetTextDatum(row->witness == WITNESS_PART ? QUARANTINE_PART : QUARANTINE_WHOLE);
+		nulls[15] = false;
+	}
 	append_row(a, QUARANTINE_COLUMNS, values, nulls);
 	pfree(DatumGetPointer(payload));
 	if (row->line)

@@ -38,6 +38,10 @@ extern char *quarantine_reasons(const QuarantineWriter *w, int max);
 extern void quarantine_errors(const QuarantineWriter *w, int64 *first, int64 *last);
 extern void quarantine_end(QuarantineWriter *w);
 
+/* What stands in witness of one that is never stored. */
+#define QUARANTINE_WHOLE "whole"
+#define QUARANTINE_PART "part"
+
 /* What stands in changed_by of a row that a contract has discarded. */
 #define QUARANTINE_BY_CONTRACT "contract"
 

@@ -20,6 +20,7 @@ CREATE TABLE selfheal.quarantine (
 	ordering_hash bigint,
 	ordering_key text,
 	line bytea,
+	witness text CHECK (witness IN ('whole', 'part')),
 	CONSTRAINT quarantine_held PRIMARY KEY (relid, id)
 );
 ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
@@ -33,6 +34,8 @@ ALTER SEQUENCE selfheal.quarantine_id_seq OWNED BY selfheal.quarantine.id;
 CREATE INDEX quarantine_reason ON selfheal.quarantine (error) WHERE NOT bulk AND state = 'held';
 -- Empty but for tables whose rows have an order.
 CREATE INDEX quarantine_order ON selfheal.quarantine (relid, ordering_hash, id) WHERE ordering_hash IS NOT NULL;
+-- Few: witnesses are bounded.
+CREATE INDEX quarantine_witness ON selfheal.quarantine (error) WHERE witness IS NOT NULL;
 COMMENT ON TABLE selfheal.quarantine IS
 'rows that did not fit, byte for byte; a row that is stored leaves the table in the transaction that stores it';
 COMMENT ON COLUMN selfheal.quarantine.id IS 'number of the held row';
@@ -52,20 +55,22 @@ COMMENT ON COLUMN selfheal.quarantine.ordering_hash IS
 'hash of its ordering key (watch), where the table has one and the payload says it: later rows of the key wait behind this one; 1 is one key as an integer and as a numeric';
 COMMENT ON COLUMN selfheal.quarantine.line IS
 'of a row that came by copy_from or COPY of typed lines: the bytes of its line (of its tuple, in a binary file) as they stood in the file; payload is made of its fields, or null where it has none that could be told apart';
+COMMENT ON COLUMN selfheal.quarantine.witness IS
+'null: a row that is to be stored; else the row of a plain statement that failed (door statement): plans are made from it and tried with it, and when the table would take it, it goes: its client has had the error and sends it again; whole: all that the statement gave; part: what is known of it';
 COMMENT ON COLUMN selfheal.quarantine.ordering_key IS 'that key for people: its values in the order of the columns, the first 200 bytes';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.quarantine_id_seq', '');
 
 CREATE VIEW selfheal.held AS
-SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw, q.line, q.original
+SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw, q.line, q.original, q.witness
 FROM selfheal.error e JOIN selfheal.quarantine q ON q.error = e.id
 WHERE NOT q.bulk AND q.state = 'held'
 UNION ALL
-SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw, q.line, q.original
+SELECT e.incident, q.error, q.relid, q.id, q.load, q.payload, q.payload_raw, q.line, q.original, q.witness
 FROM selfheal.error e JOIN selfheal.quarantine q ON q.relid = coalesce(e.relid, 0::regclass)
 	AND q.id BETWEEN e.first_bulk AND e.last_bulk AND q.error = e.id
 WHERE q.bulk AND q.state = 'held';
-COMMENT ON VIEW selfheal.held IS 'held rows by their reason and incident: cheap for one incident, however many rows others hold';
+COMMENT ON VIEW selfheal.held IS 'held rows by their reason and incident, witnesses among them: cheap for one incident, however many rows others hold';
 
 CREATE SEQUENCE selfheal.replayed_id_seq;
 COMMENT ON SEQUENCE selfheal.replayed_id_seq IS 'ids of replays';

@@ -242,6 +242,7 @@ fill(CaptureRow *row)
 	row->nulls[CAPTURE_LOAD] = row->nulls[CAPTURE_INCIDENT] = true;
 	row->nulls[CAPTURE_POSITION] = row->nulls[CAPTURE_SAMPLE] = true;
 	row->nulls[CAPTURE_FIRST_BULK] = row->nulls[CAPTURE_LAST_BULK] = true;
+	row->nulls[CAPTURE_TRIED] = row->nulls[CAPTURE_NOTED] = true;
 	capture_set(row, CAPTURE_ROWS, Int64GetDatum(1));
 	if (payload)
 		hold_payload(row, relid, payload);

@@ -18,6 +18,7 @@
 #include "base/spi.h"
 #include "observe/kept.h"
 #include "observe/retention.h"
+#include "observe/stated.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -147,12 +148,10 @@ retention_step(void)
 	int			n;
 	bool		more;
 
-	if (guc_load_retention < 0 && guc_kept_max == 0)
-		return false;
 	spi_open(&saved);
 	if (guc_load_retention < 0)
 	{
-		more = kept_remove(DT_NOBEGIN);
+		more = kept_remove(DT_NOBEGIN) | stated_remove(DT_NOBEGIN);
 		spi_close(&saved);
 		return more;
 	}
@@ -167,6 +166,7 @@ retention_step(void)
 		more = true;
 	}
 	more |= kept_remove(before);
+	more |= stated_remove(before);
 	spi_close(&saved);
 	return more;
 }

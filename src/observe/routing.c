@@ -200,6 +200,24 @@ routing_key_at(const Route *route, Oid relid, bool *isnull, bool *any_null)
 	return values[0];
 }
 
+/* Is all of the row's key at one level known? Not of every witness. */
+static bool
+key_is_known(const Walk *w, const Level *level, const FitRow *fit)
+{
+	TupleDesc	desc = RelationGetDescr(level->rel);
+	int			attnum = -1;
+
+	while (w->shape->partial && (attnum = bms_next_member(level->used, attnum)) >= 0)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, attnum - 1)->attname);
+		int			i = fit_column(w->shape, name, (int) strlen(name));
+
+		if (i < 0 || fit->cells[i].state == CELL_ABSENT)
+			return false;
+	}
+	return true;
+}
+
 /* One row's way from the root. */
 static void
 route_row(Walk *w, const StoreRow *row)
@@ -212,6 +230,7 @@ route_row(Walk *w, const StoreRow *row)
 	const char *bytes = row->bytes;
 	size_t		len = row->len;
 
+	w->shape->partial = row->witness == WITNESS_PART;
 	if (row->torn ||
 		(row->bad_encoding && fit_decode(w->shape, bytes, len, &bytes, &len) < 0) ||
 		!fit_row(w->shape, store_scan(w->scanner, row, bytes, len), &fit))
@@ -225,6 +244,8 @@ route_row(Walk *w, const StoreRow *row)
 		Level	   *level = level_of(w, relid);
 		int			at;
 
+		if (!key_is_known(w, level, &fit))
+			break;
 		key_values(w, level, &fit, values, nulls);
 		at = find_partition(level, values, nulls);
 		if (at < 0)

@@ -18,7 +18,8 @@ typedef struct Route
 	Oid			leaf;			/* its partition, or InvalidOid */
 	Oid			parent;			/* without a leaf: the partitioned table that
 								 * has none for it; InvalidOid: the row does
-								 * not fit, so that nobody can tell */
+								 * not fit, or its key is not known, so that
+								 * nobody can tell */
 	const Datum *values;		/* with a parent: the row's key there, until
 								 * the next row */
 	const bool *nulls;

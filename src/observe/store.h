@@ -42,6 +42,15 @@ typedef struct OrderKey
 	const char *text;			/* for people, clipped */
 } OrderKey;
 
+/* A row that is looked at and never stored: that of a statement whose client
+ * has had its error (witness.h). */
+typedef enum Witness
+{
+	WITNESS_NONE,				/* it is to be stored */
+	WITNESS_WHOLE,				/* all that the statement gave is known */
+	WITNESS_PART				/* some of it: an absent key says nothing */
+} Witness;
+
 typedef struct StoreRow
 {
 	const char *bytes;			/* payload */
@@ -56,6 +65,7 @@ typedef struct StoreRow
 	const char *line;			/* with fields: the line, which is held with
 								 * the payload; NULL: not at hand */
 	size_t		linelen;
+	Witness		witness;		/* not for store_rows */
 	/* filled by store_rows: */
 	int			place;			/* among the rows of the flush */
 	bool		stored;			/* it is in the table now */

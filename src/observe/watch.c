@@ -422,6 +422,10 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 		watch->share_values = options_share(share);
 	if (conflict)
 		options_check_conflict(watch->relid, watch->on_conflict);
+	if (!PG_ARGISNULL(8))
+		watch->replay_statements = PG_GETARG_BOOL(8);
+	if (watch->replay_statements && !before.replay_statements)
+		options_check_replay(watch->relid);
 
 	initStringInfo(&changes);
 	if (watch->mode != before.mode)
@@ -447,13 +451,15 @@ take_options(FunctionCallInfo fcinfo, Watch *watch)
 		appendStringInfo(&changes, "share_values %s, was %s; ",
 						 options_share_name(watch->share_values),
 						 options_share_name(before.share_values));
+	if (watch->replay_statements != before.replay_statements)
+		appendStringInfo(&changes, "replay_statements %s; ", watch->replay_statements ? "on" : "off");
 	if (changes.len == 0)
 		return NULL;
 	changes.data[changes.len - 2] = '\0';
 	return changes.data;
 }
 
-/* The options as arguments $1 to $4, $6 and $7, the table as $5. */
+/* The options as arguments $1 to $4 and $6 to $8, the table as $5. */
 static void
 option_args(SpiArgs *args, const Watch *watch)
 {
@@ -466,11 +472,12 @@ option_args(SpiArgs *args, const Watch *watch)
 	spi_arg_text(args, options_keep_name(watch->keep_payload));
 	spi_arg_text(args, watch->share_values == SHARE_BY_SETTING ? NULL :
 				 options_share_name(watch->share_values));
+	spi_arg_bool(args, watch->replay_statements);
 }
 
 /*
  * watch("table", mode, owner, on_conflict, reject_limit, keep_payload,
- * ordering_key, share_values): creates the intake view, or changes the options of a table that is watched already, those that
+ * ordering_key, share_values, replay_statements): creates the intake view, or changes the options of a table that is watched already, those that
  * are given. Returns the view's qualified name. Needs ownership of the table.
  * Errors: 22023, 42P01, 42809, 42501, 42P07, 55000 (not preloaded, "update"
  * without a primary key), and ordering_set's.
@@ -505,7 +512,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 			spi_open(&saved);
 			option_args(&args, &watch);
 			/* what waits under one mode may not have to wait under another */
-			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4, keep_payload = $6, share_values = $7,"
+			spi_exec("UPDATE selfheal.watched SET mode = $1, owner = $2, on_conflict = $3, reject_limit = $4, keep_payload = $6, share_values = $7, replay_statements = $8,"
 					 " rethink = rethink OR mode <> $1 WHERE relid = $5", &args);
 			spi_close(&saved);
 			audit_watch("policy_changed", relid, changes);
@@ -535,10 +542,12 @@ selfheal_watch(PG_FUNCTION_ARGS)
 		spi_arg_relid(&args, viewid);
 		spi_arg_text(&args, caller);
 		spi_exec("INSERT INTO selfheal.watched (mode, owner, on_conflict, reject_limit, relid,"
-				 " keep_payload, share_values, schema_name, table_name, intake, watched_by)"
-				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+				 " keep_payload, share_values, replay_statements, schema_name, table_name, intake, watched_by)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 				 " ON CONFLICT (relid) DO UPDATE SET mode = $1, owner = $2, on_conflict = $3,"
-				 " reject_limit = $4, keep_payload = $6, share_values = $7, intake = $10", &args);
+				 " reject_limit = $4, keep_payload = $6, share_values = $7, replay_statements = $8, intake = $11", &args);
+		/* from here on what fails in plain statements is wanted */
+		shmem_wake_at_commit();
 		warn_all_tables();
 		warn_schema(schema);
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));

@@ -23,6 +23,8 @@ typedef struct Watch
 	RejectLimit reject_limit;
 	KeepPayload keep_payload;
 	int			share_values;	/* a ShareValues, or SHARE_BY_SETTING */
+	bool		replay_statements;	/* rows of plain INSERTs that failed are
+									 * stored (statements.c) */
 	List	   *ordering_key;	/* columns (char *); NIL: none */
 } Watch;
 

@@ -16,7 +16,8 @@ CREATE TABLE selfheal.watched (
 	keep_payload text NOT NULL DEFAULT 'transformed' CHECK (keep_payload IN ('transformed', 'all', 'none')),
 	ordering_key text[],
 	share_values text CHECK (share_values IN ('none', 'masked', 'full')),
-	restraint text CHECK (restraint IN ('pause', 'propose'))
+	restraint text CHECK (restraint IN ('pause', 'propose')),
+	replay_statements boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE selfheal.watched IS 'tables that selfheal looks after, one row each';
 COMMENT ON COLUMN selfheal.watched.watched_at IS 'since when';
@@ -36,6 +37,8 @@ COMMENT ON COLUMN selfheal.watched.rethink IS 'true: the worker is to look again
 COMMENT ON COLUMN selfheal.watched.keep_payload IS 'what was sent is kept in selfheal.kept: transformed: of rows that came by a mapping; all; none';
 COMMENT ON COLUMN selfheal.watched.ordering_key IS
 'columns whose rows are stored in the order in which they came: a row waits behind a held one that is equal in all of them; follows RENAME COLUMN; null: none';
+COMMENT ON COLUMN selfheal.watched.replay_statements IS
+'true: the row of a plain INSERT that failed is stored once, after the heal, if all its values and a key among them are known; false: it only tells what the table lacks, and the client sends it again';
 COMMENT ON COLUMN selfheal.watched.share_values IS
 'what a model, the server log and notifications are told of the values of its rows: none (class, length and type), masked (letters and digits replaced), full; null: what the setting selfheal.share_values says';
 COMMENT ON COLUMN selfheal.watched.restraint IS
@@ -44,27 +47,28 @@ SELECT pg_catalog.pg_extension_config_dump('selfheal.watched', '');
 
 -- What is not given is null and keeps what was said before; a table that is
 -- new gets mode auto, no team, on_conflict hold, no limit, keep_payload
--- transformed, no order, and share_values as the setting says.
+-- transformed, no order, share_values as the setting says, and no
+-- replay_statements.
 CREATE FUNCTION selfheal.watch("table" regclass, mode text DEFAULT NULL, owner text DEFAULT NULL,
 	on_conflict text DEFAULT NULL, reject_limit text DEFAULT NULL, keep_payload text DEFAULT NULL,
-	ordering_key text DEFAULT NULL, share_values text DEFAULT NULL)
+	ordering_key text DEFAULT NULL, share_values text DEFAULT NULL, replay_statements boolean DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'selfheal_watch' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION selfheal.watch(regclass, text, text, text, text, text, text, text) IS
-'look after a table: makes <table>_intake(payload text) beside it and returns its name; called again it changes the options that are given: mode (observe, propose, auto), owner (team; empty: none), on_conflict (hold, skip_identical, update), reject_limit (1000, 10 %, none), keep_payload (transformed, all, none), ordering_key (a column, or several with commas between; empty: none), share_values (none, masked, full, default: what a model and the log are told of values)';
-REVOKE ALL ON FUNCTION selfheal.watch(regclass, text, text, text, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION selfheal.watch(regclass, text, text, text, text, text, text, text, boolean) IS
+'look after a table: makes <table>_intake(payload text) beside it and returns its name; called again it changes the options that are given: mode (observe, propose, auto), owner (team; empty: none), on_conflict (hold, skip_identical, update), reject_limit (1000, 10 %, none), keep_payload (transformed, all, none), ordering_key (a column, or several with commas between; empty: none), share_values (none, masked, full, default: what a model and the log are told of values), replay_statements (true: rows of plain INSERTs that failed are stored after the heal; needs a primary key or unique constraint)';
+REVOKE ALL ON FUNCTION selfheal.watch(regclass, text, text, text, text, text, text, text, boolean) FROM PUBLIC;
 
 -- reject_limit => 1000 without quotes.
 CREATE FUNCTION selfheal.watch("table" regclass, reject_limit bigint, mode text DEFAULT NULL, owner text DEFAULT NULL,
 	on_conflict text DEFAULT NULL, keep_payload text DEFAULT NULL, ordering_key text DEFAULT NULL,
-	share_values text DEFAULT NULL)
+	share_values text DEFAULT NULL, replay_statements boolean DEFAULT NULL)
 RETURNS text
 LANGUAGE sql VOLATILE
 AS $$
-	SELECT selfheal.watch("table", mode, owner, on_conflict, reject_limit::pg_catalog.text, keep_payload, ordering_key, share_values)
+	SELECT selfheal.watch("table", mode, owner, on_conflict, reject_limit::pg_catalog.text, keep_payload, ordering_key, share_values, replay_statements)
 $$;
-COMMENT ON FUNCTION selfheal.watch(regclass, bigint, text, text, text, text, text, text) IS 'the same, with a number of rows as reject_limit';
-REVOKE ALL ON FUNCTION selfheal.watch(regclass, bigint, text, text, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION selfheal.watch(regclass, bigint, text, text, text, text, text, text, boolean) IS 'the same, with a number of rows as reject_limit';
+REVOKE ALL ON FUNCTION selfheal.watch(regclass, bigint, text, text, text, text, text, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.unwatch("table" regclass)
 RETURNS void

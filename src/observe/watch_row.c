@@ -35,7 +35,8 @@ enum
 	WATCHED_KEEP_PAYLOAD,
 	WATCHED_ORDERING_KEY,
 	WATCHED_SHARE_VALUES,
-	WATCHED_RESTRAINT
+	WATCHED_RESTRAINT,
+	WATCHED_REPLAY_STATEMENTS
 };
 
 /* A text column of a row of ours, or NULL; copied. */
@@ -73,6 +74,7 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 	if (limit)
 		out->reject_limit = options_reject_limit(limit);
 	out->keep_payload = options_keep(get_text(tup, desc, WATCHED_KEEP_PAYLOAD));
+	out->replay_statements = DatumGetBool(heap_getattr(tup, WATCHED_REPLAY_STATEMENTS, desc, &isnull));
 	if (share)
 		out->share_values = options_share(share);
 }

@@ -211,6 +211,7 @@ fit_rows(void *arg)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(s->row_cxt);
 		shape->insisted = nullerrors_column(s->nulls, s->rows[s->at].error);
+		shape->partial = s->rows[s->at].row.witness == WITNESS_PART;
 		if (s->thrown != NIL)
 			(void) fit_row_again(shape, s->doc, &fit);
 		else

@@ -94,7 +94,7 @@ look(void)
 				 " AND NOT EXISTS (SELECT FROM selfheal.incident i WHERE i.relid = t.relid AND i.class = 'sequence'"
 				 "  AND coalesce(i.column_name, t.attname) = t.attname AND (i.state NOT IN ('healed', 'dismissed')"
 				 "   OR EXISTS (SELECT FROM selfheal.error e WHERE e.incident = i.id AND e.need = t.ends::text)))"
-				 " AND NOT EXISTS (SELECT FROM selfheal.error e WHERE e.incident IS NULL AND e.relid = t.relid"
+				 " AND NOT EXISTS (SELECT FROM selfheal.error e WHERE e.incident IS NULL AND e.noted IS NOT TRUE AND e.relid = t.relid"
 				 "  AND e.class = 'sequence' AND coalesce(e.column_name, t.attname) = t.attname)"
 				 " ORDER BY 1, 2 LIMIT " MAX_FOUND, &args);
 	rows = spi_keep();

@@ -238,7 +238,7 @@ incident_collect(void)
 				 "   e.door NOT IN ('replay', 'apply') AND e.rows > 0 AS came,"
 				 "   e.door = 'replay' AND e.class IN (" INSERT_CLASSES ") AS moved"
 				 "  FROM selfheal.error e JOIN pg_class c ON c.oid = e.relid"
-				 "  WHERE e.incident IS NULL AND e.class IS NOT NULL),"
+				 "  WHERE e.incident IS NULL AND e.noted IS NOT TRUE AND e.class IS NOT NULL),"
 				 " groups AS MATERIALIZED ("
 				 "  SELECT relid, class, col, min(column_name) AS column_name, sum(rows)::bigint AS rows, sum(fresh_rows)::bigint AS fresh_rows, bool_or(came) AS came, bool_or(moved) AS moved,"
 				 "   min(at) AS first_seen, max(at) AS last_seen, min(id) AS oldest, max(id) AS newest"
@@ -287,7 +287,7 @@ incident_collect(void)
 				 "   ON t.relid = f.relid AND t.class = f.class AND t.col = f.col WHERE e.id = f.id)"
 				 " SELECT t.id, t.relid::oid, t.class, t.column_name, t.state, t.attempts, t.first_seen, t.rows, t.passing_since,"
 				 "  t.opened, t.new_rows, e.sqlstate, jsonb_strip_nulls(jsonb_build_object('sqlstate', e.sqlstate,"
-				 "  'message', e.message, 'detail', e.detail, 'hint', e.hint, 'context', e.context, 'need', e.need,"
+				 "  'message', e.message, 'detail', e.detail, 'hint', e.hint, 'context', e.context - 'statement' - 'inner' - 'candidates', 'need', e.need,"
 				 "  'door', e.door, 'load', e.load, 'position', e.position))"
 				 " FROM touched t JOIN selfheal.error e ON e.id = t.newest ORDER BY t.oldest", &args);
 	for (uint64 i = 0; i < n; i++)

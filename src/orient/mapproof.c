@@ -142,6 +142,7 @@ fit_rows(void *arg)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(p->row_cxt);
 		MemoryContextSwitchTo(p->row_cxt);
+		p->shape->partial = p->rows[p->at].row.witness == WITNESS_PART;
 		if (p->nthrown > 0)
 			(void) fit_row_again(p->shape, p->doc, &fit);
 		else

@@ -29,7 +29,8 @@ typedef struct Refused
 	char	   *need;			/* found by a subscription's apply worker: the
 								 * type that the publisher has, or the label;
 								 * else NULL */
-	bool		foreseen;		/* no row has met it yet (foresee.h) */
+	bool		foreseen;		/* no row has met it yet (foresee.h), or the
+								 * statement's that has is not known */
 	int64		seen;			/* rows that showed it, held or not */
 	const struct Brought *brought;	/* check: what held rows brought
 									 * (brought.h), or NULL */
@@ -38,7 +39,7 @@ typedef struct Refused
 /*
  * The different errors of the table's live incidents that are of a class which
  * only inserts find (FIT_UNIQUE and behind), or that a subscription's apply
- * worker has met, the newest last; in the current context. At most 1,000.
+ * worker has met, or of statements whose row is not known, the newest last; in the current context. At most 1,000.
  */
 extern List *refused_read(Oid relid);
 

@@ -319,6 +319,8 @@ check_missing(const Shape *shape, int col, Misfits *m)
 	const FitColumn *column = &shape->cols[col];
 	Misfit		misfit;
 
+	if (shape->partial)
+		return;
 	if (needs_value(shape, col) && had_value(shape, col, m->row))
 		value_misfit(&misfit, FIT_MISSING_KEY, ERRCODE_NOT_NULL_VIOLATION, NULL,
 					 "the value of key \"%s\" is left out by contract, and the column is NOT NULL without a default",

@@ -160,6 +160,8 @@ typedef struct Shape
 	int			insisted;		/* column that an insert of the row at hand
 								 * found null, after the table's own code; -1:
 								 * none (diagnose.c sets it) */
+	bool		partial;		/* of the row at hand not all is known: an
+								 * absent key says nothing (a witness) */
 	bool		comparable;		/* what is sent for a generated column can be
 								 * compared with what the table computes: its
 								 * own code does not come between */

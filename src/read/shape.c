@@ -295,6 +295,7 @@ make_shape(MemoryContext cxt, MemoryContext row, MemoryContext scratch,
 	work->fills = -1;
 	work->checking = -1;
 	shape->insisted = -1;
+	shape->partial = false;
 	jsontext_init(&work->text, cxt);
 	return shape;
 }

@@ -348,6 +348,12 @@ selfheal_amend(PG_FUNCTION_ARGS)
 	spi_arg_text(&args, why);
 	spi_arg_int8(&args, amended_reason(relid));
 	spi_arg_relid(&args, relid);
+	if (spi_exec("SELECT FROM selfheal.quarantine WHERE relid = coalesce($6, 0::regclass) AND id = $1"
+				 " AND witness IS NOT NULL AND ($2, $3, $4, $5) IS NOT NULL", &args) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("held row " INT64_FORMAT " is a witness of a statement that failed: it is never stored", id),
+				 errhint("Its client has had the error, and sends the row again.")));
 	if (spi_exec("UPDATE selfheal.quarantine SET original = coalesce(original, payload, encode(coalesce(payload_raw, line), 'escape')),"
 				 " payload = $2, payload_raw = NULL, changed_by = $3, changed_at = clock_timestamp(), why = $4,"
 				 " error = $5, bulk = false WHERE relid = coalesce($6, 0::regclass) AND id = $1"

@@ -133,7 +133,7 @@ typedef struct Outcome
 	int64		moved;			/* of them for a new reason, which will be
 								 * another incident's */
 	int64		tried;			/* and still held, for the reason they had */
-	int64		replayed;
+	int64		replayed;		/* or released: they need not be held */
 	int64		discarded;		/* by contract */
 	bool		busy;			/* some are in somebody's hands */
 	char	   *refusal;
@@ -299,8 +299,8 @@ wait_for_lock(const PlanRow *row, const ApplyResult *result, bool approved)
 static void
 note_chunk(Outcome *outcome, const ReplayResult *chunk, MemoryContext cxt)
 {
-	outcome->left -= chunk->replayed + chunk->discarded;
-	outcome->replayed += chunk->replayed;
+	outcome->left -= chunk->replayed + chunk->released + chunk->discarded;
+	outcome->replayed += chunk->replayed + chunk->released;
 	outcome->discarded += chunk->discarded;
 	outcome->moved += chunk->moved;
 	outcome->tried += chunk->left - chunk->moved;
@@ -324,6 +324,9 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	if (chunk->rerouted > 0 && chunk->refusal == NULL)
 		entry.result = psprintf(INT64_FORMAT " rows were stored through %s: they belong to other partitions",
 								chunk->rerouted, chunk->root);
+	if (chunk->released > 0 && entry.result == NULL)
+		entry.result = psprintf("witnesses that are not needed any longer: " INT64_FORMAT "; their clients have had the error and send the rows again",
+								chunk->released);
 	entry.ms_since_capture = ms;
 	audit_write(&entry);
 }
@@ -623,7 +626,7 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	}
 	if (result->sql)
 		audit_write(&entry);
-	if (chunk->replayed > 0 || result->sql == NULL)
+	if (chunk->replayed > 0 || chunk->released > 0 || result->sql == NULL)
 		record_replay(row, chunk, outcome.left, ms);
 	keep_ahead(row, incidents, chunk);
 	if (!chunk->more)

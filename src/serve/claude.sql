@@ -23,7 +23,7 @@ COMMENT ON VIEW selfheal.turns IS 'conversations with Claude step by step: what 
 CREATE VIEW selfheal.stat AS
 SELECT s.item, s.value FROM (
 	SELECT 1 AS n, 'rows stored by replay' AS item, coalesce(sum(rows), 0)::numeric AS value FROM selfheal.replayed
-	UNION ALL SELECT 2, 'rows held', count(*) FROM selfheal.quarantine WHERE state = 'held'
+	UNION ALL SELECT 2, 'rows held', count(*) FROM selfheal.quarantine WHERE state = 'held' AND witness IS NULL
 	UNION ALL SELECT 3, 'incidents', count(*) FROM selfheal.incident
 	UNION ALL SELECT 4, 'incidents healed', count(*) FROM selfheal.incident WHERE state = 'healed'
 	UNION ALL SELECT 5, 'plans applied', count(*) FROM selfheal.plan WHERE state = 'applied'

@@ -8,13 +8,13 @@ DECLARE
 	producer constant text[] := ARRAY['ingest(regclass,text[])', 'copy_from(regclass,text,text,jsonb)', 'land(text,text[])', 'last_load()'];
 	viewer constant text[] := ARRAY['may_see(regclass)', 'schema_diff(regclass,integer,integer)', 'snapshot(regclass)', 'waits_for(text,boolean)', 'shared(regclass,text,text)', 'shared_message(regclass,text,text)', 'runbook(regclass)', 'tool(text,jsonb,bigint)', 'tools()', 'packet(bigint,text)', 'worker_state()', 'claude_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)', 'drift(regclass)', 'locate(text,jsonb,text[],regclass)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)', 'policy_effective(regclass)',
-		'transform(text,jsonb,jsonb,regtype)', 'transform_infer(text,jsonb,regtype)', 'transform_args(text,jsonb,regtype)', 'kept_rows(bigint,bytea)'];
+		'transform(text,jsonb,jsonb,regtype)', 'transform_infer(text,jsonb,regtype)', 'transform_args(text,jsonb,regtype)', 'kept_rows(bigint,bytea)', 'statements_seen()'];
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'propose_partition(regclass,text,text)', 'dry_run(bigint)',
 		'approve(bigint)', 'reject(bigint,text)', 'retry(bigint)', 'dismiss(bigint,text)', 'replay(regclass)', 'discard(bigint,text)',
 		'discard(bigint,text,bigint)', 'amend(bigint,text,text)', 'pause(regclass)', 'resume(regclass)', 'wake()',
 		'hint(regclass,text,text,boolean,text,text)', 'unhint(regclass,text)', 'check(regclass,text,text)', 'uncheck(regclass,text)', 'discard_arrivals(text,text)',
 		'add_mapping(regclass,text,text,jsonb,name,text,boolean)', 'remove_mapping(bigint,text)'];
-	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text,text,text)', 'watch(regclass,bigint,text,text,text,text,text,text)',
+	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text,text,text,boolean)', 'watch(regclass,bigint,text,text,text,text,text,text,boolean)',
 		'unwatch(regclass)', 'unwatch_all()', 'resume()', 'audit_double(double precision)',
 		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
 		'set_contract(regclass,text,text,text)', 'expect(regclass,integer)', 'expect(regclass,jsonb)', 'expect(regclass,text)', 'set_tolerance(regclass,integer,numeric,boolean,text)', 'drop_tolerance(regclass)', 'set_landing(text)', 'stalls()', 'set_runbook(regclass,text)', 'promote(bigint)', 'demote(bigint,text)'];

@@ -51,6 +51,7 @@
 #include "serve/learning.h"
 #include "serve/reopen.h"
 #include "serve/round.h"
+#include "serve/statements.h"
 #include "serve/tolerance.h"
 #include "serve/waiting.h"
 #include "tcop/tcopprot.h"
@@ -572,7 +573,10 @@ heal_pass(void)
 	TimestampTz trial_at;
 	BreakerState state = breaker_state(&trial_at);
 	bool		more = state != BREAKER_STOPPED;
+	bool		left = false;
 
+	if (more)
+		statements_want();
 	for (int i = 0; i < MAX_ROUNDS && more; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -584,7 +588,8 @@ heal_pass(void)
 			next_ends = foresee_sequences();
 			MemoryContextSwitchTo(cxt);
 		}
-		more = one_round(state == BREAKER_TRIAL, i == 0 ? &next_order : NULL, &due);
+		left = statements_drain();
+		more = one_round(state == BREAKER_TRIAL, i == 0 ? &next_order : NULL, &due) || left;
 		if (state == BREAKER_TRIAL && breaker_state(&trial_at) != BREAKER_STOPPED)
 		{
 			/* one went well, or nothing is left that could go wrong */
@@ -599,6 +604,8 @@ heal_pass(void)
 		learning_pass();
 	registry_catch_up();
 	due = earliest(due, earliest(earliest(next_order, next_ends), tolerance_next()));
+	if (left)
+		due = GetCurrentTimestamp();
 	return breaker_state(&trial_at) == BREAKER_RUNNING ? due : trial_at;
 }
 

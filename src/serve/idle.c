@@ -253,7 +253,7 @@ selfheal_wait_idle(PG_FUNCTION_ARGS)
 					" 'failed', count(*) FILTER (WHERE state = 'failed'),"
 					" 'needs_human', count(*) FILTER (WHERE state = 'needs_human'),"
 					" 'stopped', (SELECT s.reason FROM selfheal.stopped s),"
-					" 'held', (SELECT count(*) FROM selfheal.quarantine WHERE state = 'held')))"
+					" 'held', (SELECT count(*) FROM selfheal.quarantine WHERE state = 'held' AND witness IS NULL)))"
 					" FROM selfheal.incident", &args);
 	result = spi_get_jsonb(0, 1, cxt);
 	spi_close(&user);

@@ -333,7 +333,7 @@ load_batch(void *arg)
 	rows = spi_keep();
 	while (i < n)
 	{
-		LoadSettings s;
+		LoadSettings s = {0};
 		Oid			role;
 		Intake	   *in;
 		SpiUser		loader;

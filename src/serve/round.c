@@ -443,23 +443,38 @@ round_refuse(Round *round, const int64 *ids, int n, const char *reason)
 	}
 }
 
-/* Did this incident only ever have reports that brought no payload? Then
- * there is nothing to plan from and nothing to put in. */
-static bool
-reported_only(int64 id)
+/*
+ * Did this incident only ever have reports that brought no payload, or plain
+ * statements whose row is not known? Then there is nothing to plan from and
+ * nothing to put in: in words, what was said instead; or NULL. What a person
+ * has changed since (again) may have been the cure of a statement.
+ */
+static char *
+no_row(const Incident *inc, bool again)
 {
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *why = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
-	bool		only;
 
 	spi_open(&saved);
 	spi_args(&args);
-	spi_arg_int8(&args, id);
-	spi_exec("SELECT NOT EXISTS (SELECT FROM selfheal.error WHERE incident = $1"
-			 " AND (door <> 'report' OR payload IS NOT NULL))", &args);
-	only = spi_get_bool(0, 1, NULL);
+	spi_arg_int8(&args, inc->id);
+	if (spi_exec("SELECT FROM selfheal.error WHERE incident = $1 HAVING bool_and(door = 'report' AND payload IS NULL)",
+				 &args) > 0)
+		why = MemoryContextStrdup(cxt, "a report without a payload: there is nothing to plan from");
+	else if (!again &&
+			 spi_exec("SELECT concat(l.message, ': the row of the statement is not known', ' (' || (l.context ->> 'opaque') || ')',"
+					  "  '; it may have been ' || (SELECT string_agg(concat(c ->> 'class', ' of ', c ->> 'table', ', column ' || (c ->> 'column'),"
+					  "   ', which would need ' || (c ->> 'need')), ', or ' ORDER BY n)"
+					  "   FROM jsonb_array_elements(l.context -> 'candidates') WITH ORDINALITY x(c, n)),"
+					  "  '; change the table, then selfheal.retry(', $1::text, '), or selfheal.dismiss() it')"
+					  " FROM selfheal.error l WHERE l.incident = $1"
+					  " AND NOT EXISTS (SELECT FROM selfheal.error o WHERE o.incident = $1 AND (o.door <> 'statement' OR o.load IS NOT NULL))"
+					  " ORDER BY l.id DESC LIMIT 1", &args) > 0)
+		why = spi_get_text(0, 1, cxt);
 	spi_close(&saved);
-	return only;
+	return why;
 }
 
 /* Does the remedy's step wait for a person? */
@@ -527,9 +542,9 @@ round_orient(Round *round)
 
 		if (!empty)
 			why = hopeless(round, inc, remedy);
-		else if (reported_only(inc->id))
+		else
 		{
-			why = "a report without a payload: there is nothing to plan from";
+			why = no_row(inc, inc->attempts > 1 || changed_since(inc));
 			human = HUMAN_NO_PAYLOAD;
 		}
 

@@ -30,7 +30,7 @@ REVOKE ALL ON FUNCTION selfheal.worker_state() FROM PUBLIC;
 CREATE VIEW selfheal.incidents WITH (security_barrier) AS
 SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class, i.column_name,
 	i.state, i.reason, i.rows AS rows_seen,
-	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id) AS rows_held,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL) AS rows_held,
 	p.id AS plan_id, p.sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
 	i.attempts, i.next_try, i.waiting,
 	(SELECT w.owner FROM selfheal.watched w WHERE w.relid = i.relid) AS owner,
@@ -56,26 +56,28 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 	i.reason_kind,
 	(SELECT jsonb_strip_nulls(jsonb_build_object('conversation', v.id, 'state', v.state, 'outcome', v.outcome, 'plan', v.plan,
 			'confidence', v.confidence, 'explanation', v.explanation, 'options', v.options, 'requests', v.calls, 'next_try', v.next_try))
-		FROM selfheal.conversation v WHERE v.incident = i.id OR v.id = p.conversation ORDER BY v.id DESC LIMIT 1) AS claude
+		FROM selfheal.conversation v WHERE v.incident = i.id OR v.id = p.conversation ORDER BY v.id DESC LIMIT 1) AS claude,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NOT NULL) AS witnesses
 FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
 WHERE selfheal.may_see(i.relid)
 ORDER BY i.id;
-COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took; mappings: how its payloads are read since, and the change of the table by which that is not needed any more; claude: the last conversation about it';
+COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took; mappings: how its payloads are read since, and the change of the table by which that is not needed any more; claude: the last conversation about it; rows_held: rows that wait to be stored; witnesses: rows of plain statements that failed, which are looked at and not stored';
 
 CREATE VIEW selfheal.pending WITH (security_barrier) AS
 SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
 	p.verdict, p.reason,
-	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents)) AS rows_waiting,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents) AND h.witness IS NULL) AS rows_waiting,
 	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at,
 	ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ' (level ' || (l ->> 'depth') || ')', ': ', l ->> 'effect'), E'\n\r', '  ')
 		FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n) AS impact,
 	(SELECT jsonb_agg(jsonb_build_object('id', q.id, 'payload', left(coalesce(q.payload, encode(coalesce(q.payload_raw, q.line), 'escape')), 1000)) ORDER BY q.id)
 		FROM selfheal.quarantine q WHERE q.relid = p.relid AND q.state = 'held' AND q.id IN
-			(SELECT r::bigint FROM jsonb_array_elements(p.options) o, jsonb_array_elements_text(o -> 'rows') r)) AS samples
+			(SELECT r::bigint FROM jsonb_array_elements(p.options) o, jsonb_array_elements_text(o -> 'rows') r)) AS samples,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents) AND h.witness IS NOT NULL) AS witnesses
 FROM selfheal.plan p
 WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)
 ORDER BY p.id;
-COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait; samples: rows to look at, where a question is open';
+COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait; samples: rows to look at, where a question is open; witnesses: rows of plain statements that failed, beside those that wait';
 
 CREATE VIEW selfheal.quarantined WITH (security_barrier) AS
 SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state,
@@ -83,14 +85,15 @@ SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state
 	coalesce(e.message, d.message) AS message, e.sqlstate, q.position, q.load,
 	l.role, l.at AS loaded_at, e.incident, q.payload, q.payload_raw, q.original,
 	q.changed_by, q.changed_at, q.why,
-	CASE WHEN q.state = 'held' THEN selfheal.waits_for(i.state) END AS waits_for, q.line
+	CASE WHEN q.state = 'held' THEN selfheal.waits_for(i.state) END AS waits_for, q.line,
+	q.witness IS NOT NULL AS witness
 FROM selfheal.quarantine q
 JOIN selfheal.load l ON l.id = q.load
 LEFT JOIN selfheal.error e ON e.id = q.error
 LEFT JOIN selfheal.incident i ON i.id = e.incident
 LEFT JOIN selfheal.discard d ON d.id = q.error AND q.state = 'discarded'
 WHERE selfheal.may_see(l.relid);
-COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when';
+COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when; witness: of a plain statement that failed: looked at, never stored';
 COMMENT ON COLUMN selfheal.quarantined.message IS 'the first reason, in words: those of the first row of the load that was held for the same class, column and constraint, so that a value in them may be that row''s';
 COMMENT ON COLUMN selfheal.quarantined.need IS 'what would hold all rows of the load that were held for the same class and column';
 
@@ -164,7 +167,7 @@ COMMENT ON VIEW selfheal.history IS 'every decision in order, from selfheal.audi
 CREATE VIEW selfheal.activity WITH (security_barrier) AS
 SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incident, i.class, i.column_name,
 	i.state, i.plan AS plan_id,
-	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id) AS rows_held,
+	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL) AS rows_held,
 	(SELECT coalesce(sum(r.rows), 0)::bigint FROM selfheal.replayed r WHERE r.plan = i.plan) AS rows_replayed,
 	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, i.waiting, i.next_try
 FROM selfheal.incident i, selfheal.worker_state() s
@@ -207,14 +210,28 @@ SELECT s.item, s.value, s.note FROM (
 	UNION ALL SELECT 7, 'needs a person', count(*)::text,
 		CASE WHEN count(*) > 0 THEN 'SELECT * FROM selfheal.incidents WHERE state = ''needs_human''' END
 		FROM selfheal.incident WHERE state = 'needs_human'
-	UNION ALL SELECT 8, 'held rows', count(*)::text, NULL FROM selfheal.quarantine WHERE state = 'held'
+	UNION ALL SELECT 8, 'held rows', count(*) FILTER (WHERE witness IS NULL)::text,
+		nullif(count(*) FILTER (WHERE witness IS NOT NULL), 0)::text || ' witnesses besides: rows of plain statements that failed'
+		FROM selfheal.quarantine WHERE state = 'held'
 	UNION ALL SELECT 8, 'originals', pg_size_pretty(pg_total_relation_size('selfheal.kept')),
 		CASE WHEN current_setting('selfheal.kept_max', true) <> '0' AND pg_total_relation_size('selfheal.kept') > pg_size_bytes(current_setting('selfheal.kept_max', true))
 			THEN format('more than %s (selfheal.kept_max): the oldest are removed', current_setting('selfheal.kept_max')) END
 	UNION ALL SELECT 9, 'audit', count(*)::text || ' rows',
 		CASE WHEN count(*) FILTER (WHERE seq IS NULL) > 0
 			THEN count(*) FILTER (WHERE seq IS NULL) || ' not sealed yet' END FROM selfheal.audit
-	UNION ALL SELECT 10, 'publication for all tables', string_agg(pubname, ', '),
+	UNION ALL SELECT 10, 'statements', CASE WHEN f.wanted THEN 'seen' ELSE 'not seen' END,
+		nullif(concat_ws('; ',
+			CASE WHEN NOT f.wanted THEN 'no table is watched, or the worker has not looked yet' END,
+			CASE WHEN current_setting('log_min_messages') IN ('log', 'fatal', 'panic')
+				THEN format('log_min_messages = %s: errors are not logged, and what fails in plain statements is never seen; set it to error or below', current_setting('log_min_messages')) END,
+			CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c WHERE c ~ '^log_min_messages=(log|fatal|panic)$')
+				THEN 'log_min_messages of some role or database hides its errors: see pg_db_role_setting' END,
+			CASE WHEN current_setting('log_parameter_max_length_on_error') = '0'
+				THEN 'log_parameter_max_length_on_error = 0: of a parameter that does not fit at Bind the value is not known, so that its statement only says which column may be meant; set it to 1kB or -1' END,
+			CASE WHEN f.full_ring > 0 THEN format('%s failures since the start were not looked at, since there were too many: selfheal.capture_slots, selfheal.capture_rate', f.full_ring) END,
+			CASE WHEN f.repeated > 0 THEN format('%s came again within a moment and were only counted', f.repeated) END), '')
+		FROM selfheal.statements_seen() f WHERE f.known
+	UNION ALL SELECT 11, 'publication for all tables', string_agg(pubname, ', '),
 		'publish named tables or schemas: a subscriber that lacks our tables stops'
 		FROM pg_catalog.pg_publication WHERE puballtables HAVING count(*) > 0
 ) s ORDER BY s.n, s.item DESC;

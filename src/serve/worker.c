@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/failures.h"
 #include "base/guc.h"
 #include "base/memory.h"
 #include "base/shmem.h"
@@ -234,6 +235,7 @@ work(void)
 			if (ok && state == SPI_EXTENSION_ABSENT)
 			{
 				/* a CREATE EXTENSION that commits from here on wakes anew */
+				failures_want(false);
 				slot_note_done(seen, 0);
 				return;
 			}

@@ -162,6 +162,33 @@ compare_storm() {
 	fi
 }
 
+# A statement that no intake has seen: it fails as ever, and the same one
+# succeeds a moment later.
+statement_act() {
+	local insert said try
+	head1 "5. psql's own INSERT, which no intake has seen"
+	sql -c "SET ROLE team" -c "CREATE TABLE customers (id int PRIMARY KEY, name varchar(10) NOT NULL, visits smallint)"
+	sql -c "GRANT INSERT ON customers TO feed"
+	shown "SELECT selfheal.watch('public.customers')    -- $(value "SELECT selfheal.watch('public.customers')")"
+	[ "$(settle)" = true ] || fault "the worker did not come to rest"
+	insert="INSERT INTO customers (id, name, visits, city) VALUES (1, 'Wilhelmina van der Meer', 40000, 'Antwerpen')"
+	for try in 1 2 3 4; do
+		shown "$insert"
+		if said=$(sql_as feed -c "$insert" 2>&1); then
+			line "${GREEN}it succeeds; rows in the table: $(value "SELECT count(*) FROM customers")${PLAIN}"
+			break
+		fi
+		line "${RED}$(head -n 1 <<<"$said")${PLAIN}"
+		[ "$(settle)" = true ] || fault "the worker did not come to rest"
+		rows "SELECT column_name AS \"column\", class AS why, state, round(seconds::numeric, 2) AS seconds, rows_held + witnesses AS held
+			FROM selfheal.incidents WHERE table_name = 'public.customers' ORDER BY id"
+	done
+	statement "$(value "SELECT string_agg(sql, E'\\n' ORDER BY id) FROM selfheal.plan WHERE table_name = 'customers' AND state = 'applied'")"
+	[ "$try" -lt 4 ] || fault "the statement did not succeed"
+	[ "$(value "SELECT count(*) FROM customers")" = 1 ] || fault "the row is not there once"
+	[ "$(value "SELECT count(*) FROM selfheal.quarantine WHERE relid = 'customers'::regclass")" = 0 ] || fault "something of it is held"
+}
+
 # Settings of the server: whether Claude is asked, and with which key.
 claude_settings() {
 	if [ "${CLAUDE:-0}" != 1 ] || [ -z "${ANTHROPIC_API_KEY:-}" ]; then
@@ -176,7 +203,7 @@ claude_settings() {
 
 # What only Claude can help with. Numbers are read from the database.
 claude_act() {
-	head1 "6. A notation of dates that no playbook knows, asked of Claude"
+	head1 "7. A notation of dates that no playbook knows, asked of Claude"
 	if [ ${#CLAUDE_SETTINGS[@]} -eq 0 ]; then
 		line "left out: ANTHROPIC_API_KEY is not set"
 		return
@@ -206,7 +233,7 @@ main() {
 	build
 	[ "$(id -u)" -ne 0 ] || chown -R "$RUN_AS" "$WORK/stage"
 	claude_settings
-	server_start demo "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "selfheal.claude = off" "${CLAUDE_SETTINGS[@]}"
+	server_start demo "log_min_messages = error" "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "selfheal.claude = off" "${CLAUDE_SETTINGS[@]}"
 
 	head1 "1. Two tables as a team wrote them, watched"
 	sql -c "CREATE EXTENSION selfheal"
@@ -242,7 +269,9 @@ main() {
 	line "incidents: $incidents, plans: $plans"
 	if [ "$incidents" -ne 1 ] || [ "$plans" -ne 1 ]; then fault "one incident and one plan were expected"; fi
 
-	head1 "5. Nothing lost, nothing changed, nothing twice"
+	statement_act
+
+	head1 "6. Nothing lost, nothing changed, nothing twice"
 	sql <"$TOP/test/demo/compare.sql"
 	for t in issues pull_requests; do
 		sql -c "COPY proof.sent (payload) FROM STDIN (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')" <"$TOP/test/data/github_$t.ndjson"
@@ -251,7 +280,7 @@ main() {
 	done
 	compare_storm
 	IFS='|' read -r arrived in_tables held <<<"$(value "
-		SELECT (SELECT sum(stored + held) FROM selfheal.load),
+		SELECT (SELECT sum(stored + held) FROM selfheal.load WHERE source <> 'statement'),
 			(SELECT count(*) FROM issues) + (SELECT count(*) FROM pull_requests),
 			(SELECT count(*) FROM selfheal.quarantine WHERE state = 'held')")"
 	line "in $arrived = stored $in_tables + held $held"

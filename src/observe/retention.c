@@ -151,7 +151,8 @@ retention_step(void)
 	spi_open(&saved);
 	if (guc_load_retention < 0)
 	{
-		more = kept_remove(DT_NOBEGIN) | stated_remove(DT_NOBEGIN);
+		more = kept_remove(DT_NOBEGIN);
+		more |= stated_remove(DT_NOBEGIN);
 		spi_close(&saved);
 		return more;
 	}

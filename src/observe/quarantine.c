@@ -16,7 +16,28 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define QUARANTINE_COLUMNS 16
+/* Columns of selfheal.quarantine by position, from 0. */
+typedef enum QuarantineColumn
+{
+	HELD_ID,
+	HELD_RELID,
+	HELD_PAYLOAD,
+	HELD_PAYLOAD_RAW,
+	HELD_STATE,
+	HELD_LOAD,
+	HELD_ERROR,
+	HELD_POSITION,
+	HELD_ORIGINAL,
+	HELD_CHANGED_BY,
+	HELD_CHANGED_AT,
+	HELD_WHY,
+	HELD_BULK,
+	HELD_ORDERING_HASH,
+	HELD_ORDERING_KEY,
+	HELD_LINE,
+	HELD_WITNESS,
+	QUARANTINE_COLUMNS			/* how many there are */
+} QuarantineColumn;
 
 /*
  * Rows of one reason in one batch from which on they are held in bulk: without
@@ -65,55 +86,54 @@ append(Appender *a, int64 id, Oid relid, const StoreRow *row, bool discarded,
 	Datum		values[QUARANTINE_COLUMNS] = {0};
 	bool		nulls[QUARANTINE_COLUMNS];
 	Datum		payload = PointerGetDatum(cstring_to_text_with_len(row->bytes, row->len));
-	int			at = row->torn ? 15 : row->bad_encoding ? 3 : 2;
+	int			at = row->torn ? HELD_LINE : row->bad_encoding ? HELD_PAYLOAD_RAW : HELD_PAYLOAD;
 	Datum		state = CStringGetTextDatum(discarded ? "discarded" : "held");
 
 	memset(nulls, true, sizeof(nulls));
 	if (discarded)
 	{
-		values[9] = CStringGetTextDatum(QUARANTINE_BY_CONTRACT);
-		values[10] = TimestampTzGetDatum(GetCurrentTimestamp());
-		values[11] = CStringGetTextDatum("the contract of its table");
-		memset(nulls + 9, false, 3);
+		values[HELD_CHANGED_BY] = CStringGetTextDatum(QUARANTINE_BY_CONTRACT);
+		values[HELD_CHANGED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
+		values[HELD_WHY] = CStringGetTextDatum("the contract of its table");
+		nulls[HELD_CHANGED_BY] = nulls[HELD_CHANGED_AT] = nulls[HELD_WHY] = false;
 	}
-	values[0] = Int64GetDatum(id);
-	values[1] = ObjectIdGetDatum(relid);
+	values[HELD_ID] = Int64GetDatum(id);
+	values[HELD_RELID] = ObjectIdGetDatum(relid);
 	/* text and bytea look alike in storage */
-	values[4] = state;
-	values[5] = Int64GetDatum(load);
-	values[6] = Int64GetDatum(error);
-	values[7] = Int64GetDatum(position);
-	values[12] = BoolGetDatum(bulk);
-	memset(nulls, false, 8);
-	nulls[2] = nulls[3] = true;
-	nulls[12] = false;
+	values[HELD_STATE] = state;
+	values[HELD_LOAD] = Int64GetDatum(load);
+	values[HELD_ERROR] = Int64GetDatum(error);
+	values[HELD_POSITION] = Int64GetDatum(position);
+	values[HELD_BULK] = BoolGetDatum(bulk);
+	nulls[HELD_ID] = nulls[HELD_RELID] = nulls[HELD_STATE] = nulls[HELD_LOAD] = false;
+	nulls[HELD_ERROR] = nulls[HELD_POSITION] = nulls[HELD_BULK] = false;
 	values[at] = payload;
 	nulls[at] = false;
 	if (row->line)
 	{
-		values[15] = PointerGetDatum(cstring_to_text_with_len(row->line, row->linelen));
-		nulls[15] = false;
+		values[HELD_LINE] = PointerGetDatum(cstring_to_text_with_len(row->line, row->linelen));
+		nulls[HELD_LINE] = false;
 	}
 	if (row->key && !discarded)
 	{
-		values[13] = Int64GetDatum(row->key->hash);
-		values[14] = CStringGetTextDatum(row->key->text);
-		nulls[13] = nulls[14] = false;
+		values[HELD_ORDERING_HASH] = Int64GetDatum(row->key->hash);
+		values[HELD_ORDERING_KEY] = CStringGetTextDatum(row->key->text);
+		nulls[HELD_ORDERING_HASH] = nulls[HELD_ORDERING_KEY] = false;
 	}
 	if (row->witness != WITNESS_NONE)
 	{
-		values[15] = CStringGetTextDatum(row->witness == WITNESS_PART ? QUARANTINE_PART : QUARANTINE_WHOLE);
-		nulls[15] = false;
+		values[HELD_WITNESS] = CStringGetTextDatum(row->witness == WITNESS_PART ? QUARANTINE_PART : QUARANTINE_WHOLE);
+		nulls[HELD_WITNESS] = false;
 	}
 	append_row(a, QUARANTINE_COLUMNS, values, nulls);
 	pfree(DatumGetPointer(payload));
 	if (row->line)
-		pfree(DatumGetPointer(values[15]));
+		pfree(DatumGetPointer(values[HELD_LINE]));
 	pfree(DatumGetPointer(state));
 	if (discarded)
 	{
-		pfree(DatumGetPointer(values[9]));
-		pfree(DatumGetPointer(values[11]));
+		pfree(DatumGetPointer(values[HELD_CHANGED_BY]));
+		pfree(DatumGetPointer(values[HELD_WHY]));
 	}
 }
 

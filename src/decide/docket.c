@@ -248,7 +248,7 @@ docket_move(int64 id, DocketState to, const char *by, const char *reason)
 }
 
 void
-docket_set_dry_run(int64 id, const Jsonb *dry_run)
+docket_set_dry_run(int64 id, const Jsonb *dry_run, const Jsonb *forecast)
 {
 	SpiUser		saved;
 	SpiArgs		args;
@@ -257,7 +257,8 @@ docket_set_dry_run(int64 id, const Jsonb *dry_run)
 	spi_args(&args);
 	spi_arg_int8(&args, id);
 	spi_arg_jsonb(&args, dry_run);
-	spi_exec("UPDATE selfheal.plan SET dry_run = $2 WHERE id = $1", &args);
+	spi_arg_jsonb(&args, forecast);
+	spi_exec("UPDATE selfheal.plan SET dry_run = $2, forecast = coalesce($3, forecast) WHERE id = $1", &args);
 	spi_close(&saved);
 }
 

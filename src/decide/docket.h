@@ -78,7 +78,8 @@ extern PlanRow *docket_get(int64 id, bool lock);
  * NULL. */
 extern void docket_move(int64 id, DocketState to, const char *by, const char *reason);
 
-extern void docket_set_dry_run(int64 id, const Jsonb *dry_run);
+/* What its dry run has shown; forecast, corrected by it: NULL leaves it. */
+extern void docket_set_dry_run(int64 id, const Jsonb *dry_run, const Jsonb *forecast);
 
 /* Ids of approved plans whose table is watched and not paused, oldest first,
  * and that are not waiting for a lock's pause. *next as incident_due_tables. */

@@ -274,7 +274,7 @@ run_approved(Round *round, int64 id)
 		AuditEntry	entry;
 
 		row->dry_run = trial->json;
-		docket_set_dry_run(id, trial->json);
+		docket_set_dry_run(id, trial->json, NULL);
 		round_entry(&entry, "dry_run", row);
 		entry.result = trial->ok ? "ok" : trial->reason;
 		entry.rows_held = trial->held_tried;

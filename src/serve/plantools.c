@@ -438,6 +438,7 @@ plantools_store(const Conversation *c, Jsonb *args, int64 *plan, ToolResult **re
 		*result = tools_error("refused: %s", tools_told(c->relid, SHARE_FULL, args, j.reason));
 		return PROPOSAL_WRONG;
 	}
+	forecast_tell(j.cost);
 	row = docket_draft(j.plan, j.cost, &j.ruling);
 	row->incidents = c->incidents;
 	row->nincidents = c->nincidents;
@@ -527,7 +528,7 @@ plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 		return tools_error("refused: %s", j.reason ? tools_told(c->relid, SHARE_FULL, args, j.reason) : "the table is gone");
 	}
 	trial = try_it(&j, c->incidents, c->nincidents);
-	docket_set_dry_run(plan, trial->json);
+	docket_set_dry_run(plan, trial->json, j.cost->json);
 	conversation_entry(&entry, "dry_run", c);
 	entry.plan = plan;
 	entry.sql_run = row->sql;

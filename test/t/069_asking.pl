@@ -132,6 +132,8 @@ watch_table($node, 'frozen', 'id int, at date');
 load($node, 'frozen', '{"id": 1, "at": "the day after"}');
 settle($node);
 note(value('SELECT concat_ws(\' \', id, state, verdict, reason) FROM selfheal.plan WHERE table_name = \'frozen\''));
+is(value('SELECT forecast ->> \'rewrite\' FROM selfheal.plan WHERE table_name = \'frozen\' AND state = \'awaiting_approval\''), 'true',
+	'who approves a plan of Claude\'s sees what it costs');
 value('SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = \'public.frozen\'');
 settle($node);
 my $n = $fake->count;

@@ -413,7 +413,8 @@ sql(q{SELECT selfheal.resume('again')});
 idle('again, resumed');
 is(held('again'), 0, 'replay: nothing is held');
 is(sql(q{SELECT string_agg(id || left(name, 7), ' ' ORDER BY id) FROM again}), '1longer  2xxxxxxx 3shorter', 'replay: each is there once, as its client said');
-sql(q{ALTER TABLE again ALTER name TYPE varchar(60)});
+# narrowed by a person while it is watched it would be drift, and ask
+sql(q{SELECT selfheal.unwatch('again'); ALTER TABLE again ALTER name TYPE varchar(60); SELECT selfheal.watch('again', replay_statements => true)});
 
 # what is no row of its own, or has no key, is a witness
 sql(q{CREATE TABLE numbered (id serial PRIMARY KEY, name varchar(5)); SELECT selfheal.watch('numbered', replay_statements => true);

@@ -363,7 +363,7 @@ intake_line(Intake *in, const IntakeLine *line)
 	bool		torn = line->payload == NULL;
 	StoreRow   *row;
 
-	if (line->whole && blank(line->payload, line->len))
+	if (line->whole && !torn && blank(line->payload, line->len))
 	{
 		in->counts.skipped++;
 		return;

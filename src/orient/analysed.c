@@ -82,7 +82,7 @@ first_value(const WritePlace *at)
 {
 	List	   *row = at->write->rows ? linitial(at->write->rows) : NIL;
 
-	return at->place < list_length(row) ? writes_value(list_nth(row, at->place)) : NULL;
+	return row != NIL && at->place < list_length(row) ? writes_value(list_nth(row, at->place)) : NULL;
 }
 
 /*
@@ -109,7 +109,8 @@ take_out(Written *written, Fault *fault)
 		literal->isnull = true;
 		return true;
 	}
-	if (!fault->placed || fault->error->sqlerrcode != ERRCODE_DATATYPE_MISMATCH)
+	if (!fault->placed || fault->error->sqlerrcode != ERRCODE_DATATYPE_MISMATCH ||
+		fault->at.write->rows == NIL)
 		return false;
 	fault->value = copyObject(writes_value(list_nth(list_nth(fault->at.write->rows, fault->at.row),
 													fault->at.place)));

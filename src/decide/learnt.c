@@ -233,10 +233,9 @@ lessons_of(uint64 n, MemoryContext cxt)
 	return lessons;
 }
 
-/* See the header. A table that was dropped since may still have its number
- * there. */
-List *
-learnt_lessons(int64 id, int limit)
+/* Lessons by a query of playbook and limit. */
+static List *
+lessons_by(const char *query, int64 id, int limit)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *lessons;
@@ -247,36 +246,33 @@ learnt_lessons(int64 id, int limit)
 	spi_args(&args);
 	spi_arg_int8(&args, id);
 	spi_arg_int8(&args, limit);
-	lessons = lessons_of(spi_exec("SELECT s.plan, s.incident, c.oid, s.column_name FROM selfheal.lesson s"
-								  " LEFT JOIN selfheal.plan p ON p.id = s.plan LEFT JOIN pg_class c ON c.oid = p.relid"
-								  " WHERE s.learnt = $1 ORDER BY s.plan DESC LIMIT $2", &args), cxt);
+	lessons = lessons_of(spi_exec(query, &args), cxt);
 	spi_close(&saved);
 	return lessons;
+}
+
+/* See the header. A table that was dropped since may still have its number
+ * there. */
+List *
+learnt_lessons(int64 id, int limit)
+{
+	return lessons_by("SELECT s.plan, s.incident, c.oid, s.column_name FROM selfheal.lesson s"
+					  " LEFT JOIN selfheal.plan p ON p.id = s.plan LEFT JOIN pg_class c ON c.oid = p.relid"
+					  " WHERE s.learnt = $1 ORDER BY s.plan DESC LIMIT $2", id, limit);
 }
 
 /* See the header. Which of them have its catalog pattern learnt_for says. */
 List *
 learnt_live(int64 id, int limit)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	List	   *lessons;
-	SpiUser		saved;
-	SpiArgs		args;
-
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_int8(&args, id);
-	spi_arg_int8(&args, limit);
-	lessons = lessons_of(spi_exec("SELECT 0::bigint, i.id, c.oid, i.column_name FROM selfheal.learnt l"
-								  " JOIN selfheal.incident i ON i.class = l.class"
-								  " JOIN pg_class c ON c.oid = i.relid"
-								  " WHERE l.id = $1 AND i.state NOT IN ('healed', 'dismissed')"
-								  " AND (l.subject IS NULL OR l.subject = i.column_name)"
-								  " AND l.sqlstate IS NOT DISTINCT FROM " SQLSTATE_OF("i.id")
-								  " AND EXISTS (SELECT FROM selfheal.held h WHERE h.incident = i.id)"
-								  " ORDER BY i.id DESC LIMIT $2", &args), cxt);
-	spi_close(&saved);
-	return lessons;
+	return lessons_by("SELECT 0::bigint, i.id, c.oid, i.column_name FROM selfheal.learnt l"
+					  " JOIN selfheal.incident i ON i.class = l.class"
+					  " JOIN pg_class c ON c.oid = i.relid"
+					  " WHERE l.id = $1 AND i.state NOT IN ('healed', 'dismissed')"
+					  " AND (l.subject IS NULL OR l.subject = i.column_name)"
+					  " AND l.sqlstate IS NOT DISTINCT FROM " SQLSTATE_OF("i.id")
+					  " AND EXISTS (SELECT FROM selfheal.held h WHERE h.incident = i.id)"
+					  " ORDER BY i.id DESC LIMIT $2", id, limit);
 }
 
 /* See the header. */

@@ -4,10 +4,16 @@
  */
 #include "postgres.h"
 
-#include "read/blanks.h"
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "read/blanks.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* What exports write for nothing. A case that was not seen is not taken: the
  * arguments list what was sent, letter by letter. */
@@ -150,6 +156,53 @@ nullwords_match(const NullWords *w, const char *val, int len)
 		if (w->lens[i] == len && same_word(w->words[i], val, len, w->ignore_case))
 			return true;
 	return false;
+}
+
+/* No label of an enum has a blank at either end. */
+static bool
+labels_are_bare(Oid enumtype)
+{
+	CatCList   *list = SearchSysCacheList1(ENUMTYPOIDNAME, ObjectIdGetDatum(enumtype));
+	bool		bare = true;
+
+	for (int i = 0; i < list->n_members && bare; i++)
+	{
+		Form_pg_enum label = (Form_pg_enum) GETSTRUCT(&list->members[i]->tuple);
+		const char *out;
+		int			len;
+
+		bare = !blanks_trim(NameStr(label->enumlabel), (int) strlen(NameStr(label->enumlabel)), &out, &len);
+	}
+	ReleaseCatCacheList(list);
+	return bare;
+}
+
+/* See the header. */
+bool
+blanks_mean_nothing(Oid basetype)
+{
+	char		category;
+	bool		preferred;
+
+	if (type_is_enum(basetype))
+		return labels_are_bare(basetype);
+	if (basetype >= FirstGenbkiObjectId)
+		return false;			/* who knows what its input takes */
+	get_type_category_preferred(basetype, &category, &preferred);
+	switch (category)
+	{
+		case TYPCATEGORY_BOOLEAN:
+		case TYPCATEGORY_DATETIME:
+		case TYPCATEGORY_GEOMETRIC:
+		case TYPCATEGORY_NETWORK:
+		case TYPCATEGORY_NUMERIC:
+		case TYPCATEGORY_RANGE:
+		case TYPCATEGORY_TIMESPAN:
+		case TYPCATEGORY_BITSTRING:
+			return true;
+		default:
+			return basetype == UUIDOID || basetype == MACADDROID || basetype == MACADDR8OID || basetype == PG_LSNOID;
+	}
 }
 
 static bool

@@ -25,6 +25,14 @@ typedef struct NullWords NullWords;
 /* The string without the blanks around it: a part of val. False: it has none. */
 extern bool blanks_trim(const char *val, int len, const char **out, int *outlen);
 
+/*
+ * Is it certain that no text of this type begins or ends with what trim strips
+ * and means it? Enums without such a label, and the built-in types whose
+ * input passes over blanks or refuses them. Everything else may keep them, as
+ * text does, and bytea, whose escape format reads a blank as a byte.
+ */
+extern bool blanks_mean_nothing(Oid basetype);
+
 /* Length of the blank that s starts with, or 0; and of the one it ends with. */
 extern int	blanks_first(const char *s, const char *end);
 extern int	blanks_last(const char *s, const char *end);

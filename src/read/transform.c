@@ -163,11 +163,16 @@ transform_apply(Transform *t, JsonKind kind, const char *val, int len,
 /* ---- inferring ---- */
 
 static bool
-infer_trim(const TransformSample *samples, int n, char **why_not)
+infer_trim(const TransformSample *samples, int n, Oid basetype, char **why_not)
 {
 	const char *out;
 	int			len;
 
+	if (!blanks_mean_nothing(basetype))
+	{
+		*why_not = pstrdup("a value of this type may have blanks around it that mean something");
+		return false;
+	}
 	for (int i = 0; i < n; i++)
 		if (samples[i].kind == JSON_STRING && blanks_trim(samples[i].val, samples[i].len, &out, &len))
 			return true;
@@ -217,7 +222,7 @@ infer(const TransformSample *samples, int n, Oid basetype,
 	switch (spec->kind)
 	{
 		case TRANSFORM_TRIM:
-			return infer_trim(samples, n, why_not);
+			return infer_trim(samples, n, basetype, why_not);
 		case TRANSFORM_NULL_IF:
 			return nullwords_infer(samples, n, basetype, &spec->u.null_if, why_not);
 		case TRANSFORM_VALUE:

@@ -157,8 +157,12 @@ SELECT selfheal.tool('sample_payloads', '{"limit": 1}', :dates) #>> '{structured
 SET ROLE tl_part;
 SELECT selfheal.tool('sample_payloads', '{"limit": 1}', :dates) #>> '{structured,share_values}' AS shared;
 RESET ROLE;
--- looking leaves no audit row
-SELECT count(*) FROM selfheal.audit WHERE event = 'tool_called' AND actor_role LIKE 'tl_%';
+-- each call is an event: who, which tool, the hash of what was asked and not the words, how it ended, how long it took
+SELECT a.actor_role, c ->> 'name' AS name, a.result, c ->> 'outcome' AS outcome, (c ->> 'ms')::numeric >= 0 AS ms, a.incident IS NOT NULL AS incident,
+	c ->> 'arguments_sha256' = encode(sha256(convert_to(CASE WHEN a.incident IS NOT NULL THEN '{"limit": 1}'::jsonb
+		WHEN c ->> 'name' = 'sample_payloads' THEN format('{"incident": %s}', :dates)::jsonb ELSE '{"table": "tl.orders"}' END::text, 'UTF8')), 'hex') AS hash,
+	ARRAY(SELECT jsonb_object_keys(c)) AS keys
+FROM selfheal.audit a, jsonb_array_elements(a.tools) c WHERE event = 'tool_called' AND actor_role LIKE 'tl_%' ORDER BY a.id;
 SELECT selfheal.unwatch('orders');
 DROP OWNED BY tl_viewer, tl_part;
 DROP ROLE tl_viewer, tl_part;

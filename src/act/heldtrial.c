@@ -21,6 +21,7 @@
 #include "act/parents.h"
 #include "act/rivals.h"
 #include "base/guc.h"
+#include "base/progress.h"
 #include "catalog/pg_class.h"
 #include "decide/mapsteps.h"
 #include "miscadmin.h"
@@ -424,6 +425,7 @@ heldtrial_run(Clone *clone, const HealPlan *plan, const int64 *incidents,
 			carry_run(&run);
 		}
 		fetched += batch.n;
+		progress_count("trying held rows", fetched, 0);
 	}
 	MemoryContextSwitchTo(own);
 	MemoryContextDelete(chunk);

@@ -19,6 +19,7 @@
 #include "act/sandbox.h"
 #include "act/standin.h"
 #include "act/trace.h"
+#include "base/progress.h"
 #include "base/spi.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
@@ -192,6 +193,7 @@ run_trial(void *arg)
 		elog(ERROR, "could not connect to SPI");
 
 	t->doing = "no clone of the table could be made";
+	progress_tell("making a clone of the table");
 	t->clone = clone_describe(t->plan->relid);
 	sql = render_alter(t->plan, t->plan->relid);
 	t->gaps = coverage_missing(t->plan, sql != NULL);
@@ -208,9 +210,11 @@ run_trial(void *arg)
 	{
 		Trace	   *trace = trace_begin(t->clone->oid);
 
+		progress_tell("making the change on the clone");
 		clone_as_owner(t->clone, sql, NULL);
 		t->result->traced = trace_end(trace, t->cxt, &t->traced);
 		t->doing = "rows in the table could not be compared after the change";
+		progress_tell("comparing stored rows");
 		compare_history(t);
 		t->doing = asking;
 		assertions_ask(t->checks, t->clone, ASSERTION_AFTER_STEP);
@@ -221,6 +225,7 @@ run_trial(void *arg)
 	standin_secure(t->clone);
 
 	t->doing = "held rows could not be tried";
+	progress_tell("trying held rows");
 	heldtrial_run(t->clone, t->plan, t->incidents, t->nincidents, t->cxt, &t->held);
 	t->doing = asking;
 	assertions_ask(t->checks, t->clone, ASSERTION_AFTER_ROWS);

@@ -35,6 +35,7 @@ int			guc_max_attempts = 8;
 int			guc_auto_rewrite_limit = 65536;
 char	   *guc_allowed_schemas = NULL;
 bool		guc_four_eyes = false;
+bool		guc_mcp_read_only = false;
 int			guc_max_width = 10000;
 int			guc_max_new_columns = 1000;
 double		guc_convert_share = 0.5;
@@ -275,6 +276,11 @@ guc_init(void)
 							 "A person's plan is approved by somebody else.",
 							 "Who has proposed it cannot approve it, superusers neither, whatever role he takes.",
 							 &guc_four_eyes, false, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("selfheal.mcp_read_only",
+							 "Tools that change something are not offered over MCP.",
+							 "In this session: no right is given or taken by it.",
+							 &guc_mcp_read_only, false, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_width",
 							"Longest text that widens a column, in characters.",

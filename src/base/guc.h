@@ -37,6 +37,7 @@ extern int	guc_max_attempts;	/* selfheal.max_attempts of one incident */
 extern int	guc_auto_rewrite_limit; /* selfheal.auto_rewrite_limit, kB */
 extern char *guc_allowed_schemas;	/* selfheal.allowed_schemas: see below */
 extern bool guc_four_eyes;		/* selfheal.four_eyes */
+extern bool guc_mcp_read_only;	/* selfheal.mcp_read_only */
 extern int	guc_max_width;		/* selfheal.max_width, characters */
 extern int	guc_sequence_watch; /* selfheal.sequence_watch percent; 0 = off */
 extern int	guc_max_new_columns;	/* selfheal.max_new_columns a table and

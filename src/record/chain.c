@@ -18,6 +18,7 @@
 
 #include "access/htup_details.h"
 #include "base/compat.h"
+#include "base/progress.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -328,6 +329,7 @@ walk(Proof *f, int64 known_seq, const char *known_head)
 		SPI_cursor_fetch(cursor, true, FETCH_ROWS);
 		if (SPI_processed == 0)
 			break;
+		progress_count("verifying the audit", f->last, 0);
 		for (uint64 i = 0; good && i < SPI_processed; i++)
 		{
 			CHECK_FOR_INTERRUPTS();

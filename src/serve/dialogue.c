@@ -354,7 +354,7 @@ do_call(int64 id, const ToolUse *use, Arguments *a, int64 *plan)
 		result = tools_error("the arguments are no JSON that this database can hold");
 	else if (strcmp(use->name, plantools_propose.name) != 0)
 	{
-		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model};
+		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model, NULL};
 
 		conversation_tells(c, ctx.share);
 		result = tools_call(&ctx, use->name, a->args);

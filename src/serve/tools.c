@@ -4,6 +4,9 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "base/asynccommit.h"
+#include "base/canon.h"
 #include "base/compat.h"
 #include "base/spi.h"
 #include "lib/stringinfo.h"
@@ -11,6 +14,7 @@
 #include "miscadmin.h"
 #include "observe/sharing.h"
 #include "orient/incident.h"
+#include "portability/instr_time.h"
 #include "read/phrase.h"
 #include "record/audit.h"
 #include "serve/inspect.h"
@@ -20,6 +24,7 @@
 #include "serve/verbs.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(selfheal_tool);
 PG_FUNCTION_INFO_V1(selfheal_agent_tool);
@@ -41,6 +46,46 @@ is_for(const Tool *tool, ToolAudience audience)
 	return audience == TOOL_AUDIENCE_AGENT ? tool->for_agent : tool->for_mcp;
 }
 
+/* A function by "selfheal.f(types)"; InvalidOid: there is none. The types are
+ * PostgreSQL's, whatever search_path says. */
+static Oid
+function_of(const char *signature)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	SpiUser		saved;
+	Datum		found;
+
+	spi_become(&saved, GetUserId(), 0, true);
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(signature);
+	fcinfo->args[0].isnull = false;
+	found = to_regprocedure(fcinfo);
+	spi_resume(&saved);
+	return fcinfo->isnull ? InvalidOid : DatumGetObjectId(found);
+}
+
+/* May the current role call it over MCP? What others may do by their functions
+ * alone, who may use tool() may not by that. */
+static bool
+has_right(const Tool *tool)
+{
+	Oid			function;
+
+	if (tool->same_right == NULL)
+		return tool->read_only;
+	function = function_of(tool->same_right);
+	return OidIsValid(function) &&
+		DatumGetBool(DirectFunctionCall2(has_function_privilege_id, ObjectIdGetDatum(function),
+										 PointerGetDatum(cstring_to_text("EXECUTE"))));
+}
+
+static bool
+is_offered(const Tool *tool, ToolAudience audience)
+{
+	return is_for(tool, audience) &&
+		(audience == TOOL_AUDIENCE_AGENT || ((tool->read_only || !guc_mcp_read_only) && has_right(tool)));
+}
+
 /* See the header. */
 List *
 tools_list(ToolAudience audience)
@@ -48,7 +93,7 @@ tools_list(ToolAudience audience)
 	List	   *result = NIL;
 
 	for (int i = 0; i < (int) lengthof(registry); i++)
-		if (is_for(registry[i], audience))
+		if (is_offered(registry[i], audience))
 			result = lappend(result, unconstify(Tool *, registry[i]));
 	return result;
 }
@@ -184,7 +229,20 @@ typedef struct Call
 	Jsonb	   *args;
 	MemoryContext cxt;
 	ToolResult *result;
+	Oid			about;			/* a table, or InvalidOid */
+	bool		began;			/* in its subtransaction */
 } Call;
+
+/* The call that runs, or NULL. */
+static Call *running = NULL;
+
+/* See the header. */
+void
+tools_about(Oid relid)
+{
+	if (running)
+		running->about = relid;
+}
 
 static void
 run(void *arg)
@@ -192,6 +250,7 @@ run(void *arg)
 	Call	   *call = arg;
 	MemoryContext old = MemoryContextSwitchTo(call->cxt);
 
+	call->began = true;
 	call->result = call->tool->run(call->ctx, call->args);
 	MemoryContextSwitchTo(old);
 }
@@ -227,76 +286,187 @@ tools_told(Oid relid, ShareValues share, Jsonb *args, const char *message)
 
 /* What a tool has raised, as far as it may be told. */
 static ToolResult *
-raised(const ToolContext *ctx, const Tool *tool, Jsonb *args, const ErrorData *edata)
+raised(const Call *call, const ErrorData *edata)
 {
-	Oid			relid = ctx->incident ? incident_get(ctx->incident)->relid : InvalidOid;
-	ShareValues share = Min(ctx->share, sharing_of(relid));
+	int64		incident = call->ctx->incident;
+	Oid			relid = OidIsValid(call->about) || incident == 0 ? call->about : incident_get(incident)->relid;
+	ShareValues share = Min(call->ctx->share, sharing_of(relid));
 	MaskNames  *names = sharing_names(relid);
 	char	   *detail;
 	char	   *hint;
 
-	add_words(names, json_text(args));
+	add_words(names, json_text(call->args));
 	detail = phrase_mask(share, names, edata->detail);
 	hint = phrase_mask(share, names, edata->hint);
-	return tools_error("%s: %s (SQLSTATE %s)%s%s%s%s", tool->name,
+	return tools_error("%s: %s (SQLSTATE %s)%s%s%s%s", call->tool->name,
 					   phrase_mask(share, names, edata->message), unpack_sql_state(edata->sqlerrcode),
 					   detail ? "\n" : "", detail ? detail : "", hint ? "\n" : "", hint ? hint : "");
+}
+
+/* A tool's schema of arguments, read once in a process. */
+static Jsonb *
+input_schema(const Tool *tool)
+{
+	static Jsonb *read[lengthof(registry)];
+	int			i = 0;
+
+	while (registry[i] != tool)
+		i++;
+	if (read[i] == NULL)
+	{
+		MemoryContext old;
+		Jsonb	   *schema = json_of(tool->input_schema);
+
+		/* as long as the process: the tools are its own */
+		old = MemoryContextSwitchTo(TopMemoryContext);
+		read[i] = (Jsonb *) PG_DETOAST_DATUM_COPY(PointerGetDatum(schema));
+		MemoryContextSwitchTo(old);
+	}
+	return read[i];
 }
 
 /* See the header. */
 char *
 tools_check(const Tool *tool, Jsonb *args, Jsonb **out)
 {
-	return toolargs_check(json_of(tool->input_schema), args, out);
+	return toolargs_check(input_schema(tool), args, out);
+}
+
+/* Run the call in a subtransaction. *cancelled (may be NULL: then that goes
+ * upwards too): somebody has cancelled it, and the subtransaction is undone. */
+static ErrorData *
+attempt(Call *call, bool *cancelled)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Call	   *outer = running;
+	ErrorData  *volatile edata = NULL;
+
+	PG_TRY();
+	{
+		running = call;
+		edata = spi_try(run, call);
+	}
+	PG_CATCH();
+	{
+		running = outer;
+		/* what was thrown before it began is not undone yet */
+		if (cancelled == NULL || !call->began || geterrcode() != ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(cxt);
+		FlushErrorState();
+		*cancelled = true;
+	}
+	PG_END_TRY();
+	running = outer;
+	return edata;
+}
+
+/* A call, of a tool (NULL: there is none of this name). */
+static ToolResult *
+call_tool(const ToolContext *ctx, const Tool *tool, const char *name, Jsonb *args, bool *cancelled)
+{
+	Call		call = {.ctx = ctx,.tool = tool,.cxt = CurrentMemoryContext};
+	ErrorData  *edata;
+	char	   *fault;
+
+	if (tool == NULL)
+		return tools_error("there is no tool \"%s\". Use one of: %s.",
+						   pnstrdup(name, pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN)), names_text(ctx->audience));
+	if (!is_offered(tool, ctx->audience))
+	{
+		if (!has_right(tool))
+			return tools_error("permission denied for tool %s%s%s.", tool->name,
+							   tool->same_right ? ": it needs the right to EXECUTE " : "", tool->same_right ? tool->same_right : "");
+		return tools_error("%s changes something, and selfheal.mcp_read_only is on.", tool->name);
+	}
+	fault = tools_check(tool, args, &call.args);
+	if (fault)
+		return tools_error("%s: %s", tool->name, fault);
+	edata = attempt(&call, cancelled);
+	if (cancelled && *cancelled)
+		return tools_error("%s: it was cancelled, and nothing of it stays.", tool->name);
+	if (edata)
+		return raised(&call, edata);
+	if (strlen(call.result->text) > TOOLS_ANSWER_BYTES)
+		return tools_error("%s: the answer would be longer than %d bytes. Ask for less: a smaller limit, or one column.",
+						   tool->name, TOOLS_ANSWER_BYTES);
+	return call.result;
 }
 
 /* See the header. */
 ToolResult *
 tools_call(const ToolContext *ctx, const char *name, Jsonb *args)
 {
-	Call		call = {.ctx = ctx,.cxt = CurrentMemoryContext};
-	ErrorData  *edata;
-	char	   *fault;
+	return call_tool(ctx, tools_find(ctx->audience, name), name, args ? args : json_of("{}"), NULL);
+}
 
-	call.tool = tools_find(ctx->audience, name);
-	if (call.tool == NULL)
-		return tools_error("there is no tool \"%s\". Use one of: %s.",
-						   pnstrdup(name, pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN)), names_text(ctx->audience));
+/* ---- the audit of calls ---- */
+
+/* Names and clients come from outside. */
+#define AUDITED_NAME_BYTES 200
+
+static char *
+clipped(const char *text)
+{
+	return pnstrdup(text, pg_mbcliplen(text, (int) strlen(text), AUDITED_NAME_BYTES));
+}
+
+/* The event of a call. Where nothing can be written, a line of the server log. */
+static void
+audit_call(const ToolContext *ctx, const char *name, Jsonb *args, const char *outcome, double ms)
+{
+	AuditEntry	entry;
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "[{");
+	add_text(&buf, "name", clipped(name));
+	appendStringInfo(&buf, ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"ms\":%.3f}]",
+					 canon_sha256(json_text(args)), outcome, ms);
+	if (XactReadOnly)
+	{
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("selfheal: a tool was called and cannot be recorded in the audit: %s by role \"%s\"%s%s",
+						buf.data, ctx->actor, ctx->client ? " with " : "", ctx->client ? clipped(ctx->client) : ""),
+				 errdetail_log("The transaction is read only."),
+				 errhidestmt(true), errhidecontext(true)));
+		return;
+	}
+	audit_entry(&entry, "tool_called");
+	entry.incident = ctx->incident;
+	entry.actor_role = ctx->actor;
+	entry.actor_client = ctx->client ? clipped(ctx->client) : NULL;
+	entry.result = outcome;
+	entry.tools = json_of(buf.data);
+	audit_write(&entry);
+}
+
+/* See the header. */
+ToolResult *
+tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args)
+{
+	const Tool *tool = tools_find(ctx->audience, name);
+	bool		no_hurry = (tool == NULL || tool->read_only) && asynccommit_possible();
+	bool		cancelled = false;
+	ToolResult *result;
+	instr_time	start;
+	instr_time	end;
+
 	if (args == NULL)
 		args = json_of("{}");
-	fault = tools_check(call.tool, args, &call.args);
-	if (fault)
-		return tools_error("%s: %s", call.tool->name, fault);
-	edata = spi_try(run, &call);
-	if (edata)
-		return raised(ctx, call.tool, args, edata);
-	if (strlen(call.result->text) > TOOLS_ANSWER_BYTES)
-		return tools_error("%s: the answer would be longer than %d bytes. Ask for less: a smaller limit, or one column.",
-						   call.tool->name, TOOLS_ANSWER_BYTES);
-	return call.result;
+	INSTR_TIME_SET_CURRENT(start);
+	result = call_tool(ctx, tool, name, args, &cancelled);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	result->cancelled = cancelled;
+	audit_call(ctx, name, args, cancelled ? "cancelled" : result->is_error ? "error" : "ok",
+			   INSTR_TIME_GET_MILLISEC(end));
+	if (no_hurry)
+		asynccommit_so_far();
+	return result;
 }
 
 /* ---- by SQL ---- */
-
-/* A viewer may call tool(), but not what others may do by their own functions
- * alone. */
-static void
-check_right(const Tool *tool)
-{
-	Oid			function = InvalidOid;
-
-	if (tool->same_right)
-		function = DatumGetObjectId(DirectFunctionCall1(to_regprocedure, PointerGetDatum(cstring_to_text(tool->same_right))));
-	else if (tool->read_only)
-		return;
-	if (!OidIsValid(function) ||
-		!DatumGetBool(DirectFunctionCall2(has_function_privilege_id, ObjectIdGetDatum(function),
-										  PointerGetDatum(cstring_to_text("EXECUTE")))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for tool %s", tool->name),
-				 tool->same_right ? errhint("It needs the right to EXECUTE %s.", tool->same_right) : 0));
-}
 
 /* A result as the functions return it. */
 static Jsonb *
@@ -314,61 +484,34 @@ result_json(const ToolResult *result)
 	return json_of(buf.data);
 }
 
-/* A tool that changes something was called. */
-static void
-audit_call(const ToolContext *ctx, const Tool *tool, Jsonb *args, const ToolResult *result)
+/* The arguments of both functions. */
+static char *
+arguments(FunctionCallInfo fcinfo, ToolContext *ctx, Jsonb **args)
 {
-	AuditEntry	entry;
-	StringInfoData buf;
-
-	audit_entry(&entry, "tool_called");
-	entry.incident = ctx->incident;
-	entry.result = result->is_error ? "error" : "done";
-	initStringInfo(&buf);
-	appendStringInfoString(&buf, "[{");
-	add_text(&buf, "name", tool->name);
-	appendStringInfo(&buf, ",\"arguments\":%s}]", args ? json_text(args) : "{}");
-	entry.tools = json_of(buf.data);
-	audit_write(&entry);
-}
-
-/* The arguments of both functions, and the call. */
-static Datum
-call_by_sql(FunctionCallInfo fcinfo, ToolAudience audience)
-{
-	ToolContext ctx = {.audience = audience,.share = SHARE_FULL,.actor = verbs_caller()};
-	Jsonb	   *args = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
-	char	   *name;
-	const Tool *tool;
-	ToolResult *result;
-
 	verbs_require_arg(fcinfo, 0, "name", "Tools are listed by selfheal.tools().");
-	name = verbs_text_arg(fcinfo, 0);
+	*args = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
 	if (!PG_ARGISNULL(2))
 	{
-		ctx.incident = PG_GETARG_INT64(2);
-		inspect_check_incident(ctx.incident);
+		ctx->incident = PG_GETARG_INT64(2);
+		inspect_check_incident(ctx->incident);
 	}
-	tool = tools_find(audience, name);
-	if (tool)
-		check_right(tool);
-	result = tools_call(&ctx, name, args);
-	if (tool && !tool->read_only)
-		audit_call(&ctx, tool, args, result);
-	PG_RETURN_JSONB_P(result_json(result));
+	return verbs_text_arg(fcinfo, 0);
 }
 
 /*
  * tool(name, arguments, incident): what MCP will answer, in the caller's own
  * name: {"is_error": false, "structured": ...} or {"is_error": true, "text"}.
  * With an incident the tool is about that, if the caller may read its table.
- * A tool that changes something leaves an audit row. Errors: 22023, 42704,
- * 42501.
+ * Each call leaves an audit row. Errors: 22023, 42704, 42501.
  */
 Datum
 selfheal_tool(PG_FUNCTION_ARGS)
 {
-	return call_by_sql(fcinfo, TOOL_AUDIENCE_MCP);
+	ToolContext ctx = {.audience = TOOL_AUDIENCE_MCP,.share = SHARE_FULL,.actor = verbs_caller()};
+	Jsonb	   *args;
+	char	   *name = arguments(fcinfo, &ctx, &args);
+
+	PG_RETURN_JSONB_P(result_json(tools_call_audited(&ctx, name, args)));
 }
 
 /* agent_tool(name, arguments, incident): what our own agent would be answered
@@ -376,8 +519,13 @@ selfheal_tool(PG_FUNCTION_ARGS)
 Datum
 selfheal_agent_tool(PG_FUNCTION_ARGS)
 {
+	ToolContext ctx = {.audience = TOOL_AUDIENCE_AGENT,.share = SHARE_FULL,.actor = verbs_caller()};
+	Jsonb	   *args;
+	char	   *name;
+
 	verbs_require_arg(fcinfo, 2, "incident", "Ids stand in the view selfheal.incidents.");
-	return call_by_sql(fcinfo, TOOL_AUDIENCE_AGENT);
+	name = arguments(fcinfo, &ctx, &args);
+	PG_RETURN_JSONB_P(result_json(tools_call(&ctx, name, args)));
 }
 
 /* tools(): the tools that there are, as MCP lists them. */

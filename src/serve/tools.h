@@ -14,7 +14,9 @@
  * answer with is_error, so that the model can try again; only what ends the
  * session (cancel, shutdown, a server that is unwell) goes on upwards.
  *
- * No tool applies a change. What a tool tells of values is bound by the
+ * Over MCP a tool may be called by who may EXECUTE the function that does the
+ * same by SQL (same_right); the tables' own privileges are checked by what
+ * runs. No tool applies a change. What a tool tells of values is bound by the
  * table's share_values, and by the context's, whichever tells less.
  */
 #ifndef SELFHEAL_TOOLS_H
@@ -42,6 +44,8 @@ typedef struct ToolContext
 	ShareValues share;			/* at most; a table's own setting counts where
 								 * it tells less */
 	const char *actor;			/* who, for the audit: never NULL */
+	const char *client;			/* the program that calls, for the audit of
+								 * calls; NULL: application_name and address */
 } ToolContext;
 
 /*
@@ -52,6 +56,8 @@ typedef struct ToolContext
 typedef struct ToolResult
 {
 	bool		is_error;
+	bool		cancelled;		/* tools_call_audited alone: somebody has
+								 * cancelled it; also is_error */
 	Jsonb	   *structured;
 	char	   *text;
 } ToolResult;
@@ -68,10 +74,10 @@ typedef struct Tool
 	bool		destructive;	/* may take something away */
 	bool		idempotent;		/* a second call with the same changes nothing
 								 * more */
-	const char *same_right;		/* selfheal.tool() may be used for it by who
-								 * may EXECUTE this function,
-								 * "selfheal.f(types)". NULL: read_only ones
-								 * by all, others by nobody */
+	const char *same_right;		/* over MCP it may be called by who may
+								 * EXECUTE this function, "selfheal.f(types)".
+								 * NULL: read_only ones by all, others by
+								 * nobody */
 	bool		for_agent;
 	bool		for_mcp;
 
@@ -84,14 +90,19 @@ typedef struct Tool
 	ToolResult *(*run) (const ToolContext *ctx, Jsonb *args);
 } Tool;
 
-/* The tools of an audience (const Tool *), in the order of their names. */
+/*
+ * The tools of an audience (const Tool *), in the order of their names. MCP:
+ * those that the current role may call, and under selfheal.mcp_read_only only
+ * those that read.
+ */
 extern List *tools_list(ToolAudience audience);
 
-/* By name, for this audience, or NULL. */
+/* By name, for this audience, or NULL; whether it may be called or not. */
 extern const Tool *tools_find(ToolAudience audience, const char *name);
 
 /*
- * The tools of an audience as JSON text, byte for byte the same at each call.
+ * The same list as JSON text, byte for byte the same at each call by the same
+ * role.
  * Agent: the array "tools" of a request to the Messages API
  *  [{"name","description","input_schema","strict":true}], strict where asked.
  * MCP: the array "tools" of tools/list
@@ -101,12 +112,33 @@ extern const Tool *tools_find(ToolAudience audience, const char *name);
 extern char *tools_schema_json(ToolAudience audience, bool strict);
 
 /*
- * Call a tool. In a transaction, with a snapshot. A name that is unknown,
- * arguments that break the schema, and what the tool raises are results with
- * is_error. args NULL: {}. What a tool raised tells values only as far as the
- * context and the incident's table allow.
+ * Call a tool. In a transaction, with a snapshot. A name that is unknown, a
+ * tool of MCP that the current role may not call, arguments that break the
+ * schema, and what the tool raises are results with is_error. args NULL: {}.
+ * What a tool raised tells values only as far as the context and the table that
+ * the call is about (tools_about, else the incident's) allow.
  */
 extern ToolResult *tools_call(const ToolContext *ctx, const char *name, Jsonb *args);
+
+/*
+ * The same, and the call is an event of the audit: tool_called, with the role,
+ * the client, the context's incident, result ok, error or cancelled, and tools
+ * [{"name", "arguments_sha256", "outcome", "ms"}]. Not the arguments, which may
+ * quote values: the hash is over their text as jsonb prints it.
+ *
+ * A query cancel (57014, statement_timeout too) while the tool runs is a result
+ * with cancelled: what the tool did is rolled back, the event stays, and it is
+ * the caller's to end the statement. What else ends a session goes upwards.
+ *
+ * The commit waits for the disk only if somebody has written more than the
+ * events of reading tools. Where nothing can be written (a standby, a
+ * transaction that is read only) the event stands in the server log instead.
+ */
+extern ToolResult *tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args);
+
+/* For a tool while it runs: its call is about rows of this table, whose
+ * share_values binds what is told of an error. */
+extern void tools_about(Oid relid);
 
 /* Arguments by a tool's own schema, as toolargs_check says it: for whoever does
  * what the tool is for by himself. */

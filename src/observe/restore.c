@@ -3,9 +3,9 @@
  *	  A database that is being restored, and the tables in it that rest.
  *
  * The locks are advisory ones of a session: they outlive transactions, errors
- * among them, and end with the session, however that ends. Of the database (no
- * table) it is shared by who restores and taken alone by the worker for a
- * pass; of a table it is shared by who has run DDL on it.
+ * among them, and end with the session, however that ends. Who restores the
+ * database (no table), or a table, has RESTORES; the worker has HEALS of the
+ * database for a pass. Either is shared among its own, and excludes the other.
  */
 #include "postgres.h"
 
@@ -16,6 +16,8 @@
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -31,6 +33,15 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#define RESTORES ShareLock
+#define HEALS RowExclusiveLock
+
+/* When a table that only waits for a session to end is looked at again. */
+#define AGAIN_MS 1000
+
+/* The last look found such a one. */
+static TimestampTz look_again = 0;
+
 PG_FUNCTION_INFO_V1(selfheal_watched_loaded);
 PG_FUNCTION_INFO_V1(selfheal_restored);
 
@@ -41,9 +52,19 @@ mark(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockAcquire(&tag, ShareLock, true, false) == LOCKACQUIRE_ALREADY_HELD)
-		(void) LockRelease(&tag, ShareLock, true);	/* once is enough */
+	if (LockAcquire(&tag, RESTORES, true, false) == LOCKACQUIRE_ALREADY_HELD)
+		(void) LockRelease(&tag, RESTORES, true);	/* once is enough */
 	shmem_wake_at_commit();
+}
+
+/* This session has restored it. */
+static void
+unmark(Oid relid)
+{
+	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
+
+	if (LockHeldByMe(&tag, RESTORES))
+		(void) LockRelease(&tag, RESTORES, true);
 }
 
 /* Is nobody else restoring it? */
@@ -52,10 +73,28 @@ nobody_restores(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, HEALS, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
-	(void) LockRelease(&tag, ExclusiveLock, true);
+	(void) LockRelease(&tag, HEALS, true);
 	return true;
+}
+
+/* See the header. */
+bool
+restore_under_way(void)
+{
+	return !nobody_restores(InvalidOid);
+}
+
+/* Is the table half restored? Inside spi_open. */
+static bool
+rests(Oid relid)
+{
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	return spi_exec("SELECT FROM selfheal.resting WHERE relid = $1", &args) > 0;
 }
 
 /*
@@ -89,7 +128,10 @@ selfheal_watched_loaded(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* See the header. */
+/*
+ * See the header. A dump of rows alone may switch the triggers of a table off
+ * while it loads it, selfheal.watched among them.
+ */
 void
 restore_see_ddl(const List *tables)
 {
@@ -98,16 +140,22 @@ restore_see_ddl(const List *tables)
 	SpiArgs		args;
 	SpiRows		rows;
 	uint64		n;
+	bool		resting;
 
-	if (shmem_state == NULL || healing_process())
+	if (shmem_state == NULL || healing_process() || creating_extension)
 		return;
 	spi_args(&args);
-	if (spi_exec_kept(&any, "SELECT FROM selfheal.resting LIMIT 1", &args) == 0)
+	spi_exec_kept(&any, "SELECT EXISTS (SELECT FROM selfheal.resting), EXISTS (SELECT FROM pg_event_trigger_ddl_commands()"
+				  "  WHERE classid = 'pg_class'::regclass AND objid = 'selfheal.watched'::regclass)", &args);
+	resting = spi_get_bool(0, 1, NULL);
+	if (spi_get_bool(0, 2, NULL))
+		mark(InvalidOid);
+	if (!resting)
 		return;
-	n = spi_exec("SELECT r.relid::oid, r.intake::oid FROM selfheal.resting r WHERE EXISTS"
+	n = spi_exec("SELECT r.relid::oid FROM selfheal.resting r WHERE EXISTS"
 				 " (SELECT FROM pg_event_trigger_ddl_commands() d LEFT JOIN pg_trigger g"
 				 "   ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid"
-				 "  WHERE g.tgrelid = r.intake OR (d.classid = 'pg_class'::regclass AND d.objid IN (r.intake, r.relid)))",
+				 "  WHERE g.tgrelid = r.intake OR (d.classid = 'pg_class'::regclass AND d.objid = r.intake))",
 				 NULL);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
@@ -119,9 +167,7 @@ restore_see_ddl(const List *tables)
 	{
 		const TouchedTable *table = lfirst(lc);
 
-		spi_args(&args);
-		spi_arg_relid(&args, table->relid);
-		if (spi_exec("SELECT FROM selfheal.resting WHERE relid = $1", &args) > 0)
+		if (rests(table->relid))
 			mark(table->relid);
 	}
 }
@@ -132,7 +178,8 @@ restore_pass_begin(void)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
 
-	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+	look_again = 0;
+	return LockAcquire(&tag, HEALS, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /* See the header. */
@@ -141,7 +188,7 @@ restore_pass_end(void)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
 
-	(void) LockRelease(&tag, ExclusiveLock, true);
+	(void) LockRelease(&tag, HEALS, true);
 }
 
 /* See the header. */
@@ -161,6 +208,7 @@ typedef struct Looking
 {
 	Oid			relid;
 	Oid			intake;
+	bool		alone;			/* who restored it has left */
 	bool		whole;
 } Looking;
 
@@ -186,13 +234,19 @@ look(void *arg)
 							" AND s.version = (SELECT max(n.version) FROM selfheal.schema_snapshot n WHERE n.relid = $1)",
 							&args) > 0;
 	}
-	if (l->whole)
+	if (l->whole && l->alone)
+	{
 		restore_settle(l->relid, NULL);
+		shmem_wake_agent_at_commit();
+	}
 	spi_close(&saved);
 }
 
-/* See the header. Who has changed the table is asked first: what he has done
- * is committed then, and the shape is read after it. */
+/*
+ * See the header. Who may have changed the table is asked first: what he has
+ * done is committed then, and the shape is read after it. A table that only
+ * waits for him to leave is looked at soon again: nobody tells of that.
+ */
 void
 restore_look(void)
 {
@@ -200,38 +254,82 @@ restore_look(void)
 	SpiRows		rows;
 	uint64		n;
 
+	look_again = 0;
 	spi_open(&saved);
 	n = spi_exec("SELECT relid::oid, intake::oid FROM selfheal.resting ORDER BY 1", NULL);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
-		Looking		l = {InvalidOid, InvalidOid, false};
+		Looking		l = {InvalidOid, InvalidOid, false, false};
+		ErrorData  *edata;
 
 		CHECK_FOR_INTERRUPTS();
 		spi_use(&rows);
 		l.relid = spi_get_oid(i, 1, NULL);
 		l.intake = spi_get_oid(i, 2, NULL);
-		if (nobody_restores(l.relid))
-			(void) spi_try(look, &l);
+		l.alone = nobody_restores(l.relid);
+		edata = spi_try(look, &l);
+		if (edata != NULL || (l.whole && !l.alone))
+			look_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AGAIN_MS);
 	}
 	spi_close(&saved);
 }
 
-/* Processes that restore the table, or the database; NULL: none but us. */
-static char *
-who_restores(Oid relid)
+/* See the header. */
+TimestampTz
+restore_look_again(void)
 {
-	SpiArgs		args;
+	return look_again;
+}
 
-	if (nobody_restores(InvalidOid) && nobody_restores(relid))
-		return NULL;
+/* See the header. */
+char *
+restore_who(Oid relid)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	char	   *who;
+
+	spi_open(&saved);
 	spi_args(&args);
-	spi_arg_relid(&args, relid);
+	if (OidIsValid(relid))
+		spi_arg_relid(&args, relid);
+	else
+		spi_arg_null(&args, REGCLASSOID);
 	spi_arg_int8(&args, LOCKS_RESTORE);
-	spi_exec("SELECT coalesce(string_agg(DISTINCT pid::text, ', '), 'that has just ended') FROM pg_locks WHERE locktype = 'advisory'"
+	spi_exec("SELECT string_agg(DISTINCT pid::text, ', ') FROM pg_locks WHERE locktype = 'advisory'"
 			 " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-			 " AND classid IN (0, $1::oid) AND objsubid = $2 AND mode = 'ShareLock' AND granted AND pid <> pg_backend_pid()", &args);
-	return spi_get_text(0, 1, CurrentMemoryContext);
+			 " AND (classid = 0 OR $1 IS NULL OR classid = $1) AND objsubid = $2 AND mode = 'ShareLock' AND granted"
+			 " AND ($1 IS NULL OR pid <> pg_backend_pid())", &args);
+	who = spi_get_text(0, 1, cxt);
+	spi_close(&saved);
+	return who;
+}
+
+/* Name of a table for messages. */
+static char *
+name_of(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+}
+
+/* See the header. */
+void
+restore_refuse(Oid relid)
+{
+	SpiUser		saved;
+	bool		found;
+
+	spi_open(&saved);
+	found = rests(relid);
+	spi_close(&saved);
+	if (found)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table %s is being restored", name_of(relid)),
+				 errdetail("It is not yet what it was when it was dumped."),
+				 errhint("Finish the restore, or SELECT selfheal.restored('%s') if it is as it is meant to be.", name_of(relid))));
 }
 
 /* See the header. */
@@ -239,48 +337,41 @@ bool
 restore_said(Oid relid)
 {
 	char	   *role = GetUserNameFromId(GetUserId(), false);
-	char	   *others;
 	RegistryCause cause = {.role = role};
-	LOCKTAG		mine[2] = {locks_tag(LOCKS_RESTORE, InvalidOid, 0), locks_tag(LOCKS_RESTORE, relid, 0)};
 	AuditEntry	entry;
 	SpiUser		saved;
-	SpiArgs		args;
+	bool		found;
 
 	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	if (spi_exec("SELECT FROM selfheal.resting WHERE relid = $1", &args) == 0)
-	{
-		spi_close(&saved);
+	found = rests(relid);
+	spi_close(&saved);
+	if (!found)
 		return false;
-	}
-	others = who_restores(relid);
-	if (others != NULL)
+	if (!nobody_restores(InvalidOid) || !nobody_restores(relid))
+	{
+		char	   *who = restore_who(relid);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("table %s is being restored",
-						quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid))),
-				 errdetail("By the session of process %s, which has not ended.", others),
-				 errhint("Wait for it to end, or end it: pg_terminate_backend().")));
-	restore_settle(relid, role);
-	for (int i = 0; i < 2; i++)
-	{
-		LOCKTAG		tag = mine[i];
-
-		if (LockHeldByMe(&tag, ShareLock))
-			(void) LockRelease(&tag, ShareLock, true);
+				 errmsg("table %s is being restored", name_of(relid)),
+				 who ? errdetail("By the session of process %s, which has not ended.", who) : 0,
+				 errhint("Wait for it to end, or end it with pg_terminate_backend().")));
 	}
+	spi_open(&saved);
+	restore_settle(relid, role);
 	spi_close(&saved);
+	unmark(relid);
 	audit_entry(&entry, "resumed");
 	entry.relid = relid;
 	entry.result = "restored";
 	audit_write(&entry);
 	(void) registry_keep(relid, &cause);
 	shmem_wake_at_commit();
+	shmem_wake_agent_at_commit();
 	return true;
 }
 
-/* restored("table"): see the SQL comment. Errors: watch_check_table's, 55006. */
+/* restored("table"): see the SQL comment. Errors: watch_check_table's, 42704, 55006. */
 Datum
 selfheal_restored(PG_FUNCTION_ARGS)
 {
@@ -294,7 +385,10 @@ selfheal_restored(PG_FUNCTION_ARGS)
 
 	if (!PG_ARGISNULL(0))
 	{
+		Watch		watch;
+
 		watch_check_table(PG_GETARG_OID(0), WATCH_NEED_OWNER);
+		watch_check_watched(PG_GETARG_OID(0), &watch);
 		PG_RETURN_INT64(restore_said(PG_GETARG_OID(0)) ? 1 : 0);
 	}
 	spi_open(&saved);
@@ -312,5 +406,8 @@ selfheal_restored(PG_FUNCTION_ARGS)
 		if (get_rel_relkind(lfirst_oid(lc)) != '\0' && compat_class_ownercheck(lfirst_oid(lc), caller))
 			done += restore_said(lfirst_oid(lc));
 	}
+	/* his own session has done its part, even if there was no table in it */
+	unmark(InvalidOid);
+	shmem_wake_at_commit();
 	PG_RETURN_INT64(done);
 }

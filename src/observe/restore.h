@@ -35,6 +35,7 @@
 
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
+#include "utils/timestamp.h"
 
 /* A COPY that is about to run: is it a restore's? From the utility hook. */
 extern void restore_see_copy(const CopyStmt *stmt);
@@ -43,6 +44,13 @@ extern void restore_see_copy(const CopyStmt *stmt);
  * changed (TouchedTable); what it did to intakes is looked up. Inside
  * spi_open, in an event trigger on ddl_command_end. */
 extern void restore_see_ddl(const List *tables);
+
+/* Is this database being restored by a session that is there? By ours, too. */
+extern bool restore_under_way(void);
+
+/* Processes that restore this table, or the database, but for ours; of
+ * InvalidOid all that restore anything here. NULL: none. In the current context. */
+extern char *restore_who(Oid relid);
 
 /*
  * May the worker make a pass? False when this database is being restored.
@@ -58,6 +66,13 @@ extern void restore_settle(Oid relid, const char *role);
 /* Settle the tables that are whole. By the worker, in a transaction, during a
  * pass. */
 extern void restore_look(void);
+
+/* When the next look is due since a table, whole as it is, waits for who has
+ * restored it to leave; 0: none does. */
+extern TimestampTz restore_look_again(void);
+
+/* Raises 55000 for a table that rests. */
+extern void restore_refuse(Oid relid);
 
 /* Its owner says that a resting table is as it is meant to be; false when it
  * does not rest. Raises 55006 while another session restores it. */

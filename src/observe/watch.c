@@ -501,6 +501,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	char	   *result;
 	char	   *changes;
 	RegistryCause cause = {0};
+	bool		again;
 	Watch		watch;
 	SpiUser		saved;
 	SpiArgs		args;
@@ -511,7 +512,8 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	table = get_rel_name(relid);
 
 	/* a view that was dropped where no event trigger fires is made anew */
-	if (watch_get(relid, &watch) && get_rel_relkind(watch.intake) == RELKIND_VIEW)
+	again = watch_get(relid, &watch);
+	if (again && get_rel_relkind(watch.intake) == RELKIND_VIEW)
 	{
 		watch.mode = watch.said_mode;
 		changes = take_options(fcinfo, &watch);
@@ -555,13 +557,15 @@ selfheal_watch(PG_FUNCTION_ARGS)
 				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 				 " ON CONFLICT (relid) DO UPDATE SET mode = $1, owner = $2, on_conflict = $3,"
 				 " reject_limit = $4, keep_payload = $6, share_values = $7, replay_statements = $8, intake = $11", &args);
-		restore_settle(relid, caller);
+		if (!again)
+			restore_settle(relid, caller);
 		/* from here on what fails in plain statements is wanted */
 		shmem_wake_at_commit();
 		warn_all_tables();
 		warn_schema(schema);
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));
 		spi_close(&saved);
+		(void) restore_said(relid);
 		audit_watch("watched", relid, options_mode_name(watch.mode));
 		cause.role = caller;
 		(void) registry_keep(relid, &cause);

@@ -615,5 +615,5 @@ heal_pass(void)
 TimestampTz
 heal_put_off(void)
 {
-	return waiting_put_off();
+	return earliest(waiting_put_off(), restore_look_again());
 }

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use File::Basename;
+use IPC::Run;
 use lib dirname(__FILE__);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -113,6 +114,113 @@ untouched('pieces', 'without keys');
 is(at('pieces', 'SELECT value FROM selfheal.status WHERE item = $$restored tables$$'), '8', 'the status says so');
 restore('pieces', '--section=post-data', "$dir/c");
 like_source('pieces', 'in pieces');
+
+
+# By psql, in one session: between any two steps somebody wakes the healer, and
+# looks what it has done.
+sub prodded
+{
+	my ($db, $file) = @_;
+	my $seen = "$dir/seen_$db";
+	my $conn = $node->connstr($db);
+	my $prod = qq{\\! psql -X -A -t -d "$conn" -c "SELECT selfheal.wake()" -c "SELECT selfheal.wait_idle('30ms')" }
+	  . qq{-c "SELECT 'done', (SELECT count(*) FROM selfheal.plan), (SELECT count(*) FROM selfheal.settled), }
+	  . qq{(SELECT count(*) FROM selfheal.audit WHERE event = 'replayed')" >> "$seen" 2>&1\n};
+	my $script = slurp_file("$dir/$file");
+	my $steps = 0;
+
+	# behind CREATE EXTENSION; a comment stands before each step
+	$script =~ s/^(-- (?:Data for )?Name: .*Type: (?:TABLE DATA|CONSTRAINT|FK CONSTRAINT|INDEX|TRIGGER|POLICY|ROW SECURITY|PUBLICATION|PUBLICATION TABLE|ACL|SEQUENCE SET).*)$/$steps++; "$1\n$prod"/gem;
+	$script =~ s/^\\(?:un)?restrict .*$//gm;
+	append_to_file("$dir/prodded_$db", "$script$prod");
+	cmp_ok($steps, '>', 50, "$db: in many steps");
+	run_psql($db, "prodded_$db");
+	my %seen = map { $_ => 1 } grep { /^done/ } split /\n/, slurp_file($seen);
+	is(join(' ', sort keys %seen), 'done|0|0|0', "$db: nothing was done between them");
+	return;
+}
+
+fresh('psql');
+prodded('psql', 'p');
+like_source('psql', 'psql');
+fresh('inserts');
+prodded('inserts', 'i');
+like_source('inserts', 'statements');
+fresh('apart');
+run_psql('apart', 'schema');
+prodded('apart', 'data');
+like_source('apart', 'schema and rows apart');
+
+# By pg_restore, alone or many at once: somebody wakes the healer all the time.
+sub pestered
+{
+	my ($db, @args) = @_;
+	my $loop = q{DO $$ BEGIN LOOP IF to_regclass('selfheal.watched') IS NOT NULL THEN PERFORM selfheal.wake(); END IF;
+		COMMIT; PERFORM pg_sleep(0.005); END LOOP; END $$};
+
+	fresh($db);
+	my $pest = IPC::Run::start([ 'psql', '-X', '-q', '-c', $loop, $node->connstr($db) ], \undef, '>', \my $out, '2>', \my $err);
+	restore($db, @args);
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '$db' AND query LIKE 'DO %'");
+	$pest->finish;
+	like_source($db, "pg_restore @args[0 .. $#args - 1]");
+	return;
+}
+
+pestered('serial', "$dir/c");
+pestered('single', '-1', "$dir/c");
+pestered('jobs', '-j', '4', "$dir/d");
+
+# What does not become what it was rests, and says so; its loads go on.
+fresh('less');
+my ($list) = run_command([ 'pg_restore', '-l', "$dir/c" ]);
+append_to_file("$dir/list", join("\n", grep { !/FK CONSTRAINT public child/ } split /\n/, $list) . "\n");
+restore('less', '-L', "$dir/list", "$dir/c");
+at('less', q{INSERT INTO child_intake VALUES ('{"id": 2}'), ('{"id": 3, "more": 1}')});
+is(idle($node, 'less'), 't', 'idle');
+is(at('less', 'SELECT string_agg(id::text, $$ $$ ORDER BY id) FROM child'), '2', 'what fits is stored at once');
+is(at('less', 'SELECT count(*) FROM selfheal.quarantine WHERE relid = $$child$$::regclass'), '2', 'the rest is held');
+is(at('less', 'SELECT string_agg(relid::regclass::text, $$ $$) FROM selfheal.resting'), 'child', 'the table rests');
+like(at('less', 'SELECT note FROM selfheal.status WHERE item = $$restored tables$$'), qr/public\.child.*selfheal\.restored\(\)/, 'the status says which, and what to do');
+is($node->psql('less', q{SELECT selfheal.replay('child')}), 3, 'nobody stores its rows');
+is(at('less', q{SET SESSION AUTHORIZATION loader; RESET SESSION AUTHORIZATION; SELECT selfheal.restored('child')}), '1', 'a person says that it is complete');
+is(idle($node, 'less'), 't', 'idle');
+is(at('less', 'SELECT string_agg(id::text, $$ $$ ORDER BY id) FROM child'), '1 2 3', 'then they are stored');
+is(at('less', q{SELECT breaks, role IS NOT NULL FROM selfheal.schema_version WHERE table_name = 'public.child' AND changes @> '[{"kind": "constraint_dropped"}]'}),
+	'f|t', 'what it lacks is in the registry');
+is(at('less', q{SELECT selfheal.restored('child')}), '0', 'once');
+
+# A session that has restored and stays: it says itself that it has done.
+fresh('stays');
+my $stays = $node->background_psql('stays');
+$stays->query_safe("\\i $dir/p");
+like(at('stays', q{SELECT selfheal.wait_idle('1s') ->> 'why'}), qr/the session of process \d+ restores this database/, 'who waits is told why');
+like(at('stays', q{SELECT value || note FROM selfheal.status WHERE item = 'restore'}), qr/under way.*by the session/, 'so is who looks');
+my ($rc, $out, $err) = $node->psql('stays', "\\set VERBOSITY sqlstate\nSELECT selfheal.restored()");
+like($err, qr/55006/, 'another cannot say it');
+$stays->query_safe('SELECT selfheal.restored()');
+like_source('stays', 'a session that stays');
+
+# A person's own change, right behind a restore, is in the registry.
+fresh('changed');
+run_psql('changed', 'p');
+is(idle($node, 'changed'), 't', 'idle');
+at('changed', 'ALTER TABLE zplain ADD COLUMN mine int');
+is(at('changed', q{SELECT by, statement FROM selfheal.schema_version WHERE table_name = 'public.zplain' ORDER BY version DESC LIMIT 1}),
+	'person|ALTER TABLE zplain ADD COLUMN mine int', 'the first change behind a restore is a version');
+
+# Restored where the extension looks after other tables: these go on, and what
+# was restored without its history rests.
+fresh('other');
+at('other', 'CREATE EXTENSION selfheal', 'CREATE SCHEMA mine', 'CREATE TABLE mine.keyed (id int, v varchar(4))', q{SELECT selfheal.watch('mine.keyed')},
+	q{INSERT INTO mine.keyed_intake VALUES ('{"id": 1, "v": "longer"}')});
+is(idle($node, 'other'), 't', 'idle');
+$node->command_fails([ 'pg_restore', '-d', $node->connstr('other'), "$dir/c" ], 'what is there already is in the way');
+at('other', q{INSERT INTO mine.keyed_intake VALUES ('{"id": 2, "v": "longer", "w": 1}')});
+is(idle($node, 'other'), 't', 'idle');
+is(at('other', 'SELECT count(*), count(w) FROM mine.keyed'), '2|1', 'the other tables heal');
+is(at('other', 'SELECT count(*), count(*) FILTER (WHERE relid = $$keyed$$::regclass) FROM selfheal.resting'), '8|1', 'the restored ones rest');
+is(at('other', 'SELECT count(*) FROM keyed'), '1', 'as they are');
 
 $node->stop;
 done_testing();

@@ -26,7 +26,7 @@ OBJS = $(patsubst $(TOP)%.c,%.o,$(SOURCES))
 SQL_ORDER = \
 	base/shmem read/transform \
 	record/audit \
-	observe/watch observe/snapshot observe/sharing observe/runbook observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
+	observe/watch observe/restore observe/snapshot observe/sharing observe/runbook observe/hint observe/mapping observe/contract observe/discards observe/capture observe/quarantine observe/load observe/dedupe observe/kept observe/retention \
 	observe/report observe/intake observe/copyfrom observe/landing observe/registry observe/expected observe/ddl_watch \
 	orient/incident orient/drift orient/packet orient/diagnose orient/locate \
 	decide/plan decide/learnt decide/policy decide/subcommands decide/classes decide/replication decide/vet \

@@ -15,7 +15,8 @@ SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'selfheal'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT e.evtname FROM pg_event_trigger e
 WHERE e.evtname LIKE 'selfheal%' AND obj_description(e.oid, 'pg_event_trigger') IS NULL;
--- what a dump must carry: every table with data of users, and its sequence
+-- what a dump must carry: every table with data of users, and its sequence; but
+-- not the one whose absence tells that a table was restored
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = 'selfheal'::regnamespace AND c.relkind IN ('r', 'S')
 	AND NOT c.oid = ANY ((SELECT extconfig FROM pg_extension WHERE extname = 'selfheal')::oid[]);

@@ -21,7 +21,9 @@ typedef enum LockSpace
 	LOCKS_CHAIN,				/* who seals the audit */
 	LOCKS_TURN,					/* who puts a table's held rows in */
 	LOCKS_LOAD_ID,				/* key: hash of the load's id */
-	LOCKS_SHAPE					/* who keeps a table's next shape */
+	LOCKS_SHAPE,				/* who keeps a table's next shape */
+	LOCKS_RESTORE				/* who restores the database, or a table; its
+								 * number stands in selfheal.status */
 } LockSpace;
 
 /* Tag of the lock of this database, table (or InvalidOid) and key. */

@@ -272,7 +272,7 @@ docket_approved(TimestampTz *next)
 	bool		isnull;
 
 	spi_open(&saved);
-	n = spi_exec("SELECT p.id FROM selfheal.plan p JOIN selfheal.watched w USING (relid)"
+	n = spi_exec("SELECT p.id FROM selfheal.plan p JOIN selfheal.tended w USING (relid)"
 				 " WHERE p.state = 'approved' AND NOT w.paused"
 				 " AND (p.next_try IS NULL OR p.next_try <= clock_timestamp()) ORDER BY p.id", NULL);
 	for (uint64 i = 0; i < n; i++)
@@ -284,7 +284,7 @@ docket_approved(TimestampTz *next)
 		result = lappend(result, id);
 		MemoryContextSwitchTo(old);
 	}
-	spi_exec("SELECT min(p.next_try) FROM selfheal.plan p JOIN selfheal.watched w USING (relid)"
+	spi_exec("SELECT min(p.next_try) FROM selfheal.plan p JOIN selfheal.tended w USING (relid)"
 			 " WHERE p.state = 'approved' AND NOT w.paused AND p.next_try > clock_timestamp()", NULL);
 	*next = spi_get_int8(0, 1, &isnull);
 	if (isnull)

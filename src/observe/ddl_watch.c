@@ -31,6 +31,7 @@
 #include "observe/mapping.h"
 #include "observe/ordering.h"
 #include "observe/registry.h"
+#include "observe/restore.h"
 #include "observe/touched.h"
 #include "observe/watch.h"
 #include "nodes/parsenodes.h"
@@ -443,6 +444,7 @@ after_ddl(void *arg)
 	open_patiently(&saved);
 	tables = touched_by_command(trigger->tag == CMDTAG_ALTER_SCHEMA);
 	unpark(&tables);
+	restore_see_ddl(tables);
 	if (tables != NIL || renames || left_names_lxid == compat_lxid())
 	{
 		remember_ddl(role, command_text(trigger), tables);

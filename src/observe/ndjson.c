@@ -24,6 +24,7 @@
 #include "observe/lines.h"
 #include "observe/ndjson.h"
 #include "observe/recode.h"
+#include "observe/restore.h"
 #include "observe/watch.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
@@ -194,9 +195,12 @@ ndjson_copy(const CopyStmt *stmt, QueryCompletion *qc)
 static void
 utility(COMPAT_UTILITY_ARGS)
 {
-	if (IsA(pstmt->utilityStmt, CopyStmt) &&
-		ndjson_copy((CopyStmt *) pstmt->utilityStmt, qc))
-		return;
+	if (IsA(pstmt->utilityStmt, CopyStmt))
+	{
+		if (ndjson_copy((CopyStmt *) pstmt->utilityStmt, qc))
+			return;
+		restore_see_copy((CopyStmt *) pstmt->utilityStmt);
+	}
 	if (prev_utility)
 		prev_utility(COMPAT_UTILITY_PASS);
 	else

@@ -27,8 +27,7 @@ typedef struct Newest
 								 * restored */
 } Newest;
 
-/* Inside spi_open. The view's two links to table and extension are what a
- * restore does not bring back (watch_relink). */
+/* Inside spi_open. */
 static Newest
 newest(Oid relid)
 {
@@ -38,8 +37,8 @@ newest(Oid relid)
 
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
-	if (spi_read_newest(&plan, "SELECT coalesce(s.version, 0), s.hash, (SELECT count(*) FROM pg_depend d"
-						"  WHERE d.classid = 'pg_class'::regclass AND d.objid = w.intake AND d.deptype IN ('a', 'x')) >= 2"
+	if (spi_read_newest(&plan, "SELECT coalesce(s.version, 0), s.hash,"
+						"  EXISTS (SELECT FROM selfheal.settled z WHERE z.relid = w.relid)"
 						" FROM selfheal.watched w LEFT JOIN LATERAL (SELECT v.version, v.hash FROM selfheal.schema_snapshot v"
 						"  WHERE v.relid = w.relid ORDER BY v.version DESC LIMIT 1) s ON true WHERE w.relid = $1", &args) == 0)
 		return result;

@@ -35,9 +35,8 @@ typedef struct RegistryEntry
 
 /*
  * Keep the shape of a watched table if it is not the newest that is kept:
- * what was kept, in the current context, or NULL. A table whose intake view
- * is not linked to it is being restored, and has no new shape before it is
- * whole. If another transaction is at the same and stays at it for half a
+ * what was kept, in the current context, or NULL. A table that is being
+ * restored (restore.h) has no new shape before it is whole. If another transaction is at the same and stays at it for half a
  * second, this is left to the worker (registry_catch_up). Any other failure
  * is a WARNING.
  */

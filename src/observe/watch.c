@@ -31,6 +31,7 @@
 #include "observe/ordering.h"
 #include "observe/registry.h"
 #include "observe/remote.h"
+#include "observe/restore.h"
 #include "observe/watch.h"
 #include "parser/parsetree.h"
 #include "record/audit.h"
@@ -283,8 +284,9 @@ link_view(Oid viewid, Oid relid)
 
 /*
  * Put the links of all intake views back where one is missing. Called by the
- * worker at each pass, in a transaction: the first one after a restore finds
- * them gone, and it may have been started before the data was there.
+ * worker at each pass, in a transaction: the first one after a restore or
+ * pg_upgrade finds them gone. A number in a dump that stood for a view which
+ * was gone may be anything here.
  */
 void
 watch_relink(void)
@@ -298,7 +300,13 @@ watch_relink(void)
 				 " WHERE (SELECT count(*) FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
 				 "  AND d.objid = w.intake AND d.deptype IN ('a', 'x')) < 2", NULL);
 	for (uint64 i = 0; i < n; i++)
-		link_view(spi_get_oid(i, 1, NULL), spi_get_oid(i, 2, NULL));
+	{
+		Oid			viewid = spi_get_oid(i, 1, NULL);
+		Oid			relid = spi_get_oid(i, 2, NULL);
+
+		if (watch_table_of_intake(viewid) == relid)
+			link_view(viewid, relid);
+	}
 	spi_close(&saved);
 }
 
@@ -493,6 +501,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	char	   *result;
 	char	   *changes;
 	RegistryCause cause = {0};
+	bool		again;
 	Watch		watch;
 	SpiUser		saved;
 	SpiArgs		args;
@@ -503,7 +512,8 @@ selfheal_watch(PG_FUNCTION_ARGS)
 	table = get_rel_name(relid);
 
 	/* a view that was dropped where no event trigger fires is made anew */
-	if (watch_get(relid, &watch) && get_rel_relkind(watch.intake) == RELKIND_VIEW)
+	again = watch_get(relid, &watch);
+	if (again && get_rel_relkind(watch.intake) == RELKIND_VIEW)
 	{
 		watch.mode = watch.said_mode;
 		changes = take_options(fcinfo, &watch);
@@ -517,6 +527,7 @@ selfheal_watch(PG_FUNCTION_ARGS)
 			spi_close(&saved);
 			audit_watch("policy_changed", relid, changes);
 		}
+		(void) restore_said(relid);
 		result = quote_qualified_identifier(schema, get_rel_name(watch.intake));
 	}
 	else
@@ -546,12 +557,15 @@ selfheal_watch(PG_FUNCTION_ARGS)
 				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 				 " ON CONFLICT (relid) DO UPDATE SET mode = $1, owner = $2, on_conflict = $3,"
 				 " reject_limit = $4, keep_payload = $6, share_values = $7, replay_statements = $8, intake = $11", &args);
+		if (!again)
+			restore_settle(relid, caller);
 		/* from here on what fails in plain statements is wanted */
 		shmem_wake_at_commit();
 		warn_all_tables();
 		warn_schema(schema);
 		result = MemoryContextStrdup(cxt, quote_qualified_identifier(schema, intake));
 		spi_close(&saved);
+		(void) restore_said(relid);
 		audit_watch("watched", relid, options_mode_name(watch.mode));
 		cause.role = caller;
 		(void) registry_keep(relid, &cause);

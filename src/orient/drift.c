@@ -151,7 +151,8 @@ drift_settle(void)
 	uint64		n;
 
 	spi_open(&saved);
-	n = spi_exec(DRIFTED " ORDER BY i.relid::oid, i.id FOR UPDATE OF i SKIP LOCKED", NULL);
+	n = spi_exec(DRIFTED " AND NOT EXISTS (SELECT FROM selfheal.resting r WHERE r.relid = i.relid)"
+				 " ORDER BY i.relid::oid, i.id FOR UPDATE OF i SKIP LOCKED", NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
 		Drifted    *d = drifted_from_row(i, cxt);

@@ -37,11 +37,11 @@
 #define ENDS \
 	"WITH drawn AS MATERIALIZED (" \
 	"  SELECT w.relid, a.attname, a.atttypid, d.objid AS sequence" \
-	"  FROM selfheal.watched w JOIN pg_attribute a ON a.attrelid = w.relid AND a.attidentity <> '' AND NOT a.attisdropped" \
+	"  FROM selfheal.tended w JOIN pg_attribute a ON a.attrelid = w.relid AND a.attidentity <> '' AND NOT a.attisdropped" \
 	"  JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.relid AND d.refobjsubid = a.attnum" \
 	"   AND d.classid = 'pg_class'::regclass AND d.deptype = 'i' WHERE NOT w.paused AND w.mode <> 'observe'" \
 	"  UNION SELECT w.relid, a.attname, a.atttypid, d.refobjid" \
-	"  FROM selfheal.watched w JOIN pg_attrdef f ON f.adrelid = w.relid" \
+	"  FROM selfheal.tended w JOIN pg_attrdef f ON f.adrelid = w.relid" \
 	"  JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated = '' AND NOT a.attisdropped" \
 	"  JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid" \
 	"   AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.relid WHERE NOT w.paused AND w.mode <> 'observe')," \

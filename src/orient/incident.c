@@ -316,7 +316,7 @@ incident_due_tables(TimestampTz *next)
 	bool		isnull;
 
 	spi_open(&saved);
-	n = spi_exec("SELECT i.relid::oid, min(i.id) FROM selfheal.incident i JOIN selfheal.watched w USING (relid)"
+	n = spi_exec("SELECT i.relid::oid, min(i.id) FROM selfheal.incident i JOIN selfheal.tended w USING (relid)"
 				 " WHERE " DUE " AND NOT w.paused AND w.mode <> 'observe' GROUP BY 1 ORDER BY 2", NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -325,7 +325,7 @@ incident_due_tables(TimestampTz *next)
 		result = lappend_oid(result, spi_get_oid(i, 1, NULL));
 		MemoryContextSwitchTo(old);
 	}
-	spi_exec("SELECT min(i.next_try) FROM selfheal.incident i JOIN selfheal.watched w USING (relid)"
+	spi_exec("SELECT min(i.next_try) FROM selfheal.incident i JOIN selfheal.tended w USING (relid)"
 			 " WHERE i.state IN ('failed', 'waiting_lock') AND i.next_try > clock_timestamp()"
 			 " AND NOT w.paused AND w.mode <> 'observe'", NULL);
 	*next = spi_get_int8(0, 1, &isnull);
@@ -387,7 +387,7 @@ incident_due_waiting(TimestampTz *next)
 
 	spi_open(&saved);
 	n = spi_exec("SELECT i.relid::oid, i.next_try <= clock_timestamp(), i.next_try FROM selfheal.incident i"
-				 " JOIN selfheal.watched w USING (relid)"
+				 " JOIN selfheal.tended w USING (relid)"
 				 " WHERE i.state = 'awaiting_parent' AND NOT w.paused AND w.mode <> 'observe'"
 				 " ORDER BY i.next_try, i.id", NULL);
 	*next = 0;

@@ -18,6 +18,7 @@
 #include "observe/discards.h"
 #include "observe/held.h"
 #include "observe/heldref.h"
+#include "observe/restore.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "record/audit.h"
@@ -139,6 +140,7 @@ selfheal_replay(PG_FUNCTION_ARGS)
 
 	watch_check_table(relid, WATCH_NEED_READ);
 	watch_check_watched(relid, &watch);
+	restore_refuse(relid);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();

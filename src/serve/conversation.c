@@ -8,6 +8,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "decide/plan.h"
+#include "observe/restore.h"
 #include "observe/watch.h"
 #include "record/audit.h"
 #include "serve/conversation.h"
@@ -194,11 +195,17 @@ conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 	SpiArgs		args;
 	bool		isnull;
 
+	if (restore_under_way())
+	{
+		*due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), BUSY_MS);
+		return NULL;
+	}
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8_array(&args, busy, nbusy);
 	if (spi_exec_kept(&next, "SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
 					  " WHERE v.state <> 'ended' AND v.id <> ALL ($1) AND (v.next_try IS NULL OR v.next_try <= clock_timestamp())"
+					  " AND NOT EXISTS (SELECT FROM selfheal.resting r WHERE r.relid = v.relid)"
 					  " ORDER BY v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED", &args) > 0)
 		c = from_row(cxt);
 	spi_exec_kept(&later, "SELECT min(next_try) FROM selfheal.conversation WHERE state <> 'ended' AND id <> ALL ($1)"

@@ -35,6 +35,7 @@
 #include "observe/held.h"
 #include "observe/heldref.h"
 #include "observe/registry.h"
+#include "observe/restore.h"
 #include "observe/sharing.h"
 #include "observe/watch.h"
 #include "orient/drift.h"
@@ -74,6 +75,7 @@ collect(void)
 	spi_xact_begin();
 	ddl_watch_catch_up();
 	watch_relink();
+	restore_look();
 	reopen_altered();
 	waiting_collect();
 	touched = incident_collect();
@@ -613,5 +615,5 @@ heal_pass(void)
 TimestampTz
 heal_put_off(void)
 {
-	return waiting_put_off();
+	return earliest(waiting_put_off(), restore_look_again());
 }

@@ -18,6 +18,7 @@
 #include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "observe/restore.h"
 #include "storage/condition_variable.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -240,6 +241,9 @@ selfheal_wait_idle(PG_FUNCTION_ARGS)
 	 * SPI's statements take a snapshot of their own, so they see what the
 	 * worker has committed while we waited.
 	 */
+	if (!idle && restore_who(InvalidOid) != NULL)
+		why = psprintf("the session of process %s restores this database and has not ended: SELECT selfheal.restored() there, or end it",
+					   restore_who(InvalidOid));
 	spi_open(&user);
 	spi_args(&args);
 	spi_arg_bool(&args, idle);

@@ -172,7 +172,7 @@ inorder_look(void)
 	spi_xact_begin();
 	spi_open(&saved);
 	n = spi_exec("SELECT i.id, i.relid::oid, i.state = 'awaiting_order' FROM selfheal.incident i"
-				 " JOIN selfheal.watched w USING (relid)"
+				 " JOIN selfheal.tended w USING (relid)"
 				 " WHERE i.class = 'awaiting_order' AND (i.state = 'awaiting_order'"
 				 "  OR i.state = 'needs_human' AND starts_with(i.reason, '" CROWDED "'))"
 				 " AND NOT w.paused AND w.mode <> 'observe' ORDER BY i.id FOR UPDATE OF i SKIP LOCKED", NULL);

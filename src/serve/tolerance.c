@@ -200,7 +200,7 @@ tolerance_look(void)
 	}
 	dismiss_unwatched();
 	n = spi_exec("SELECT w.relid::oid, m.past, m.exceeded, w.restraint, w.paused, i.id, i.state = 'open', m.until"
-				 " FROM selfheal.watched w LEFT JOIN selfheal.measured m USING (relid)"
+				 " FROM selfheal.watched w JOIN selfheal.settled USING (relid) LEFT JOIN selfheal.measured m USING (relid)"
 				 " LEFT JOIN selfheal.incident i ON i.relid = w.relid AND i.class = '" TOLERANCE_CLASS "'"
 				 "  AND i.state NOT IN ('healed', 'dismissed')"
 				 " WHERE m.relid IS NOT NULL OR w.restraint IS NOT NULL OR i.id IS NOT NULL"

@@ -203,6 +203,16 @@ SELECT s.item, s.value, s.note FROM (
 	UNION ALL SELECT 4, 'watched tables', count(*)::text,
 		nullif(concat_ws('; ', nullif(count(*) FILTER (WHERE paused), 0)::text || ' paused',
 			nullif(count(*) FILTER (WHERE restraint IS NOT NULL), 0)::text || ' past their tolerance: SELECT * FROM selfheal.tolerances'), '') FROM selfheal.watched
+	UNION ALL SELECT 4, 'restore', 'under way', format('by the session of process %s: nothing is healed before it has ended', string_agg(l.pid::text, ', '))
+		FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 21318 AND l.classid = 0 AND l.mode = 'ShareLock' AND l.granted
+			AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
+		HAVING count(*) > 0
+	UNION ALL SELECT 4, 'restored tables', count(*)::text,
+		format('their rows are held and nothing is healed until they are what they were and who restored them has left: %s%s; '
+			|| 'is the restore complete, and they are as they are meant to be? SELECT selfheal.restored()',
+			string_agg(format('%I.%I', r.schema_name, r.table_name), ', ' ORDER BY r.schema_name, r.table_name) FILTER (WHERE r.n <= 5 AND selfheal.may_see(r.relid)),
+			CASE WHEN count(*) > 5 THEN ', ...' ELSE '' END)
+		FROM (SELECT *, row_number() OVER (ORDER BY schema_name, table_name) AS n FROM selfheal.resting) r HAVING count(*) > 0
 	UNION ALL SELECT 5, 'open incidents', count(*)::text, NULL FROM selfheal.incident
 		WHERE state NOT IN ('healed', 'dismissed')
 	UNION ALL SELECT 6, 'awaiting approval', count(*)::text,

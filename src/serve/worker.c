@@ -10,7 +10,8 @@
  * occupies no slot, so it stays only for selfheal.worker_linger after its
  * last work.
  *
- * Between transactions it holds no lock and no snapshot. It sleeps on its
+ * Between transactions it holds no snapshot and no lock but that of a pass,
+ * which only a restore waits for (restore.h). It sleeps on its
  * latch alone and takes every interrupt in its loop; SIGTERM is die(), as in
  * an ordinary session. What heal_pass does not catch itself ends the pass:
  * the error is reported, the pass is tried again after a pause that doubles,
@@ -27,6 +28,7 @@
 #include "base/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "observe/restore.h"
 #include "observe/retention.h"
 #include "observe/sharing.h"
 #include "pgstat.h"
@@ -144,12 +146,15 @@ static bool
 run_pass(uint64 seen, SpiExtension *state, TimestampTz *due)
 {
 	volatile bool ok = false;
+	volatile bool mine = false;
 
 	MemoryContextSwitchTo(pass_context);
 	pgstat_report_activity(STATE_RUNNING, "selfheal: healing");
 	PG_TRY();
 	{
 		*state = look();
+		if (*state == SPI_EXTENSION_HELD && !(mine = restore_pass_begin()))
+			*state = SPI_EXTENSION_BUSY;
 		if (*state == SPI_EXTENSION_HELD)
 		{
 			*due = heal_pass();
@@ -172,6 +177,8 @@ run_pass(uint64 seen, SpiExtension *state, TimestampTz *due)
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
+	if (mine)
+		restore_pass_end();
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextReset(pass_context);

@@ -38,6 +38,8 @@
 typedef struct Locating
 {
 	const Failure *failure;
+	int			refused;		/* as in Scene */
+	char	   *refusal;
 	Located    *out;
 	List	   *scenes;			/* Scene * */
 	MemoryContext cxt;
@@ -115,6 +117,11 @@ add_scenes(Locating *l, const char *text, int position, bool names)
 		scene->text = text;
 		scene->position = position;
 		scene->names = names;
+		if (!names)
+		{
+			scene->refused = l->refused;
+			scene->refusal = l->refusal;
+		}
 		scene->written = lfirst(lc);
 		scene->several = list_length(reading.statements) > 1;
 		scene->row = -1;
@@ -484,8 +491,11 @@ search(void *arg)
 Located *
 locate(const Failure *failure)
 {
-	Locating	l = {.failure = failure,.cxt = CurrentMemoryContext};
+	Failure		own = *failure;
+	Locating	l = {.failure = &own,.cxt = CurrentMemoryContext};
 
+	/* what is said of a portal is of the protocol: no function is around it */
+	own.context = wording_portal(failure->context, &l.refused, &l.refusal);
 	l.out = palloc0(sizeof(Located));
 	if (spi_trial(search, &l) != NULL && l.out->suspects == NIL)
 		l.out->opaque = "the statement could not be looked at as its role";

@@ -8,12 +8,10 @@
  */
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "base/failing.h"
 #include "base/failring.h"
-#include "base/failures.h"
+#include "base/failscope.h"
 #include "base/guc.h"
 #include "base/underway.h"
 #include "catalog/namespace.h"
@@ -23,8 +21,6 @@
 #include "parser/parser.h"
 #include "pgtime.h"
 #include "port/atomics.h"
-#include "postmaster/bgworker.h"
-#include "replication/logicalworker.h"
 #include "tcop/tcopprot.h"
 #include "utils/bytea.h"
 #include "utils/guc.h"
@@ -37,65 +33,6 @@
 #define REMEMBERED 4
 
 static emit_log_hook_type prev_emit_log = NULL;
-
-/* ---- whose errors ---- */
-
-/* One of our own processes: what fails there is ours to handle. */
-static bool
-our_process(void)
-{
-	return MyBgworkerEntry != NULL &&
-		strcmp(MyBgworkerEntry->bgw_library_name, "selfheal") == 0;
-}
-
-/*
- * A process that runs statements for somebody. The leader of a parallel worker
- * raises its error again, and an apply worker's is seen by stalls.c. On a
- * standby, in a single user's server and before the worker has come nothing is
- * wanted.
- */
-static bool
-runs_statements(void)
-{
-	return (MyBackendType == B_BACKEND || MyBackendType == B_BG_WORKER) &&
-		!IsParallelWorker() && !IsLogicalWorker() && !our_process();
-}
-
-/*
- * Errors that say something of a statement and its data. Those of an aborted
- * transaction, of the server, the connection or somebody's interruption, and
- * those that pass when it is tried again, do not.
- */
-bool
-failing_of_a_statement(int sqlerrcode)
-{
-	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
-	{
-		case ERRCODE_CONNECTION_EXCEPTION:
-		case ERRCODE_INVALID_TRANSACTION_STATE:
-		case ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION:
-		case ERRCODE_TRANSACTION_ROLLBACK:
-		case ERRCODE_INSUFFICIENT_RESOURCES:
-		case ERRCODE_OPERATOR_INTERVENTION:
-		case ERRCODE_SYSTEM_ERROR:
-		case ERRCODE_INTERNAL_ERROR:
-			return false;
-		default:
-			return sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE;
-	}
-}
-
-static FailDatabase *
-wanting(void)
-{
-	return guc_enabled && runs_statements() ? failring_database() : NULL;
-}
-
-bool
-failing_wanted(void)
-{
-	return wanting() != NULL;
-}
 
 /* ---- the brake ---- */
 
@@ -305,9 +242,9 @@ copy(const ErrorData *edata, FailDatabase *db)
 static void
 emit_log(ErrorData *edata)
 {
-	if (unlikely(edata->elevel == ERROR) && failing_of_a_statement(edata->sqlerrcode))
+	if (unlikely(edata->elevel == ERROR) && failscope_of_a_statement(edata->sqlerrcode))
 	{
-		FailDatabase *db = wanting();
+		FailDatabase *db = failscope_database();
 
 		if (db != NULL)
 			copy(edata, db);

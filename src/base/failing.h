@@ -14,10 +14,4 @@
 /* From _PG_init, behind failures_init. */
 extern void failing_init(void);
 
-/* Would a failure of this process be copied now? */
-extern bool failing_wanted(void);
-
-/* May an error with this SQLSTATE say something of a statement and its data? */
-extern bool failing_of_a_statement(int sqlerrcode);
-
 #endif							/* SELFHEAL_FAILING_H */

@@ -12,7 +12,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/compat.h"
-#include "base/failing.h"
+#include "base/failscope.h"
 #include "base/guc.h"
 #include "base/underway.h"
 #include "catalog/pg_type.h"
@@ -101,7 +101,7 @@ lies_there(ParamListInfo params)
 static void
 learn_types(ParamListInfo params)
 {
-	if (!lies_there(params) || !failing_wanted() || !IsTransactionState())
+	if (!lies_there(params) || !failscope_wanted() || !IsTransactionState())
 		return;
 	for (int i = 0; i < params->numParams; i++)
 		if (OidIsValid(params->params[i].ptype) && shape_of(params->params[i].ptype) == NULL)
@@ -253,7 +253,7 @@ raised(void *arg)
 
 	/* In an error within an error PostgreSQL lets go of the stack: c is NULL */
 	note.valid = false;
-	if (c == NULL || !failing_of_a_statement(sqlstate) || !failing_wanted())
+	if (c == NULL || !failscope_of_a_statement(sqlstate) || !failscope_wanted())
 		return;
 	while (c != NULL && (c->callback != raised || !((const Frame *) c->arg)->writes))
 		c = c->previous;

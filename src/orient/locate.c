@@ -23,6 +23,7 @@
 #include "orient/locate.h"
 #include "orient/misplaced.h"
 #include "orient/rowjson.h"
+#include "orient/unfilled.h"
 #include "orient/wording.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
@@ -38,6 +39,8 @@
 typedef struct Locating
 {
 	const Failure *failure;
+	int			refused;		/* as in Scene */
+	char	   *refusal;
 	Located    *out;
 	List	   *scenes;			/* Scene * */
 	MemoryContext cxt;
@@ -115,6 +118,11 @@ add_scenes(Locating *l, const char *text, int position, bool names)
 		scene->text = text;
 		scene->position = position;
 		scene->names = names;
+		if (!names)
+		{
+			scene->refused = l->refused;
+			scene->refusal = l->refusal;
+		}
 		scene->written = lfirst(lc);
 		scene->several = list_length(reading.statements) > 1;
 		scene->row = -1;
@@ -261,40 +269,12 @@ find(Scene *scene)
 	if (scene->suspects == NIL && scene->failure->datatype_name)
 		by_domain(scene);
 	else if (scene->suspects == NIL && is_about_row(sqlstate))
-		add_rows(scene);
-}
-
-/* Does an INSERT give no value for this column? Then it was the table that
- * put the null there. */
-static bool
-is_left_out(const Scene *scene, const char *column)
-{
-	bool		inserts = false;
-	ListCell   *lc;
-
-	foreach(lc, scene->written->writes)
 	{
-		Write	   *write = lfirst(lc);
-		ListCell   *name;
-
-		inserts |= write->command == CMD_UTILITY;
-		if (write->command == CMD_UTILITY && *write->columns == NIL)
-			return false;
-		foreach(name, write->command == CMD_UTILITY ? *write->columns : NIL)
-		{
-			if (strcmp(strVal(lfirst(name)), column) == 0)
-				return false;
-		}
+		if (sqlstate == ERRCODE_NOT_NULL_VIOLATION)
+			unfilled_find(scene);
+		if (scene->suspects == NIL)
+			add_rows(scene);
 	}
-	foreach(lc, scene->cells)
-	{
-		Cell	   *cell = lfirst(lc);
-
-		inserts |= cell->command == CMD_INSERT;
-		if (!cell->isdefault && cells_column(cell) != NULL && strcmp(cells_column(cell), column) == 0)
-			return false;
-	}
-	return inserts || (scene->analysed->query != NULL && scene->cells == NIL);
 }
 
 /* The one column of a partitioned table's key, or NULL. */
@@ -350,13 +330,22 @@ find_by_fields(Locating *l, Oid named)
 			continue;
 		suspects_prepare(scene);
 		scene->relid = behind->relid;
-		if (class == FIT_NULL_VALUE && column != NULL && is_left_out(scene, column))
+		if (class == FIT_NULL_VALUE && column != NULL && unfilled_left_out(scene, column))
 			class = FIT_MISSING_KEY;
+		else if (class == FIT_NULL_VALUE && column == NULL)
+		{
+			unfilled_find(scene);
+			l->out->suspects = scene->suspects;
+			l->out->certain = suspects_count(scene->suspects) == 1;
+		}
 		break;
 	}
+	if (l->out->suspects != NIL)
+		return;
 	suspects_add(&l->out->suspects, behind->relid, class, column, NULL, failure->constraint_name,
 				 value);
-	l->out->certain = true;
+	/* a null is some column's */
+	l->out->certain = class != FIT_NULL_VALUE || column != NULL || failure->datatype_name != NULL;
 }
 
 /* Only the table is known that a hook saw, and perhaps the parameters: of a
@@ -471,7 +460,9 @@ search(void *arg)
 		decided = scene;
 		l->out->suspects = scene->suspects;
 		l->out->certain = suspects_count(scene->suspects) == 1 &&
-			(!scene->guessed || (!scene->beside && (scene->names || failure->context == NULL)));
+			(!scene->guessed || (!scene->beside && (scene->names || failure->context == NULL))) &&
+			(failure->sqlstate != ERRCODE_NOT_NULL_VIOLATION ||
+			 ((Suspect *) linitial(scene->suspects))->column != NULL);
 		break;
 	}
 	if (l->out->suspects == NIL && OidIsValid(failure->target))
@@ -484,8 +475,11 @@ search(void *arg)
 Located *
 locate(const Failure *failure)
 {
-	Locating	l = {.failure = failure,.cxt = CurrentMemoryContext};
+	Failure		own = *failure;
+	Locating	l = {.failure = &own,.cxt = CurrentMemoryContext};
 
+	/* what is said of a portal is of the protocol: no function is around it */
+	own.context = wording_portal(failure->context, &l.refused, &l.refusal);
 	l.out = palloc0(sizeof(Located));
 	if (spi_trial(search, &l) != NULL && l.out->suspects == NIL)
 		l.out->opaque = "the statement could not be looked at as its role";

@@ -49,6 +49,16 @@ value_of(const Scene *scene, const Cell *cell)
 	return given_json(text, isnull, column == JSONOID || column == JSONBOID ? column : type);
 }
 
+/* Why the value of this column is not known; param: its number, if it is one,
+ * and no name in a function, which has a larger one than the protocol has. */
+static const char *
+why_unknown(const char *column, int param)
+{
+	return param > 0 && param <= PG_UINT16_MAX ?
+		psprintf("the value of column \"%s\" is the parameter $%d, which is not known", column, param) :
+		psprintf("the value of column \"%s\" is neither literal nor parameter", column);
+}
+
 static void
 put(StringInfo buf, const char *column, const char *json)
 {
@@ -78,8 +88,8 @@ put_unknown(StringInfo buf, Located *out, const Scene *scene)
 		else
 		{
 			out->whole = false;
-			out->opaque = psprintf("the value of column \"%s\" is neither literal nor parameter",
-								   fault->column);
+			out->opaque = why_unknown(fault->column, fault->value && IsA(fault->value, ParamRef) ?
+									  ((ParamRef *) fault->value)->number : 0);
 		}
 	}
 }
@@ -154,7 +164,7 @@ rowjson_make(Located *out, const Scene *scene)
 			continue;
 		}
 		out->whole = false;
-		out->opaque = psprintf("the value of column \"%s\" is neither literal nor parameter", column);
+		out->opaque = why_unknown(column, cell->param);
 	}
 	put_unknown(&buf, out, scene);
 	appendStringInfoChar(&buf, '}');

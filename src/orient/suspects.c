@@ -234,23 +234,32 @@ by_fault(Scene *scene)
 	}
 }
 
+/* Does the message of this error quote the value, and that alone? */
+static bool
+quotes_value(int sqlstate)
+{
+	return sqlstate == ERRCODE_INVALID_TEXT_REPRESENTATION ||
+		sqlstate == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE ||
+		sqlstate == ERRCODE_INVALID_DATETIME_FORMAT ||
+		sqlstate == ERRCODE_DATETIME_FIELD_OVERFLOW;
+}
+
 /* What Bind refused: the values never came to be. */
 static void
 by_parameter(Scene *scene)
 {
-	char	   *value;
-	int			number = wording_parameter(scene->failure->context, &value);
+	char	   *value = scene->refusal;
 	ListCell   *lc;
 
-	if (number == 0)
+	if (scene->refused == 0)
 		return;
-	if (value == NULL)
+	if (value == NULL && quotes_value(scene->failure->sqlstate))
 		value = wording_quoted(scene->failure->message);
 	foreach(lc, scene->cells)
 	{
 		Cell	   *cell = lfirst(lc);
 
-		if (cell->param != number)
+		if (cell->param != scene->refused)
 			continue;
 		cell->known = value != NULL;
 		cell->text = value;

@@ -21,6 +21,8 @@ typedef struct Scene
 	const char *text;
 	int			position;		/* of the error in text, from 1; 0: none */
 	bool		names;			/* it stands in a function */
+	int			refused;		/* the parameter that Bind refused, or 0 */
+	char	   *refusal;		/* its text, or NULL */
 	bool		several;		/* text has other statements */
 	Written    *written;
 	Analysed   *analysed;

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "orient/wording.h"
 
@@ -182,25 +183,96 @@ wording_numbers(const char *text, int *first, int *second)
 	return found == 2;
 }
 
-int
-wording_parameter(const char *context, char **value)
+/* Behind the quoted text that begins here, whose quotes are doubled; NULL: it
+ * is cut off. *text: what it says. */
+static const char *
+quoted_end(const char *s, char **text)
 {
-	*value = NULL;
-	for (const char *s = context; s && *s && *s != '\n'; s++)
-	{
-		const char *end;
-		int			number;
+	StringInfoData buf;
 
-		if (*s != '$' || !isdigit((unsigned char) s[1]))
-			continue;
-		number = atoi(s + 1);
-		s = strstr(s, " = '");
-		end = s ? last_of(s + 4, "'") : NULL;
-		if (end != NULL && strncmp(s + 4, "...", 3) != 0)
-			*value = pnstrdup(s + 4, end - s - 4);
-		return number;
+	initStringInfo(&buf);
+	for (s++; *s; s++)
+	{
+		if (*s == '\'' && *++s != '\'')
+		{
+			*text = buf.data;
+			return s;
+		}
+		appendStringInfoChar(&buf, *s);
 	}
-	return 0;
+	*text = NULL;
+	return NULL;
+}
+
+/* Does a colon stand before this, but for blanks? */
+static bool
+behind_colon(const char *start, const char *s)
+{
+	static const char *const ends[] = {" ", "\302\240", "\342\200\257", ":", "\357\274\232"};
+	int			i;
+
+	do
+	{
+		for (i = 0; i < (int) lengthof(ends); i++)
+		{
+			size_t		len = strlen(ends[i]);
+
+			if ((size_t) (s - start) >= len && strncmp(s - len, ends[i], len) == 0)
+			{
+				s -= len;
+				break;
+			}
+		}
+	} while (i < 3);
+	return i < (int) lengthof(ends);
+}
+
+/*
+ * Does what the server says of parameters begin with this "$1", and go to the
+ * end? "$2 = 'x'", or "$2" alone, is of Bind; ": $1 = 'x', $2 = NULL" lists all.
+ */
+static bool
+is_portal(const char *line, const char *s, int *number, char **value)
+{
+	const char *t = s + 1 + strspn(s + 1, "0123456789");
+	char	   *text = NULL;
+
+	if (strncmp(t, " = ", 3) == 0)
+	{
+		t += 3;
+		if (*t == '\'')
+			t = quoted_end(t, &text);
+		else if (strncmp(t, "NULL", 4) == 0)
+			t += 4;
+		else if (opens(t) >= 0)
+			t = NULL;
+		else
+			return false;
+	}
+	if (t != NULL && *t != '\0' && strncmp(t, ", $", 3) != 0)
+		return false;
+	*number = (t != NULL && *t != '\0') || behind_colon(line, s) ? 0 : atoi(s + 1);
+	if (*number > 0 && text != NULL &&
+		(strlen(text) < 3 || strcmp(text + strlen(text) - 3, "...") != 0))
+		*value = text;
+	return true;
+}
+
+char *
+wording_portal(const char *context, int *number, char **value)
+{
+	const char *line = context;
+
+	*number = 0;
+	*value = NULL;
+	for (const char *s = context; s != NULL && *s; s++)
+	{
+		if (*s == '\n')
+			line = s + 1;
+		if (*s == '$' && isdigit((unsigned char) s[1]) && is_portal(line, s, number, value))
+			return line > context ? pnstrdup(context, line - 1 - context) : NULL;
+	}
+	return context ? pstrdup(context) : NULL;
 }
 
 /* The line's or the column's text, which stands in quotes behind at. */

@@ -23,9 +23,13 @@ extern bool wording_mentions(const char *text, const char *word);
 /* The first two numbers, as "precision 5, scale 2". False: there are none. */
 extern bool wording_numbers(const char *text, int *first, int *second);
 
-/* CONTEXT of a Bind that failed: the number of the parameter, 0: it is none.
- * *value: its text, NULL when the server hides it (and mostly it does). */
-extern int	wording_parameter(const char *context, char **value);
+/*
+ * CONTEXT without its last lines about the parameters of a portal, or NULL:
+ * nothing is left. *number: the parameter that Bind refused, 0: none, it lists
+ * those of a portal that ran. *value: the text of that one, NULL when the
+ * server hides it (and mostly it does), clips it, or got it in binary.
+ */
+extern char *wording_portal(const char *context, int *number, char **value);
 
 /*
  * CONTEXT of a COPY into this table. False: it is none. *line: 0 when it says

@@ -25,7 +25,7 @@
 
 #include "access/htup_details.h"
 #include "base/compat.h"
-#include "base/failing.h"
+#include "base/failscope.h"
 #include "base/failures.h"
 #include "base/guc.h"
 #include "base/shmem.h"
@@ -537,7 +537,7 @@ selfheal_statements_seen(PG_FUNCTION_ARGS)
 		elog(ERROR, "statements_seen must return a record");
 	failures_dropped(&full, &repeated);
 	values[0] = BoolGetDatum(shmem_state != NULL);
-	values[1] = BoolGetDatum(failing_wanted());
+	values[1] = BoolGetDatum(failscope_wanted());
 	values[2] = Int64GetDatum((int64) full);
 	values[3] = Int64GetDatum((int64) repeated);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

@@ -302,6 +302,11 @@ is(brief(fails("SET statement_timeout = '20ms'; INSERT INTO t SELECT 1 FROM pg_s
 is(brief(fails("DO \$\$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '$_'; END \$\$")), '', "SQLSTATE $_")
   for qw(08006 25006 28000 40001 40P01 53100 55P03 57P04 58030 XX000 XX001);
 is(brief(fails('SELECT pg_terminate_backend(pg_backend_pid())')), '', 'FATAL');
+{
+	local $ENV{PGOPTIONS} = '-c selfheal.enabled=on -c work_mem=much';
+	$node->run_log([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', 'SELECT' ]);
+}
+is(brief(take()), '', 'FATAL, with a SQLSTATE that a statement may have');
 is(brief(fails("SET selfheal.enabled = off; $bad")), '', 'the off switch');
 is(brief(fails("DO \$\$ BEGIN RAISE NOTICE 'n'; RAISE WARNING 'w' USING ERRCODE = '22001'; END \$\$")), '', 'what is no error');
 

@@ -21,7 +21,6 @@ SELECT selfheal.watch('t', 'observe');
 -- what was stored, what was held, and is every byte of the file there?
 CREATE FUNCTION try(file text, content text, options jsonb) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
-	said record;
 	mine bigint;
 BEGIN
 	PERFORM put(file, convert_to(content, 'UTF8'));

@@ -536,6 +536,11 @@ run(Oid relid, const CopyForm *form, const Source *source, bool intake, LoadCoun
 	if (load.records && records_cut_off(load.records))
 		ereport(NOTICE,
 				(errmsg("selfheal: what stands behind the end mark \\. was not read")));
+	if (load.binary && binary_cut_off(load.binary))
+		ereport(NOTICE,
+				(errmsg("selfheal: the binary data has no end mark"),
+				 errdetail("It ends behind tuple " INT64_FORMAT "; whether more was to follow nobody knows.",
+						   load.nrecords)));
 }
 
 /* See the header. */

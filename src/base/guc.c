@@ -45,6 +45,7 @@ int			guc_max_partitions_ahead = 12;
 int			guc_max_new_partitions = 32;
 int			guc_sequence_watch = 80;
 int			guc_max_payload = 131072;
+int			guc_max_line = 262144;
 int			guc_dry_run_rows = 10000;
 int			guc_dry_run_history = 1000;
 int			guc_replay_chunk = 10000;
@@ -331,6 +332,11 @@ guc_init(void)
 							"Largest payload that is taken apart.",
 							"A larger one is held as it is.",
 							&guc_max_payload, 131072, 1, 1000000,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.max_line",
+							"Longest line of a file that is read as a whole.",
+							"A longer one is held in parts of this size.",
+							&guc_max_line, 262144, 1, 524288,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.dry_run_rows",
 							"Held rows that a dry run tries, at most.",

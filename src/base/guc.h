@@ -50,6 +50,7 @@ extern int	guc_max_partitions_ahead;	/* selfheal.max_partitions_ahead */
 extern int	guc_max_new_partitions; /* selfheal.max_new_partitions a table and
 									 * day */
 extern int	guc_max_payload;	/* selfheal.max_payload, kB */
+extern int	guc_max_line;		/* selfheal.max_line, kB */
 extern int	guc_dry_run_rows;	/* selfheal.dry_run_rows: held rows tried */
 extern int	guc_dry_run_history;	/* selfheal.dry_run_history: stored rows
 									 * tried */

@@ -4,9 +4,13 @@
  *
  * The texts are written as every session reads them, whatever DateStyle and
  * IntervalStyle the load has: as pg_dump has them.
+ *
+ * Where nobody knows the next tuple's beginning, and of a tuple that is too
+ * long to be in memory, bytes are given out as they come, in parts.
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "base/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -52,6 +56,10 @@ typedef struct BinaryTuple
 #define BATCH_TUPLES 256
 #define BATCH_BYTES (64 * 1024)
 
+/* At a time so many bytes are asked for; a part has so many. */
+#define CHUNK_BYTES (64 * 1024)
+#define PART_BYTES (8 * 1024 * 1024)
+
 struct BinaryReader
 {
 	LineReader *lines;
@@ -68,48 +76,91 @@ struct BinaryReader
 	BinaryField *places;		/* of its fields: ntypes for each tuple */
 	RecordField *fields;		/* the same, as text */
 	MemoryContext cxt;			/* of these texts */
+
+	/* what is given out in parts; of it nothing but bytes is known */
+	const char *why;			/* NULL: nothing */
+	int			why_state;
+	int			part;			/* its first part begins here in raw */
+	int			fields_left;	/* of a tuple that is too long, and bytes of */
+	uint64		bytes_left;		/* the field at hand; of a broken file all */
+	bool		in_parts;		/* its first part was given out */
+
 	bool		over;
+	bool		unended;
 };
 
 /* ---- bytes ---- */
 
 static void
-broken(const char *what)
+refuse_header(const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_BAD_COPY_FILE_FORMAT),
-			 errmsg("the binary COPY data is broken"),
+			 errmsg("this is no binary COPY data"),
 			 errdetail_internal("%s", what),
-			 errhint("Nothing of it is stored or held. Write it once more, or use FORMAT csv, in which each line stands for itself.")));
+			 errhint("Name the format in which the file is written.")));
 }
 
-/* n bytes; not fewer. */
-static const char *
-need(BinaryReader *r, size_t n)
+/* The next n bytes into raw; false when there are fewer, which are there then. */
+static bool
+take(BinaryReader *r, size_t n)
 {
-	const char *bytes;
+	while (n > 0)
+	{
+		const char *bytes;
+		size_t		want = Min(n, CHUNK_BYTES);
+		size_t		got = lines_bytes(r->lines, want, &bytes);
 
-	if (lines_bytes(r->lines, n, &bytes) < n)
-		broken("It ends before its end mark.");
-	return bytes;
+		appendBinaryStringInfo(&r->raw, bytes, got);
+		if (got < want)
+			return false;
+		n -= got;
+	}
+	return true;
 }
 
 /* The next number, which goes into raw as it is. */
-static int32
-need_int(BinaryReader *r, int size)
+static bool
+take_int(BinaryReader *r, int size, int32 *value)
 {
-	const char *bytes = need(r, size);
 	uint16		small;
 	uint32		large;
 
-	appendBinaryStringInfo(&r->raw, bytes, size);
+	if (!take(r, size))
+		return false;
 	if (size == 2)
 	{
-		memcpy(&small, bytes, 2);
-		return (int16) pg_ntoh16(small);
+		memcpy(&small, r->raw.data + r->raw.len - 2, 2);
+		*value = (int16) pg_ntoh16(small);
 	}
-	memcpy(&large, bytes, 4);
-	return (int32) pg_ntoh32(large);
+	else
+	{
+		memcpy(&large, r->raw.data + r->raw.len - 4, 4);
+		*value = (int32) pg_ntoh32(large);
+	}
+	return true;
+}
+
+static void
+read_header(BinaryReader *r)
+{
+	int32		flags;
+	int32		more;
+
+	if (!take(r, sizeof(signature)) || memcmp(r->raw.data, signature, sizeof(signature)) != 0)
+		refuse_header("It does not begin as a file of COPY (FORMAT binary) does.");
+	if (!take_int(r, 4, &flags) || !take_int(r, 4, &more))
+		refuse_header("It ends in its header.");
+	if ((uint32) flags & CRITICAL_FLAGS)
+		refuse_header("Its header has flags that are not known.");
+	if (more < 0)
+		refuse_header("Its header has no length.");
+	for (; more > 0; more -= Min(more, CHUNK_BYTES))
+	{
+		resetStringInfo(&r->raw);
+		if (!take(r, Min(more, CHUNK_BYTES)))
+			refuse_header("It ends in its header.");
+	}
 }
 
 /* See the header. */
@@ -117,8 +168,6 @@ BinaryReader *
 binary_open(LineReader *lines, const Oid *types, int ntypes)
 {
 	BinaryReader *r = palloc0(sizeof(BinaryReader));
-	int32		flags;
-	int32		more;
 
 	r->lines = lines;
 	r->ntypes = ntypes;
@@ -140,39 +189,79 @@ binary_open(LineReader *lines, const Oid *types, int ntypes)
 	r->cxt = AllocSetContextCreate(CurrentMemoryContext, "selfheal binary tuples",
 								   ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&r->raw);
-	if (memcmp(need(r, sizeof(signature)), signature, sizeof(signature)) != 0)
-		broken("It does not begin as a file of COPY (FORMAT binary) does.");
-	flags = need_int(r, 4);
-	if ((uint32) flags & CRITICAL_FLAGS)
-		broken("It is of a format that is not known: its header has critical flags.");
-	more = need_int(r, 4);
-	if (more < 0)
-		broken("Its header has no length.");
-	for (; more > 0; more -= Min(more, 65536))
-		(void) need(r, Min(more, 65536));
+	read_header(r);
 	return r;
 }
 
-/* The next tuple into the batch; false at the end. One of another number of
- * fields than there are columns is read as well: what it is, its bytes say. */
+bool
+binary_cut_off(const BinaryReader *r)
+{
+	return r->unended;
+}
+
+/* From this place in raw on nobody knows what the bytes are. */
+static bool
+break_off(BinaryReader *r, int at, const char *why)
+{
+	r->why = why;
+	r->why_state = ERRCODE_BAD_COPY_FILE_FORMAT;
+	r->part = at;
+	r->fields_left = 0;
+	r->bytes_left = PG_UINT64_MAX;
+	return false;
+}
+
+/* The tuple at this place is too long: what is left of it, from a field of this
+ * length on, is not to be in memory together. */
+static bool
+leave_tuple(BinaryReader *r, int at, int fields, int len)
+{
+	r->why = "it is part of a tuple that is longer than selfheal.max_line";
+	r->why_state = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	r->part = at;
+	r->fields_left = fields;
+	r->bytes_left = len;
+	return false;
+}
+
+#define ENDS_IN_TUPLE "the binary data is broken here: it ends within a tuple"
+#define STRANGE_LENGTH "the binary data is broken here: a field has a length that no value has"
+
+static bool
+no_length(int32 len)
+{
+	return len < -1 || len > (int32) MaxAllocSize;
+}
+
+/*
+ * The next tuple into the batch; false when none follows in it: at the end, and
+ * where why says so. One of another number of fields than there are columns is
+ * read as well: what it is, its bytes say.
+ *
+ * As COPY has it, data may end behind a tuple without its end mark.
+ */
 static bool
 read_tuple(BinaryReader *r)
 {
 	BinaryTuple *tuple = &r->tuples[r->ntuples];
 	BinaryField *places = &r->places[r->ntuples * r->ntypes];
-	int			n;
+	size_t		limit = (size_t) guc_max_line * 1024;
+	int32		n;
 
 	memset(tuple, 0, sizeof(BinaryTuple));
 	tuple->at = r->raw.len;
-	n = need_int(r, 2);
+	if (!take_int(r, 2, &n))
+	{
+		r->unended = r->over = r->raw.len == tuple->at;
+		return r->over ? false : break_off(r, tuple->at, ENDS_IN_TUPLE);
+	}
 	if (n == -1)
 	{
-		if (!lines_at_end(r->lines))
-			broken("Something stands behind its end mark.");
-		return false;
+		r->over = lines_at_end(r->lines);
+		return r->over ? false : break_off(r, r->raw.len, "the binary data goes on behind its end mark");
 	}
 	if (n < 0)
-		broken("A tuple has a negative number of fields.");
+		return break_off(r, tuple->at, "the binary data is broken here: a tuple has a negative number of fields");
 	if (n != r->ntypes)
 	{
 		tuple->fault = "it has not as many fields as there are columns";
@@ -180,21 +269,66 @@ read_tuple(BinaryReader *r)
 	}
 	for (int i = 0; i < n; i++)
 	{
-		int			len = need_int(r, 4);
+		int32		len;
 
-		if (len < -1)
-			broken("A field has a negative length.");
+		if (!take_int(r, 4, &len))
+			return break_off(r, tuple->at, ENDS_IN_TUPLE);
+		if (no_length(len))
+			return break_off(r, tuple->at, STRANGE_LENGTH);
 		if (i < r->ntypes)
 		{
 			places[i].at = r->raw.len;
 			places[i].len = len;
 		}
-		if (len > 0)
-			appendBinaryStringInfo(&r->raw, need(r, len), len);
+		if (len <= 0)
+			continue;
+		if (unlikely((size_t) (r->raw.len - tuple->at) + len > limit))
+			return leave_tuple(r, tuple->at, n - i - 1, len);
+		if (!take(r, len))
+			return break_off(r, tuple->at, ENDS_IN_TUPLE);
 	}
 	tuple->len = r->raw.len - tuple->at;
+	if (unlikely((size_t) tuple->len > records_limit()) && tuple->fault == NULL)
+	{
+		tuple->fault = RECORDS_TOO_LARGE;
+		tuple->sqlstate = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	}
 	r->ntuples++;
 	return true;
+}
+
+/* The next part into raw, behind what stands there of it; false: there is none. */
+static bool
+read_part(BinaryReader *r)
+{
+	while (r->raw.len < PART_BYTES && (r->bytes_left > 0 || r->fields_left > 0))
+	{
+		size_t		n = (size_t) Min(r->bytes_left, (uint64) (PART_BYTES - r->raw.len));
+		bool		all = r->bytes_left == PG_UINT64_MAX;
+		int32		len = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (r->bytes_left == 0)
+		{
+			r->fields_left--;
+			if (!take_int(r, 4, &len))
+				(void) break_off(r, 0, ENDS_IN_TUPLE);
+			else if (no_length(len))
+				(void) break_off(r, 0, STRANGE_LENGTH);
+			else
+				r->bytes_left = Max(len, 0);
+		}
+		else if (take(r, n))
+			r->bytes_left -= all ? 0 : n;
+		else if (all)
+		{
+			r->over = true;
+			r->bytes_left = 0;
+		}
+		else
+			(void) break_off(r, 0, ENDS_IN_TUPLE);
+	}
+	return r->raw.len > 0;
 }
 
 /* ---- values ---- */
@@ -308,17 +442,45 @@ make_values(BinaryReader *r)
 	PG_END_TRY();
 }
 
-/* The next tuples. */
+/* The next tuples, as far as they can be read. */
 static void
 read_batch(BinaryReader *r)
 {
 	resetStringInfo(&r->raw);
 	MemoryContextReset(r->cxt);
 	r->ntuples = r->next = 0;
-	while (!r->over && r->ntuples < BATCH_TUPLES && r->raw.len < BATCH_BYTES)
-		r->over = !read_tuple(r);
+	while (r->ntuples < BATCH_TUPLES && r->raw.len < BATCH_BYTES)
+		if (!read_tuple(r))
+			break;
 	if (r->ntuples > 0)
 		make_values(r);
+}
+
+/* The next part of what is given out as bytes; false behind the last one. The
+ * first one stands in raw behind the tuples that were read. */
+static bool
+next_part(BinaryReader *r, Record *record)
+{
+	if (r->in_parts)
+		resetStringInfo(&r->raw);
+	else
+	{
+		r->raw.len -= r->part;
+		memmove(r->raw.data, r->raw.data + r->part, r->raw.len);
+		r->ngiven++;
+	}
+	r->in_parts = read_part(r);
+	if (!r->in_parts)
+	{
+		r->why = NULL;
+		return false;
+	}
+	record->line = r->ngiven;
+	record->raw = r->raw.data;
+	record->rawlen = r->raw.len;
+	record->fault = r->why;
+	record->sqlstate = r->why_state;
+	return true;
 }
 
 /* See the header. */
@@ -328,10 +490,16 @@ binary_next(BinaryReader *r, Record *record)
 	BinaryTuple *tuple;
 
 	memset(record, 0, sizeof(Record));
-	if (r->next == r->ntuples && !r->over)
-		read_batch(r);
 	if (r->next == r->ntuples)
-		return false;
+	{
+		if (r->why && next_part(r, record))
+			return true;
+		if (r->over)
+			return false;
+		read_batch(r);
+		if (r->ntuples == 0)
+			return r->why ? next_part(r, record) : false;
+	}
 	tuple = &r->tuples[r->next];
 	record->line = ++r->ngiven;
 	record->raw = r->raw.data + tuple->at;

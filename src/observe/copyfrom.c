@@ -10,7 +10,6 @@
 
 #include "access/table.h"
 #include "base/compat.h"
-#include "base/guc.h"
 #include "base/shmem.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -37,9 +36,6 @@
 #include "utils/rel.h"
 
 PG_FUNCTION_INFO_V1(selfheal_copy_from);
-
-/* Payloads of so many bytes are made, at most: each byte may become six. */
-#define PAYLOAD_MAX ((size_t) 128 * 1024 * 1024)
 
 /* So many lines, and the progress is shown. */
 #define SHOW_EVERY 1000
@@ -424,9 +420,9 @@ take_record(CopyLoad *load, Record *record)
 		return;
 	}
 	line.fault = record->fault;
-	if (unlikely(record->rawlen > Min((size_t) guc_max_payload * 1024, PAYLOAD_MAX)))
+	if (likely(line.fault == NULL) && unlikely(record->rawlen > records_limit()))
 	{
-		line.fault = "it is larger than selfheal.max_payload";
+		line.fault = RECORDS_TOO_LARGE;
 		line.fault_state = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 	}
 	if (likely(line.fault == NULL))
@@ -540,6 +536,11 @@ run(Oid relid, const CopyForm *form, const Source *source, bool intake, LoadCoun
 	if (load.records && records_cut_off(load.records))
 		ereport(NOTICE,
 				(errmsg("selfheal: what stands behind the end mark \\. was not read")));
+	if (load.binary && binary_cut_off(load.binary))
+		ereport(NOTICE,
+				(errmsg("selfheal: the binary data has no end mark"),
+				 errdetail("It ends behind tuple " INT64_FORMAT "; whether more was to follow nobody knows.",
+						   load.nrecords)));
 }
 
 /* See the header. */

@@ -21,6 +21,7 @@
 #include "observe/intake.h"
 #include "observe/kept.h"
 #include "observe/limits.h"
+#include "observe/lines.h"
 #include "observe/order.h"
 #include "observe/quarantine.h"
 #include "observe/sharing.h"
@@ -380,6 +381,22 @@ intake_line(Intake *in, const IntakeLine *line)
 		return;
 	row->linelen = line->rawlen;
 	lay_down(in, line->raw, line->rawlen);
+}
+
+void
+intake_part(Intake *in, const char *bytes, size_t len, bool first)
+{
+	IntakeLine	line = {0};
+
+	in->position += first;
+	line.raw = bytes;
+	line.rawlen = len;
+	line.position = in->position;
+	line.fault = LINES_TOO_LONG;
+	line.fault_state = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	/* of the last one there may be no more than the end of the line */
+	if (first || len > 0)
+		intake_line(in, &line);
 }
 
 void

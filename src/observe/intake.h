@@ -28,6 +28,10 @@ extern Intake *intake_begin(Oid relid, LoadSource source);
  * or blank line (or NULL bytes) is skipped and counted. */
 extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding);
 
+/* Hold a part of a line that is too long to be taken as one; its first part
+ * counts as a line. */
+extern void intake_part(Intake *in, const char *bytes, size_t len, bool first);
+
 /* One line of a file, and the payload that was made of its fields. */
 typedef struct IntakeLine
 {

@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include "base/guc.h"
 #include "libpq/libpq.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
@@ -42,6 +43,8 @@ struct LineReader
 	size_t		start;			/* of what is not given out yet */
 	size_t		end;
 	size_t		searched;		/* no end of a line before this */
+	bool		part;			/* of a line was given out, */
+	bool		goes_on;		/* and not its last one */
 	uint64		given;			/* bytes that were given out */
 	uint64		total;			/* bytes of the file; 0: not known */
 };
@@ -137,13 +140,6 @@ make_room(LineReader *r, size_t more)
 	}
 	if (r->end + more <= r->size)
 		return;
-	/* a payload is one text value, which ends at 1 GB */
-	if (r->end > MaxAllocSize)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a line is longer than a value can be"),
-				 errdetail("It has more than %zu bytes.", (size_t) MaxAllocSize),
-				 errhint("A row is one line: is this a file of another format?")));
 	r->size = Max(r->size * 2, r->end + more);
 	r->buf = repalloc_huge(r->buf, r->size);
 }
@@ -275,18 +271,37 @@ find_end(LineReader *r, char end)
 	return cr ? cr : lf;
 }
 
+/* Give out as much of a line as may be in memory. It has no end before
+ * searched: there is no need to look for it there once more. */
+static void
+give_part(LineReader *r, size_t limit, size_t searched, const char **bytes, size_t *len)
+{
+	give(r, r->start + limit, bytes, len);
+	r->searched = searched;
+	r->part = r->goes_on = true;
+}
+
 /* See the header. */
 bool
 lines_cut(LineReader *r, char end, const char **bytes, size_t *len)
 {
+	size_t		limit = (size_t) guc_max_line * 1024;
+
+	r->part = r->goes_on;
+	r->goes_on = false;
 	for (;;)
 	{
 		char	   *at = find_end(r, end);
 		size_t		offset;
 
+		r->searched = at ? (size_t) (at - r->buf) : r->end;
+		if (unlikely(r->searched - r->start > limit))
+		{
+			give_part(r, limit, r->searched, bytes, len);
+			return true;
+		}
 		if (at == NULL)
 		{
-			r->searched = r->end;
 			if (read_on(r))
 				continue;
 			if (r->end == r->start)
@@ -318,6 +333,19 @@ lines_bytes(LineReader *r, size_t n, const char **bytes)
 		;
 	give(r, r->start + Min(n, r->end - r->start), bytes, &len);
 	return len;
+}
+
+/* See the header. */
+bool
+lines_part(const LineReader *r)
+{
+	return r->part;
+}
+
+bool
+lines_goes_on(const LineReader *r)
+{
+	return r->goes_on;
 }
 
 /* See the header. */
@@ -358,7 +386,7 @@ lines_next(LineReader *r, const char **line, size_t *len)
 		if (*len > 0 && (*line)[*len - 1] == '\r')
 			(*len)--;
 	}
-	if (r->source == LINES_CLIENT && *len == 2 && memcmp(*line, "\\.", 2) == 0)
+	if (r->source == LINES_CLIENT && !r->part && *len == 2 && memcmp(*line, "\\.", 2) == 0)
 	{
 		if (lines_at_end(r))
 			return false;

@@ -5,6 +5,9 @@
  * Lines are found by LF alone; a CR before it is taken off. No byte is
  * interpreted otherwise. Encodings that a client may use never have LF inside
  * a character, so lines can be cut before they are converted.
+ *
+ * However long a line is, no more than selfheal.max_line of it is in memory: a
+ * longer one is given out in parts of that size.
  */
 #ifndef SELFHEAL_LINES_H
 #define SELFHEAL_LINES_H
@@ -34,6 +37,17 @@ extern bool lines_next(LineReader *r, const char **line, size_t *len);
  */
 extern bool lines_cut(LineReader *r, char end, const char **bytes, size_t *len);
 extern size_t lines_bytes(LineReader *r, size_t n, const char **bytes);
+
+/*
+ * Is what lines_next or lines_cut gave out last a part of a line that is longer
+ * than selfheal.max_line; and does more of that line follow? The parts together
+ * are the line, with its end in the last one.
+ */
+extern bool lines_part(const LineReader *r);
+extern bool lines_goes_on(const LineReader *r);
+
+/* What is wrong with such a line. */
+#define LINES_TOO_LONG "it is part of a line that is longer than selfheal.max_line"
 
 /* Is there no more? May read on, which makes void what was given out. */
 extern bool lines_at_end(LineReader *r);

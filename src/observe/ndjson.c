@@ -128,6 +128,7 @@ load(Oid relid, const CopyStmt *stmt, int encoding)
 	LineReader *reader;
 	const char *line;
 	size_t		len;
+	bool		goes_on = false;
 	LoadCounts	counts;
 
 	recode_init(&rec, encoding);
@@ -140,8 +141,15 @@ load(Oid relid, const CopyStmt *stmt, int encoding)
 
 	while (lines_next(reader, &line, &len))
 	{
-		bool		good = recode_line(&rec, &line, &len);
+		bool		good;
 
+		if (unlikely(lines_part(reader)))
+		{
+			intake_part(in, line, len, !goes_on);
+			goes_on = lines_goes_on(reader);
+			continue;
+		}
+		good = recode_line(&rec, &line, &len);
 		intake_row(in, line, len, !good);
 	}
 	lines_close(reader);

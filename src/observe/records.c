@@ -20,6 +20,8 @@
 #include "observe/records.h"
 #include "observe/recode.h"
 
+#define RECORD_MAX ((size_t) 128 * 1024 * 1024)
+
 typedef enum LineEnd
 {
 	END_UNKNOWN,
@@ -33,6 +35,7 @@ typedef struct Quoting
 {
 	bool		open;			/* the end of the line belongs to a field */
 	bool		escaped;		/* an escape stands before the next character */
+	int64		line;			/* where it was opened last */
 } Quoting;
 
 struct RecordReader
@@ -56,6 +59,8 @@ struct RecordReader
 	int64		line;
 	bool		lost;			/* and those that follow, as long as: */
 	Quoting		quoting;
+	const char *why;			/* their fault, */
+	int			why_state;		/* and its SQLSTATE */
 
 	bool		over;
 	bool		cut_off;
@@ -75,6 +80,13 @@ records_open(LineReader *lines, const CopyForm *form)
 	initStringInfo(&r->raw);
 	initStringInfo(&r->text);
 	return r;
+}
+
+/* See the header. Each byte of a field may become six of the payload. */
+size_t
+records_limit(void)
+{
+	return Min((size_t) guc_max_payload * 1024, RECORD_MAX);
 }
 
 bool
@@ -101,8 +113,9 @@ end_of(const char *bytes, size_t len)
  * characters. Two quotes in a row open and close, which comes to the same.
  */
 static void
-follow_quotes(const CopyForm *form, Quoting *q, const char *s, size_t len)
+follow_quotes(const CopyForm *form, Quoting *q, const char *s, size_t len, int64 line)
 {
+	const char *begin = s;
 	const char *end = s + len;
 
 	if (form->quote == form->escape)
@@ -110,6 +123,8 @@ follow_quotes(const CopyForm *form, Quoting *q, const char *s, size_t len)
 		while ((s = memchr(s, form->quote, end - s)) != NULL)
 		{
 			q->open = !q->open;
+			if (q->open && (s == begin || s[-1] != form->quote))
+				q->line = line;
 			s++;
 		}
 		return;
@@ -121,7 +136,11 @@ follow_quotes(const CopyForm *form, Quoting *q, const char *s, size_t len)
 		else
 		{
 			if (*s == form->quote && !q->escaped)
+			{
 				q->open = !q->open;
+				if (q->open)
+					q->line = line;
+			}
 			q->escaped = false;
 		}
 	}
@@ -145,7 +164,7 @@ follow(RecordReader *r, Quoting *q, const char *s, size_t len, size_t lenend)
 	if (r->form->format == COPY_CSV)
 	{
 		if (r->form->multiline)
-			follow_quotes(r->form, q, s, len);
+			follow_quotes(r->form, q, s, len, r->nlines);
 	}
 	else
 	{
@@ -154,15 +173,18 @@ follow(RecordReader *r, Quoting *q, const char *s, size_t len, size_t lenend)
 	}
 }
 
-/* The next piece with its end. */
+/* The next piece with its end, which has lenend bytes. */
 static bool
-next_piece(RecordReader *r, const char **bytes, size_t *len)
+next_piece(RecordReader *r, const char **bytes, size_t *len, size_t *lenend)
 {
 	static const char ends[] = {'\0', '\n', '\n', '\r'};
+	bool		goes_on = lines_goes_on(r->lines);
 
 	if (!lines_cut(r->lines, ends[r->end], bytes, len))
 		return false;
-	r->nlines++;
+	if (!goes_on)
+		r->nlines++;
+	*lenend = lines_goes_on(r->lines) ? 0 : end_of(*bytes, *len);
 	return true;
 }
 
@@ -213,10 +235,11 @@ tell_next(RecordReader *r, Record *record)
 	size_t		left = r->raw.len - r->at;
 	char	   *end = memchr(from, stop, left);
 	size_t		len = end ? (size_t) (end + 1 - from) : left;
+	bool		goes_on = end == NULL && lines_goes_on(r->lines);
 
 	record->line = r->line++;
 	record->raw = from;
-	record->rawlen = len - own_end(r, end_of(from, len));
+	record->rawlen = goes_on ? len : len - own_end(r, end_of(from, len));
 	r->at += len;
 	if (r->at >= (size_t) r->raw.len)
 	{
@@ -224,41 +247,58 @@ tell_next(RecordReader *r, Record *record)
 		if (!r->lost && is_last_mark(r, record->raw, record->rawlen))
 			return false;
 	}
-	return fault(record, ERRCODE_BAD_COPY_FILE_FORMAT, "a quoted field is not ended");
+	return fault(record, r->why_state, r->why);
+}
+
+/* From here on nobody knows what the lines are, as long as a quote is open or
+ * a line goes on. */
+static void
+lose(RecordReader *r, const Quoting *q)
+{
+	r->quoting = *q;
+	r->why_state = q->open ? ERRCODE_BAD_COPY_FILE_FORMAT : ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	r->why = q->open ? psprintf("the quoted field that begins in line " INT64_FORMAT " is not ended", q->line)
+		: LINES_TOO_LONG;
 }
 
 /* The record that is in raw has no end that could be found: tell of its
  * lines. */
 static bool
-tell_all(RecordReader *r, Record *record)
+tell_all(RecordReader *r, Record *record, const Quoting *q)
 {
+	lose(r, q);
 	r->telling = true;
 	r->at = 0;
 	r->line = record->line;
 	return tell_next(r, record);
 }
 
-/* A line behind those, up to where the quoted field ends after all. */
+/* A line behind those, or a part of one. */
 static bool
 tell_lost(RecordReader *r, Record *record)
 {
 	const char *bytes;
 	size_t		len;
+	size_t		lenend;
 
-	if (!next_piece(r, &bytes, &len))
+	if (!next_piece(r, &bytes, &len, &lenend))
 		return false;
 	record->line = r->nlines;
 	record->raw = bytes;
-	record->rawlen = len - own_end(r, end_of(bytes, len));
-	follow(r, &r->quoting, bytes, len, end_of(bytes, len));
-	r->lost = r->quoting.open;
-	if (record->rawlen == 2 && memcmp(bytes, "\\.", 2) == 0)
+	record->rawlen = len - own_end(r, lenend);
+	follow(r, &r->quoting, bytes, len, lenend);
+	r->lost = r->quoting.open || lines_goes_on(r->lines);
+	if (record->rawlen == 2 && memcmp(bytes, "\\.", 2) == 0 && !lines_part(r->lines))
 	{
 		record->raw = "\\.";
 		if (is_last_mark(r, record->raw, 2))
 			return false;
 	}
-	return fault(record, ERRCODE_BAD_COPY_FILE_FORMAT, "a quoted field is not ended");
+	(void) fault(record, r->why_state, r->why);
+	/* the lines behind one that was too long are unknown for its quote alone */
+	if (r->lost && r->why_state == ERRCODE_PROGRAM_LIMIT_EXCEEDED && !lines_goes_on(r->lines))
+		lose(r, &r->quoting);
+	return true;
 }
 
 /* ---- records ---- */
@@ -286,7 +326,8 @@ static void
 add_piece(RecordReader *r, const char *bytes, size_t len, const char *text, size_t textlen)
 {
 	appendBinaryStringInfo(&r->raw, bytes, len);
-	if (r->converts)
+	/* what is larger is not taken apart */
+	if (r->converts && (size_t) r->raw.len <= records_limit())
 		appendBinaryStringInfo(&r->text, text, textlen);
 }
 
@@ -323,40 +364,60 @@ read_rest(RecordReader *r, Record *record, Quoting *q)
 
 	while (q->open)
 	{
-		if ((size_t) r->raw.len > (size_t) guc_max_payload * 1024)
+		if ((size_t) r->raw.len > records_limit())
 		{
 			r->lost = true;
-			r->quoting = *q;
-			return tell_all(r, record);
+			return tell_all(r, record, q);
 		}
-		if (!next_piece(r, &bytes, &len))
+		if (!next_piece(r, &bytes, &len, &lenend))
 		{
 			if (r->form->format == COPY_CSV)
-				return tell_all(r, record);
+				return tell_all(r, record, q);
 			lenend = 0;			/* the escaped end of the last line */
 			break;
 		}
 		text = bytes;
 		textlen = len;
 		r->invalid |= !recode_line(&r->recoder, &text, &textlen);
-		lenend = end_of(bytes, len);
 		follow(r, q, text, textlen, lenend);
 		add_piece(r, bytes, len, text, textlen);
+		if (unlikely(lines_goes_on(r->lines)))
+		{
+			r->lost = true;
+			return tell_all(r, record, q);
+		}
 		if (!q->open)
 			learn_end(r, bytes, len);
 	}
 	record->raw = r->raw.data;
 	record->rawlen = r->raw.len - own_end(r, lenend);
+	if (r->converts && (size_t) r->raw.len > records_limit())
+		return fault(record, ERRCODE_PROGRAM_LIMIT_EXCEEDED, RECORDS_TOO_LARGE);
 	if (r->converts)
 		return split(r, record, r->text.data, r->text.len, lenend);
 	return split(r, record, r->raw.data, r->raw.len, lenend);
+}
+
+/* A line that is too long: each of its parts is told of. */
+static bool
+tell_part(RecordReader *r, Record *record, const char *bytes, size_t len)
+{
+	Quoting		q = {0};
+
+	lose(r, &q);
+	r->lost = true;
+	follow(r, &r->quoting, bytes, len, 0);
+	record->line = r->nlines;
+	record->raw = bytes;
+	record->rawlen = len;
+	return fault(record, r->why_state, r->why);
 }
 
 /* See the header. */
 bool
 records_next(RecordReader *r, Record *record)
 {
-	Quoting		q = {false, false};
+	Quoting		q = {0};
 	const char *bytes;
 	const char *text;
 	size_t		len;
@@ -370,14 +431,15 @@ records_next(RecordReader *r, Record *record)
 		return tell_next(r, record);
 	if (r->lost)
 		return tell_lost(r, record);
-	if (!next_piece(r, &bytes, &len))
+	if (!next_piece(r, &bytes, &len, &lenend))
 		return false;
+	if (unlikely(lines_goes_on(r->lines)))
+		return tell_part(r, record, bytes, len);
 
 	record->line = r->nlines;
 	text = bytes;
 	textlen = len;
 	r->invalid = !recode_line(&r->recoder, &text, &textlen);
-	lenend = end_of(bytes, len);
 	follow(r, &q, text, textlen, lenend);
 	if (unlikely(q.open))
 	{

@@ -6,8 +6,10 @@
  * The rules are those of PostgreSQL's COPY, with one difference: what makes
  * COPY give up is the fault of one record, and the next one is read. Where a
  * quoted field does not end before the data does, or before the record is
- * larger than selfheal.max_payload, nobody knows what its lines are: each is
- * told of as a record with a fault, none is read as a row.
+ * larger than records_limit(), nobody knows what its lines are: each is told of
+ * as a record with a fault, which names the line where the quote stands, and
+ * none is read as a row. So are the parts of a line that is longer than
+ * selfheal.max_line.
  *
  * "\." on a line of its own ends the data of a text file. In csv it is a line
  * like any other (as in PostgreSQL since 18), but as the last line of what a
@@ -47,8 +49,14 @@ typedef struct RecordReader RecordReader;
  * cannot convert. form must live as long. */
 extern RecordReader *records_open(LineReader *lines, const CopyForm *form);
 
-/* The next record; false at the end. Good until the next call. */
+/* The next record; false at the end. Good until the next call, a fault as long
+ * as the reader. */
 extern bool records_next(RecordReader *r, Record *record);
+
+/* So many bytes of a record are taken apart, at most: selfheal.max_payload, or
+ * what can be made a payload of. */
+extern size_t records_limit(void);
+#define RECORDS_TOO_LARGE "it is larger than selfheal.max_payload"
 
 /* Did a line "\." end the data while more of it was there? */
 extern bool records_cut_off(const RecordReader *r);

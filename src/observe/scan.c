@@ -204,6 +204,7 @@ held_unread(ScanPass *scan, StoreRow *row, const char **bytes, size_t *len)
 	if (row->len > (size_t) guc_max_payload * 1024)
 		misfits_keep_reason(store->misfit_cxt, row, FIT_TOO_LARGE,
 							ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL,
+							row->torn && row->fault ? row->fault :
 							"the payload is larger than selfheal.max_payload");
 	else if (row->torn)
 		misfits_keep_reason(store->misfit_cxt, row, FIT_BAD_LINE,

@@ -101,18 +101,68 @@ is( sql("SELECT position, class, sqlstate, encode(line, 'hex') FROM selfheal.qua
 		'4|too_long|22001|' . unpack('H*', tuple(pack('N', 4), 'far too long')),
 		'6|bad_line|22021|' . unpack('H*', tuple(pack('N', 6), "\xff"))),
 	'byte for byte');
-foreach my $case (
-	[ 'cut off in a field', substr($odd, 0, -1) ], [ 'without an end mark', $odd ],
-	[ 'with more behind it', "$odd\xff\xff\0" ], [ 'with a negative length', $odd . pack('nN', 1, 0x80000000) . "\xff\xff" ],
-	[ 'of another kind', "1,a\n2,b\n" ], [ 'with flags', "PGCOPY\n\xff\r\n\0" . pack('NN', 0x10000, 0) . "\xff\xff" ])
+# ---- binary data that is broken: what was read before is kept, the rest held ----
+
+sub broken
 {
-	my ($what, $bytes) = @$case;
+	my ($bytes, $settings) = @_;
 	my $path = spit('broken.bin', $bytes);
 
-	($out, $err) = script("SELECT selfheal.copy_from('t', '$path', options => '{\"format\": \"binary\"}');\n");
-	like($err, qr/22P04/, "a binary file $what fails as a whole");
+	sql('TRUNCATE t; DELETE FROM selfheal.quarantine');
+	($out, $err) = script(($settings // '') . "SELECT * FROM selfheal.copy_from('t', '$path', options => '{\"format\": \"binary\"}');\n");
+	return $out . sql(<<'SQL');
+SELECT '|' || coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM t
+UNION ALL (SELECT format(' %s %s %s %s', position, class, sqlstate, count(*)) || ' ' || encode(string_agg(line, '' ORDER BY id), 'hex')
+	FROM selfheal.quarantined GROUP BY position, class, sqlstate ORDER BY position, min(id))
+SQL
 }
-is(counts('t'), '2|4', 'and leaves nothing');
+my ($one, $two, $three) = map { tuple(pack('N', $_), "v$_") } 1 .. 3;
+my $hex = sub { return unpack 'H*', $_[0] };
+is(broken("$head$one$two"), "2|0\n|1,2", 'without an end mark it is whole, as for COPY');
+like($err, qr/NOTICE.*no end mark/, 'and that is said');
+is(sql("TRUNCATE twin; COPY twin FROM '" . $node->basedir . "/broken.bin' (FORMAT binary); SELECT count(*) FROM twin"), '2', 'COPY takes it');
+foreach my $case (
+	[ 'cut off in a field', substr($two, 0, -1) ], [ 'cut off in a length', substr($two, 0, 4) ], [ 'cut off in a number', "\0" ],
+	[ 'with a negative length', pack('nN', 2, 0x80000000) . $two . "\xff\xff" ], [ 'with a negative number', "\xff\xfe$two" ],
+	[ 'with a length that leads nowhere', pack('nN', 2, 0x7fffffff) . $two ])
+{
+	my ($what, $rest) = @$case;
+
+	is(broken("$head$one$rest"), "1|1\n|1\n 2 bad_line 22P04 1 " . $hex->($rest), "$what: the tuple before is stored, the rest held");
+}
+is(broken("$head$one\xff\xff$two"), "1|1\n|1\n 2 bad_line 22P04 1 " . $hex->($two), 'what stands behind the end mark is held');
+is(broken("$head$one" . tuple('x', 'b') . substr($two, 0, -1)),
+	"1|2\n|1\n 2 bad_line 22P03 1 " . $hex->(tuple('x', 'b')) . "\n 3 bad_line 22P04 1 " . $hex->(substr($two, 0, -1)),
+	'behind a tuple that is held for itself');
+# the rest of a large file comes in parts, and the whole file once more is known by its load's name
+my $rest = pack('nN', 2, 0x80000000) . 'x' x 20_000_000;
+my $path = spit('broken.bin', "$head$one$rest");
+sql("TRUNCATE t; DELETE FROM selfheal.quarantine; SET selfheal.load_id = 'broken'; SELECT selfheal.copy_from('t', '$path', options => '{\"format\": \"binary\"}')");
+is(sql("SELECT count(*), sum(octet_length(line)), sha256(string_agg(line, '' ORDER BY id)) = sha256('\\x" . $hex->(substr $rest, 0, 6) . "' || convert_to(repeat('x', 20000000), 'UTF8')) FROM selfheal.quarantined WHERE position = 2"),
+	'3|20000006|t', 'in parts, which together are the rest');
+$path = spit('broken.bin', "$head$one$two$three\xff\xff");
+is(sql("SET selfheal.load_id = 'broken'; SELECT * FROM selfheal.copy_from('t', '$path', options => '{\"format\": \"binary\"}'); SELECT already FROM selfheal.last_load()"),
+	"2|0\n1", 'of the file as it should be only the rest is taken');
+# a tuple that is too long is held in parts, those behind it are stored
+my $long = tuple(pack('N', 2), 'y' x 9_000_000);
+is(broken("$head$one$long$three\xff\xff", "SET selfheal.max_line = '100kB';\n"),
+	"2|2\n|1,3\n 2 bad_line 54000 2 " . $hex->($long), 'a tuple longer than selfheal.max_line');
+is(broken("$head$long", "SET selfheal.max_line = '100kB';\n"), "0|2\n|\n 1 bad_line 54000 2 " . $hex->($long), 'alone');
+is(broken($head . substr($long, 0, 1_000_000), "SET selfheal.max_line = '100kB';\n"),
+	"0|1\n|\n 1 bad_line 22P04 1 " . $hex->(substr $long, 0, 1_000_000),
+	'and one that is cut off');
+is(broken("$head$one\xff\xff", "SET selfheal.max_payload = '1kB';\n"), "1|0\n|1", 'a file that is whole');
+foreach my $case ([ 'of another kind', "1,a\n2,b\n" ], [ 'with flags', "PGCOPY\n\xff\r\n\0" . pack('NN', 0x10000, 0) . "\xff\xff" ],
+	[ 'cut off in its header', substr($head, 0, 15) ], [ 'that is empty', '' ])
+{
+	my ($what, $bytes) = @$case;
+
+	sql('TRUNCATE t; DELETE FROM selfheal.quarantine');
+	$path = spit('broken.bin', $bytes);
+	($out, $err) = script("SELECT selfheal.copy_from('t', '$path', options => '{\"format\": \"binary\"}');\n");
+	like($err, qr/22P04/, "a file $what fails");
+	is(counts('t'), '0|0', 'and leaves nothing');
+}
 
 # ---- who may ----
 

@@ -23,10 +23,13 @@
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
+#include "observe/dropped.h"
 #include "observe/expected.h"
 #include "observe/mapping.h"
 #include "observe/ordering.h"
@@ -431,6 +434,17 @@ unpark(List **tables)
 	parked = NIL;
 }
 
+/* A new table of the session's own is none that anybody watches: applications
+ * make thousands of them an hour. */
+static bool
+makes_temporary(const Node *stmt)
+{
+	const RangeVar *name = IsA(stmt, CreateStmt) ? ((const CreateStmt *) stmt)->relation :
+	IsA(stmt, CreateTableAsStmt) ? ((const CreateTableAsStmt *) stmt)->into->rel : NULL;
+
+	return name != NULL && name->relpersistence == RELPERSISTENCE_TEMP;
+}
+
 static void
 after_ddl(void *arg)
 {
@@ -509,26 +523,75 @@ remember_drop(const char *role, const char *text, const char *schema, const char
 	return spi_get_int8(0, 1, NULL);
 }
 
-/* Forget what was dropped, and keep the shapes of what lost something. */
+/* May a watched table, or an intake view, be among what is gone? */
+static bool
+may_end_watch(const List *dropped)
+{
+	const ListCell *lc;
+	Watch		watch;
+
+	foreach(lc, dropped)
+	{
+		const Dropped *d = lfirst(lc);
+
+		if (d->gone && (d->view || watch_get(d->relid, &watch)))
+			return true;
+	}
+	return !dropped_noted();
+}
+
+/*
+ * The watches that end: relid, names, and whether the table is gone or the view
+ * alone. Inside spi_open.
+ */
+static uint64
+ended_watches(const List *dropped)
+{
+	static SPIPlanPtr plan = NULL;
+	List	   *oids = NIL;
+	const ListCell *lc;
+	SpiArgs		args;
+
+	foreach(lc, dropped)
+	{
+		const Dropped *d = lfirst(lc);
+
+		if (d->gone && get_rel_relkind(d->relid) == '\0')
+			oids = lappend_oid(oids, d->relid);
+	}
+	spi_args(&args);
+	if (dropped_noted())
+		spi_arg_oids(&args, oids);
+	else
+		spi_arg_null(&args, OIDARRAYOID);
+	return spi_exec_kept(&plan, "WITH gone (oid) AS MATERIALIZED (SELECT unnest(coalesce($1, ARRAY("
+						 "  SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0))))"
+						 " SELECT w.relid::oid, w.schema_name, w.table_name, true FROM gone g JOIN selfheal.watched w ON w.relid = g.oid"
+						 " UNION ALL SELECT w.relid::oid, w.schema_name, w.table_name, false FROM gone g JOIN selfheal.watched w ON w.intake = g.oid"
+						 "  WHERE NOT EXISTS (SELECT FROM gone o WHERE o.oid = w.relid)", &args);
+}
+
+/*
+ * Forget what was dropped, and keep the shapes of what lost something. Where
+ * that is nothing that is watched, no SQL is run to find it out: applications
+ * make and drop tables all day.
+ */
 static void
 after_drop(void *arg)
 {
-	static SPIPlanPtr plan = NULL;
 	const EventTriggerData *trigger = arg;
 	RegistryCause cause = {.role = GetUserNameFromId(GetUserId(), false),.healer = healing_process(),
 	.plan = healing_plan()};
-	List	   *tables;
+	List	   *dropped = dropped_take();
+	List	   *tables = touched_by_drop(dropped);
 	SpiUser		saved;
-	SpiArgs		args;
 	uint64		n;
 	SpiRows		rows;
 
+	if (tables == NIL && !may_end_watch(dropped))
+		return;
 	open_patiently(&saved);
-	spi_args(&args);
-	n = spi_exec_kept(&plan, "SELECT w.relid::oid, w.schema_name, w.table_name, d.objid = w.relid"
-					  " FROM pg_event_trigger_dropped_objects() d"
-					  " JOIN selfheal.watched w ON d.objid IN (w.relid, w.intake)"
-					  " WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0", &args);
+	n = ended_watches(dropped);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -546,7 +609,6 @@ after_drop(void *arg)
 			cause.command = remember_drop(cause.role, command_text(trigger), schema, table);
 		forget(relid, schema, table, gone, &cause);
 	}
-	tables = touched_by_drop();
 	if (tables != NIL || n > 0)
 		ordering_forget();
 	if (ends_later(trigger->tag))
@@ -589,7 +651,8 @@ guarded(SpiBody body, FunctionCallInfo fcinfo, const char *what)
 {
 	ErrorData  *edata;
 
-	if (resting || IsBinaryUpgrade)
+	if (resting || IsBinaryUpgrade ||
+		makes_temporary(((const EventTriggerData *) fcinfo->context)->parsetree))
 		return;
 	/* during our own install script, or DROP EXTENSION, there is no schema */
 	if (!OidIsValid(spi_extension_oid(true)) ||

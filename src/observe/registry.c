@@ -10,7 +10,6 @@
 #include "observe/registry.h"
 #include "observe/snapshot.h"
 #include "observe/watch.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -202,48 +201,6 @@ registry_repoint(Oid from, Oid to)
 	spi_arg_relid(&args, from);
 	spi_arg_relid(&args, to);
 	spi_exec("UPDATE selfheal.schema_snapshot SET relid = $2 WHERE relid = $1", &args);
-}
-
-/* See the header. */
-void
-registry_catch_up(void)
-{
-	static bool done = false;
-	MemoryContext cxt = CurrentMemoryContext;
-	List	   *tables = NIL;
-	ListCell   *lc;
-	SpiUser		saved;
-	uint64		n;
-
-	if (done)
-		return;
-	done = true;
-	spi_xact_begin();
-	MemoryContextSwitchTo(cxt);
-	spi_open(&saved);
-	n = spi_exec("SELECT relid::oid FROM selfheal.watched ORDER BY 1", NULL);
-	for (uint64 i = 0; i < n; i++)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(cxt);
-
-		tables = lappend_oid(tables, spi_get_oid(i, 1, NULL));
-		MemoryContextSwitchTo(spi);
-	}
-	spi_close(&saved);
-	spi_xact_commit(true);
-	foreach(lc, tables)
-	{
-		RegistryCause unseen = {0};
-
-		CHECK_FOR_INTERRUPTS();
-		spi_xact_begin();
-		MemoryContextSwitchTo(cxt);
-		/* first the table: who changes it now keeps its shape himself */
-		if (ConditionalLockRelationOid(lfirst_oid(lc), AccessShareLock))
-			(void) registry_keep(lfirst_oid(lc), &unseen);
-		spi_xact_commit(true);
-	}
-	MemoryContextSwitchTo(cxt);
 }
 
 /* See the header. */

@@ -94,4 +94,56 @@ SELECT selfheal.wait_idle('30s') ->> 'idle' AS idle;
 SELECT column_name, state FROM drifts('unseen');
 SELECT id, gone FROM unseen;
 
+-- what is old goes, but for what is needed: the newest, what is expected and
+-- what came after it, what an open incident may be about
+CREATE FUNCTION kept(name text, OUT versions text, OUT commands text) LANGUAGE sql SECURITY DEFINER AS $$
+	SELECT (SELECT string_agg(version::text, ' ' ORDER BY version) FROM selfheal.schema_snapshot WHERE schema_name = 'da' AND table_name = name),
+		(SELECT string_agg(statement, ' ' ORDER BY id) FROM selfheal.ddl WHERE schema_name = 'da' AND table_name = name)
+$$;
+CREATE TABLE aged (a int);
+CREATE TABLE expected (a int);
+CREATE TABLE broken (a int, b int, c int);
+CREATE TABLE many_versions (a int);
+CREATE TABLE dropped_long_ago (a int);
+SELECT selfheal.watch('aged'), selfheal.watch('expected'), selfheal.watch('broken'), selfheal.watch('many_versions'), selfheal.watch('dropped_long_ago');
+ALTER TABLE aged ADD b int;
+ALTER TABLE aged SET (fillfactor = 90);
+ALTER TABLE aged ADD c int;
+ALTER TABLE expected ADD b int;
+ALTER TABLE expected RENAME b TO bb;
+ALTER TABLE expected ADD c int;
+SELECT selfheal.expect('expected', 2);
+ALTER TABLE broken ADD d int;
+DROP TABLE dropped_long_ago CASCADE;
+DO $$ BEGIN FOR i IN 1..600 LOOP ALTER TABLE da.many_versions ADD b int; ALTER TABLE da.many_versions DROP b; END LOOP; END $$;
+SELECT selfheal.wait_idle('30s') ->> 'idle' AS idle;
+UPDATE selfheal.schema_snapshot SET at = at - interval '400 days' WHERE schema_name = 'da' AND table_name <> 'many_versions';
+UPDATE selfheal.ddl SET at = at - interval '400 days' WHERE schema_name = 'da' AND table_name <> 'many_versions';
+-- of an incident that is open the version is as young as itself, and stays
+ALTER TABLE broken DROP b;
+ALTER TABLE broken ADD e int;
+UPDATE selfheal.schema_snapshot SET at = at - interval '100 days' WHERE schema_name = 'da' AND table_name = 'broken';
+SELECT selfheal.wait_idle('30s') ->> 'idle' AS idle;
+UPDATE selfheal.incident SET first_seen = first_seen - interval '100 days' WHERE relid = 'broken'::regclass;
+ALTER SYSTEM SET selfheal.schema_retention = '90d';
+SELECT pg_reload_conf();
+\c -
+SET client_min_messages = warning;
+SET search_path = da;
+SHOW selfheal.schema_retention;
+SELECT selfheal.wake();
+SELECT selfheal.wait_idle('30s') ->> 'idle' AS idle;
+SELECT * FROM kept('aged');
+SELECT * FROM kept('expected');
+SELECT kind, name FROM selfheal.drift('expected');
+SELECT * FROM kept('broken');
+SELECT count(*), min(version) FROM selfheal.schema_snapshot WHERE relid = 'many_versions'::regclass;
+SELECT count(*) BETWEEN 1000 AND 1001 AS commands FROM selfheal.ddl WHERE relid = 'many_versions'::regclass;
+SELECT * FROM kept('dropped_long_ago');
+\set VERBOSITY sqlstate
+SELECT * FROM selfheal.schema_diff('aged', 1, 3);
+\set VERBOSITY default
+ALTER SYSTEM RESET selfheal.schema_retention;
+SELECT pg_reload_conf();
+
 DROP SCHEMA da CASCADE;

@@ -355,6 +355,19 @@ given_version(FunctionCallInfo fcinfo, int arg, int newest_version, int missing)
 	return version;
 }
 
+static Jsonb *
+kept_version(Oid relid, int version)
+{
+	Jsonb	   *result = registry_snapshot(relid, version);
+
+	if (result == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("version %d of the table is not kept any more", version),
+				 errhint("Those that are stand in selfheal.schema_version; what is old goes by selfheal.schema_retention.")));
+	return result;
+}
+
 Datum
 selfheal_schema_diff(PG_FUNCTION_ARGS)
 {
@@ -380,10 +393,8 @@ selfheal_schema_diff(PG_FUNCTION_ARGS)
 	from = given_version(fcinfo, 1, count, to - 1);
 	if (from < 1 || from == to)
 		PG_RETURN_NULL();
-	was = registry_snapshot(relid, from);
-	now = registry_snapshot(relid, to);
-	if (was == NULL)
-		PG_RETURN_NULL();
+	was = kept_version(relid, from);
+	now = kept_version(relid, to);
 	list = renames(relid, Min(from, to), Max(from, to));
 	list = snapshot_diff(was, now, list != NIL ? renames_json(list, from > to) : NULL);
 	foreach(lc, list)

@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "observe/dedupe.h"
+#include "observe/dropped.h"
 #include "observe/inserts.h"
 #include "observe/load.h"
 #include "observe/ndjson.h"
@@ -44,6 +45,7 @@ _PG_init(void)
 	load_init();
 	dedupe_init();
 	inserts_init();
+	dropped_init();
 	ndjson_init();
 	launcher_init();
 }

@@ -56,6 +56,7 @@ int			guc_max_wait = 86400;
 int			guc_replay_window = 3600;
 int			guc_trial_interval = 300;
 int			guc_load_retention = 43200;
+int			guc_schema_retention = 525600;
 int			guc_kept_max = 10485760;
 char	   *guc_encodings = NULL;
 char	   *guc_overflow_column = NULL;
@@ -387,6 +388,11 @@ guc_init(void)
 							"How long the record of a load is kept.",
 							"And with it what recognises its lines by selfheal.load_id. Longer while rows of it are held; -1 means for ever.",
 							&guc_load_retention, 43200, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("selfheal.schema_retention",
+							"How long the versions of watched tables, and the commands that made them, are kept.",
+							"Longer the newest of each, what expect() names, and what an open incident may be about; at most 1,000 of one table. -1 means that none is too old.",
+							&guc_schema_retention, 525600, -1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.kept_max",
 							"Most bytes of what was sent that are kept of stored rows, of all tables together.",

@@ -65,6 +65,8 @@ extern int	guc_parent_retry_interval;	/* selfheal.parent_retry_interval, s;
 extern int	guc_replay_window;	/* selfheal.replay_window, s */
 extern int	guc_max_wait;		/* selfheal.max_wait, s; 0 = for ever */
 extern int	guc_trial_interval; /* selfheal.trial_interval, s; 0 = no trial */
+extern int	guc_schema_retention;	/* selfheal.schema_retention, minutes; -1
+									 * = none is too old */
 extern int	guc_load_retention; /* selfheal.load_retention, minutes; -1 = for
 								 * ever */
 extern int	guc_kept_max;		/* selfheal.kept_max, kB; 0 = no limit */

@@ -2,15 +2,6 @@
  * ddl_watch.c
  *	  Follows what is done to watched tables.
  *
- * After each ALTER the names we keep are compared with the catalog's: that
- * covers RENAME, SET SCHEMA and ALTER SCHEMA RENAME in one way and needs no
- * reading of the command. The intake view goes along with its table.
- *
- * Swap loads (rename t to backup, rename or create new as t, in one
- * transaction) mean "this name is the table": a name that a watched table
- * left in this transaction and another table took moves the watch, the view
- * with its grants, and the held rows to that table.
- *
  * A command on tables that nobody watches costs one look at what it was about.
  */
 #include "postgres.h"
@@ -23,11 +14,15 @@
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "observe/ddl_watch.h"
+#include "observe/dropped.h"
 #include "observe/expected.h"
+#include "observe/follow.h"
 #include "observe/mapping.h"
 #include "observe/ordering.h"
 #include "observe/registry.h"
@@ -50,19 +45,6 @@ PG_FUNCTION_INFO_V1(selfheal_ddl_end);
 PG_FUNCTION_INFO_V1(selfheal_ddl_drop);
 PG_FUNCTION_INFO_V1(selfheal_table_rewrite);
 
-/* A name that a watched table had at the start of this transaction. */
-typedef struct LeftName
-{
-	char	   *schema;
-	char	   *table;
-	char	   *intake;
-	Oid			relid;			/* who left it */
-} LeftName;
-
-/* In TopTransactionContext; valid while its virtual transaction lives. */
-static List *left_names = NIL;
-static LocalTransactionId left_names_lxid = InvalidLocalTransactionId;
-
 static bool resting = false;
 
 /* See the header. */
@@ -70,187 +52,6 @@ void
 ddl_watch_rest(bool rest)
 {
 	resting = rest;
-}
-
-/* Remember a name that is left; the first leaver of a name counts. */
-static void
-remember_left(Oid relid, const char *schema, const char *table, const char *intake)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	LeftName   *left = palloc(sizeof(LeftName));
-
-	if (left_names_lxid != compat_lxid())
-	{
-		left_names = NIL;
-		left_names_lxid = compat_lxid();
-	}
-	left->relid = relid;
-	left->schema = pstrdup(schema);
-	left->table = pstrdup(table);
-	left->intake = intake ? pstrdup(intake) : NULL;
-	left_names = lappend(left_names, left);
-	MemoryContextSwitchTo(old);
-}
-
-/* Rename and move the view so that it stands beside its table again. A name
- * that is taken is said, not fought over. */
-static void
-follow_view(Oid viewid, const char *schema, const char *intake)
-{
-	char	   *have_schema = get_namespace_name(get_rel_namespace(viewid));
-	char	   *have = get_rel_name(viewid);
-
-	if (have == NULL)
-		return;
-	if (OidIsValid(get_relname_relid(intake, get_namespace_oid(schema, false))) &&
-		get_relname_relid(intake, get_namespace_oid(schema, false)) != viewid)
-	{
-		ereport(WARNING,
-				(errmsg("intake view %s could not follow its table",
-						quote_qualified_identifier(have_schema, have)),
-				 errdetail("Relation %s exists already.",
-						   quote_qualified_identifier(schema, intake))));
-		return;
-	}
-	if (strcmp(have_schema, schema) != 0)
-		spi_exec(psprintf("ALTER VIEW %s SET SCHEMA %s",
-						  quote_qualified_identifier(have_schema, have),
-						  quote_identifier(schema)), NULL);
-	if (strcmp(have, intake) != 0)
-		spi_exec(psprintf("ALTER VIEW %s RENAME TO %s",
-						  quote_qualified_identifier(schema, have),
-						  quote_identifier(intake)), NULL);
-}
-
-/* Names of watched tables against the catalog; inside spi_open. */
-static void
-follow_renames(void)
-{
-	uint64		n = spi_exec("SELECT w.relid::oid, w.intake::oid, n.nspname, c.relname, w.schema_name, w.table_name"
-							 " FROM selfheal.watched w JOIN pg_class c ON c.oid = w.relid"
-							 " JOIN pg_namespace n ON n.oid = c.relnamespace"
-							 " WHERE (w.schema_name, w.table_name) IS DISTINCT FROM (n.nspname::text, c.relname::text)",
-							 NULL);
-	SpiRows		rows = spi_keep();
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		Oid			relid;
-		Oid			viewid;
-		char	   *schema;
-		char	   *table;
-		char	   *old_view;
-		SpiArgs		args;
-
-		spi_use(&rows);
-		relid = spi_get_oid(i, 1, NULL);
-		viewid = spi_get_oid(i, 2, NULL);
-		schema = spi_get_text(i, 3, CurrentMemoryContext);
-		table = spi_get_text(i, 4, CurrentMemoryContext);
-		old_view = get_rel_name(viewid);
-		remember_left(relid, spi_get_text(i, 5, CurrentMemoryContext),
-					  spi_get_text(i, 6, CurrentMemoryContext), old_view);
-		spi_args(&args);
-		spi_arg_relid(&args, relid);
-		spi_arg_text(&args, schema);
-		spi_arg_text(&args, table);
-		spi_exec("UPDATE selfheal.watched SET schema_name = $2, table_name = $3 WHERE relid = $1", &args);
-		follow_view(viewid, schema, watch_intake_name(table));
-	}
-}
-
-/*
- * What we keep about one table is about another now, or (InvalidOid) about a
- * table that is gone: the names beside it stay. States are not touched here;
- * the worker dismisses incidents without a table and plans anew for a table
- * that is not the one a plan was made for.
- */
-static void
-repoint(Oid from, Oid to)
-{
-	/* the order in which the worker locks rows */
-	static const char *const tables[] = {
-		"plan", "incident", "error", "quarantine", "load", "replayed", "ddl", "discard"
-	};
-	SpiArgs		args;
-
-	for (int i = 0; i < (int) lengthof(tables); i++)
-	{
-		spi_args(&args);
-		spi_arg_relid(&args, from);
-		spi_arg_relid(&args, to);
-		/* what is held stands in its table's place of the key: 0 when gone */
-		spi_exec(psprintf("UPDATE selfheal.%s SET relid = %s WHERE relid = $1", tables[i],
-						  strcmp(tables[i], "quarantine") == 0 ?
-						  "coalesce($2, 0::regclass)" : "$2"), &args);
-	}
-
-	registry_repoint(from, to);
-
-	/* lines of a table that is gone are nobody's */
-	spi_args(&args);
-	spi_arg_relid(&args, from);
-	spi_arg_relid(&args, to);
-	spi_exec(OidIsValid(to)
-			 ? "UPDATE selfheal.load_line SET relid = $2 WHERE relid = $1"
-			 : "DELETE FROM selfheal.load_line WHERE relid = $1", &args);
-}
-
-static void
-move_watch(const LeftName *left, Oid to)
-{
-	Watch		watch;
-	AuditEntry	entry;
-	SpiArgs		args;
-
-	if (!watch_get(left->relid, &watch) || left->intake == NULL ||
-		get_rel_relkind(watch.intake) != RELKIND_VIEW)
-		return;
-	spi_exec(psprintf("CREATE OR REPLACE VIEW %s AS SELECT NULL::pg_catalog.text AS payload FROM ONLY %s WHERE false",
-					  quote_qualified_identifier(get_namespace_name(get_rel_namespace(watch.intake)),
-												 get_rel_name(watch.intake)),
-					  quote_qualified_identifier(left->schema, left->table)), NULL);
-	watch_unlink(watch.intake, left->relid);
-	spi_args(&args);
-	spi_arg_relid(&args, left->relid);
-	spi_arg_relid(&args, to);
-	spi_arg_text(&args, left->schema);
-	spi_arg_text(&args, left->table);
-	spi_exec("UPDATE selfheal.watched SET relid = $2, schema_name = $3, table_name = $4 WHERE relid = $1", &args);
-	repoint(left->relid, to);
-	watch_relink();
-	follow_view(watch.intake, left->schema, left->intake);
-	audit_entry(&entry, "watched");
-	entry.relid = to;
-	entry.result = "moved to the table that took the watched name";
-	audit_write(&entry);
-}
-
-/* Did a table take a name that a watched one left in this transaction? What is
- * noted of the one is then about the other. */
-static void
-follow_swaps(List **tables)
-{
-	ListCell   *lc;
-
-	if (left_names_lxid != compat_lxid())
-		return;
-	foreach(lc, left_names)
-	{
-		LeftName   *left = lfirst(lc);
-		Oid			nsp = get_namespace_oid(left->schema, true);
-		Oid			now = OidIsValid(nsp) ? get_relname_relid(left->table, nsp) : InvalidOid;
-		char		kind = OidIsValid(now) ? get_rel_relkind(now) : '\0';
-		Watch		watch;
-
-		if (now == left->relid ||
-			(kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
-			 kind != RELKIND_FOREIGN_TABLE) ||
-			watch_get(now, &watch))
-			continue;
-		move_watch(left, now);
-		touched_moved(tables, left->relid, now);
-	}
 }
 
 /* What the command that fired us was: its own text where the client sent more
@@ -353,32 +154,6 @@ keep_shapes(const char *role, const List *tables)
 	}
 }
 
-/* Columns that were renamed are still the ones that mappings mean. Inside
- * spi_open. */
-static void
-follow_columns(void)
-{
-	uint64		n = spi_exec("SELECT objid, command FROM pg_event_trigger_ddl_commands()"
-							 " WHERE classid = 'pg_class'::regclass AND objsubid > 0", NULL);
-	SpiRows		rows = spi_keep();
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		const CollectedCommand *command;
-		const RenameStmt *rename;
-		bool		isnull;
-
-		spi_use(&rows);
-		command = (const CollectedCommand *)
-			DatumGetPointer(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
-		if (isnull || command->type != SCT_Simple || !IsA(command->parsetree, RenameStmt))
-			continue;
-		rename = (const RenameStmt *) command->parsetree;
-		if (rename->renameType == OBJECT_COLUMN)
-			mapping_follow_column(spi_get_oid(i, 1, NULL), rename->subname, rename->newname);
-	}
-}
-
 /*
  * Open SPI for what follows a command. The command holds its table, a load or
  * the healer may hold rows of ours and want the table: whoever's check for a
@@ -432,6 +207,17 @@ unpark(List **tables)
 	parked = NIL;
 }
 
+/* A new table of the session's own is none that anybody watches: applications
+ * make thousands of them an hour. */
+static bool
+makes_temporary(const Node *stmt)
+{
+	const RangeVar *name = IsA(stmt, CreateStmt) ? ((const CreateStmt *) stmt)->relation :
+	IsA(stmt, CreateTableAsStmt) ? ((const CreateTableAsStmt *) stmt)->into->rel : NULL;
+
+	return name != NULL && name->relpersistence == RELPERSISTENCE_TEMP;
+}
+
 static void
 after_ddl(void *arg)
 {
@@ -445,7 +231,7 @@ after_ddl(void *arg)
 	tables = touched_by_command(trigger->tag == CMDTAG_ALTER_SCHEMA);
 	unpark(&tables);
 	restore_see_ddl(tables);
-	if (tables != NIL || renames || left_names_lxid == compat_lxid())
+	if (tables != NIL || renames || follow_pending())
 	{
 		remember_ddl(role, command_text(trigger), tables);
 		follow_renames();
@@ -479,7 +265,7 @@ forget(Oid relid, const char *schema, const char *table, bool table_gone, const 
 	if (table_gone)
 	{
 		registry_gone(relid, schema, table, cause);
-		repoint(relid, InvalidOid);
+		follow_repoint(relid, InvalidOid);
 	}
 	audit_entry(&entry, "unwatched");
 	entry.schema_name = schema;
@@ -511,26 +297,75 @@ remember_drop(const char *role, const char *text, const char *schema, const char
 	return spi_get_int8(0, 1, NULL);
 }
 
-/* Forget what was dropped, and keep the shapes of what lost something. */
+/* May a watched table, or an intake view, be among what is gone? */
+static bool
+may_end_watch(const List *dropped)
+{
+	const ListCell *lc;
+	Watch		watch;
+
+	foreach(lc, dropped)
+	{
+		const Dropped *d = lfirst(lc);
+
+		if (d->gone && (d->view || watch_get(d->relid, &watch)))
+			return true;
+	}
+	return !dropped_noted();
+}
+
+/*
+ * The watches that end: relid, names, and whether the table is gone or the view
+ * alone. Inside spi_open.
+ */
+static uint64
+ended_watches(const List *dropped)
+{
+	static SPIPlanPtr plan = NULL;
+	List	   *oids = NIL;
+	const ListCell *lc;
+	SpiArgs		args;
+
+	foreach(lc, dropped)
+	{
+		const Dropped *d = lfirst(lc);
+
+		if (d->gone && get_rel_relkind(d->relid) == '\0')
+			oids = lappend_oid(oids, d->relid);
+	}
+	spi_args(&args);
+	if (dropped_noted())
+		spi_arg_oids(&args, oids);
+	else
+		spi_arg_null(&args, OIDARRAYOID);
+	return spi_exec_kept(&plan, "WITH gone (oid) AS MATERIALIZED (SELECT unnest(coalesce($1, ARRAY("
+						 "  SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0))))"
+						 " SELECT w.relid::oid, w.schema_name, w.table_name, true FROM gone g JOIN selfheal.watched w ON w.relid = g.oid"
+						 " UNION ALL SELECT w.relid::oid, w.schema_name, w.table_name, false FROM gone g JOIN selfheal.watched w ON w.intake = g.oid"
+						 "  WHERE NOT EXISTS (SELECT FROM gone o WHERE o.oid = w.relid)", &args);
+}
+
+/*
+ * Forget what was dropped, and keep the shapes of what lost something. Where
+ * that is nothing that is watched, no SQL is run to find it out: applications
+ * make and drop tables all day.
+ */
 static void
 after_drop(void *arg)
 {
-	static SPIPlanPtr plan = NULL;
 	const EventTriggerData *trigger = arg;
 	RegistryCause cause = {.role = GetUserNameFromId(GetUserId(), false),.healer = healing_process(),
 	.plan = healing_plan()};
-	List	   *tables;
+	List	   *dropped = dropped_take();
+	List	   *tables = touched_by_drop(dropped);
 	SpiUser		saved;
-	SpiArgs		args;
 	uint64		n;
 	SpiRows		rows;
 
+	if (tables == NIL && !may_end_watch(dropped))
+		return;
 	open_patiently(&saved);
-	spi_args(&args);
-	n = spi_exec_kept(&plan, "SELECT w.relid::oid, w.schema_name, w.table_name, d.objid = w.relid"
-					  " FROM pg_event_trigger_dropped_objects() d"
-					  " JOIN selfheal.watched w ON d.objid IN (w.relid, w.intake)"
-					  " WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0", &args);
+	n = ended_watches(dropped);
 	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -548,7 +383,6 @@ after_drop(void *arg)
 			cause.command = remember_drop(cause.role, command_text(trigger), schema, table);
 		forget(relid, schema, table, gone, &cause);
 	}
-	tables = touched_by_drop();
 	if (tables != NIL || n > 0)
 		ordering_forget();
 	if (ends_later(trigger->tag))
@@ -591,7 +425,8 @@ guarded(SpiBody body, FunctionCallInfo fcinfo, const char *what)
 {
 	ErrorData  *edata;
 
-	if (resting || IsBinaryUpgrade)
+	if (resting || IsBinaryUpgrade ||
+		makes_temporary(((const EventTriggerData *) fcinfo->context)->parsetree))
 		return;
 	/* during our own install script, or DROP EXTENSION, there is no schema */
 	if (!OidIsValid(spi_extension_oid(true)) ||

@@ -278,7 +278,7 @@ is_unfelt(const Jsonb *was, const Jsonb *now, const SnapshotChange *change)
 	spi_arg_text(&args, change->name);
 	spi_arg_text(&args, change->kind);
 	spi_exec("SELECT CASE WHEN $4 = 'type_redefined' THEN coalesce($2 -> 'types' -> $3 -> 'attributes' @> ($1 -> 'types' -> $3 -> 'attributes'), false)"
-			 " WHEN $4 IN ('column_dropped', 'column_renamed', 'type_narrowed', 'type_changed', 'not_null_added')"
+			 " WHEN $4 IN ('column_dropped', 'column_renamed', 'type_narrowed', 'type_changed', 'not_null_added', 'generated_changed')"
 			 " THEN EXISTS (SELECT FROM jsonb_array_elements($1 -> 'columns') c WHERE c ->> 'name' = $3 AND c ? 'generated')"
 			 " ELSE false END", &args);
 	return spi_get_bool(0, 1, NULL);

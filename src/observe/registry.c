@@ -10,7 +10,6 @@
 #include "observe/registry.h"
 #include "observe/snapshot.h"
 #include "observe/watch.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -204,48 +203,6 @@ registry_repoint(Oid from, Oid to)
 }
 
 /* See the header. */
-void
-registry_catch_up(void)
-{
-	static bool done = false;
-	MemoryContext cxt = CurrentMemoryContext;
-	List	   *tables = NIL;
-	ListCell   *lc;
-	SpiUser		saved;
-	uint64		n;
-
-	if (done)
-		return;
-	done = true;
-	spi_xact_begin();
-	MemoryContextSwitchTo(cxt);
-	spi_open(&saved);
-	n = spi_exec("SELECT relid::oid FROM selfheal.watched ORDER BY 1", NULL);
-	for (uint64 i = 0; i < n; i++)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(cxt);
-
-		tables = lappend_oid(tables, spi_get_oid(i, 1, NULL));
-		MemoryContextSwitchTo(spi);
-	}
-	spi_close(&saved);
-	spi_xact_commit(true);
-	foreach(lc, tables)
-	{
-		RegistryCause unseen = {0};
-
-		CHECK_FOR_INTERRUPTS();
-		spi_xact_begin();
-		MemoryContextSwitchTo(cxt);
-		/* first the table: who changes it now keeps its shape himself */
-		if (ConditionalLockRelationOid(lfirst_oid(lc), AccessShareLock))
-			(void) registry_keep(lfirst_oid(lc), &unseen);
-		spi_xact_commit(true);
-	}
-	MemoryContextSwitchTo(cxt);
-}
-
-/* See the header. */
 Jsonb *
 registry_snapshot(Oid relid, int version)
 {
@@ -397,6 +354,19 @@ given_version(FunctionCallInfo fcinfo, int arg, int newest_version, int missing)
 	return version;
 }
 
+static Jsonb *
+kept_version(Oid relid, int version)
+{
+	Jsonb	   *result = registry_snapshot(relid, version);
+
+	if (result == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("version %d of the table is not kept any more", version),
+				 errhint("Those that are stand in selfheal.schema_version; what is old goes by selfheal.schema_retention.")));
+	return result;
+}
+
 Datum
 selfheal_schema_diff(PG_FUNCTION_ARGS)
 {
@@ -422,10 +392,8 @@ selfheal_schema_diff(PG_FUNCTION_ARGS)
 	from = given_version(fcinfo, 1, count, to - 1);
 	if (from < 1 || from == to)
 		PG_RETURN_NULL();
-	was = registry_snapshot(relid, from);
-	now = registry_snapshot(relid, to);
-	if (was == NULL)
-		PG_RETURN_NULL();
+	was = kept_version(relid, from);
+	now = kept_version(relid, to);
 	list = renames(relid, Min(from, to), Max(from, to));
 	list = snapshot_diff(was, now, list != NIL ? renames_json(list, from > to) : NULL);
 	foreach(lc, list)

@@ -36,8 +36,9 @@ typedef struct RegistryEntry
 /*
  * Keep the shape of a watched table if it is not the newest that is kept:
  * what was kept, in the current context, or NULL. A table that is being
- * restored (restore.h) has no new shape before it is whole. If another transaction is at the same and stays at it for half a
- * second, this is left to the worker (registry_catch_up). Any other failure
+ * restored (restore.h) has no new shape before it is whole. If another
+ * transaction is at the same and stays at it for half a second, this is left
+ * to the worker (unseen.h). Any other failure
  * is a WARNING.
  */
 extern RegistryEntry *registry_keep(Oid relid, const RegistryCause *cause);
@@ -49,10 +50,6 @@ extern void registry_gone(Oid relid, const char *schema, const char *table, cons
 /* Another table has taken the watched name: what was kept of the one is the
  * other's history now. InvalidOid: nobody's. Inside spi_open. */
 extern void registry_repoint(Oid from, Oid to);
-
-/* Shapes that no event trigger has seen: it had failed, or the session was a
- * replica. Once in a process; each in a transaction of its own. */
-extern void registry_catch_up(void);
 
 /* A kept shape, or NULL; the newest one's number, 0 if there is none. In the
  * current context. */

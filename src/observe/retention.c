@@ -16,6 +16,7 @@
 
 #include "base/guc.h"
 #include "base/spi.h"
+#include "observe/history.h"
 #include "observe/kept.h"
 #include "observe/retention.h"
 #include "observe/stated.h"
@@ -146,12 +147,15 @@ retention_step(void)
 	int64		ids[STEP_LOADS];
 	TimestampTz before;
 	int			n;
+	bool		history;
 	bool		more;
 
 	spi_open(&saved);
+	history = history_remove();
 	if (guc_load_retention < 0)
 	{
-		more = kept_remove(DT_NOBEGIN);
+		more = history;
+		more |= kept_remove(DT_NOBEGIN);
 		more |= stated_remove(DT_NOBEGIN);
 		spi_close(&saved);
 		return more;
@@ -169,5 +173,5 @@ retention_step(void)
 	more |= kept_remove(before);
 	more |= stated_remove(before);
 	spi_close(&saved);
-	return more;
+	return more || history;
 }

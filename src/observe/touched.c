@@ -18,6 +18,7 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
+#include "observe/dropped.h"
 #include "observe/touched.h"
 #include "observe/watch.h"
 #include "tcop/deparse_utility.h"
@@ -389,53 +390,20 @@ touched_by_command(bool all)
 	return tables;
 }
 
-/*
- * What is gone is known by its names alone: of an index, or a table that may
- * have been a partition, the newest shape tells whose it was.
- */
-#define DROPPED_QUERY \
-	"WITH d AS MATERIALIZED (SELECT d.* FROM pg_event_trigger_dropped_objects() d WHERE NOT d.is_temporary)," \
-	" newest AS (SELECT w.relid, s.schema_name, s.snapshot FROM selfheal.watched w, LATERAL (" \
-	"   SELECT v.schema_name, v.snapshot FROM selfheal.schema_snapshot v WHERE v.relid = w.relid ORDER BY v.version DESC LIMIT 1) s" \
-	"  WHERE EXISTS (SELECT FROM d WHERE d.object_type IN ('index', 'table', 'foreign table') AND d.objsubid = 0))" \
-	" SELECT x.relid, bool_or(x.helps) FROM (" \
-	"  SELECT d.objid AS relid, false AS helps FROM d WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0" \
-	"  UNION ALL SELECT to_regclass(format('%I.%I', d.address_names[1], d.address_names[2])), d.object_type <> 'default value' FROM d" \
-	"   WHERE d.object_type IN ('trigger', 'table constraint', 'default value', 'policy') AND cardinality(d.address_names) > 2" \
-	"  UNION ALL SELECT n.relid, true FROM d JOIN newest n ON n.schema_name = d.schema_name" \
-	"   AND n.snapshot -> 'constraints' @> jsonb_build_array(jsonb_build_object('kind', 'unique_index', 'name', d.object_name))" \
-	"   WHERE d.object_type = 'index'" \
-	"  UNION ALL SELECT n.relid, false FROM d JOIN newest n ON n.snapshot ? 'partition_digest'" \
-	"   OR n.snapshot -> 'partitions' @> jsonb_build_array(jsonb_build_object('name', d.object_identity))" \
-	"   WHERE d.object_type IN ('table', 'foreign table') AND d.objsubid = 0) x" \
-	" WHERE x.relid IS NOT NULL GROUP BY 1"
-
 /* See the header. */
 List *
-touched_by_drop(void)
+touched_by_drop(const List *dropped)
 {
-	static SPIPlanPtr any = NULL;
-	static SPIPlanPtr plan = NULL;
 	List	   *tables = NIL;
-	SpiArgs		args;
-	uint64		n;
-	SpiRows		rows;
+	const ListCell *lc;
 
-	spi_args(&args);
-	if (spi_exec_kept(&any, "SELECT FROM selfheal.watched LIMIT 1", &args) == 0)
-		return NIL;
-	n = spi_exec_kept(&plan, DROPPED_QUERY, &args);
-	rows = spi_keep();
-	for (uint64 i = 0; i < n; i++)
+	foreach(lc, dropped)
 	{
-		bool		helps;
-		Oid			watched;
+		const Dropped *d = lfirst(lc);
+		Oid			watched = watched_of(d->relid);
 
-		spi_use(&rows);
-		helps = spi_get_bool(i, 2, NULL);
-		watched = watched_of(spi_get_oid(i, 1, NULL));
 		if (OidIsValid(watched) && get_rel_relkind(watched) != '\0')
-			(void) touched_add(&tables, watched, helps);
+			(void) touched_add(&tables, watched, d->helps);
 	}
 	return tables;
 }

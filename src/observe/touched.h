@@ -29,8 +29,9 @@ typedef struct TouchedTable
  */
 extern List *touched_by_command(bool all);
 
-/* The same in sql_drop; a table that is gone itself is not among them. */
-extern List *touched_by_drop(void);
+/* The same of what was dropped (dropped.h), in sql_drop; a table that is gone
+ * itself is not among them. No SQL. */
+extern List *touched_by_drop(const List *dropped);
 
 /* Find a table in the list, or add it. */
 extern TouchedTable *touched_add(List **tables, Oid watched, bool helps);

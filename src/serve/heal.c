@@ -34,9 +34,9 @@
 #include "observe/ddl_watch.h"
 #include "observe/held.h"
 #include "observe/heldref.h"
-#include "observe/registry.h"
 #include "observe/restore.h"
 #include "observe/sharing.h"
+#include "observe/unseen.h"
 #include "observe/watch.h"
 #include "orient/drift.h"
 #include "orient/foresee.h"
@@ -72,6 +72,7 @@ collect(void)
 	List	   *touched;
 	ListCell   *lc;
 
+	unseen_troubled();
 	spi_xact_begin();
 	ddl_watch_catch_up();
 	watch_relink();
@@ -604,7 +605,7 @@ heal_pass(void)
 	MemoryContextDelete(cxt);
 	if (state == BREAKER_RUNNING && breaker_state(&trial_at) == BREAKER_RUNNING)
 		learning_pass();
-	registry_catch_up();
+	left |= unseen_others();
 	due = earliest(due, earliest(earliest(next_order, next_ends), tolerance_next()));
 	if (left)
 		due = GetCurrentTimestamp();

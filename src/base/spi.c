@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "base/giveway.h"
 #include "base/spi.h"
 #include "base/trouble.h"
 #include "catalog/pg_extension.h"
@@ -510,18 +511,13 @@ spi_trial(SpiBody body, void *arg_)
 void
 spi_xact_begin(void)
 {
+	/* nothing is waited for for long: the heal of other tables must go on */
+	giveway_begin();
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	XactIsoLevel = XACT_READ_COMMITTED;
 	XactReadOnly = false;
 	XactDeferrable = false;
-
-	/*
-	 * Our own rows are never fought over for long: a person's open
-	 * transaction may hold one, and the heal of other tables must go on.
-	 */
-	(void) set_config_option("lock_timeout", GetConfigOption("selfheal.gate_timeout", false, false),
-							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	if (spi_hold_extension() != SPI_EXTENSION_HELD)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -550,6 +546,7 @@ spi_xact_commit(bool async)
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	giveway_end();
 	drop_session_locks();
 	pgstat_report_stat(false);
 }
@@ -558,5 +555,6 @@ void
 spi_xact_abort(void)
 {
 	AbortOutOfAnyTransaction();
+	giveway_end();
 	drop_session_locks();
 }

@@ -137,6 +137,7 @@ extern ErrorData *spi_trial(SpiBody body, void *arg);
 /*
  * Transactions of a background worker: begin sets the statement's start time,
  * holds the extension (55000 when it is being dropped) and pushes a snapshot;
+ * its waits for locks give way (giveway.h);
  * commit pops it and reports statistics. async means
  * synchronous_commit = off for this transaction alone.
  */

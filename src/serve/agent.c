@@ -372,8 +372,6 @@ agent_main(Datum arg)
 {
 	memory_keep();
 	slot_connect(WORKER_AGENT);
-	/* what others hold is tried again later: more than one conversation waits */
-	SetConfigOption("lock_timeout", "5s", PGC_SUSET, PGC_S_SESSION);
 	step_context = AllocSetContextCreate(TopMemoryContext, "selfheal agent step",
 										 ALLOCSET_DEFAULT_SIZES);
 	work();

@@ -422,7 +422,7 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 	st.relid = p->relid;
 	st.plan = p;
 	st.sql = render_alter(p, p->relid);
-	edata = spi_try(take_locks, &st);
+	edata = spi_try_locked(take_locks, &st);
 	if (edata)
 		return stopped(result, &st, edata);
 
@@ -440,7 +440,7 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 		st.sql = render_alter(p, p->relid);
 	st.beside = render_statements(p, STEP_BESIDE);
 	result->sql = statements_text(&st);
-	edata = spi_try(run_alter, &st);
+	edata = spi_try_locked(run_alter, &st);
 	if (edata)
 		return stopped(result, &st, edata);
 	if (st.made_again[0] != '\0')

@@ -450,13 +450,22 @@ must_rethrow(const ErrorData *edata)
 		sqlerrcode == ERRCODE_INDEX_CORRUPTED;
 }
 
+/* See the header. */
+static bool locks_throw = false;
+
+void
+spi_locks_throw(bool on)
+{
+	locks_throw = on;
+}
+
 /*
- * Body of spi_try and spi_trial. The subtransaction is ended on every way
+ * Body of spi_try and its like. The subtransaction is ended on every way
  * out; the copy of the error is made in the caller's context before the
  * abort frees the subtransaction's.
  */
 static ErrorData *
-attempt(SpiBody body, void *arg_, bool keep)
+attempt(SpiBody body, void *arg_, bool keep, bool throw_locks)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -487,7 +496,7 @@ attempt(SpiBody body, void *arg_, bool keep)
 	}
 	PG_END_TRY();
 
-	if (edata != NULL && must_rethrow(edata))
+	if (edata != NULL && (must_rethrow(edata) || (throw_locks && giveway_was(edata))))
 		ReThrowError(edata);
 	return edata;
 }
@@ -495,13 +504,19 @@ attempt(SpiBody body, void *arg_, bool keep)
 ErrorData *
 spi_try(SpiBody body, void *arg_)
 {
-	return attempt(body, arg_, true);
+	return attempt(body, arg_, true, locks_throw);
+}
+
+ErrorData *
+spi_try_locked(SpiBody body, void *arg_)
+{
+	return attempt(body, arg_, true, false);
 }
 
 ErrorData *
 spi_trial(SpiBody body, void *arg_)
 {
-	return attempt(body, arg_, false);
+	return attempt(body, arg_, false, locks_throw);
 }
 
 /*

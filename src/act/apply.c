@@ -9,9 +9,11 @@
  * for nothing. Whoever is in the way at the end of either is written down; to
  * miss a lock is no failure of the plan.
  *
- * deadlock_timeout is a quarter of lock_timeout, since an autovacuum that
+ * deadlock_timeout is a quarter of lock_timeout at most, since an autovacuum that
  * holds the table is cancelled by the waiter's deadlock check and by nothing
- * else (proc.c): with the defaults the lock would time out before that.
+ * else (proc.c): with the defaults the lock would time out before that. The
+ * check is made again and again (giveway.h), so however long the two timeouts
+ * are, it is no person who loses a deadlock against an apply.
  *
  * The ALTER runs as the table's owner in a restricted operation: index
  * expressions, defaults and casts are the owner's code, not ours. What
@@ -24,6 +26,7 @@
 #include "access/htup_details.h"
 #include "act/apply.h"
 #include "act/dependents.h"
+#include "base/giveway.h"
 #include "base/guc.h"
 #include "base/holders.h"
 #include "base/spi.h"
@@ -85,7 +88,17 @@ open_budget(SpiUser *saved, int lock_ms)
 {
 	spi_become(saved, spi_extension_owner(), SECURITY_LOCAL_USERID_CHANGE, true);
 	set_ms("lock_timeout", lock_ms);
-	set_ms("deadlock_timeout", guc_lock_timeout / 4);
+	set_ms("deadlock_timeout", giveway_first_look(guc_lock_timeout));
+}
+
+/* Once readers may have to wait for us, who looks after the server is told of
+ * our waits as of others'. */
+static void
+log_waits(void)
+{
+	const char *log = GetConfigOptionResetString("log_lock_waits");
+
+	spi_set_local("log_lock_waits", log ? log : "off");
 }
 
 /*
@@ -255,6 +268,7 @@ take_locks(void *arg)
 	if (st->sql != NULL || stops_loads(st->relid, locks))
 		intake_gate(st->relid, true);
 	st->phase = PHASE_TABLE;
+	log_waits();
 	st->outline = rebuild_outline(st->plan);
 	if (st->sql != NULL)
 		lock_table(st);
@@ -286,6 +300,7 @@ run_alter(void *arg)
 
 	st->phase = PHASE_ALTER;
 	open_budget(&budget, budget_left(st));
+	log_waits();
 	dependents_drop(st->rebuild, &st->doing);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
@@ -407,7 +422,7 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 	st.relid = p->relid;
 	st.plan = p;
 	st.sql = render_alter(p, p->relid);
-	edata = spi_try(take_locks, &st);
+	edata = spi_try_locked(take_locks, &st);
 	if (edata)
 		return stopped(result, &st, edata);
 
@@ -425,7 +440,7 @@ apply_plan(const VettedPlan *plan, const char *expected_hash)
 		st.sql = render_alter(p, p->relid);
 	st.beside = render_statements(p, STEP_BESIDE);
 	result->sql = statements_text(&st);
-	edata = spi_try(run_alter, &st);
+	edata = spi_try_locked(run_alter, &st);
 	if (edata)
 		return stopped(result, &st, edata);
 	if (st.made_again[0] != '\0')

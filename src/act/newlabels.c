@@ -72,7 +72,7 @@ newlabels_apply(const VettedPlan *plan, const char *expected_hash)
 	job.owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
 	ReleaseSysCache(tup);
 
-	edata = spi_try(add_labels, &job);
+	edata = spi_try_locked(add_labels, &job);
 	if (edata != NULL)
 	{
 		result->edata = edata;

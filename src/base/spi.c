@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "base/giveway.h"
 #include "base/spi.h"
 #include "base/trouble.h"
 #include "catalog/pg_extension.h"
@@ -449,13 +450,22 @@ must_rethrow(const ErrorData *edata)
 		sqlerrcode == ERRCODE_INDEX_CORRUPTED;
 }
 
+/* See the header. */
+static bool locks_throw = false;
+
+void
+spi_locks_throw(bool on)
+{
+	locks_throw = on;
+}
+
 /*
- * Body of spi_try and spi_trial. The subtransaction is ended on every way
+ * Body of spi_try and its like. The subtransaction is ended on every way
  * out; the copy of the error is made in the caller's context before the
  * abort frees the subtransaction's.
  */
 static ErrorData *
-attempt(SpiBody body, void *arg_, bool keep)
+attempt(SpiBody body, void *arg_, bool keep, bool throw_locks)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -486,7 +496,7 @@ attempt(SpiBody body, void *arg_, bool keep)
 	}
 	PG_END_TRY();
 
-	if (edata != NULL && must_rethrow(edata))
+	if (edata != NULL && (must_rethrow(edata) || (throw_locks && giveway_was(edata))))
 		ReThrowError(edata);
 	return edata;
 }
@@ -494,13 +504,19 @@ attempt(SpiBody body, void *arg_, bool keep)
 ErrorData *
 spi_try(SpiBody body, void *arg_)
 {
-	return attempt(body, arg_, true);
+	return attempt(body, arg_, true, locks_throw);
+}
+
+ErrorData *
+spi_try_locked(SpiBody body, void *arg_)
+{
+	return attempt(body, arg_, true, false);
 }
 
 ErrorData *
 spi_trial(SpiBody body, void *arg_)
 {
-	return attempt(body, arg_, false);
+	return attempt(body, arg_, false, locks_throw);
 }
 
 /*
@@ -510,18 +526,13 @@ spi_trial(SpiBody body, void *arg_)
 void
 spi_xact_begin(void)
 {
+	/* nothing is waited for for long: the heal of other tables must go on */
+	giveway_begin();
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	XactIsoLevel = XACT_READ_COMMITTED;
 	XactReadOnly = false;
 	XactDeferrable = false;
-
-	/*
-	 * Our own rows are never fought over for long: a person's open
-	 * transaction may hold one, and the heal of other tables must go on.
-	 */
-	(void) set_config_option("lock_timeout", GetConfigOption("selfheal.gate_timeout", false, false),
-							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	if (spi_hold_extension() != SPI_EXTENSION_HELD)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -550,6 +561,7 @@ spi_xact_commit(bool async)
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	giveway_end();
 	drop_session_locks();
 	pgstat_report_stat(false);
 }
@@ -558,5 +570,6 @@ void
 spi_xact_abort(void)
 {
 	AbortOutOfAnyTransaction();
+	giveway_end();
 	drop_session_locks();
 }

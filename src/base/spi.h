@@ -135,8 +135,17 @@ extern ErrorData *spi_try(SpiBody body, void *arg);
 extern ErrorData *spi_trial(SpiBody body, void *arg);
 
 /*
+ * While this is on, as in a round of the healer, the two throw on as well what
+ * says that somebody else has a lock (giveway_was): nothing may be concluded
+ * from it. spi_try_locked is spi_try for who knows what to do with it.
+ */
+extern void spi_locks_throw(bool on);
+extern ErrorData *spi_try_locked(SpiBody body, void *arg);
+
+/*
  * Transactions of a background worker: begin sets the statement's start time,
  * holds the extension (55000 when it is being dropped) and pushes a snapshot;
+ * its waits for locks give way (giveway.h);
  * commit pops it and reports statistics. async means
  * synchronous_commit = off for this transaction alone.
  */

@@ -144,7 +144,7 @@ RegistryEntry *
 registry_keep(Oid relid, const RegistryCause *cause)
 {
 	Keeping		k = {relid, cause, CurrentMemoryContext, NULL};
-	ErrorData  *edata = spi_try(keep, &k);
+	ErrorData  *edata = spi_try_locked(keep, &k);
 
 	if (edata == NULL)
 		return k.entry;

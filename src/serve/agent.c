@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/giveway.h"
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/http.h"
@@ -36,7 +37,6 @@
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -98,7 +98,8 @@ fenced(int64 id, const HttpReply *http)
 	if (edata)
 	{
 		claude_not_asked();
-		sharing_emit(edata);
+		if (!giveway_was(edata))
+			sharing_emit(edata);
 		dialogue_broke(id, edata);
 	}
 	return transfer;
@@ -247,7 +248,10 @@ turn(SpiExtension *state, TimestampTz *due)
 		MemoryContextSwitchTo(step_context);
 		edata = CopyErrorData();
 		FlushErrorState();
-		sharing_emit(edata);
+		if (giveway_was(edata))
+			*state = SPI_EXTENSION_BUSY;
+		else
+			sharing_emit(edata);
 		spi_xact_abort();
 		RESUME_INTERRUPTS();
 	}
@@ -372,8 +376,6 @@ agent_main(Datum arg)
 {
 	memory_keep();
 	slot_connect(WORKER_AGENT);
-	/* what others hold is tried again later: more than one conversation waits */
-	SetConfigOption("lock_timeout", "5s", PGC_SUSET, PGC_S_SESSION);
 	step_context = AllocSetContextCreate(TopMemoryContext, "selfheal agent step",
 										 ALLOCSET_DEFAULT_SIZES);
 	work();

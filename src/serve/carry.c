@@ -597,8 +597,11 @@ carry_out(const PlanRow *row, VettedPlan *vetted, bool approved, int64 held)
 	docket_move(row->id, PLAN_APPLIED, NULL, NULL);
 	if (pattern != NULL)
 		learning_kept(row, pattern);
+	/* what the rows' own code meets is no reason to take the ALTER back */
+	spi_locks_throw(result->sql == NULL);
 	chunk = replay_chunk(row->relid, row->incidents, row->nincidents, 0,
 						 Min(guc_replay_chunk, LOCKED_ROWS), row->id, false);
+	spi_locks_throw(true);
 	note_chunk(&outcome, chunk, cxt);
 
 	entry.sql_run = result->sql;

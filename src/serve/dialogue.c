@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "base/canon.h"
+#include "base/giveway.h"
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/retry.h"
@@ -35,6 +36,9 @@
 /* Answers of no use (cut, refused, without a call, with an unknown stop) that
  * are asked for again. */
 #define MAX_NUDGES 2
+
+/* A step that met somebody's lock is taken again after this. */
+#define LOCK_PAUSE_MS 5000
 
 /* Calls of one answer that are run. */
 #define MAX_CALLS 16
@@ -639,6 +643,14 @@ dialogue_broke(int64 id, const ErrorData *edata)
 	{
 		const char *words = sharing_message(c->relid, edata->message);
 
+		if (giveway_was(edata))
+		{
+			/* somebody has what the next step reads: nothing has failed */
+			conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCK_PAUSE_MS), false, words);
+			spi_xact_commit(false);
+			MemoryContextSwitchTo(cxt);
+			return;
+		}
 		c->retry.retries++;
 		turns_failure(c, &none, words);
 		if (c->retry.retries > guc_api_retries)

@@ -24,7 +24,9 @@
 
 #include "access/xact.h"
 #include "act/sandbox.h"
+#include "base/giveway.h"
 #include "base/guc.h"
+#include "base/holders.h"
 #include "base/spi.h"
 #include "base/trouble.h"
 #include "decide/rebuild.h"
@@ -64,31 +66,189 @@
 /* How often a pass looks again before the worker takes a breath. */
 #define MAX_ROUNDS 16
 
+/* What met somebody else's lock is tried again after this; it doubles. */
+#define ERRAND_PAUSE_MS 1000
+
+/*
+ * What is done beside the heals, one after the other. A table that it reads may
+ * be in somebody's hands: then it is left, with the others of its kind, and
+ * done when its pause is over, while the rest goes on. Process memory.
+ */
+typedef struct Errand
+{
+	int			misses;			/* in a row: the pause doubles */
+	TimestampTz not_before;		/* 0: it was done */
+} Errand;
+
+typedef enum ErrandKind
+{
+	ERRAND_SEQUENCES,
+	ERRAND_REPLICATION,
+	ERRAND_COLLECT,
+	ERRAND_CATCH_UP,
+	ERRAND_RELINK,
+	ERRAND_PARENTS,
+	ERRAND_DRIFT,
+	ERRAND_TOLERANCE,
+	ERRAND_LANDED,
+	ERRAND_LACKING,
+	ERRAND_TOLD,
+	ERRAND_ORDER,
+	ERRAND_LEARNING,
+	ERRANDS
+} ErrandKind;
+
+static Errand errands[ERRANDS];
+
+static bool
+errand_rests(ErrandKind kind)
+{
+	return errands[kind].not_before > GetCurrentTimestamp();
+}
+
+/* It was done, or somebody has what it needs. */
+static void
+errand_note(ErrandKind kind, bool held_up)
+{
+	Errand	   *errand = &errands[kind];
+
+	errand->not_before = held_up ? carry_pause(ERRAND_PAUSE_MS, errand->misses, 60000) : 0;
+	errand->misses = held_up ? errand->misses + 1 : 0;
+}
+
+/* When the first of those that were left is to be done; 0: none was. */
+static TimestampTz
+errands_due(void)
+{
+	TimestampTz due = 0;
+
+	for (int i = 0; i < ERRANDS; i++)
+		if (errands[i].not_before != 0 && (due == 0 || errands[i].not_before < due))
+			due = errands[i].not_before;
+	return due;
+}
+
+/* One, within the transaction of collect. */
+static void
+run_errand(ErrandKind kind, SpiBody body, void *arg)
+{
+	ErrorData  *edata;
+
+	if (errand_rests(kind))
+		return;
+	edata = spi_try_locked(body, arg);
+	if (edata != NULL && !giveway_was(edata))
+		ReThrowError(edata);
+	errand_note(kind, edata != NULL);
+}
+
+/* One that has transactions of its own. False when it was left. */
+static bool
+run_errand_alone(ErrandKind kind, SpiBody body, void *arg)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile bool done = true;
+
+	if (errand_rests(kind))
+		return false;
+	PG_TRY();
+	{
+		body(arg);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(cxt);
+		edata = CopyErrorData();
+		if (!giveway_was(edata))
+			PG_RE_THROW();
+		FlushErrorState();
+		spi_xact_abort();
+		done = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	errand_note(kind, !done);
+	return done;
+}
+
+static void
+catch_up(void *arg)
+{
+	ddl_watch_catch_up();
+}
+
+static void
+relink(void *arg)
+{
+	watch_relink();
+	restore_look();
+}
+
+static void
+look_for_parents(void *arg)
+{
+	waiting_collect();
+}
+
+static void
+settle_drift(void *arg)
+{
+	drift_settle();
+}
+
+static void
+look_at_tolerance(void *arg)
+{
+	List	  **touched = arg;
+	List	   *more;
+
+	if (!tolerance_look())
+		return;
+	more = incident_collect();
+	(void) tolerance_look();
+	*touched = list_concat(*touched, more);
+}
+
+static void
+collect_landed(void *arg)
+{
+	landed_collect();
+}
+
+static void
+collect_lacking(void *arg)
+{
+	lacking_collect();
+}
+
+static void
+look_at_told(void *arg)
+{
+	reopen_told();
+}
+
 /* Join new errors to incidents; each that got rows is an event. Plans that
  * nobody's rows wait for any more are taken back. */
 static void
-collect(void)
+collect(void *arg)
 {
 	List	   *touched;
 	ListCell   *lc;
 
 	unseen_troubled();
 	spi_xact_begin();
-	ddl_watch_catch_up();
-	watch_relink();
-	restore_look();
+	run_errand(ERRAND_CATCH_UP, catch_up, NULL);
+	run_errand(ERRAND_RELINK, relink, NULL);
 	reopen_altered();
-	waiting_collect();
+	run_errand(ERRAND_PARENTS, look_for_parents, NULL);
 	touched = incident_collect();
-	drift_settle();
-	if (tolerance_look())
-	{
-		touched = list_concat(touched, incident_collect());
-		(void) tolerance_look();
-	}
-	landed_collect();
-	lacking_collect();
-	reopen_told();
+	run_errand(ERRAND_DRIFT, settle_drift, NULL);
+	run_errand(ERRAND_TOLERANCE, look_at_tolerance, &touched);
+	run_errand(ERRAND_LANDED, collect_landed, NULL);
+	run_errand(ERRAND_LACKING, collect_lacking, NULL);
+	run_errand(ERRAND_TOLD, look_at_told, NULL);
 	reopen_retire_plans();
 	foreach(lc, touched)
 	{
@@ -131,6 +291,11 @@ heal_table(Round *round)
 	MemoryContextSwitchTo(cxt);
 	if (watch_get(round->relid, &round->watch))
 		round->claimed = inorder_claimed(round->relid, incident_claim(round->relid));
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+	/* not with the claim, which must stand if somebody holds the table */
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
 	waiting_claim(round);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
@@ -314,7 +479,7 @@ run_approved(Round *round, int64 id)
 
 /* Charge a failure to the incidents it belongs to, in a new transaction. */
 static void
-record_failure(const Round *round, const ErrorData *edata, bool approved, bool looking)
+record_failure(Round *round, const ErrorData *edata, bool approved, bool looking)
 {
 	bool		busy = (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 						edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
@@ -322,13 +487,17 @@ record_failure(const Round *round, const ErrorData *edata, bool approved, bool l
 	bool		second = trouble_was_first(edata->sqlerrcode);
 	bool		out_of_reach = ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION;
 	const char *words = edata->message;
+	Jsonb	   *holders = NULL;
+	TimestampTz next_try = passes ? carry_later(round->relid) : 0;
+	MemoryContext cxt = CurrentMemoryContext;
 	ListCell   *lc;
 	AuditEntry	entry;
 
 	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
 	if (looking)
 	{
-		waiting_failed(round, edata->message);
+		waiting_failed(round, busy ? psprintf("somebody holds what its rows need: %s", edata->message) : edata->message);
 		spi_xact_commit(true);
 		return;
 	}
@@ -346,7 +515,7 @@ record_failure(const Round *round, const ErrorData *edata, bool approved, bool l
 
 		/* an approval outlives a busy table */
 		if (row->state == PLAN_APPROVED && passes)
-			docket_wait(round->plan, carry_next_try(round->relid));
+			docket_wait(round->plan, next_try);
 		else if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
 		{
 			docket_move(round->plan, PLAN_FAILED, NULL, edata->message);
@@ -355,6 +524,8 @@ record_failure(const Round *round, const ErrorData *edata, bool approved, bool l
 								 row->id, edata->message);
 		}
 	}
+	if (busy && get_rel_name(round->relid))
+		holders = holders_now(round->relid, HOLDERS_TREE_AND_KEYS, NIL, NIL);
 	foreach(lc, round->claimed)
 	{
 		Incident   *inc = incident_get(((Incident *) lfirst(lc))->id);
@@ -371,7 +542,12 @@ record_failure(const Round *round, const ErrorData *edata, bool approved, bool l
 		if (busy)
 		{
 			/* somebody else's lock, met while planning: not an attempt */
-			note.next_try = carry_later(round->relid);
+			if (holders != NULL && JB_ROOT_COUNT(holders) > 0)
+			{
+				note.reason = psprintf("somebody holds the table: %s", words);
+				note.waiting = holders;
+			}
+			note.next_try = next_try;
 			note.uncharge = true;
 			incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
 		}
@@ -418,6 +594,7 @@ fenced(Oid relid, int64 approved_plan, bool look)
 	round->relid = relid;
 	if (guc_statement_timeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, guc_statement_timeout);
+	spi_locks_throw(true);
 	PG_TRY();
 	{
 		if (approved_plan)
@@ -436,12 +613,14 @@ fenced(Oid relid, int64 approved_plan, bool look)
 		spi_xact_abort();
 	}
 	PG_END_TRY();
+	spi_locks_throw(false);
 	if (guc_statement_timeout > 0)
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	MemoryContextSwitchTo(cxt);
 	if (edata)
 	{
-		sharing_report(edata, round->relid);
+		if (!giveway_was(edata))
+			sharing_report(edata, round->relid);
 		/* first what stops us: if the disk is full, it may be the last word */
 		stopped = breaker_trips(edata, round->relid);
 		record_failure(round, edata, approved_plan != 0, look);
@@ -453,6 +632,30 @@ fenced(Oid relid, int64 approved_plan, bool look)
 	return !stopped;
 }
 
+static void
+collect_replication(void *arg)
+{
+	replication_collect(lacking_told);
+}
+
+static void
+look_at_order(void *arg)
+{
+	*(TimestampTz *) arg = inorder_look();
+}
+
+static void
+look_at_sequences(void *arg)
+{
+	*(TimestampTz *) arg = foresee_sequences();
+}
+
+static void
+offer_learnt(void *arg)
+{
+	learning_pass();
+}
+
 /* Collect, fenced as well. */
 static bool
 fenced_collect(void)
@@ -460,13 +663,15 @@ fenced_collect(void)
 	MemoryContext cxt = CurrentMemoryContext;
 	ErrorData  *volatile edata = NULL;
 
+	spi_locks_throw(true);
 	PG_TRY();
 	{
-		replication_collect(lacking_told);
-		collect();
+		(void) run_errand_alone(ERRAND_REPLICATION, collect_replication, NULL);
+		(void) run_errand_alone(ERRAND_COLLECT, collect, NULL);
 	}
 	PG_CATCH();
 	{
+		spi_locks_throw(false);
 		MemoryContextSwitchTo(cxt);
 		edata = CopyErrorData();
 		if (!trouble_stops(edata) && !trouble_internal(edata))
@@ -476,6 +681,7 @@ fenced_collect(void)
 		spi_xact_abort();
 	}
 	PG_END_TRY();
+	spi_locks_throw(false);
 	MemoryContextSwitchTo(cxt);
 	if (edata == NULL)
 	{
@@ -514,7 +720,7 @@ one_round(bool trial, TimestampTz *next_order, TimestampTz *due)
 	if (!fenced_collect())
 		return false;
 	if (next_order != NULL)
-		*next_order = inorder_look();
+		(void) run_errand_alone(ERRAND_ORDER, look_at_order, next_order);
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	approved = docket_approved(&next_plan);
@@ -588,7 +794,7 @@ heal_pass(void)
 		if (i == 0)
 		{
 			consult_pass();
-			next_ends = foresee_sequences();
+			(void) run_errand_alone(ERRAND_SEQUENCES, look_at_sequences, &next_ends);
 			MemoryContextSwitchTo(cxt);
 		}
 		left = statements_drain();
@@ -604,9 +810,9 @@ heal_pass(void)
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
 	if (state == BREAKER_RUNNING && breaker_state(&trial_at) == BREAKER_RUNNING)
-		learning_pass();
+		(void) run_errand_alone(ERRAND_LEARNING, offer_learnt, NULL);
 	left |= unseen_others();
-	due = earliest(due, earliest(earliest(next_order, next_ends), tolerance_next()));
+	due = earliest(earliest(due, errands_due()), earliest(earliest(next_order, next_ends), tolerance_next()));
 	if (left)
 		due = GetCurrentTimestamp();
 	return breaker_state(&trial_at) == BREAKER_RUNNING ? due : trial_at;

@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "act/sandbox.h"
 #include "base/compat.h"
+#include "base/giveway.h"
 #include "base/guc.h"
 #include "base/guc_claude.h"
 #include "base/spi.h"
@@ -418,6 +419,11 @@ fenced_offer(int64 id, MemoryContext cxt)
 	if (guc_statement_timeout > 0)
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	MemoryContextSwitchTo(cxt);
+	if (edata != NULL && giveway_was(edata))
+	{
+		look = true;			/* somebody has the table: not for long */
+		ReThrowError(edata);
+	}
 	if (edata != NULL)
 		sharing_report(edata, InvalidOid);
 }

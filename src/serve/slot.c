@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/giveway.h"
 #include "base/guc.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
@@ -168,6 +169,7 @@ slot_connect(WorkerKind kind)
 	BackgroundWorkerInitializeConnectionByOid(extra.dbid, extra.roleid, 0);
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_type, PGC_USERSET, PGC_S_SESSION);
 	pin_settings();
+	giveway_process();
 }
 
 void

@@ -24,7 +24,7 @@ typedef struct WorkerExtra
 
 /*
  * First thing in the process: signals, slot, connection, name, settings that
- * must not be followed. Ends the process (code 0) when the slot is no longer
+ * must not be followed; from here on it gives way (giveway.h). Ends the process (code 0) when the slot is no longer
  * meant for it.
  */
 extern void slot_connect(WorkerKind kind);

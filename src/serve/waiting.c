@@ -97,12 +97,15 @@ unpublished(void)
 void
 waiting_collect(void)
 {
+	static bool under_way = false;	/* and when we begin: cut short last time */
+	bool		again = under_way;
 	List	   *parents;
 	bool		all;
 
 	if (not_before > GetCurrentTimestamp())
 		return;
-	if (!awaited_take(&parents, &all) && !published)
+	under_way = true;
+	if ((!awaited_take(&parents, &all) && !published) || again)
 	{
 		publish(InvalidOid);
 		all = true;
@@ -117,6 +120,7 @@ waiting_collect(void)
 		incident_parents_came(NIL);
 	else if (parents != NIL)
 		incident_parents_came(parents);
+	under_way = false;
 }
 
 /* See the header. */
@@ -444,18 +448,23 @@ waiting_look(Round *round)
 }
 
 /* See the header. What the error says is tried again when it may have passed:
- * nothing of it is the rows' fault. */
+ * nothing of it is the rows' fault. It may have come before it was known which
+ * incidents are looked at. */
 void
-waiting_failed(const Round *round, const char *reason)
+waiting_failed(Round *round, const char *reason)
 {
+	Look		look = {.round = round};
+	TimestampTz next_try = carry_later(round->relid);
 	ListCell   *lc;
 
+	if (round->claimed == NIL)
+		find_due(&look);
 	foreach(lc, round->claimed)
 	{
 		Incident   *inc = incident_get(((Incident *) lfirst(lc))->id);
 		IncidentNote note = {
 			.reason = reason,
-			.next_try = carry_later(round->relid)
+			.next_try = next_try
 		};
 
 		if (inc->state == INCIDENT_AWAITING_PARENT && incident_is_free(inc->id))

@@ -27,7 +27,7 @@ extern void waiting_claim(Round *round);
 extern void waiting_look(Round *round);
 
 /* A look has failed: the incidents wait on. In the current transaction. */
-extern void waiting_failed(const Round *round, const char *reason);
+extern void waiting_failed(Round *round, const char *reason);
 
 /* When a look is due that was put off, since looks cost much; 0: none. */
 extern TimestampTz waiting_put_off(void);

@@ -22,6 +22,7 @@
 
 #include "access/xact.h"
 #include "base/failures.h"
+#include "base/giveway.h"
 #include "base/guc.h"
 #include "base/memory.h"
 #include "base/shmem.h"
@@ -137,6 +138,17 @@ report_error(void)
 	}
 }
 
+/* Did the pass meet somebody else's lock? */
+static bool
+held_up(void)
+{
+	MemoryContext old = MemoryContextSwitchTo(pass_context);
+	bool		result = giveway_was(CopyErrorData());
+
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
 /*
  * One pass over all that is runnable. Returns false when it ended in an
  * error; then the transaction is aborted and everything it held released.
@@ -170,7 +182,14 @@ run_pass(uint64 seen, SpiExtension *state, TimestampTz *due)
 		HOLD_INTERRUPTS();
 		disable_all_timeouts(false);	/* that the pass had armed */
 		QueryCancelPending = false;
-		report_error();
+		if (held_up())
+		{
+			/* somebody has what is ours: no failure, and soon tried again */
+			*state = SPI_EXTENSION_BUSY;
+			ok = true;
+		}
+		else
+			report_error();
 		spi_xact_abort();
 		MemoryContextSwitchTo(pass_context);
 		FlushErrorState();

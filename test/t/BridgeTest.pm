@@ -7,11 +7,12 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use IPC::Run ();
+use IO::Handle;
+use IO::Select;
 use JSON::PP;
+use POSIX qw(WNOHANG);
 use PostgreSQL::Test::Utils;
-use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 our @EXPORT = qw(bridge_program make_stub json request);
 
@@ -87,45 +88,63 @@ SQL
 	return;
 }
 
-# A running bridge: arguments, and stdin => 'text' when all of it is known.
+# A running bridge with these arguments. The pipes are Perl's own, which a
+# server that the test starts later does not inherit.
 sub new
 {
 	my ($class, @args) = @_;
-	my $self = bless { in => '', out => '', err => '', lines => [] }, $class;
+	my $self = bless { to => '', out => '', err => '', lines => [] }, $class;
 
-	$self->{timer} = IPC::Run::timer($PostgreSQL::Test::Utils::timeout_default);
-	$self->{run} = IPC::Run::start([ bridge_program(), @args ],
-		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, $self->{timer});
+	pipe(my $stdin, $self->{stdin}) or die "pipe: $!";
+	pipe($self->{stdout}, my $stdout) or die "pipe: $!";
+	pipe($self->{stderr}, my $stderr) or die "pipe: $!";
+	$self->{pid} = fork() // die "fork: $!";
+	if ($self->{pid} == 0)
+	{
+		open(STDIN, '<&', $stdin);
+		open(STDOUT, '>&', $stdout);
+		open(STDERR, '>&', $stderr);
+		exec({ bridge_program() } bridge_program(), @args) or POSIX::_exit(127);
+	}
+	$self->{$_}->blocking(0) for qw(stdin stdout stderr);
 	return $self;
 }
 
-sub pid { my ($self) = @_; return $self->{run}->{KIDS}[0]{PID}; }
+sub pid { my ($self) = @_; return $self->{pid}; }
 
 # Lines to its stdin; each gets its newline.
 sub say
 {
 	my ($self, @lines) = @_;
 
-	$self->raw(join('', map { "$_\n" } @lines));
+	$self->{to} .= join('', map { "$_\n" } @lines);
+	$self->turn(0);
 	return;
 }
 
-sub raw
+# Write what waits and read what is there, unless it is not to be read.
+sub turn
 {
-	my ($self, $bytes) = @_;
+	my ($self, $seconds) = @_;
+	my $reads = IO::Select->new(grep { defined } $self->{deaf} ? undef : $self->{stdout}, $self->{stderr});
+	my $writes = IO::Select->new($self->{to} ne '' && $self->{stdin} ? $self->{stdin} : ());
+	my ($r, $w) = IO::Select->select($reads, $writes, undef, $seconds);
 
-	$self->{in} .= $bytes;
-	$self->{run}->pump_nb;
-	return;
-}
-
-sub _gather
-{
-	my ($self) = @_;
-
-	while ($self->{out} =~ s/^(.*?)\n//s)
+	for my $name (qw(stdin stdout stderr))
 	{
-		push @{ $self->{lines} }, $1;
+		my $handle = $self->{$name} // next;
+		next unless grep { $_ == $handle } @{ $r // [] }, @{ $w // [] };
+		my $n =
+			$name eq 'stdin' ? syswrite($handle, $self->{to})
+		  : $name eq 'stdout' ? sysread($handle, $self->{out}, 1 << 20, length $self->{out})
+		  :                     sysread($handle, $self->{err}, 1 << 16, length $self->{err});
+		substr($self->{to}, 0, $n) = '' if $name eq 'stdin' && $n;
+		delete $self->{$name} if !$n && !$!{EAGAIN};
+	}
+	while ((my $at = index($self->{out}, "\n")) >= 0)
+	{
+		push @{ $self->{lines} }, substr($self->{out}, 0, $at);
+		substr($self->{out}, 0, $at + 1) = '';
 	}
 	return;
 }
@@ -136,15 +155,11 @@ sub line
 	my ($self, $seconds) = @_;
 	my $until = time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
 
-	for (;;)
+	while (!@{ $self->{lines} } && $self->{stdout} && time() < $until)
 	{
-		$self->_gather;
-		return shift @{ $self->{lines} } if @{ $self->{lines} };
-		return if time() > $until || $self->{ended};
-		my $more = eval { $self->{run}->pump_nb; $self->{run}->pumpable };
-		if (!$more && $self->{out} !~ /\n/) { return; }
-		usleep(2000) if $self->{out} !~ /\n/;
+		$self->turn(0.1);
 	}
+	return shift @{ $self->{lines} };
 }
 
 # The next line, read.
@@ -164,16 +179,17 @@ sub ask
 	return $self->message;
 }
 
+# Nobody reads its stdout any more.
+sub hang_up { my ($self) = @_; delete $self->{stdout}; return; }
+
 # Close its stdin and wait for its end: exit status, and how long it took.
 sub finish
 {
 	my ($self) = @_;
-	my $from = time();
 
-	eval { $self->{run}->finish; 1 } or diag("finish: $@");
-	$self->_gather;
-	$self->{ended} = 1;
-	return (($self->{run}->full_results)[0], time() - $from);
+	$self->turn(0.1) while $self->{to} ne '' && $self->{stdin};
+	delete $self->{stdin};
+	return $self->wait_end(time());
 }
 
 sub signal
@@ -181,26 +197,37 @@ sub signal
 	my ($self, $name) = @_;
 	my $from = time();
 
-	$self->{run}->signal($name);
+	kill($name, $self->{pid});
 	return $self->wait_end($from);
 }
 
-# Wait for its end with stdin open.
+# Wait for its end; what does not end in time is killed.
 sub wait_end
 {
 	my ($self, $from) = @_;
-	my $pid = $self->pid;
 
-	$from //= time();
-	while (eval { $self->{run}->pumpable } && kill(0, $pid) && time() - $from < 30)
+	while ($self->{pid})
 	{
-		eval { $self->{run}->pump_nb };
-		eval { $self->{run}->reap_nb };
-		usleep(5000);
+		$self->turn(0.02);
+		kill('KILL', $self->{pid}) if time() - $from > 60;
+		if (waitpid($self->{pid}, WNOHANG) > 0)
+		{
+			$self->{status} = $?;
+			delete $self->{pid};
+		}
 	}
 	my $took = time() - $from;
-	my ($status) = $self->finish;
-	return ($status, $took);
+	$self->turn(0) while $self->{stdout};
+	return ($self->{status}, $took);
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+
+	local ($?, $!);
+	if ($self->{pid}) { kill('KILL', $self->{pid}); waitpid($self->{pid}, 0); }
+	return;
 }
 
 1;

@@ -17,9 +17,15 @@ EXTENSION = selfheal
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" $(TOP)selfheal.control)
 
 MODULE_big = selfheal
-SOURCES := $(sort $(wildcard $(TOP)src/*/*.c) $(wildcard $(TOP)src/selfheal.c))
+BRIDGE_SOURCES := $(sort $(wildcard $(TOP)src/bridge/*.c))
+SOURCES := $(filter-out $(BRIDGE_SOURCES),$(sort $(wildcard $(TOP)src/*/*.c) $(wildcard $(TOP)src/selfheal.c)))
 HEADER_FILES := $(wildcard $(TOP)src/*/*.h)
 OBJS = $(patsubst $(TOP)%.c,%.o,$(SOURCES))
+
+# The bridge of MCP clients is a program of its own that needs libpq alone.
+BRIDGE = src/bridge/selfheal-mcp
+BRIDGE_OBJS = $(patsubst $(TOP)%.c,%.o,$(BRIDGE_SOURCES))
+SCRIPTS_built = $(BRIDGE)
 
 # The install script is made of the modules' .sql parts, ground floor first:
 # a part uses only what stands above it in this list.
@@ -68,7 +74,7 @@ PROVE_TESTS = test/t/*.pl
 endif
 
 BUILT_FOR = src/.built-for
-EXTRA_CLEAN = $(BUILT_FOR) $(INSTALL_SQL) results output_iso regression.diffs regression.out
+EXTRA_CLEAN = $(BUILT_FOR) $(BRIDGE) $(BRIDGE_OBJS) $(INSTALL_SQL) results output_iso regression.diffs regression.out
 
 # Which PostgreSQL. Without one (a bare machine) the targets that set
 # themselves up still work; the others say what is missing.
@@ -86,12 +92,15 @@ endif
 
 # Any header may matter to any object; and objects made for another
 # PostgreSQL, compiler or with other flags are made again.
-$(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES) $(TOP)selfheal.control $(BUILT_FOR)
+$(OBJS) $(OBJS:.o=.bc) $(BRIDGE_OBJS): $(HEADER_FILES) $(TOP)selfheal.control $(BUILT_FOR)
 
 $(BUILT_FOR): FORCE
-	@mkdir -p $(sort $(dir $(OBJS)))
+	@mkdir -p $(sort $(dir $(OBJS) $(BRIDGE)))
 	@echo '$(VERSION) $(CC) $(subst ','"'"',$(CFLAGS) $(CPPFLAGS))' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(BRIDGE): $(BRIDGE_OBJS)
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_EX) $(libpq) -o $@
 
 $(INSTALL_SQL): $(SQL_PARTS) $(TOP)selfheal.control $(TOP)Makefile
 	@if [ -n "$(SQL_FORGOTTEN)" ]; then \

@@ -37,7 +37,7 @@ SQL_ORDER = \
 	orient/incident orient/drift orient/packet orient/diagnose orient/locate \
 	decide/plan decide/learnt decide/policy decide/subcommands decide/classes decide/replication decide/vet \
 	act/sandbox act/assertions act/replay \
-	serve/conversation serve/worker serve/verbs serve/byhand serve/hinting serve/checking serve/governance serve/tolerance serve/breaker serve/inorder serve/statements serve/views serve/claude serve/learning serve/mappings serve/landed serve/tools mcp/protocol serve/grants
+	serve/conversation serve/worker serve/verbs serve/foureyes serve/byhand serve/hinting serve/checking serve/governance serve/tolerance serve/breaker serve/inorder serve/statements serve/views serve/claude serve/learning serve/mappings serve/landed serve/tools mcp/protocol serve/grants
 SQL_PARTS := $(wildcard $(patsubst %,$(TOP)src/%.sql,$(SQL_ORDER)))
 SQL_FORGOTTEN := $(filter-out $(SQL_PARTS),$(wildcard $(TOP)src/*/*.sql))
 INSTALL_SQL = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -23,8 +23,9 @@ WITH RECURSIVE s AS (
 SELECT s.tool, k.key FROM s, jsonb_object_keys(s.schema) k(key)
 WHERE k.key NOT IN ('type', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'anyOf', 'description', 'title')
 	OR (s.schema ->> 'type' = 'object' AND s.schema -> 'additionalProperties' IS DISTINCT FROM 'false');
+-- of those that the agent has as well, few enough arguments are optional
 SELECT sum((SELECT count(*) FROM jsonb_object_keys(t -> 'inputSchema' -> 'properties')) - jsonb_array_length(t -> 'inputSchema' -> 'required')) <= 24 AS few_optional
-FROM jsonb_array_elements(selfheal.tools()) t;
+FROM jsonb_array_elements(selfheal.tools()) t WHERE t ->> 'name' IN ('inspect_schema', 'read_error_log', 'sample_payloads');
 
 -- a table with all that can be said of one
 CREATE TYPE mood AS ENUM ('ok', 'bad');
@@ -62,7 +63,7 @@ SELECT selfheal.watch('orders', share_values => 'full');
 SELECT p - 'row' AS payload FROM jsonb_array_elements(selfheal.tool('sample_payloads', '{"limit": 1}', :dates) #> '{structured,payloads}') p;
 SELECT e ->> 'message' AS message FROM jsonb_array_elements(selfheal.tool('read_error_log', NULL, :dates) #> '{structured,errors}') e;
 -- by pages
-SELECT r ->> 'has_more' AS more, jsonb_array_length(r -> 'payloads') AS n, r ->> 'next_cursor' = r #>> '{payloads,0,row}' AS cursor
+SELECT r ->> 'has_more' AS more, jsonb_array_length(r -> 'payloads') AS n, r ->> 'next_cursor' = 'payloads:' || (r #>> '{payloads,0,row}') AS cursor
 FROM (SELECT selfheal.tool('sample_payloads', '{"limit": 1}', :dates) -> 'structured' AS r) x;
 SELECT selfheal.tool('sample_payloads', jsonb_build_object('cursor', selfheal.tool('sample_payloads', '{"limit": 1}', :dates) #>> '{structured,next_cursor}'), :dates) #>> '{structured,has_more}' AS more;
 SELECT jsonb_array_length(r -> 'errors') AS n, r ->> 'has_more' AS more FROM (SELECT selfheal.tool('read_error_log', '{"table": "tl.orders", "limit": 1}') -> 'structured' AS r) x;

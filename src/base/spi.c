@@ -153,6 +153,20 @@ spi_close(const SpiUser *saved)
 	spi_resume(saved);
 }
 
+/* See the header. */
+void
+spi_open_caller(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+}
+
+void
+spi_close_caller(void)
+{
+	SPI_finish();
+}
+
 void
 spi_args(SpiArgs *args)
 {
@@ -223,6 +237,12 @@ void
 spi_arg_relid(SpiArgs *args, Oid relid)
 {
 	arg(args, REGCLASSOID, ObjectIdGetDatum(relid), !OidIsValid(relid));
+}
+
+void
+spi_arg_oid(SpiArgs *args, Oid value)
+{
+	arg(args, OIDOID, ObjectIdGetDatum(value), false);
 }
 
 void

@@ -71,6 +71,13 @@ extern SpiExtension spi_hold_extension(void);
 extern void spi_open(SpiUser *saved);
 extern void spi_close(const SpiUser *saved);
 
+/*
+ * One of our functions as the current user would call it, with his privileges
+ * and his search_path: between the two nothing but SELECT selfheal.f($1, ...).
+ */
+extern void spi_open_caller(void);
+extern void spi_close_caller(void);
+
 extern void spi_args(SpiArgs *args);	/* reset to no arguments */
 extern void spi_arg_int8(SpiArgs *args, int64 value);
 extern void spi_arg_float8(SpiArgs *args, double value);
@@ -80,6 +87,7 @@ extern void spi_arg_text(SpiArgs *args, const char *value); /* NULL = SQL null *
 extern void spi_arg_textn(SpiArgs *args, const char *value, int len);
 extern void spi_arg_jsonb(SpiArgs *args, const Jsonb *value);	/* NULL = null */
 extern void spi_arg_relid(SpiArgs *args, Oid relid);	/* as regclass */
+extern void spi_arg_oid(SpiArgs *args, Oid value);
 extern void spi_arg_int8_array(SpiArgs *args, const int64 *values, int n);
 extern void spi_arg_oids(SpiArgs *args, const List *oids);	/* as oid[] */
 extern void spi_arg_null(SpiArgs *args, Oid type);

@@ -36,7 +36,9 @@ CREATE TABLE selfheal.plan (
 	proposed_login text,
 	decided_login text,
 	conversation bigint,
-	confidence double precision
+	confidence double precision,
+	agent boolean NOT NULL DEFAULT false,
+	proposed_client text
 );
 ALTER SEQUENCE selfheal.plan_id_seq OWNED BY selfheal.plan.id;
 CREATE INDEX plan_waiting ON selfheal.plan (relid)
@@ -74,6 +76,8 @@ COMMENT ON COLUMN selfheal.plan.proposed_by IS 'selfheal, or the role that calle
 COMMENT ON COLUMN selfheal.plan.why IS 'The proposer''s words.';
 COMMENT ON COLUMN selfheal.plan.decided_by IS 'Role that approved or rejected.';
 COMMENT ON COLUMN selfheal.plan.proposed_login IS 'Role that the proposer had logged in as; null when selfheal planned it.';
+COMMENT ON COLUMN selfheal.plan.agent IS 'Did an agent propose it over MCP? Then the login that proposed it approves it only where set_self_approval() says so.';
+COMMENT ON COLUMN selfheal.plan.proposed_client IS 'The program with which it was proposed over MCP.';
 COMMENT ON COLUMN selfheal.plan.decided_login IS 'Role that whoever decided had logged in as.';
 COMMENT ON COLUMN selfheal.plan.conversation IS 'Conversation with Claude that it came of.';
 COMMENT ON COLUMN selfheal.plan.confidence IS 'How sure Claude said it was, from 0 to 1; below selfheal.auto_confidence its plan waits for approval.';

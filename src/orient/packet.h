@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include "base/guc.h"
+#include "read/masknames.h"
 #include "utils/jsonb.h"
 
 /* Shortest and longest marker; letters, digits and signs without blanks. */
@@ -37,6 +38,10 @@
  * such incident, 22023 for another marker.
  */
 extern Jsonb *packet_blocks(int64 incident, ShareValues share, const char *marker);
+
+/* Words that reasons are written with and that no message of PostgreSQL's has
+ * (kinds of steps, classes, arguments of mappings), as names that stay. */
+extern void packet_our_words(MaskNames *names);
 
 /* Held payloads that are shown, and values of the column. */
 #define PACKET_PAYLOADS 3

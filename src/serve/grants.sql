@@ -16,7 +16,7 @@ DECLARE
 		'add_mapping(regclass,text,text,jsonb,name,text,boolean)', 'remove_mapping(bigint,text)'];
 	admin constant text[] := ARRAY['watch(regclass,text,text,text,text,text,text,text,boolean)', 'watch(regclass,bigint,text,text,text,text,text,text,boolean)',
 		'unwatch(regclass)', 'unwatch_all()', 'restored(regclass)', 'resume()', 'audit_double(double precision)',
-		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)',
+		'set_policy(regclass,text,text,text,boolean)', 'drop_policy(regclass,text,text)', 'set_self_approval(regclass,boolean)',
 		'set_contract(regclass,text,text,text)', 'expect(regclass,integer)', 'expect(regclass,jsonb)', 'expect(regclass,text)', 'set_tolerance(regclass,integer,numeric,boolean,text)', 'drop_tolerance(regclass)', 'set_landing(text)', 'stalls()', 'set_runbook(regclass,text)', 'promote(bigint)', 'demote(bigint,text)'];
 	views constant text[] := ARRAY['status', 'incidents', 'pending', 'quarantined', 'history', 'activity', 'hints', 'checks',
 		'contracts', 'tolerances', 'discarded', 'mappings', 'originals', 'waiting', 'arrivals', 'conversations', 'turns', 'stat', 'playbooks', 'schema_version'];

@@ -7,7 +7,6 @@
 #include "access/relation.h"
 #include "base/compat.h"
 #include "base/spi.h"
-#include "catalog/namespace.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "observe/sharing.h"
@@ -15,23 +14,15 @@
 #include "orient/incident.h"
 #include "orient/sampling.h"
 #include "orient/tabledoc.h"
-#include "read/phrase.h"
 #include "serve/inspect.h"
+#include "serve/telling.h"
 #include "serve/toolargs.h"
+#include "serve/toolpage.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
-#include "utils/varlena.h"
-
-/* Entries of one answer, and when none is asked for. */
-#define MAX_LIMIT 50
-#define DEFAULT_LIMIT 10
-
-/* An answer ends before it is longer; the rest comes by its cursor. */
-#define ANSWER_ROOM (TOOLS_ANSWER_BYTES - 6000)
 
 /* Bytes of one payload. */
 #define PAYLOAD_BYTES 2000
@@ -51,19 +42,6 @@ inspect_check_incident(int64 id)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the table of incident " INT64_FORMAT " is gone", id),
 				 errhint("Only a superuser may ask about it now.")));
-}
-
-/* What may be told of a table's values to the one who asks: the least of what
- * the context and the table allow; full needs SELECT on the whole table. */
-static ShareValues
-share_of(const ToolContext *ctx, Oid relid)
-{
-	ShareValues share = Min(ctx->share, sharing_of(relid));
-
-	if (share == SHARE_FULL &&
-		(!OidIsValid(relid) || pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK))
-		share = SHARE_MASKED;
-	return share;
 }
 
 /* Does a foreign key of the first table refer to the second? */
@@ -106,95 +84,23 @@ table_asked(const ToolContext *ctx, Jsonb *args, bool parents, ToolResult **faul
 {
 	char	   *name = toolargs_text(args, "table");
 	Oid			own = ctx->incident ? incident_get(ctx->incident)->relid : InvalidOid;
-	Oid			relid = own;
+	Oid			relid = name ? telling_table(name, fault) : own;
 
-	*fault = NULL;
-	if (name)
-		relid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
-								 NoLock, true);
 	/* the agent does not learn which other tables there are */
 	if (name && ctx->audience == TOOL_AUDIENCE_AGENT && relid != own &&
 		!(parents && OidIsValid(relid) && refers_to(own, relid)))
 		*fault = tools_error(parents ?
 							 "argument \"table\": %s is neither the incident's table nor one that its foreign keys refer to. Leave the argument out for the incident's." :
 							 "argument \"table\": %s is not the incident's table. Leave the argument out for that.", name);
-	else if (!OidIsValid(relid))
-		*fault = name ? tools_error("argument \"table\": there is no table %s. Give schema and name, as in public.orders.",
-									name) :
+	else if (name == NULL)
+		*fault = OidIsValid(relid) ? NULL :
 			tools_error("argument \"table\" is missing, and no incident is meant. Give schema and name, as in public.orders.");
-	else
+	if (*fault == NULL)
+	{
+		tools_about(relid);
 		watch_check_table(relid, WATCH_NEED_READ);
+	}
 	return relid;
-}
-
-static int
-limit_asked(Jsonb *args)
-{
-	int64		limit = toolargs_int8(args, "limit");
-
-	return limit <= 0 ? DEFAULT_LIMIT : (int) Min(limit, MAX_LIMIT);
-}
-
-/* A cursor is an id as text; 0: from the start. -1: it is none of ours. */
-static int64
-cursor_asked(Jsonb *args)
-{
-	char	   *text = toolargs_text(args, "cursor");
-	char	   *end;
-	int64		id;
-
-	if (text == NULL || text[0] == '\0')
-		return 0;
-	errno = 0;
-	id = strtoll(text, &end, 10);
-	return errno == 0 && *end == '\0' && id > 0 ? id : -1;
-}
-
-static ToolResult *
-bad_cursor(void)
-{
-	return tools_error("argument \"cursor\" is none of this tool's. Give next_cursor of the answer before, or leave it out.");
-}
-
-/* ---- building answers ---- */
-
-static void
-add_member(StringInfo buf, const char *key, const char *value)
-{
-	if (value == NULL)
-		return;
-	appendStringInfo(buf, "%s\"%s\":", buf->data[buf->len - 1] == '{' ? "" : ",", key);
-	escape_json(buf, value);
-}
-
-static void
-add_int8(StringInfo buf, const char *key, int64 value)
-{
-	appendStringInfo(buf, "%s\"%s\":" INT64_FORMAT, buf->data[buf->len - 1] == '{' ? "" : ",", key, value);
-}
-
-static ToolResult *
-answer(StringInfo buf)
-{
-	return tools_answer(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf->data))));
-}
-
-/* The end of a list: is there more, and how is it had? */
-static void
-add_end(StringInfo buf, bool has_more, int64 cursor)
-{
-	appendStringInfo(buf, "],\"has_more\":%s", has_more ? "true" : "false");
-	if (has_more)
-		appendStringInfo(buf, ",\"next_cursor\":\"" INT64_FORMAT "\"", cursor);
-	appendStringInfoChar(buf, '}');
-}
-
-static char *
-table_text(Oid relid)
-{
-	char	   *name = OidIsValid(relid) ? get_rel_name(relid) : NULL;
-
-	return name ? quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name) : NULL;
 }
 
 /* ---- inspect_schema ---- */
@@ -215,86 +121,108 @@ run_inspect_schema(const ToolContext *ctx, Jsonb *args)
 
 /* ---- read_error_log ---- */
 
+/* The page is cut out by the index of what is asked for: an incident's, a
+ * table's, or the newest of all tables that the role may read. */
+#define ERRORS_OF(which) \
+	"SELECT e.id, e.relid::oid, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), e.door, e.class, e.column_name, e.need, e.rows, e.sqlstate," \
+	" e.message, e.detail, e.hint, e.context ->> 'constraint', format('%I.%I', e.schema_name, e.table_name), e.incident FROM selfheal.error e" \
+	" WHERE " which " AND ($1 = 0 OR e.id < $1) AND ($2 IS NULL OR e.class = $2)" \
+	" AND ($3 <= 0 OR e.at >= clock_timestamp() - $3 * interval '1 hour') AND $4 IS NOT DISTINCT FROM $4 AND $5 IS NOT DISTINCT FROM $5" \
+	" AND ($6 OR NOT $6) AND $7 IS NOT DISTINCT FROM $7 ORDER BY e.id DESC LIMIT $8"
+
 /* One error; messages as far as they may be told. */
 static void
-add_error(StringInfo buf, uint64 row, ShareValues share, MaskNames *names)
+add_error(StringInfo buf, uint64 row, const Telling *t, bool many)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	char	   *column = spi_get_text(row, 5, cxt);
+	bool		isnull;
+	int64		incident = spi_get_int8(row, 15, &isnull);
 
 	appendStringInfoChar(buf, '{');
-	add_int8(buf, "id", spi_get_int8(row, 1, NULL));
-	add_member(buf, "at", spi_get_text(row, 2, cxt));
-	add_member(buf, "door", spi_get_text(row, 3, cxt));
-	add_member(buf, "class", spi_get_text(row, 4, cxt));
-	add_member(buf, "column", column ? mask_key(share, names, column) : NULL);
-	add_member(buf, "need", phrase_mask(share, names, spi_get_text(row, 6, cxt)));
-	add_int8(buf, "rows", spi_get_int8(row, 7, NULL));
-	add_member(buf, "sqlstate", spi_get_text(row, 8, cxt));
-	add_member(buf, "message", phrase_mask(share, names, spi_get_text(row, 9, cxt)));
-	add_member(buf, "detail", phrase_mask(share, names, spi_get_text(row, 10, cxt)));
-	add_member(buf, "hint", phrase_mask(share, names, spi_get_text(row, 11, cxt)));
-	add_member(buf, "constraint", spi_get_text(row, 12, cxt));
+	toolpage_int8(buf, "id", spi_get_int8(row, 1, NULL));
+	toolpage_text(buf, "at", spi_get_text(row, 3, cxt));
+	if (many)
+		toolpage_cut(buf, "table", spi_get_text(row, 14, cxt), 300);
+	if (many && !isnull)
+		toolpage_int8(buf, "incident", incident);
+	toolpage_text(buf, "door", spi_get_text(row, 4, cxt));
+	toolpage_text(buf, "class", spi_get_text(row, 5, cxt));
+	telling_column(buf, t, "column", spi_get_text(row, 6, cxt));
+	telling_text(buf, t, "need", spi_get_text(row, 7, cxt), 300);
+	toolpage_int8(buf, "rows", spi_get_int8(row, 8, NULL));
+	toolpage_text(buf, "sqlstate", spi_get_text(row, 9, cxt));
+	telling_text(buf, t, "message", spi_get_text(row, 10, cxt), 1000);
+	telling_text(buf, t, "detail", spi_get_text(row, 11, cxt), 600);
+	telling_text(buf, t, "hint", spi_get_text(row, 12, cxt), 400);
+	toolpage_cut(buf, "constraint", spi_get_text(row, 13, cxt), 200);
 	appendStringInfoChar(buf, '}');
 }
 
 static ToolResult *
 run_read_error_log(const ToolContext *ctx, Jsonb *args)
 {
-	ToolResult *fault;
-	int64		incident = toolargs_text(args, "table") ? 0 : incident_asked(ctx, args, &fault);
-	int64		cursor = cursor_asked(args);
-	int			limit = limit_asked(args);
+	ToolResult *fault = NULL;
+	bool		of_table = toolargs_text(args, "table") != NULL;
+	int64		incident = of_table ? 0 : incident_asked(ctx, args, &fault);
+	bool		of_all = !of_table && incident == 0 && ctx->audience == TOOL_AUDIENCE_MCP;
+	int			limit = toolpage_limit(args);
+	Oid			caller = GetUserId();
+	bool		sees_all = telling_sees_all();
+	List	   *tellings = NIL;
 	Oid			relid = InvalidOid;
-	ShareValues share;
-	MaskNames  *names;
 	StringInfoData buf;
+	StringInfoData entry;
 	SpiUser		saved;
 	SpiArgs		sql;
+	SpiRows		rows;
+	int64		cursor;
 	uint64		n;
 	uint64		told;
 	int64		last = 0;
 
-	if (incident == 0)
-		relid = table_asked(ctx, args, false, &fault);
 	if (fault)
 		return fault;
-	if (cursor < 0)
-		return bad_cursor();
+	if (incident == 0 && !of_all)
+		relid = table_asked(ctx, args, false, &fault);
+	if (fault || !toolpage_cursor(args, "errors", &cursor, &fault))
+		return fault;
 	if (incident)
 		relid = incident_get(incident)->relid;
-	share = share_of(ctx, relid);
-	names = sharing_names(relid);
 
 	initStringInfo(&buf);
+	initStringInfo(&entry);
 	appendStringInfoChar(&buf, '{');
-	add_member(&buf, "table", table_text(relid));
+	toolpage_text(&buf, "table", telling_name(relid));
 	if (incident)
-		add_int8(&buf, "incident", incident);
-	appendStringInfoString(&buf, ",\"errors\":[");
+		toolpage_int8(&buf, "incident", incident);
+	toolpage_key(&buf, "errors");
+	appendStringInfoChar(&buf, '[');
 	spi_open(&saved);
 	spi_args(&sql);
+	spi_arg_int8(&sql, cursor);
+	spi_arg_text(&sql, toolargs_text(args, "class"));
+	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
 	spi_arg_int8(&sql, incident);
 	spi_arg_relid(&sql, relid);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_bool(&sql, sees_all);
+	spi_arg_oid(&sql, caller);
 	spi_arg_int8(&sql, limit + 1);
-	n = spi_exec(incident ?
-				 "SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), e.door, e.class, e.column_name, e.need, e.rows, e.sqlstate,"
-				 " e.message, e.detail, e.hint, e.context ->> 'constraint' FROM selfheal.error e"
-				 " WHERE e.incident = $1 AND ($3 = 0 OR e.id < $3) AND $2 IS NOT DISTINCT FROM $2 ORDER BY e.id DESC LIMIT $4" :
-				 "SELECT e.id, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), e.door, e.class, e.column_name, e.need, e.rows, e.sqlstate,"
-				 " e.message, e.detail, e.hint, e.context ->> 'constraint' FROM selfheal.error e"
-				 " WHERE e.relid = $2 AND ($3 = 0 OR e.id < $3) AND $1 = 0 ORDER BY e.id DESC LIMIT $4", &sql);
-	for (told = 0; told < n && told < (uint64) limit && buf.len < ANSWER_ROOM; told++)
+	n = spi_exec(incident ? ERRORS_OF("e.incident = $4") : of_all ?
+				 ERRORS_OF("($6 OR has_table_privilege($7, e.relid::oid, 'SELECT'))") : ERRORS_OF("e.relid = $5"), &sql);
+	rows = spi_keep();
+	for (told = 0; told < n && told < (uint64) limit; told++)
 	{
-		if (told > 0)
-			appendStringInfoChar(&buf, ',');
-		add_error(&buf, told, share, names);
+		Telling    *t = telling_of(ctx, caller, of_all ? spi_get_oid(told, 2, NULL) : relid, &tellings);
+
+		spi_use(&rows);
+		resetStringInfo(&entry);
+		add_error(&entry, told, t, of_all);
+		if (!toolpage_entry(&buf, entry.data))
+			break;
 		last = spi_get_int8(told, 1, NULL);
 	}
 	spi_close(&saved);
-	add_end(&buf, told < n, last);
-	return answer(&buf);
+	return toolpage_end(&buf, "errors", told < n, last);
 }
 
 /* ---- sample_payloads ---- */
@@ -304,12 +232,13 @@ run_sample_payloads(const ToolContext *ctx, Jsonb *args)
 {
 	ToolResult *fault;
 	int64		id = incident_asked(ctx, args, &fault);
-	int64		cursor = cursor_asked(args);
 	char	   *key = toolargs_text(args, "key");
 	Incident   *incident;
-	ShareValues share;
+	Telling    *t;
 	Sampling   *sampling;
 	StringInfoData buf;
+	StringInfoData entry;
+	int64		cursor;
 	int64		last = 0;
 	int			told = 0;
 	ListCell   *lc;
@@ -318,36 +247,39 @@ run_sample_payloads(const ToolContext *ctx, Jsonb *args)
 		return fault;
 	if (id == 0)
 		return tools_error("argument \"incident\" is missing. Give the number of an incident: they are listed in the view selfheal.incidents.");
-	if (cursor < 0)
-		return bad_cursor();
+	if (!toolpage_cursor(args, "payloads", &cursor, &fault))
+		return fault;
 	incident = incident_get(id);
-	share = share_of(ctx, incident->relid);
-	sampling = sampling_read(incident->relid, id, share, sharing_names(incident->relid), key, cursor,
-							 limit_asked(args), PAYLOAD_BYTES);
+	tools_about(incident->relid);
+	t = telling_of(ctx, GetUserId(), incident->relid, NULL);
+	sampling = sampling_read(incident->relid, id, t->share, t->names, key, cursor, toolpage_limit(args), PAYLOAD_BYTES);
 
 	initStringInfo(&buf);
+	initStringInfo(&entry);
 	appendStringInfoChar(&buf, '{');
-	add_member(&buf, "table", table_text(incident->relid));
-	add_int8(&buf, "incident", id);
-	add_member(&buf, "share_values", options_share_name(share));
-	add_int8(&buf, "rows_looked_at", sampling->looked_at);
-	add_int8(&buf, "shapes", sampling->shapes);
-	appendStringInfoString(&buf, ",\"payloads\":[");
+	toolpage_text(&buf, "table", telling_name(incident->relid));
+	toolpage_int8(&buf, "incident", id);
+	toolpage_text(&buf, "share_values", options_share_name(t->share));
+	toolpage_int8(&buf, "rows_looked_at", sampling->looked_at);
+	toolpage_int8(&buf, "shapes", sampling->shapes);
+	toolpage_key(&buf, "payloads");
+	appendStringInfoChar(&buf, '[');
 	foreach(lc, sampling->payloads)
 	{
 		SampledPayload *p = lfirst(lc);
 
-		if (buf.len > ANSWER_ROOM)
+		resetStringInfo(&entry);
+		appendStringInfoChar(&entry, '{');
+		toolpage_int8(&entry, "row", p->id);
+		toolpage_int8(&entry, "rows_alike", p->rows);
+		toolpage_cut(&entry, key ? "value" : "payload", p->text, PAYLOAD_BYTES + 100);
+		appendStringInfoChar(&entry, '}');
+		if (!toolpage_entry(&buf, entry.data))
 			break;
-		appendStringInfoString(&buf, told++ > 0 ? ",{" : "{");
-		add_int8(&buf, "row", p->id);
-		add_int8(&buf, "rows_alike", p->rows);
-		add_member(&buf, key ? "value" : "payload", p->text);
-		appendStringInfoChar(&buf, '}');
+		told++;
 		last = p->id;
 	}
-	add_end(&buf, told < sampling->shapes, last);
-	return answer(&buf);
+	return toolpage_end(&buf, "payloads", told < sampling->shapes, last);
 }
 
 /* ---- the tools ---- */
@@ -379,20 +311,25 @@ const Tool	inspect_schema_tool = {
 const Tool	read_error_log_tool = {
 	.name = "read_error_log",
 	.title = "Read captured errors",
-	.description = "Read the errors that were captured for an incident, or for all of a table, newest first: class of misfit, column or key,"
+	.description = "Read the errors that were captured for an incident, for all of a table, or the newest of all tables (why did last night's load fail, what was rejected), newest first: class of misfit, column or key,"
 	" what the widest value would need, number of rows, SQLSTATE, message, detail, hint and constraint of PostgreSQL."
 	" Each entry stands for all rows of one load that failed the same way. Use it to see whether all failures of an incident look alike,"
 	" what PostgreSQL itself said, or what else fails on the table. Values inside of messages are shown only as far as the table's share_values"
 	" allows: by default letters are \"a\" or \"A\" and digits \"9\". When has_more is true, call again with next_cursor as cursor.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{"
-	"\"incident\":{\"type\":\"integer\",\"description\":\"Number of the incident. Left out: the one of this conversation.\"},"
-	"\"table\":{\"type\":\"string\",\"description\":\"Schema and name: all errors of this table, instead of one incident's.\"},"
-	"\"limit\":{\"type\":\"integer\",\"description\":\"Entries at most: 1 to 50, 10 when left out.\"},"
-	"\"cursor\":{\"type\":\"string\",\"description\":\"next_cursor of the answer before.\"}},"
+	"\"incident\":{\"type\":\"integer\",\"description\":\"Number of the incident. Left out: the one of this conversation, if there is one.\"},"
+	"\"table\":{\"type\":\"string\",\"description\":\"Schema and name: all errors of this table, instead of one incident's. Without a conversation neither is needed: then those of all tables.\"},"
+	"\"class\":{\"type\":\"string\",\"description\":\"only this class of misfit\"},"
+	"\"since_hours\":{\"type\":\"integer\",\"description\":\"only of the last so many hours\"},"
+	TOOLPAGE_PROPERTIES "},"
 	"\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"table\":{\"type\":\"string\"},\"incident\":{\"type\":\"integer\"},"
-	"\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"has_more\":{\"type\":\"boolean\"},\"next_cursor\":{\"type\":\"string\"}},"
-	"\"required\":[\"errors\",\"has_more\"]}",
+	"\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+	"\"id\":{\"type\":\"integer\"},\"at\":{\"type\":\"string\"},\"table\":{\"type\":\"string\"},\"incident\":{\"type\":\"integer\"},\"door\":{\"type\":\"string\"},"
+	"\"class\":{\"type\":\"string\"},\"column\":{\"type\":\"string\"},\"need\":{\"type\":\"string\"},\"rows\":{\"type\":\"integer\"},\"sqlstate\":{\"type\":\"string\"},"
+	"\"message\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"},\"hint\":{\"type\":\"string\"},\"constraint\":{\"type\":\"string\"}},"
+	"\"required\":[\"id\",\"at\",\"door\",\"rows\"],\"additionalProperties\":false}},"
+	TOOLPAGE_END_SCHEMA "},\"required\":[\"errors\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,
 	.idempotent = true,
 	.for_agent = true,
@@ -403,7 +340,7 @@ const Tool	read_error_log_tool = {
 const Tool	sample_payloads_tool = {
 	.name = "sample_payloads",
 	.title = "Show held payloads",
-	.description = "Show rows that are held for an incident (the JSON payloads that did not fit the table), one for each shape that occurs among"
+	.description = "Show rows that are held for an incident (rejected rows in the quarantine, or dead letter: the JSON payloads that did not fit the table), one for each shape that occurs among"
 	" the first 1,000, with the number of rows that look alike. Values are shown as far as the table's share_values allows: none (type and length),"
 	" masked (the default: letters are \"a\" or \"A\", digits \"9\"; lengths, separators, signs and JSON structure are real), or full."
 	" Use it to see how keys are nested or renamed, which notation dates and numbers have, and whether all rows look alike."
@@ -412,13 +349,13 @@ const Tool	sample_payloads_tool = {
 	.input_schema = "{\"type\":\"object\",\"properties\":{"
 	"\"incident\":{\"type\":\"integer\",\"description\":\"Number of the incident. Left out: the one of this conversation.\"},"
 	"\"key\":{\"type\":\"string\",\"description\":\"Top-level key of the payload whose values are wanted, exactly as the payloads have it.\"},"
-	"\"limit\":{\"type\":\"integer\",\"description\":\"Payloads at most: 1 to 50, 10 when left out.\"},"
-	"\"cursor\":{\"type\":\"string\",\"description\":\"next_cursor of the answer before.\"}},"
+	TOOLPAGE_PROPERTIES "},"
 	"\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"table\":{\"type\":\"string\"},\"incident\":{\"type\":\"integer\"},"
 	"\"share_values\":{\"type\":\"string\"},\"rows_looked_at\":{\"type\":\"integer\"},\"shapes\":{\"type\":\"integer\"},"
-	"\"payloads\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"has_more\":{\"type\":\"boolean\"},\"next_cursor\":{\"type\":\"string\"}},"
-	"\"required\":[\"incident\",\"share_values\",\"payloads\",\"has_more\"]}",
+	"\"payloads\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"row\":{\"type\":\"integer\"},\"rows_alike\":{\"type\":\"integer\"},"
+	"\"payload\":{\"type\":\"string\"},\"value\":{\"type\":\"string\"}},\"required\":[\"row\",\"rows_alike\"],\"additionalProperties\":false}},"
+	TOOLPAGE_END_SCHEMA "},\"required\":[\"incident\",\"share_values\",\"payloads\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,
 	.idempotent = true,
 	.for_agent = true,

@@ -19,6 +19,7 @@
 #include "observe/sharing.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
+#include "serve/judging.h"
 #include "serve/plantools.h"
 #include "serve/proving.h"
 #include "serve/round.h"
@@ -26,29 +27,14 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-#define STEP_SCHEMA \
-	"{\"type\": \"object\", \"additionalProperties\": false," \
-	" \"required\": [\"kind\", \"column\", \"type\", \"labels\", \"args\"], \"properties\": {" \
-	"\"kind\": {\"type\": \"string\", \"enum\": [\"add_column\", \"widen_type\", \"convert_type\", \"drop_not_null\"," \
-	" \"set_default\", \"add_enum_label\", \"extend_check_list\", \"map_field\", \"ignore_field\", \"trim\", \"null_if\"," \
-	" \"map_value\", \"parse_timestamp\", \"parse_number\", \"parse_point\", \"decode_text\", \"overflow_to_jsonb\"]}," \
-	"\"column\": {\"type\": \"string\", \"description\": \"column of the table, or key of the payload\"}," \
-	"\"type\": {\"type\": \"string\", \"description\": \"SQL type of add_column, widen_type, convert_type; else empty\"}," \
-	"\"labels\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"description\": \"of add_enum_label; else empty\"}," \
-	"\"args\": {\"type\": \"string\", \"description\": \"a JSON object with what the kind takes, such as {\\\"formats\\\": [\\\"DD.MM.YYYY\\\"]}; {} for nothing\"}}}"
-
-#define CHANGE_PROPERTIES \
-	"\"ddl\": {\"type\": \"string\", \"description\": \"one ALTER TABLE on the incident's table, or ALTER TYPE ... ADD VALUE; empty when steps are given\"}," \
-	"\"steps\": {\"type\": \"array\", \"items\": " STEP_SCHEMA ", \"description\": \"typed steps; empty when ddl is given\"}"
-
 #define DRY_RUN_SCHEMA \
 	"{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"ddl\", \"steps\"], \"properties\": {" \
-	CHANGE_PROPERTIES "}}"
+	JUDGING_CHANGE "}}"
 
 #define PROPOSE_SCHEMA \
 	"{\"type\": \"object\", \"additionalProperties\": false," \
 	" \"required\": [\"ddl\", \"steps\", \"intent\", \"explanation\", \"confidence\", \"options\"], \"properties\": {" \
-	CHANGE_PROPERTIES "," \
+	JUDGING_CHANGE "," \
 	"\"intent\": {\"type\": \"string\", \"description\": \"what the change is for, in one sentence\"}," \
 	"\"explanation\": {\"type\": \"string\", \"description\": \"why it is right for these rows and those to come, or what a person has to decide\"}," \
 	"\"confidence\": {\"type\": \"number\", \"description\": \"from 0 to 1\"}," \
@@ -56,18 +42,8 @@
 	" \"additionalProperties\": false, \"required\": [\"option\", \"taken\", \"why\"], \"properties\": {" \
 	"\"option\": {\"type\": \"string\"}, \"taken\": {\"type\": \"boolean\"}, \"why\": {\"type\": \"string\"}}}}}}"
 
-#define RESULT_SCHEMA \
-	"{\"type\": \"object\", \"additionalProperties\": true, \"properties\": {" \
-	"\"verdict\": {\"type\": \"string\", \"enum\": [\"auto\", \"review\"]}," \
-	"\"sql\": {\"type\": [\"string\", \"null\"]}," \
-	"\"policy\": {\"type\": \"string\"}, \"reason\": {\"type\": \"string\"}," \
-	"\"forecast\": {\"type\": \"object\"}, \"dry_run\": {\"type\": \"object\"}}}"
-
 /* Longest text of a model's that is kept of one argument. */
 #define TEXT_BYTES 4000
-
-/* Steps and options of one proposal. */
-#define MAX_STEPS 100
 
 static ToolResult *dry_run(const ToolContext *ctx, Jsonb *args);
 static ToolResult *propose(const ToolContext *ctx, Jsonb *args);
@@ -80,7 +56,7 @@ const Tool	plantools_dry_run = {
 	"an idea before propose_plan. Gives what the change costs (lock, rewrite, scan), what policy would say, how many held rows "
 	"could be stored and how many stored rows would break; or, as an error, why it is refused or failed.",
 	.input_schema = DRY_RUN_SCHEMA,
-	.output_schema = RESULT_SCHEMA,
+	.output_schema = JUDGING_RESULT,
 	.read_only = true,
 	.idempotent = true,
 	.for_agent = true,
@@ -95,7 +71,7 @@ const Tool	plantools_propose = {
 	"policy says. With empty ddl and no steps: that no change is safe, and what a person has to decide. If it is refused or its "
 	"dry run fails you are told why, and may propose another.",
 	.input_schema = PROPOSE_SCHEMA,
-	.output_schema = RESULT_SCHEMA,
+	.output_schema = JUDGING_RESULT,
 	.for_agent = true,
 	.run = propose
 };
@@ -107,204 +83,6 @@ kept_text(char *text)
 	if (text != NULL && strlen(text) > TEXT_BYTES)
 		text[pg_mbcliplen(text, (int) strlen(text), TEXT_BYTES)] = '\0';
 	return text;
-}
-
-/* Steps as a model gives them, as the plan's own JSON. Inside spi_open. */
-static Jsonb *
-plan_json(Jsonb *args, MemoryContext cxt)
-{
-	SpiArgs		a;
-
-	spi_args(&a);
-	spi_arg_jsonb(&a, args);
-	spi_exec("SELECT jsonb_build_object('steps', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object("
-			 "  'kind', s ->> 'kind', 'column', s ->> 'column', 'type', nullif(s ->> 'type', ''),"
-			 "  'labels', CASE WHEN s ->> 'kind' = 'add_enum_label' THEN s -> 'labels' END,"
-			 "  'args', nullif((CASE WHEN coalesce(s ->> 'args', '') ~ '^\\s*$' THEN '{}' ELSE s ->> 'args' END)::jsonb, '{}')))"
-			 "  ORDER BY n), '[]'))"
-			 " FROM jsonb_array_elements($1 -> 'steps') WITH ORDINALITY x(s, n)", &a);
-	return spi_get_jsonb(0, 1, cxt);
-}
-
-typedef struct Reading
-{
-	Oid			relid;
-	Jsonb	   *args;
-	HealPlan   *plan;
-	MemoryContext cxt;
-} Reading;
-
-/* The arguments of mappings in their one spelling, which the vetter asks for.
- * What is wrong with them it says itself. */
-static void
-spell(HealPlan *plan)
-{
-	ListCell   *lc;
-
-	foreach(lc, plan->steps)
-	{
-		PlanStep   *step = lfirst(lc);
-		List	   *others = list_delete_ptr(list_copy(plan->steps), step);
-		char	   *reason;
-		char	   *hint;
-		Mapping    *m;
-
-		if (!mapsteps_is(step))
-			continue;
-		m = mapsteps_mapping(plan->relid, step);
-		if (mapping_check(plan->relid, mapping_with(mapping_list(plan->relid), mapsteps_mappings(plan->relid, others)),
-						  m, &reason, &hint))
-			lfirst(lc) = mapsteps_make(m->kind, m->field, m->column, m->args);
-	}
-}
-
-static void
-read_steps(void *arg)
-{
-	Reading    *r = arg;
-	SpiUser		saved;
-	Jsonb	   *json;
-	MemoryContext old;
-
-	spi_open(&saved);
-	json = plan_json(r->args, r->cxt);
-	spi_close(&saved);
-	old = MemoryContextSwitchTo(r->cxt);
-	r->plan = plan_from_stored(r->relid, json);
-	spell(r->plan);
-	MemoryContextSwitchTo(old);
-}
-
-/* How many steps there are. */
-static int
-step_count(Jsonb *args)
-{
-	JsonbValue	v;
-
-	if (getKeyJsonValueFromContainer(&args->root, "steps", 5, &v) == NULL || v.type != jbvBinary)
-		return 0;
-	return (int) JsonContainerSize(v.val.binary.data);
-}
-
-static bool
-is_blank(const char *text)
-{
-	return text == NULL || text[strspn(text, " \t\r\n;")] == '\0';
-}
-
-/* A model's change through the vetter. What is no plan at all is a refusal too,
- * with words that help to mend it. */
-static Vetting
-vet_args(Oid relid, Jsonb *args)
-{
-	Vetting		result = {NULL, NULL};
-	char	   *ddl = toolargs_text(args, "ddl");
-	int			steps = step_count(args);
-	Reading		r = {relid, args, NULL, CurrentMemoryContext};
-	ErrorData  *edata;
-
-	if (!is_blank(ddl) && steps > 0)
-		result.reason = "ddl and steps are both given: give one, and leave the other empty";
-	else if (steps > MAX_STEPS)
-		result.reason = psprintf("more than %d steps", MAX_STEPS);
-	else if (!is_blank(ddl))
-		return vet_sql(relid, ddl);
-	else
-	{
-		edata = spi_try(read_steps, &r);
-		if (edata != NULL)
-			result.reason = edata->message;
-		else
-			return vet_plan(r.plan);
-	}
-	return result;
-}
-
-/* A change that was vetted, with what it costs and what policy says of it. */
-typedef struct Judged
-{
-	VettedPlan *plan;
-	Forecast   *cost;
-	Ruling		ruling;
-	WatchMode	mode;
-	List	   *cautions;
-	char	   *reason;			/* refused: why */
-} Judged;
-
-/* Policy, on what is known by now. */
-static void
-rule(Judged *j)
-{
-	j->ruling = policy_rule(j->plan, j->cost, j->mode, j->cautions);
-	if (j->ruling.verdict == VERDICT_REFUSE)
-		j->reason = pstrdup(j->ruling.reason);
-}
-
-static Judged
-judge(Oid relid, Vetting vetting)
-{
-	Judged		j = {0};
-	Watch		watch;
-
-	j.plan = vetting.plan;
-	j.reason = vetting.reason;
-	if (j.plan == NULL)
-		return j;
-	if (vetted_plan(j.plan)->steps == NIL)
-		j.reason = "the table is like this already";
-	else if (!watch_get(relid, &watch))
-		j.reason = "the table is not watched any more";
-	else
-	{
-		j.mode = watch.mode;
-		j.cost = forecast_cost(j.plan);
-		j.cautions = proving_cautions(vetted_plan(j.plan));
-		rule(&j);
-	}
-	return j;
-}
-
-/* Trial, and policy once more on what it has shown. */
-static DryRun *
-try_it(Judged *j, const int64 *incidents, int n)
-{
-	DryRun	   *trial = sandbox_try(j->plan, incidents, n);
-
-	if (trial->traced)
-	{
-		forecast_correct(j->cost, trial->traced);
-		rule(j);
-	}
-	forecast_tell(j->cost);
-	return trial;
-}
-
-/* {"verdict", "sql", "policy", "reason", "forecast", "dry_run"}: dry_run as in
- * sandbox.h, its reason as far as values may be told. */
-static ToolResult *
-judged_answer(Oid relid, const Judged *j, const DryRun *trial)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	SpiUser		saved;
-	SpiArgs		args;
-	Jsonb	   *json;
-
-	/* without a reason against it there is a forecast (judge) */
-	Assert(j->cost != NULL);
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_text(&args, policy_verdict_name(j->ruling.verdict));
-	spi_arg_text(&args, render_text(vetted_plan(j->plan)));
-	spi_arg_text(&args, j->ruling.policy);
-	spi_arg_text(&args, j->ruling.reason);
-	spi_arg_jsonb(&args, j->cost->json);
-	spi_arg_jsonb(&args, trial->json);
-	spi_arg_text(&args, trial->reason ? tools_told(relid, SHARE_FULL, NULL, trial->reason) : NULL);
-	spi_exec("SELECT jsonb_build_object('verdict', $1, 'sql', $2, 'policy', $3, 'reason', $4, 'forecast', $5,"
-			 " 'dry_run', ($6 - 'checks') || jsonb_build_object('reason', $7))", &args);
-	json = spi_get_jsonb(0, 1, cxt);
-	spi_close(&saved);
-	return tools_answer(json);
 }
 
 /* The incident's table, or an answer that says there is none. */
@@ -332,17 +110,17 @@ dry_run(const ToolContext *ctx, Jsonb *args)
 
 	if (error)
 		return error;
-	j = judge(relid, vet_args(relid, args));
+	j = judging_of(relid, judging_vet(relid, args));
 	if (j.reason != NULL)
 		return tools_error("refused: %s", tools_told(relid, ctx->share, args, j.reason));
 	incidents = conversation_incidents(ctx->incident, &n);
-	trial = try_it(&j, incidents, n);
+	trial = judging_try(&j, incidents, n);
 	if (!trial->ok)
 		return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
 						   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT ")",
 						   trial->reason ? tools_told(relid, ctx->share, NULL, trial->reason) : "no held row could be stored",
 						   trial->held_tried, trial->held_stored, trial->history_tried, trial->history_broken);
-	return judged_answer(relid, &j, trial);
+	return judging_answer(relid, &j, trial);
 }
 
 /* Only a conversation proposes: it calls the two halves itself. */
@@ -373,7 +151,7 @@ refused_option(Jsonb *args, const char *why)
 	return json;
 }
 
-/* What it considered, at most MAX_STEPS of it. */
+/* What it considered, at most JUDGING_STEPS of it. */
 static Jsonb *
 options_of(Jsonb *args)
 {
@@ -385,7 +163,7 @@ options_of(Jsonb *args)
 	spi_open(&saved);
 	spi_args(&a);
 	spi_arg_jsonb(&a, args);
-	spi_arg_int8(&a, MAX_STEPS);
+	spi_arg_int8(&a, JUDGING_STEPS);
 	spi_exec("SELECT coalesce(jsonb_agg(jsonb_build_object('option', left(o ->> 'option', 1000), 'taken', o -> 'taken',"
 			 " 'why', left(o ->> 'why', 1000)) ORDER BY n), '[]')"
 			 " FROM jsonb_array_elements($1 -> 'options') WITH ORDINALITY x(o, n) WHERE n <= $2", &a);
@@ -418,12 +196,12 @@ plantools_store(const Conversation *c, Jsonb *args, int64 *plan, ToolResult **re
 	Judged		j;
 	PlanRow    *row;
 
-	if (is_blank(toolargs_text(args, "ddl")) && step_count(args) == 0)
+	if (judging_is_blank(toolargs_text(args, "ddl")) && judging_step_count(args) == 0)
 	{
 		conversation_says(c, 0, confidence, explanation, options);
 		return PROPOSAL_NONE;
 	}
-	j = judge(c->relid, vet_args(c->relid, args));
+	j = judging_of(c->relid, judging_vet(c->relid, args));
 	if (j.reason != NULL)
 	{
 		conversation_entry(&entry, "refused", c);
@@ -518,7 +296,7 @@ plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 	if (row->state != PLAN_PLANNED)
 		return tools_error("plan " INT64_FORMAT " is %s", plan, docket_state_name(row->state));
 	if (row->plan != NULL)
-		j = judge(c->relid, vet_plan(row->plan));
+		j = judging_of(c->relid, vet_plan(row->plan));
 	if (j.reason == NULL && j.plan != NULL &&
 		strcmp(rebuild_schema_hash(row->plan), row->schema_hash) != 0)
 		j.reason = "the table was changed meanwhile: look at it again";
@@ -527,7 +305,7 @@ plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 		docket_move(plan, PLAN_REFUSED, NULL, j.reason ? j.reason : "the table is gone");
 		return tools_error("refused: %s", j.reason ? tools_told(c->relid, SHARE_FULL, args, j.reason) : "the table is gone");
 	}
-	trial = try_it(&j, c->incidents, c->nincidents);
+	trial = judging_try(&j, c->incidents, c->nincidents);
 	docket_set_dry_run(plan, trial->json, j.cost->json);
 	conversation_entry(&entry, "dry_run", c);
 	entry.plan = plan;
@@ -549,5 +327,5 @@ plantools_try(const Conversation *c, Jsonb *args, int64 plan, bool *accepted)
 	}
 	put_forward(c, row, &j);
 	*accepted = true;
-	return judged_answer(c->relid, &j, trial);
+	return judging_answer(c->relid, &j, trial);
 }

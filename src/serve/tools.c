@@ -17,9 +17,15 @@
 #include "portability/instr_time.h"
 #include "read/phrase.h"
 #include "record/audit.h"
+#include "serve/audittools.h"
+#include "serve/casestory.h"
+#include "serve/casetools.h"
+#include "serve/ddltools.h"
 #include "serve/inspect.h"
-#include "serve/toolargs.h"
 #include "serve/plantools.h"
+#include "serve/reviewtools.h"
+#include "serve/settools.h"
+#include "serve/toolargs.h"
 #include "serve/tools.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -33,11 +39,24 @@ PG_FUNCTION_INFO_V1(selfheal_tool_arguments);
 
 /* All tools, in the order of their names. */
 static const Tool *const registry[] = {
+	&add_mapping_tool,
+	&apply_safe_ddl_tool,
+	&approve_plan_tool,
 	&plantools_dry_run,
+	&execute_dry_run_tool,
+	&explain_incident_tool,
+	&get_audit_trail_tool,
 	&inspect_schema_tool,
+	&list_incidents_tool,
+	&list_pending_plans_tool,
 	&plantools_propose,
 	&read_error_log_tool,
+	&reject_plan_tool,
+	&report_failure_tool,
+	&retry_incident_tool,
 	&sample_payloads_tool,
+	&set_policy_tool,
+	&verify_audit_tool,
 };
 
 static bool
@@ -249,9 +268,15 @@ run(void *arg)
 {
 	Call	   *call = arg;
 	MemoryContext old = MemoryContextSwitchTo(call->cxt);
+	SpiUser		saved;
 
 	call->began = true;
+	/* notices tell values, and their reader is a model */
+	spi_become(&saved, GetUserId(), 0, false);
+	if (call->ctx->audience == TOOL_AUDIENCE_MCP)
+		spi_set_local("client_min_messages", "error");
 	call->result = call->tool->run(call->ctx, call->args);
+	spi_resume(&saved);
 	MemoryContextSwitchTo(old);
 }
 

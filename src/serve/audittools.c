@@ -1,0 +1,248 @@
+/*
+ * audittools.c
+ *	  Tools about the record: get_audit_trail, verify_audit.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "miscadmin.h"
+#include "orient/incident.h"
+#include "serve/audittools.h"
+#include "serve/inspect.h"
+#include "serve/telling.h"
+#include "serve/toolargs.h"
+#include "serve/toolpage.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/* ---- get_audit_trail ---- */
+
+/*
+ * A table is known by its names, as they were then; one that is gone is told of
+ * to who sees all. The page is cut out by the index of what is asked for.
+ */
+#define EVENTS_OF(which) \
+	"SELECT a.id, a.relid, a.seq, to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), a.event," \
+	" CASE WHEN a.table_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END, a.incident, a.plan, a.actor_role, a.actor_client," \
+	" a.verdict, a.policy, a.explanation, a.sql_run, a.result, a.rows_held, a.rows_replayed, a.rows_left," \
+	" a.approval ->> 'hash', a.prev_hash, a.hash, a.sqlstate," \
+	" (SELECT string_agg(concat_ws(' ', c ->> 'name', c ->> 'outcome'), ', ') FROM jsonb_array_elements(a.tools) c WHERE a.event = 'tool_called')" \
+	" FROM (SELECT a.*, c.relid FROM selfheal.audit a LEFT JOIN LATERAL" \
+	"   (SELECT c.oid AS relid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
+	"    WHERE n.nspname = a.schema_name AND c.relname = a.table_name) c ON a.table_name IS NOT NULL" \
+	"  WHERE ($1 = 0 OR a.id < $1) AND " which \
+	"  AND ($5 IS NULL OR a.event = $5) AND ($6 <= 0 OR a.at >= clock_timestamp() - $6 * interval '1 hour')" \
+	"  AND (a.table_name IS NULL OR $7 OR has_table_privilege($8, c.relid, 'SELECT'))" \
+	"  AND $2 IS NOT DISTINCT FROM $2 AND $3 IS NOT DISTINCT FROM $3 AND $4 IS NOT DISTINCT FROM $4" \
+	"  ORDER BY a.id DESC LIMIT $9) a ORDER BY a.id DESC"
+
+/* The members that may be null. */
+static void
+add_count(StringInfo entry, const char *key, uint64 row, int col)
+{
+	bool		isnull;
+	int64		value = spi_get_int8(row, col, &isnull);
+
+	if (!isnull)
+		toolpage_int8(entry, key, value);
+}
+
+static void
+add_event(StringInfo entry, uint64 row, const Telling *t)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	appendStringInfoChar(entry, '{');
+	toolpage_int8(entry, "id", spi_get_int8(row, 1, NULL));
+	add_count(entry, "seq", row, 3);
+	toolpage_text(entry, "at", spi_get_text(row, 4, cxt));
+	toolpage_text(entry, "event", spi_get_text(row, 5, cxt));
+	toolpage_cut(entry, "table", spi_get_text(row, 6, cxt), 300);
+	add_count(entry, "incident", row, 7);
+	add_count(entry, "plan", row, 8);
+	toolpage_cut(entry, "by", spi_get_text(row, 9, cxt), 100);
+	toolpage_cut(entry, "client", spi_get_text(row, 10, cxt), 200);
+	toolpage_text(entry, "verdict", spi_get_text(row, 11, cxt));
+	toolpage_cut(entry, "policy", spi_get_text(row, 12, cxt), 100);
+	toolpage_cut(entry, "tool", spi_get_text(row, 23, cxt), 300);
+	telling_text(entry, t, "explanation", spi_get_text(row, 13, cxt), 300);
+	telling_sql(entry, t, "sql", spi_get_text(row, 14, cxt), 500);
+	telling_text(entry, t, "result", spi_get_text(row, 15, cxt), 300);
+	toolpage_text(entry, "sqlstate", spi_get_text(row, 22, cxt));
+	add_count(entry, "rows_held", row, 16);
+	add_count(entry, "rows_stored", row, 17);
+	add_count(entry, "rows_left", row, 18);
+	toolpage_text(entry, "approved_hash", spi_get_text(row, 19, cxt));
+	toolpage_text(entry, "prev_hash", spi_get_text(row, 20, cxt));
+	toolpage_text(entry, "hash", spi_get_text(row, 21, cxt));
+	appendStringInfoChar(entry, '}');
+}
+
+/* The names of a table, for events are kept by names. */
+static char *
+name_of(const char *table, bool schema, ToolResult **fault)
+{
+	Oid			relid = telling_table(table, fault);
+
+	if (!OidIsValid(relid))
+		return NULL;
+	return schema ? get_namespace_name(get_rel_namespace(relid)) : get_rel_name(relid);
+}
+
+static ToolResult *
+run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
+{
+	char	   *table = toolargs_text(args, "table");
+	int64		incident = toolargs_int8(args, "incident");
+	int64		plan = toolargs_int8(args, "plan");
+	int			limit = toolpage_limit(args);
+	Oid			caller = GetUserId();
+	bool		all = telling_sees_all();
+	char	   *schema_name = NULL;
+	char	   *table_name = NULL;
+	List	   *tellings = NIL;
+	ToolResult *fault = NULL;
+	StringInfoData buf;
+	StringInfoData entry;
+	SpiUser		saved;
+	SpiArgs		sql;
+	SpiRows		rows;
+	int64		cursor;
+	int64		last = 0;
+	uint64		told;
+	uint64		n;
+
+	if ((incident != 0) + (plan != 0) + (table != NULL) > 1)
+		return tools_error("get_audit_trail: give one of \"incident\", \"plan\" and \"table\".");
+	if (!toolpage_cursor(args, "audit", &cursor, &fault))
+		return fault;
+	if (incident != 0)
+		inspect_check_incident(incident);
+	if (table)
+	{
+		schema_name = name_of(table, true, &fault);
+		if (fault)
+			return fault;
+		table_name = name_of(table, false, &fault);
+	}
+	initStringInfo(&buf);
+	initStringInfo(&entry);
+	appendStringInfoString(&buf, "{\"events\":[");
+	spi_open(&saved);
+	spi_args(&sql);
+	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, incident != 0 ? incident : plan);
+	spi_arg_text(&sql, schema_name);
+	spi_arg_text(&sql, table_name);
+	spi_arg_text(&sql, toolargs_text(args, "event"));
+	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
+	spi_arg_bool(&sql, all);
+	spi_arg_oid(&sql, caller);
+	spi_arg_int8(&sql, limit + 1);
+	n = spi_exec(incident != 0 ? EVENTS_OF("(a.incident = $2 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE $2 = ANY (p.incidents))))") :
+				 plan != 0 ? EVENTS_OF("a.plan = $2") :
+				 table_name ? EVENTS_OF("a.schema_name = $3 AND a.table_name = $4") : EVENTS_OF("true"), &sql);
+	rows = spi_keep();
+	for (told = 0; told < n && told < (uint64) limit; told++)
+	{
+		Telling    *t = telling_of(ctx, caller, spi_get_oid(told, 2, NULL), &tellings);
+
+		spi_use(&rows);
+		resetStringInfo(&entry);
+		add_event(&entry, told, t);
+		if (!toolpage_entry(&buf, entry.data))
+			break;
+		last = spi_get_int8(told, 1, NULL);
+	}
+	spi_close(&saved);
+	return toolpage_end(&buf, "audit", told < n, last);
+}
+
+/* ---- verify_audit ---- */
+
+static ToolResult *
+run_verify_audit(const ToolContext *ctx, Jsonb *args)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	int64		seq = toolargs_int8(args, "seq");
+	char	   *head = toolargs_text(args, "head");
+	StringInfoData buf;
+	SpiArgs		sql;
+	bool		isnull;
+	int64		bad;
+
+	if ((seq != 0) != (head != NULL))
+		return tools_error("verify_audit: give \"seq\" and \"head\" together, as the server log has them, or neither.");
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	spi_open_caller();
+	spi_args(&sql);
+	if (head)
+	{
+		spi_arg_int8(&sql, seq);
+		spi_arg_text(&sql, head);
+		spi_exec("SELECT v.ok, v.sealed, v.unsealed, v.head, v.bad_seq, v.reason FROM selfheal.verify_audit($1, $2) v", &sql);
+	}
+	else
+		spi_exec("SELECT v.ok, v.sealed, v.unsealed, v.head, v.bad_seq, v.reason FROM selfheal.verify_audit() v", &sql);
+	toolpage_bool(&buf, "ok", spi_get_bool(0, 1, NULL));
+	toolpage_int8(&buf, "sealed", spi_get_int8(0, 2, NULL));
+	toolpage_int8(&buf, "unsealed", spi_get_int8(0, 3, NULL));
+	toolpage_text(&buf, "head", spi_get_text(0, 4, cxt));
+	bad = spi_get_int8(0, 5, &isnull);
+	if (!isnull)
+		toolpage_int8(&buf, "bad_seq", bad);
+	toolpage_cut(&buf, "reason", spi_get_text(0, 6, cxt), 500);
+	spi_close_caller();
+	appendStringInfoChar(&buf, '}');
+	return toolpage_answer(&buf);
+}
+
+/* ---- the tools ---- */
+
+#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
+#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
+
+const Tool	get_audit_trail_tool = {
+	.name = "get_audit_trail",
+	.title = "Read the audit trail",
+	.description = "Read who did what and when, newest first: what changed in the schema and by which statement, who changed this column, who approved or rejected a plan, why a change was"
+	" refused, which rows were stored or discarded, which tools agents called. Of one incident, one plan, one table (its whole history of heals), or of all; also by event or since_hours."
+	" Each event has its number in the hash chain (seq), prev_hash and hash; without them it is not sealed yet. Changes that people made by hand outside of selfheal stand in the"
+	" schema history, not here.",
+	.input_schema = "{\"type\":\"object\",\"properties\":{"
+	"\"incident\":{\"type\":\"integer\",\"description\":\"of this incident and its plans\"},"
+	"\"plan\":{\"type\":\"integer\",\"description\":\"of this plan\"},"
+	"\"table\":{\"type\":\"string\",\"description\":\"of this table: schema and name, as in public.orders\"},"
+	"\"event\":{\"type\":\"string\",\"enum\":[\"captured\",\"diagnosed\",\"planned\",\"refused\",\"vetted\",\"dry_run\",\"approved\",\"rejected\",\"applied\",\"apply_failed\",\"replayed\","
+	"\"discarded\",\"paused\",\"resumed\",\"policy_changed\",\"setting_changed\",\"tool_called\",\"proposed\",\"amended\",\"watched\",\"unwatched\",\"retried\",\"dismissed\","
+	"\"mapping_added\",\"mapping_removed\",\"stopped\",\"asked\",\"answered\",\"playbook_offered\",\"playbook_promoted\",\"playbook_demoted\"]},"
+	"\"since_hours\":{\"type\":\"integer\",\"description\":\"of the last so many hours\"}," TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
+	.output_schema = "{\"type\":\"object\",\"properties\":{\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+	INTEGER("id") "," INTEGER("seq") "," TEXT("at") "," TEXT("event") "," TEXT("table") "," INTEGER("incident") "," INTEGER("plan") "," TEXT("by") "," TEXT("client") ","
+	TEXT("verdict") "," TEXT("policy") "," TEXT("tool") "," TEXT("explanation") "," TEXT("sql") "," TEXT("result") "," TEXT("sqlstate") ","
+	INTEGER("rows_held") "," INTEGER("rows_stored") "," INTEGER("rows_left") "," TEXT("approved_hash") "," TEXT("prev_hash") "," TEXT("hash")
+	"},\"required\":[\"id\",\"at\",\"event\",\"by\",\"client\"],\"additionalProperties\":false}},"
+	TOOLPAGE_END_SCHEMA "},\"required\":[\"events\",\"has_more\"],\"additionalProperties\":false}",
+	.read_only = true,
+	.idempotent = true,
+	.for_mcp = true,
+	.run = run_get_audit_trail
+};
+
+const Tool	verify_audit_tool = {
+	.name = "verify_audit",
+	.title = "Verify the audit",
+	.description = "Compute the hash chain of the audit trail anew: was a record altered, deleted, moved or added by hand? Answers ok, how many events are sealed and not sealed yet, the hash of"
+	" the last one (head), and the first bad one with the reason. With seq and head of an earlier line of the server log it is also found when the end was cut off or the whole chain"
+	" written anew. Takes a while on a long trail.",
+	.input_schema = "{\"type\":\"object\",\"properties\":{\"seq\":{\"type\":\"integer\",\"description\":\"number of an event whose hash is known\"},"
+	"\"head\":{\"type\":\"string\",\"description\":\"its hash\"}},\"required\":[],\"additionalProperties\":false}",
+	.output_schema = "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"}," INTEGER("sealed") "," INTEGER("unsealed") "," TEXT("head") "," INTEGER("bad_seq") "," TEXT("reason")
+	"},\"required\":[\"ok\",\"sealed\",\"unsealed\"],\"additionalProperties\":false}",
+	.read_only = true,
+	.idempotent = true,
+	.same_right = "selfheal.verify_audit()",
+	.for_mcp = true,
+	.run = run_verify_audit
+};

@@ -1,0 +1,78 @@
+/*
+ * judging.h
+ *	  A change that somebody asks for by a tool: vetted, costed, tried, and what
+ *	  policy says of it. Nothing is stored and nothing changed.
+ */
+#ifndef SELFHEAL_JUDGING_H
+#define SELFHEAL_JUDGING_H
+
+#include "postgres.h"
+
+#include "act/sandbox.h"
+#include "decide/forecast.h"
+#include "decide/policy.h"
+#include "decide/vet.h"
+#include "observe/watch.h"
+#include "serve/tools.h"
+
+/* Steps, and options, of one proposal. */
+#define JUDGING_STEPS 100
+
+/* The arguments "ddl" and "steps" as properties of a schema, and what
+ * judging_answer gives. */
+#define STEP_SCHEMA \
+	"{\"type\": \"object\", \"additionalProperties\": false," \
+	" \"required\": [\"kind\", \"column\", \"type\", \"labels\", \"args\"], \"properties\": {" \
+	"\"kind\": {\"type\": \"string\", \"enum\": [\"add_column\", \"widen_type\", \"convert_type\", \"drop_not_null\"," \
+	" \"set_default\", \"add_enum_label\", \"extend_check_list\", \"map_field\", \"ignore_field\", \"trim\", \"null_if\"," \
+	" \"map_value\", \"parse_timestamp\", \"parse_number\", \"parse_point\", \"decode_text\", \"overflow_to_jsonb\"]}," \
+	"\"column\": {\"type\": \"string\", \"description\": \"column of the table, or key of the payload\"}," \
+	"\"type\": {\"type\": \"string\", \"description\": \"SQL type of add_column, widen_type, convert_type; else empty\"}," \
+	"\"labels\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"description\": \"of add_enum_label; else empty\"}," \
+	"\"args\": {\"type\": \"string\", \"description\": \"a JSON object with what the kind takes, such as {\\\"formats\\\": [\\\"DD.MM.YYYY\\\"]}; {} for nothing\"}}}"
+
+#define JUDGING_CHANGE \
+	"\"ddl\": {\"type\": \"string\", \"description\": \"one ALTER TABLE on the incident's table, or ALTER TYPE ... ADD VALUE; empty when steps are given\"}," \
+	"\"steps\": {\"type\": \"array\", \"items\": " STEP_SCHEMA ", \"description\": \"typed steps; empty when ddl is given\"}"
+
+
+#define JUDGING_RESULT \
+	"{\"type\": \"object\", \"additionalProperties\": true, \"properties\": {" \
+	"\"verdict\": {\"type\": \"string\", \"enum\": [\"auto\", \"review\"]}," \
+	"\"sql\": {\"type\": [\"string\", \"null\"]}," \
+	"\"policy\": {\"type\": \"string\"}, \"reason\": {\"type\": \"string\"}," \
+	"\"forecast\": {\"type\": \"object\"}, \"dry_run\": {\"type\": \"object\"}}}"
+
+/* A change that was vetted, with what it costs and what policy says of it. */
+typedef struct Judged
+{
+	VettedPlan *plan;
+	Forecast   *cost;
+	Ruling		ruling;
+	WatchMode	mode;
+	List	   *cautions;
+	char	   *reason;			/* refused: why */
+} Judged;
+
+extern bool judging_is_blank(const char *text);
+
+/* How many steps there are in "steps". */
+extern int	judging_step_count(Jsonb *args);
+
+/* A change by its ddl or its steps through the vetter. What is no plan at all
+ * is a refusal too, with words that help to mend it. */
+extern Vetting judging_vet(Oid relid, Jsonb *args);
+
+/* What it costs and what policy says; without a reason against it there is a
+ * plan and a forecast. */
+extern Judged judging_of(Oid relid, Vetting vetting);
+
+/* Tried with the held rows of these incidents (n 0: all of the table's), and
+ * judged once more by what that has shown. */
+extern DryRun *judging_try(Judged *j, const int64 *incidents, int n);
+
+/* {"verdict", "sql", "policy", "reason", "forecast", "dry_run"}: dry_run as in
+ * sandbox.h, its reason as far as values may be told. */
+extern ToolResult *judging_answer(Oid relid, const Judged *j, const DryRun *trial);
+
+#endif							/* SELFHEAL_JUDGING_H */

@@ -348,6 +348,14 @@ check_marker(const char *marker)
 }
 
 /* See the header. */
+void
+packet_name_words(MaskNames *names)
+{
+	for (int i = 0; i < (int) lengthof(our_words); i++)
+		mask_name(names, our_words[i]);
+}
+
+/* See the header. */
 Jsonb *
 packet_blocks(int64 id, ShareValues share, const char *marker)
 {
@@ -357,8 +365,7 @@ packet_blocks(int64 id, ShareValues share, const char *marker)
 	p.incident = incident_get(id);
 	p.share = Min(share, sharing_of(p.incident->relid));
 	p.names = sharing_names(p.incident->relid);
-	for (int i = 0; i < (int) lengthof(our_words); i++)
-		mask_name(p.names, our_words[i]);
+	packet_name_words(p.names);
 	if (p.incident->column && !mask_looks_like_data(p.incident->column, strlen(p.incident->column)))
 		mask_name(p.names, p.incident->column);
 

@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include "base/guc.h"
+#include "read/masknames.h"
 #include "utils/jsonb.h"
 
 /* Shortest and longest marker; letters, digits and signs without blanks. */
@@ -37,6 +38,10 @@
  * such incident, 22023 for another marker.
  */
 extern Jsonb *packet_blocks(int64 incident, ShareValues share, const char *marker);
+
+/* Words of ours that reasons and explanations are written with, as names: they
+ * stay where values are masked. */
+extern void packet_name_words(MaskNames *names);
 
 /* Held payloads that are shown, and values of the column. */
 #define PACKET_PAYLOADS 3

@@ -299,9 +299,9 @@ reading_errors(McpReader *reader, const McpUri *uri)
 
 /* ---- an incident ---- */
 
-/* A mark that nobody who has written a payload can know. */
-static char *
-drawn_marker(void)
+/* See the header. */
+char *
+reading_marker(void)
 {
 	unsigned char bytes[12];
 	StringInfoData buf;
@@ -321,7 +321,7 @@ drawn_marker(void)
 static void
 add_packet(StringInfo buf, int64 id, ShareValues share)
 {
-	Jsonb	   *blocks = packet_blocks(id, share, drawn_marker());
+	Jsonb	   *blocks = packet_blocks(id, share, reading_marker());
 
 	open_list(buf, "packet");
 	for (uint32 i = 0; i < JB_ROOT_COUNT(blocks); i++)

@@ -33,6 +33,9 @@ extern char *reading_history(McpReader *reader, const McpUri *uri);
 extern char *reading_errors(McpReader *reader, const McpUri *uri);
 extern char *reading_incident(McpReader *reader, int64 id);
 
+/* A mark that nobody who has written a payload can know, to fence data with. */
+extern char *reading_marker(void);
+
 /* Entries of one answer. */
 #define READING_ROWS 50
 

@@ -140,6 +140,17 @@ mcp_told_sql(McpReader *reader, Oid relid, const char *sql)
 	return sql ? phrase_sql(mcp_view(reader, relid)->share, sql) : NULL;
 }
 
+/* A key that is shown beside a text may be named in it, unless it looks like
+ * data. */
+static void
+know(McpReader *reader, Oid relid, const char *name)
+{
+	const McpView *view = mcp_view(reader, relid);
+
+	if (name != NULL && view->names != NULL && !mask_looks_like_data(name, (int) strlen(name)))
+		mask_name(view->names, name);
+}
+
 /* ---- objects ---- */
 
 static char *
@@ -161,6 +172,7 @@ mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row)
 {
 	Oid			relid = spi_get_oid(row, 2, NULL);
 
+	know(reader, relid, get(row, 5));
 	appendStringInfoChar(buf, '{');
 	mcp_add_number(buf, "id", row, 1);
 	mcp_add(buf, "uri", mcp_uri_of_id(MCP_URI_INCIDENT, spi_get_int8(row, 1, NULL)));
@@ -192,7 +204,7 @@ step_text(Jsonb *step, const char *key)
 
 /* The kinds of a plan's steps: what its SQL says without its literals. */
 static void
-add_steps(StringInfo buf, const McpReader *reader, Oid relid, Jsonb *plan)
+add_steps(StringInfo buf, McpReader *reader, Oid relid, Jsonb *plan)
 {
 	JsonbValue	v;
 	int			n;
@@ -208,6 +220,7 @@ add_steps(StringInfo buf, const McpReader *reader, Oid relid, Jsonb *plan)
 		JsonbValue *element = getIthJsonbValueFromContainer(v.val.binary.data, i);
 		Jsonb	   *step = JsonbValueToJsonb(element);
 
+		know(reader, relid, step_text(step, "column"));
 		appendStringInfoString(buf, i > 0 ? ",{" : "{");
 		mcp_add(buf, "kind", step_text(step, "kind"));
 		mcp_add(buf, "column", mcp_told_name(reader, relid, step_text(step, "column")));
@@ -233,9 +246,9 @@ mcp_add_plan(StringInfo buf, McpReader *reader, uint64 row)
 	mcp_add(buf, "state", state);
 	mcp_add(buf, "verdict", get(row, 5));
 	mcp_add(buf, "policy", get(row, 6));
-	mcp_add(buf, "reason", mcp_told(reader, relid, get(row, 7)));
 	mcp_add(buf, "sql", mcp_told_sql(reader, relid, sql));
 	add_steps(buf, reader, relid, spi_get_jsonb(row, 9, CurrentMemoryContext));
+	mcp_add(buf, "reason", mcp_told(reader, relid, get(row, 7)));
 	mcp_add(buf, "explanation", mcp_told(reader, relid, get(row, 10)));
 	mcp_add(buf, "proposed_by", get(row, 11));
 	mcp_add(buf, "why", mcp_told(reader, relid, get(row, 12)));

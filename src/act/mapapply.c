@@ -45,6 +45,7 @@ mapapply_add(const VettedPlan *plan, const char *expected_hash, const MapSource 
 {
 	const HealPlan *p = vetted_plan(plan);
 	StringInfoData sql;
+	const char *separator;
 	ListCell   *lc;
 
 	if (result->outcome != APPLY_DONE || !plan_has(p, STEP_IN_MAPPING) ||
@@ -70,7 +71,12 @@ mapapply_add(const VettedPlan *plan, const char *expected_hash, const MapSource 
 		(void) mapping_add(m, source->incident, source->plan);
 		CommandCounterIncrement();
 	}
+	/* behind the record of what was made again, which are comments */
+	separator = sql.len == 0 ? "" : strchr(sql.data, '\n') != NULL ? "\n; " : "; ";
 	foreach(lc, render_statements(p, STEP_IN_MAPPING))
-		appendStringInfo(&sql, "%s%s", sql.len > 0 ? "; " : "", (char *) lfirst(lc));
+	{
+		appendStringInfo(&sql, "%s%s", separator, (char *) lfirst(lc));
+		separator = "; ";
+	}
 	result->sql = sql.data;
 }

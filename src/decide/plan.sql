@@ -85,6 +85,9 @@ COMMENT ON COLUMN selfheal.plan.next_try IS 'An approved plan that missed its lo
 CREATE INDEX plan_applied ON selfheal.plan (relid, applied_at)
 	WHERE state = 'applied';
 COMMENT ON INDEX selfheal.plan_applied IS 'What was done to a table lately.';
+CREATE INDEX plan_migrations ON selfheal.plan (applied_at DESC, id DESC)
+	WHERE state = 'applied' AND sql IS NOT NULL;
+COMMENT ON INDEX selfheal.plan_migrations IS 'What was done to all tables, newest first.';
 COMMENT ON INDEX selfheal.plan_waiting IS 'Plans that wait for a person or for the worker.';
 
 SELECT pg_catalog.pg_extension_config_dump('selfheal.plan', '');

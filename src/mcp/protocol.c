@@ -11,7 +11,10 @@
 #include "mb/pg_wchar.h"
 #include "mcp/answer.h"
 #include "mcp/calls.h"
+#include "mcp/complete.h"
+#include "mcp/prompts.h"
 #include "mcp/protocol.h"
+#include "mcp/resources.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -41,7 +44,7 @@ static char session_client[128] = "";
 
 #define SERVER_INFO "{\"name\":\"selfheal\",\"title\":\"selfheal: tables that heal\",\"version\":\"" SELFHEAL_VERSION "\"}"
 
-#define CAPABILITIES "{\"tools\":{}}"
+#define CAPABILITIES "{\"tools\":{},\"resources\":{},\"prompts\":{},\"completions\":{}}"
 
 /* Clients search tools by these words. */
 #define INSTRUCTIONS \
@@ -115,6 +118,12 @@ static const Method methods[] = {
 	{"server/discover", false, true, discover},
 	{"tools/list", true, true, mcp_tools_list},
 	{"tools/call", true, true, mcp_tools_call},
+	{"resources/list", true, true, mcp_resources_list},
+	{"resources/templates/list", true, true, mcp_resources_templates},
+	{"resources/read", true, true, mcp_resources_read},
+	{"prompts/list", true, true, mcp_prompts_list},
+	{"prompts/get", true, true, mcp_prompts_get},
+	{"completion/complete", true, true, mcp_complete},
 };
 
 typedef struct Run

@@ -1,0 +1,90 @@
+/*
+ * facts.h
+ *	  What a role may be told by MCP: whose rows, and how much of them.
+ *
+ * Our own SQL runs as the extension's owner, so the role that asks is noted
+ * before, and each query has it as its first two parameters. A row is shown
+ * to who may read its table (as selfheal.may_see); of its values as much as
+ * the table's share_values says, and in full only to who may read all of it.
+ */
+#ifndef SELFHEAL_MCP_FACTS_H
+#define SELFHEAL_MCP_FACTS_H
+
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "base/spi.h"
+#include "lib/stringinfo.h"
+#include "read/mask.h"
+
+/* Who asks. */
+typedef struct McpReader
+{
+	Oid			role;
+	bool		all;			/* reads every table */
+	MemoryContext cxt;
+	List	   *views;			/* McpView *: found once each */
+} McpReader;
+
+/* What of a table he is shown. A table that is gone: its structure alone. */
+typedef struct McpView
+{
+	Oid			relid;
+	ShareValues share;
+	MaskNames  *names;			/* NULL where all is shown */
+} McpView;
+
+/* Must be asked outside of spi_open, where the user is another one. */
+extern McpReader *mcp_reader(void);
+
+/* Parameters $1 and $2, and the condition on a regclass. */
+extern void mcp_reader_args(const McpReader *reader, SpiArgs *args);
+#define MCP_MAY_READ(relid) \
+	"($2 OR coalesce(has_table_privilege($1::oid, " relid "::oid, 'SELECT'), false))"
+
+extern bool mcp_may_read(const McpReader *reader, Oid relid);
+extern const McpView *mcp_view(McpReader *reader, Oid relid);
+
+/* The watched table of this name, or InvalidOid: there is none, or it is not
+ * for him. */
+extern Oid	mcp_watched_table(const McpReader *reader, const char *schema, const char *table);
+
+/* A key or column, a message, a statement, as far as they may be told; NULL
+ * stays NULL. A name never waits for a lock. */
+extern char *mcp_told_name(const McpReader *reader, Oid relid, const char *name);
+extern char *mcp_told(McpReader *reader, Oid relid, const char *message);
+extern char *mcp_told_sql(McpReader *reader, Oid relid, const char *sql);
+
+/* "key": a number, as it stands in a row of SPI's; nothing where it is null. */
+extern void mcp_add_number(StringInfo buf, const char *key, uint64 row, int col);
+
+/* An instant as JSON and annotations write it, of a timestamptz in SQL. */
+#define MCP_UTC(at) "to_char(" at " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
+/*
+ * An incident as an object {"id", "uri", "table", "class", "column", "state",
+ * "reason_kind", "reason", "rows", "rows_held", "attempts", "plan",
+ * "first_seen", "last_seen", "closed", "seconds"}, of a row with these columns
+ * first, of a query with "selfheal.incident i".
+ */
+#define MCP_INCIDENT_COLUMNS \
+	"i.id, coalesce(i.relid::oid, 0), format('%I.%I', i.schema_name, i.table_name), i.class, i.column_name, i.state," \
+	" i.reason_kind, i.reason, i.rows," \
+	" (SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL)," \
+	" i.attempts, i.plan, " MCP_UTC("i.first_seen") ", " MCP_UTC("i.last_seen") ", " MCP_UTC("i.closed_at") ", round(i.seconds::numeric, 3)"
+extern void mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row);
+
+/*
+ * A plan as an object {"id", "table", "state", "verdict", "policy", "reason",
+ * "sql", "steps": [{"kind", "column", "type"}], "explanation", "proposed_by",
+ * "why", "confidence", "decided_by", "made", "applied", "incidents", "hash",
+ * "rows_waiting", "migration"}, likewise, of "selfheal.plan p".
+ */
+#define MCP_PLAN_COLUMNS \
+	"p.id, coalesce(p.relid::oid, 0), format('%I.%I', p.schema_name, p.table_name), p.state, p.verdict, p.policy, p.reason," \
+	" p.sql, p.steps, p.explanation, p.proposed_by, p.why, p.confidence, p.decided_by, " MCP_UTC("p.at") ", " MCP_UTC("p.applied_at") "," \
+	" to_jsonb(p.incidents)::text, p.hash," \
+	" (SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents) AND h.witness IS NULL)"
+extern void mcp_add_plan(StringInfo buf, McpReader *reader, uint64 row);
+
+#endif							/* SELFHEAL_MCP_FACTS_H */

@@ -144,8 +144,8 @@ take_int(BinaryReader *r, int size, int32 *value)
 static void
 read_header(BinaryReader *r)
 {
-	int32		flags;
-	int32		more;
+	int32		flags = 0;
+	int32		more = 0;
 
 	if (!take(r, sizeof(signature)) || memcmp(r->raw.data, signature, sizeof(signature)) != 0)
 		refuse_header("It does not begin as a file of COPY (FORMAT binary) does.");

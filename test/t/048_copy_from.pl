@@ -252,6 +252,24 @@ foreach my $how ('SIGTERM', 'SIGKILL')
 }
 is(sql("SELECT * FROM selfheal.copy_from('t', '$csv', options => '{\"format\": \"csv\"}')"), '2000|0', 'the next load goes through');
 
+# by name: what was cancelled, or waited for a lock in vain, is sent again and stored once
+sql('TRUNCATE t; DELETE FROM selfheal.quarantine');
+my $named = "SET selfheal.load_id = 'sent again';\nSELECT * FROM selfheal.copy_from('t', program => \$\$seq 1 1500 | sed 's/\$/,abc/;s/7,abc\$/7,far too long/'";
+my $csv_lines = "\$\$, options => '{\"format\": \"csv\"}');\n";
+my $locked = $node->background_psql($db);
+$locked->query_safe('BEGIN; LOCK TABLE t');
+($out, $err) = script("SET lock_timeout = '50ms';\n$named$csv_lines");
+like($err, qr/55P03/, 'a load whose table is locked ends by lock_timeout');
+$locked->query_safe('COMMIT');
+$locked->quit;
+($out, $err) = script("BEGIN;\nSAVEPOINT s;\nSET LOCAL statement_timeout = '500ms';\n$named; sleep 60$csv_lines"
+	  . "ROLLBACK TO s;\nSET LOCAL statement_timeout = 0;\n$named$csv_lines" . "COMMIT;\n");
+like($err, qr/57014/, 'one is cancelled behind its last line');
+is($out, "1350|150\n", 'and sent again in the same transaction');
+($out, $err) = script("$named$csv_lines" . 'SELECT already FROM selfheal.last_load()');
+is($out, "0|0\n1500\n", 'and once more');
+is(counts('t'), '1350|150', 'nothing is lost, nothing doubled');
+
 # ---- memory ----
 
 SKIP:

@@ -206,5 +206,15 @@ for my $shown (0, 5, -1)
 		incident => 'too_long name');
 }
 
+# What failed is no value of the row that is known: a row that would fit tells
+# nothing of it.
+heals(
+	'made of the row in ON CONFLICT',
+	setup => "$plain; INSERT INTO @ VALUES (1)",
+	script => q{simple | INSERT INTO @ (id, name) VALUES (1, 'short') ON CONFLICT (id) DO UPDATE SET name = excluded.name || 'er'},
+	sqlstate => '22001',
+	before => 1,
+	incident => 'too_long name');
+
 $node->stop;
 done_testing();

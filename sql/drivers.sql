@@ -41,6 +41,11 @@ SELECT * FROM say(E'portail non nomm\u00e9 avec les param\u00e8tres\u00a0: $1 = 
 -- and below what a function says
 SELECT * FROM say(E'SQL statement "INSERT INTO person (id, name) VALUES (1, v)"\nPL/pgSQL function f(text) line 1 at SQL statement\nunnamed portal with parameters: $1 = ''longer than ten''',
 	'22001', 'value too long for type character varying(10)', stmt => 'SELECT f($1)');
+-- a statement that a function gives has parameters, too
+SELECT * FROM say(E'SQL statement "INSERT INTO person (id, name) VALUES ($1, $2)"\nPL/pgSQL function f(text) line 1 at EXECUTE',
+	'22001', 'value too long for type character varying(10)', stmt => 'SELECT f(1)');
+SELECT * FROM say(E'SQL statement "UPDATE person SET name = $1 WHERE n = $2"\nPL/pgSQL function f(text) line 1 at EXECUTE',
+	'22001', 'value too long for type character varying(10)', stmt => 'SELECT f(1)');
 -- no function is looked into because a portal has its name
 CREATE TABLE other (v varchar(3));
 CREATE FUNCTION portal_of(text) RETURNS void LANGUAGE sql AS 'INSERT INTO other VALUES ($1)';

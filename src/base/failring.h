@@ -47,7 +47,7 @@ typedef struct FailParam
 	Oid			type;
 	bool		known;
 	bool		isnull;
-	int			len;
+	int			len;			/* none of it is here if it is not known */
 } FailParam;
 
 typedef struct FailSlot

@@ -332,7 +332,7 @@ params_of(FailSlot *slot)
 		params[i].isnull = p->isnull;
 		params[i].len = p->len;
 		params[i].data = p->known && !p->isnull ? at : NULL;
-		at += MAXALIGN(p->len);
+		at += params[i].data ? MAXALIGN(p->len) : 0;
 	}
 	return params;
 }

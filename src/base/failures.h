@@ -23,7 +23,9 @@ typedef struct FailureParam
 	Oid			type;
 	bool		known;			/* false: clipped, toasted, or never bound */
 	bool		isnull;
-	int			len;			/* of data; a by-value datum has sizeof(Datum) */
+	int			len;			/* of data; a by-value datum has
+								 * sizeof(Datum). Of one that is too long to
+								 * be known what it would have been, else 0 */
 	const char *data;			/* a by-value datum as it is, else what it
 								 * points to, a varlena with its header */
 } FailureParam;

@@ -140,7 +140,18 @@ bytes_of(const ParamExternData *param, const char **data, int *len)
 	return true;
 }
 
-/* As many of them as there is room for; one that is too long is not known. */
+/* What a value that is too long would be if nobody had compressed it; 0: it
+ * stands elsewhere. */
+static int
+whole_length(const ParamExternData *param, const char *data, int len)
+{
+	const TypeShape *shape = shape_of(param->ptype);
+
+	return len > 0 && shape != NULL && shape->len == -1 && VARATT_IS_4B_C(data) ?
+		(int) VARDATA_COMPRESSED_GET_EXTSIZE(data) + (int) VARHDRSZ : len;
+}
+
+/* As many of them as there is room for; of one that is too long its length is. */
 static void
 note_params(ParamListInfo params)
 {
@@ -167,9 +178,9 @@ note_params(ParamListInfo params)
 		p->known = p->isnull ||
 			(OidIsValid(param->ptype) && bytes_of(param, &data, &len) &&
 			 len <= room - note.used);
+		p->len = p->known ? len : whole_length(param, data, len);
 		if (!p->known || p->isnull)
 			continue;
-		p->len = len;
 		memcpy(note.params + note.used, data, len);
 		note.used += MAXALIGN(len);
 	}

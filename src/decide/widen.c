@@ -12,6 +12,7 @@
 #include "decide/lattice.h"
 #include "decide/notations.h"
 #include "decide/widen.h"
+#include "orient/refused.h"
 #include "orient/taught.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -282,6 +283,21 @@ widen_seconds(Remedy *r, const Evidence *e)
 	remedy_option(r, false, "round", "never: what was sent would be lost");
 }
 
+/* Characters that the values of statements have at most, where their length is
+ * known and nothing else; 0: it is not. */
+static int
+stated_length(const Finding *f)
+{
+	int			longest = 0;
+	ListCell   *lc;
+
+	foreach(lc, f->refused)
+	{
+		longest = Max(longest, ((const Refused *) lfirst(lc))->longest);
+	}
+	return longest;
+}
+
 /*
  * A statement has failed at this column with a value that nobody has seen: an
  * integer that fits its statement fits bigint, a string may fit the next rung,
@@ -293,13 +309,23 @@ widen_stated(Remedy *r)
 	const FitColumn *col = r->finding->target;
 	const char *before = lattice_name(col->type, col->typmod);
 	int			n = col->typmod - (int) VARHDRSZ;
-	int32		rung = widen_rung(n + 1);
+	int			longest = stated_length(r->finding);
+	int32		rung = widen_rung(Max(n + 1, longest));
 
 	if (col->tclass == TYPE_INT2 || col->tclass == TYPE_INT4)
 		take_type(r, INT8OID, -1, "which holds what any integer of a statement can be");
-	else if (col->tclass == TYPE_VARCHAR && n < guc_max_width)
-		take_type(r, rung >= 0 ? VARCHAROID : TEXTOID, rung,
+	else if (col->tclass == TYPE_VARCHAR && n < guc_max_width && longest <= guc_max_width)
+		take_type(r, rung >= 0 ? VARCHAROID : TEXTOID, rung, longest > n ?
+				  psprintf("with room for the %d characters that the value had at most", longest) :
 				  "the next rung of the ladder: how long the value was is not known");
+	else if (longest > guc_max_width)
+	{
+		r->certain = true;
+		r->explanation = psprintf("A statement failed since column %s, %s, is too small for a value of %d bytes, "
+								  "which is more than selfheal.max_width: a person widens it.",
+								  quote_identifier(NameStr(col->name)), before, longest);
+		return;
+	}
 	else
 	{
 		r->certain = true;

@@ -38,7 +38,8 @@ refused_read(Oid relid)
 	n = spi_exec("SELECT i.id, i.class, i.column_name, e.sqlstate, e.context ->> 'schema', e.context ->> 'table',"
 				 " e.context ->> 'constraint', e.context ->> 'datatype',"
 				 " (array_agg(e.message ORDER BY e.id DESC))[1], (array_agg(e.detail ORDER BY e.id DESC))[1], sum(e.rows)::int8,"
-				 " CASE WHEN e.door = 'apply' THEN e.need END, e.door = 'watch' OR (e.door = 'statement' AND e.load IS NULL)"
+				 " CASE WHEN e.door = 'apply' THEN e.need END, e.door = 'watch' OR (e.door = 'statement' AND e.load IS NULL),"
+				 " coalesce(max(substring(e.need from '^varchar\\(([0-9]{1,9})\\)$')::int8) FILTER (WHERE e.door = 'statement' AND e.load IS NULL), 0)"
 				 " FROM selfheal.incident i JOIN selfheal.error e ON e.incident = i.id"
 				 " WHERE i.relid = $1 AND i.state NOT IN ('healed', 'dismissed')"
 				 " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 12, 13 ORDER BY max(e.id) LIMIT 1000", &args);
@@ -67,6 +68,7 @@ refused_read(Oid relid)
 		refused->detail = spi_get_text(i, 10, cxt);
 		refused->seen = spi_get_int8(i, 11, NULL);
 		refused->foreseen = foreseen;
+		refused->longest = (int) spi_get_int8(i, 14, NULL);
 		old = MemoryContextSwitchTo(cxt);
 		result = lappend(result, refused);
 		MemoryContextSwitchTo(old);

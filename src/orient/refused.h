@@ -31,6 +31,9 @@ typedef struct Refused
 								 * else NULL */
 	bool		foreseen;		/* no row has met it yet (foresee.h), or the
 								 * statement's that has is not known */
+	int			longest;		/* characters that a statement's value has at
+								 * most, which is not known else; 0: nobody
+								 * knows */
 	int64		seen;			/* rows that showed it, held or not */
 	const struct Brought *brought;	/* check: what held rows brought
 									 * (brought.h), or NULL */

@@ -11,6 +11,7 @@
 
 #include "access/relation.h"
 #include "base/spi.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "orient/blame.h"
@@ -324,6 +325,24 @@ cell_may(const Cell *cell, const Failure *failure, Oid type, int32 typmod, bool 
 					   exprTypmod(source), type, typmod);
 }
 
+/*
+ * What a parameter that was too long to be copied needs of this column, at
+ * most: its characters are not more than its bytes. NULL: nobody knows.
+ */
+static char *
+need_of_length(const Cell *cell, const Failure *failure, Oid type, int32 typmod)
+{
+	const FailureParam *param = cell->param >= 1 && cell->param <= failure->nparams ?
+	&failure->params[cell->param - 1] : NULL;
+	int			bytes = param != NULL && !param->known ? param->len - (int) VARHDRSZ : 0;
+
+	if (bytes <= 0 || (param->type != TEXTOID && param->type != VARCHAROID) ||
+		getBaseType(type) != VARCHAROID || typmod < 0 ||
+		failure->sqlstate != ERRCODE_STRING_DATA_RIGHT_TRUNCATION)
+		return NULL;
+	return psprintf("varchar(%d)", bytes);
+}
+
 /* What is not known, by types. */
 static void
 by_elimination(Scene *scene)
@@ -347,7 +366,7 @@ by_elimination(Scene *scene)
 				continue;
 			note_row(scene, relid, cell->named, cell->every ? -1 : cell->row);
 			suspects_add(&scene->suspects, relid, blame_unknown(failure, type, typmod), column,
-						 NULL, failure->constraint_name, NULL);
+						 need_of_length(cell, failure, type, typmod), failure->constraint_name, NULL);
 		}
 	}
 }

@@ -248,8 +248,10 @@ is_portal(const char *line, const char *s, int *number, char **value)
 			t = NULL;
 		else
 			return false;
+		if (t != NULL && *t != '\0' && strncmp(t, ", $", 3) != 0)
+			return false;
 	}
-	if (t != NULL && *t != '\0' && strncmp(t, ", $", 3) != 0)
+	else if (*t != '\0')
 		return false;
 	*number = (t != NULL && *t != '\0') || behind_colon(line, s) ? 0 : atoi(s + 1);
 	if (*number > 0 && text != NULL &&

@@ -172,7 +172,8 @@ find_row(Taking *t)
 
 /*
  * Does what is known of the row show what the suspect is about? A value that
- * came from a table does not.
+ * came from a table does not, nor one that the statement or a trigger made of
+ * what the row has in this column.
  */
 static bool
 shows(const Taking *t)
@@ -182,6 +183,8 @@ shows(const Taking *t)
 
 	if (t->suspect->column == NULL)
 		return t->row.witness == WITNESS_WHOLE;
+	if (t->suspect->value == NULL)
+		return false;
 	return getKeyJsonValueFromContainer(&DatumGetJsonbP(row)->root, t->suspect->column,
 										(int) strlen(t->suspect->column), &v) != NULL &&
 		v.type != jbvNull;

@@ -237,7 +237,7 @@ SELECT s.item, s.value, s.note FROM (
 			CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c WHERE c ~ '^log_min_messages=(log|fatal|panic)$')
 				THEN 'log_min_messages of some role or database hides its errors: see pg_db_role_setting' END,
 			CASE WHEN current_setting('log_parameter_max_length_on_error') = '0'
-				THEN 'log_parameter_max_length_on_error = 0: of a parameter that does not fit at Bind the value is not known, so that its statement only says which column may be meant; set it to 1kB or -1' END,
+				THEN 'log_parameter_max_length_on_error = 0: of a parameter that Bind refuses only what the message quotes is known, and of an array or a json value that is a part or nothing; set it to 1kB or -1' END,
 			CASE WHEN f.full_ring > 0 THEN format('%s failures since the start were not looked at, since there were too many: selfheal.capture_slots, selfheal.capture_rate', f.full_ring) END,
 			CASE WHEN f.repeated > 0 THEN format('%s came again within a moment and were only counted', f.repeated) END), '')
 		FROM selfheal.statements_seen() f WHERE f.known

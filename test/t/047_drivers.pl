@@ -206,5 +206,36 @@ for my $shown (0, 5, -1)
 		incident => 'too_long name');
 }
 
+# What failed is no value of the row that is known: a row that would fit tells
+# nothing of it.
+heals(
+	'made of the row in ON CONFLICT',
+	setup => "$plain; INSERT INTO @ VALUES (1)",
+	script => q{simple | INSERT INTO @ (id, name) VALUES (1, 'short') ON CONFLICT (id) DO UPDATE SET name = excluded.name || 'er'},
+	sqlstate => '22001',
+	before => 1,
+	incident => 'too_long name');
+
+# A value that is too long to be copied: its length is known, and how much is
+# too much stays what it is.
+heals(
+	'far too long',
+	setup => $plain,
+	script => 'params | INSERT INTO @ (id, name) VALUES ($1, $2) | 23:b:1 | 25:t:' . 'x' x 9000,
+	sqlstate => '22001',
+	row => 'none',
+	incident => 'too_long name');
+sql(qq{CREATE TABLE most (id int PRIMARY KEY, name varchar(5)); SELECT selfheal.watch('most')});
+idle('most, watched');
+for (1, 2)
+{
+	is(driver('params | INSERT INTO most (id, name) VALUES ($1, $2) | 23:b:1 | 25:t:' . 'x' x 11000), '22001', "past selfheal.max_width: fails, $_");
+	idle("past selfheal.max_width, $_");
+}
+is(sql(q{SELECT concat_ws(' ', state, reason ~ 'max_width') FROM selfheal.incidents WHERE table_name = 'public.most'}),
+	'needs_human t', 'past selfheal.max_width: a person is asked');
+is(sql(q{SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'most'::regclass AND attname = 'name'}),
+	'character varying(5)', 'past selfheal.max_width: nothing is widened step by step');
+
 $node->stop;
 done_testing();

@@ -2,10 +2,10 @@
  * restore.c
  *	  A database that is being restored, and the tables in it that rest.
  *
- * The locks are advisory ones of a session: they outlive transactions, errors
- * among them, and end with the session, however that ends. Who restores the
- * database (no table), or a table, has RESTORES; the worker has HEALS of the
- * database for a pass. Either is shared among its own, and excludes the other.
+ * The locks are advisory ones. Who restores has his for the session: it
+ * outlives transactions, errors among them, and ends with the session, however
+ * that ends. The worker and the agent have theirs for each transaction
+ * (spi_xact_begin).
  */
 #include "postgres.h"
 
@@ -33,9 +33,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#define RESTORES ShareLock
-#define HEALS RowExclusiveLock
-
 /* When a table that only waits for a session to end is looked at again. */
 #define AGAIN_MS 1000
 
@@ -52,8 +49,8 @@ mark(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockAcquire(&tag, RESTORES, true, false) == LOCKACQUIRE_ALREADY_HELD)
-		(void) LockRelease(&tag, RESTORES, true);	/* once is enough */
+	if (LockAcquire(&tag, LOCKS_RESTORES, true, false) == LOCKACQUIRE_ALREADY_HELD)
+		(void) LockRelease(&tag, LOCKS_RESTORES, true); /* once is enough */
 	shmem_wake_at_commit();
 }
 
@@ -63,8 +60,8 @@ unmark(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockHeldByMe(&tag, RESTORES))
-		(void) LockRelease(&tag, RESTORES, true);
+	if (LockHeldByMe(&tag, LOCKS_RESTORES))
+		(void) LockRelease(&tag, LOCKS_RESTORES, true);
 }
 
 /* Is nobody else restoring it? */
@@ -73,9 +70,9 @@ nobody_restores(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockAcquire(&tag, HEALS, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, LOCKS_HEALS, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
-	(void) LockRelease(&tag, HEALS, true);
+	(void) LockRelease(&tag, LOCKS_HEALS, true);
 	return true;
 }
 
@@ -174,21 +171,10 @@ restore_see_ddl(const List *tables)
 
 /* See the header. */
 bool
-restore_pass_begin(void)
+restore_lets_pass(void)
 {
-	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
-
 	look_again = 0;
-	return LockAcquire(&tag, HEALS, true, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-/* See the header. */
-void
-restore_pass_end(void)
-{
-	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
-
-	(void) LockRelease(&tag, HEALS, true);
+	return !restore_under_way();
 }
 
 /* See the header. */

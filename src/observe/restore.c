@@ -254,7 +254,7 @@ restore_look(void)
 		l.relid = spi_get_oid(i, 1, NULL);
 		l.intake = spi_get_oid(i, 2, NULL);
 		l.alone = nobody_restores(l.relid);
-		edata = spi_try(look, &l);
+		edata = spi_try_locked(look, &l);
 		if (edata != NULL || (l.whole && !l.alone))
 			look_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AGAIN_MS);
 	}

@@ -94,9 +94,24 @@ rests(Oid relid)
 	return spi_exec("SELECT FROM selfheal.resting WHERE relid = $1", &args) > 0;
 }
 
+/* Does it bring the column? A dump names all of them. */
+static bool
+brings(const CopyStmt *stmt, const char *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->attlist)
+	{
+		if (strcmp(strVal(lfirst(lc)), column) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * See the header. A failure is reported by selfheal.error, which anybody may
- * have been granted; nothing else of ours is loaded but by a restore.
+ * have been granted, and who reports has no number for it; nothing else of
+ * ours is loaded but by a restore.
  */
 void
 restore_see_copy(const CopyStmt *stmt)
@@ -107,7 +122,7 @@ restore_see_copy(const CopyStmt *stmt)
 		return;
 	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 	if (OidIsValid(relid) && get_rel_namespace(relid) == get_namespace_oid("selfheal", true) &&
-		strcmp(get_rel_name(relid), "error") != 0)
+		(strcmp(get_rel_name(relid), "error") != 0 || brings(stmt, "id")))
 		mark(InvalidOid);
 }
 

@@ -223,5 +223,25 @@ is(at('other', 'SELECT count(*), count(w) FROM mine.keyed'), '2|1', 'the other t
 is(at('other', 'SELECT count(*), count(*) FILTER (WHERE relid = $$keyed$$::regclass) FROM selfheal.resting'), '8|1', 'the restored ones rest');
 is(at('other', 'SELECT count(*) FROM keyed'), '1', 'as they are');
 
+# A restore that begins while the healer is at work waits for its transaction,
+# and no other one begins before it has ended.
+install($node, 'midway');
+make_table($node, 'midway', 'busy');
+my $stop = hold($node, 'midway');
+load_long($node, 'midway', 'busy', 25, 25);
+ok(wait_until_held($node, 'midway'), 'a heal is at work');
+my $begins = $node->background_psql('midway');
+$begins->query_until(qr/begins/, "\\echo begins\nCOPY selfheal.policy FROM stdin;\n\\.\n");
+my $waits = q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 21318 AND mode = 'ShareLock' AND granted = };
+ok($node->poll_query_until('midway', "$waits false"), 'who restores waits for it');
+let_go($stop);
+ok($node->poll_query_until('midway', "$waits true"), 'then he goes on');
+at('midway', q{INSERT INTO busy_intake VALUES ('{"id": 1, "more": 1}')});
+is(at('midway', q{SELECT selfheal.wait_idle('300ms') -> 'idle'}), 'false', 'and no heal');
+is(at('midway', 'SELECT count(*) FROM busy WHERE id = 1'), '0', 'nothing is stored');
+$begins->quit;
+is(idle($node, 'midway'), 't', 'idle');
+is(at('midway', 'SELECT string_agg(id::text, $$ $$ ORDER BY id) FROM busy'), '1 25', 'when he has left both are');
+
 $node->stop;
 done_testing();

@@ -22,9 +22,14 @@ typedef enum LockSpace
 	LOCKS_TURN,					/* who puts a table's held rows in */
 	LOCKS_LOAD_ID,				/* key: hash of the load's id */
 	LOCKS_SHAPE,				/* who keeps a table's next shape */
-	LOCKS_RESTORE				/* who restores the database, or a table; its
+	LOCKS_RESTORE				/* the database, or a table: see below. Its
 								 * number stands in selfheal.status */
 } LockSpace;
+
+/* Who restores has the one, who heals the other: either is shared among its
+ * own, and excludes the other. */
+#define LOCKS_RESTORES ShareLock
+#define LOCKS_HEALS RowExclusiveLock
 
 /* Tag of the lock of this database, table (or InvalidOid) and key. */
 static inline LOCKTAG

@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "base/giveway.h"
+#include "base/locks.h"
 #include "base/spi.h"
 #include "base/trouble.h"
 #include "catalog/pg_extension.h"
@@ -546,6 +547,8 @@ spi_trial(SpiBody body, void *arg_)
 void
 spi_xact_begin(void)
 {
+	LOCKTAG		restore = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
+
 	/* nothing is waited for for long: the heal of other tables must go on */
 	giveway_begin();
 	SetCurrentStatementStartTimestamp();
@@ -557,6 +560,10 @@ spi_xact_begin(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"selfheal\" is being dropped")));
+	if (LockAcquire(&restore, LOCKS_HEALS, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("this database is being restored")));
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 

@@ -2,10 +2,10 @@
  * restore.c
  *	  A database that is being restored, and the tables in it that rest.
  *
- * The locks are advisory ones of a session: they outlive transactions, errors
- * among them, and end with the session, however that ends. Who restores the
- * database (no table), or a table, has RESTORES; the worker has HEALS of the
- * database for a pass. Either is shared among its own, and excludes the other.
+ * The locks are advisory ones. Who restores has his for the session: it
+ * outlives transactions, errors among them, and ends with the session, however
+ * that ends. The worker and the agent have theirs for each transaction
+ * (spi_xact_begin).
  */
 #include "postgres.h"
 
@@ -33,9 +33,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#define RESTORES ShareLock
-#define HEALS RowExclusiveLock
-
 /* When a table that only waits for a session to end is looked at again. */
 #define AGAIN_MS 1000
 
@@ -52,8 +49,8 @@ mark(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockAcquire(&tag, RESTORES, true, false) == LOCKACQUIRE_ALREADY_HELD)
-		(void) LockRelease(&tag, RESTORES, true);	/* once is enough */
+	if (LockAcquire(&tag, LOCKS_RESTORES, true, false) == LOCKACQUIRE_ALREADY_HELD)
+		(void) LockRelease(&tag, LOCKS_RESTORES, true); /* once is enough */
 	shmem_wake_at_commit();
 }
 
@@ -63,8 +60,8 @@ unmark(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockHeldByMe(&tag, RESTORES))
-		(void) LockRelease(&tag, RESTORES, true);
+	if (LockHeldByMe(&tag, LOCKS_RESTORES))
+		(void) LockRelease(&tag, LOCKS_RESTORES, true);
 }
 
 /* Is nobody else restoring it? */
@@ -73,9 +70,9 @@ nobody_restores(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockAcquire(&tag, HEALS, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, LOCKS_HEALS, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
-	(void) LockRelease(&tag, HEALS, true);
+	(void) LockRelease(&tag, LOCKS_HEALS, true);
 	return true;
 }
 
@@ -97,9 +94,24 @@ rests(Oid relid)
 	return spi_exec("SELECT FROM selfheal.resting WHERE relid = $1", &args) > 0;
 }
 
+/* Does it bring the column? A dump names all of them. */
+static bool
+brings(const CopyStmt *stmt, const char *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->attlist)
+	{
+		if (strcmp(strVal(lfirst(lc)), column) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * See the header. A failure is reported by selfheal.error, which anybody may
- * have been granted; nothing else of ours is loaded but by a restore.
+ * have been granted, and who reports has no number for it; nothing else of
+ * ours is loaded but by a restore.
  */
 void
 restore_see_copy(const CopyStmt *stmt)
@@ -110,7 +122,7 @@ restore_see_copy(const CopyStmt *stmt)
 		return;
 	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 	if (OidIsValid(relid) && get_rel_namespace(relid) == get_namespace_oid("selfheal", true) &&
-		strcmp(get_rel_name(relid), "error") != 0)
+		(strcmp(get_rel_name(relid), "error") != 0 || brings(stmt, "id")))
 		mark(InvalidOid);
 }
 
@@ -174,21 +186,10 @@ restore_see_ddl(const List *tables)
 
 /* See the header. */
 bool
-restore_pass_begin(void)
+restore_lets_pass(void)
 {
-	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
-
 	look_again = 0;
-	return LockAcquire(&tag, HEALS, true, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-/* See the header. */
-void
-restore_pass_end(void)
-{
-	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
-
-	(void) LockRelease(&tag, HEALS, true);
+	return !restore_under_way();
 }
 
 /* See the header. */
@@ -268,7 +269,7 @@ restore_look(void)
 		l.relid = spi_get_oid(i, 1, NULL);
 		l.intake = spi_get_oid(i, 2, NULL);
 		l.alone = nobody_restores(l.relid);
-		edata = spi_try(look, &l);
+		edata = spi_try_locked(look, &l);
 		if (edata != NULL || (l.whole && !l.alone))
 			look_again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AGAIN_MS);
 	}

@@ -53,12 +53,11 @@ extern bool restore_under_way(void);
 extern char *restore_who(Oid relid);
 
 /*
- * May the worker make a pass? False when this database is being restored.
- * Else no restore begins before restore_pass_end; a session that would begin
- * one waits. For the session, not the transaction: also after an error.
+ * May the worker make a pass? False when this database is being restored. If a
+ * restore begins during the pass, it waits for the worker's transaction to end,
+ * and the next one ends the pass with 55006.
  */
-extern bool restore_pass_begin(void);
-extern void restore_pass_end(void);
+extern bool restore_lets_pass(void);
 
 /* A table was watched here. Inside spi_open. */
 extern void restore_settle(Oid relid, const char *role);

@@ -121,7 +121,7 @@ static const char *const words[] = {
 	"regtype", "regular", "reject", "rejected", "relation", "relations", "relies", "rely",
 	"remote", "remove", "removed", "rename", "renamed", "repaired", "repeat", "replace",
 	"replaced", "replay", "replayed", "replica", "replication", "report", "request", "required",
-	"rest", "restart", "restrict", "restricted", "result", "resume", "retry", "return",
+	"rest", "restart", "restored", "restrict", "restricted", "result", "resume", "retry", "return",
 	"returned", "returns", "review", "rewrite", "rewrites", "rewritten", "rewrote", "right",
 	"rival", "role", "roles", "room", "root", "round", "rounded", "rounding", "rounds", "routes",
 	"routing", "row", "rows", "rule", "rules", "run", "runbook", "rung", "running", "safe",

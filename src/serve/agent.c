@@ -24,6 +24,7 @@
 #include "base/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "observe/restore.h"
 #include "observe/sharing.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
@@ -44,6 +45,9 @@
 /* How long it stays without anything to do: the next incident of the same load
  * comes soon. */
 #define LINGER_MS 5000
+
+/* How long until it looks again whether the database is still being restored. */
+#define RESTORE_MS 1000
 
 /* Errors outside any conversation in a row before the process gives up. */
 #define MAX_FAILURES 5
@@ -335,8 +339,15 @@ work(void)
 		if (now >= not_before && (wanted || answered || seen != done || (due != 0 && due <= now)))
 		{
 			SpiExtension state = SPI_EXTENSION_BUSY;
-			bool		ok = turn(&state, &due);
+			bool		ok;
 
+			if (restore_under_way())
+			{
+				wanted = true;
+				not_before = TimestampTzPlusMilliseconds(now, RESTORE_MS);
+				continue;
+			}
+			ok = turn(&state, &due);
 			last_work = GetCurrentTimestamp();
 			wanted = !ok || state == SPI_EXTENSION_BUSY;
 			if (ok && state == SPI_EXTENSION_ABSENT)

@@ -8,7 +8,6 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "decide/plan.h"
-#include "observe/restore.h"
 #include "observe/watch.h"
 #include "record/audit.h"
 #include "serve/conversation.h"
@@ -195,11 +194,6 @@ conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 	SpiArgs		args;
 	bool		isnull;
 
-	if (restore_under_way())
-	{
-		*due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), BUSY_MS);
-		return NULL;
-	}
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8_array(&args, busy, nbusy);

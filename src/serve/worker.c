@@ -10,8 +10,7 @@
  * occupies no slot, so it stays only for selfheal.worker_linger after its
  * last work.
  *
- * Between transactions it holds no snapshot and no lock but that of a pass,
- * which only a restore waits for (restore.h). It sleeps on its
+ * Between transactions it holds no lock and no snapshot. It sleeps on its
  * latch alone and takes every interrupt in its loop; SIGTERM is die(), as in
  * an ordinary session. What heal_pass does not catch itself ends the pass:
  * the error is reported, the pass is tried again after a pause that doubles,
@@ -158,14 +157,13 @@ static bool
 run_pass(uint64 seen, SpiExtension *state, TimestampTz *due)
 {
 	volatile bool ok = false;
-	volatile bool mine = false;
 
 	MemoryContextSwitchTo(pass_context);
 	pgstat_report_activity(STATE_RUNNING, "selfheal: healing");
 	PG_TRY();
 	{
 		*state = look();
-		if (*state == SPI_EXTENSION_HELD && !(mine = restore_pass_begin()))
+		if (*state == SPI_EXTENSION_HELD && !restore_lets_pass())
 			*state = SPI_EXTENSION_BUSY;
 		if (*state == SPI_EXTENSION_HELD)
 		{
@@ -193,11 +191,14 @@ run_pass(uint64 seen, SpiExtension *state, TimestampTz *due)
 		spi_xact_abort();
 		MemoryContextSwitchTo(pass_context);
 		FlushErrorState();
+		if (restore_under_way())
+		{
+			*state = SPI_EXTENSION_BUSY;
+			ok = true;
+		}
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
-	if (mine)
-		restore_pass_end();
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextReset(pass_context);

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use WorkerTest;
 
-my $node = new_server('restore', conf => "selfheal.parent_retry_interval = 0\nselfheal.max_wait = 0\nautovacuum = off\n");
+my $node = new_server('restore', conf => "wal_level = logical\nlog_min_messages = warning\nselfheal.parent_retry_interval = 0\nselfheal.max_wait = 0\nautovacuum = off\n");
 my $dir = $node->basedir;
 
 $node->safe_psql('postgres', 'CREATE ROLE loader');
@@ -215,12 +215,33 @@ fresh('other');
 at('other', 'CREATE EXTENSION selfheal', 'CREATE SCHEMA mine', 'CREATE TABLE mine.keyed (id int, v varchar(4))', q{SELECT selfheal.watch('mine.keyed')},
 	q{INSERT INTO mine.keyed_intake VALUES ('{"id": 1, "v": "longer"}')});
 is(idle($node, 'other'), 't', 'idle');
-$node->command_fails([ 'pg_restore', '-d', $node->connstr('other'), "$dir/c" ], 'what is there already is in the way');
+append_to_file("$dir/public", join("\n", grep { !/ selfheal / || / TABLE DATA selfheal watched / } split /\n/, $list) . "\n");
+restore('other', '-L', "$dir/public", "$dir/c");
 at('other', q{INSERT INTO mine.keyed_intake VALUES ('{"id": 2, "v": "longer", "w": 1}')});
 is(idle($node, 'other'), 't', 'idle');
 is(at('other', 'SELECT count(*), count(w) FROM mine.keyed'), '2|1', 'the other tables heal');
 is(at('other', 'SELECT count(*), count(*) FILTER (WHERE relid = $$keyed$$::regclass) FROM selfheal.resting'), '8|1', 'the restored ones rest');
 is(at('other', 'SELECT count(*) FROM keyed'), '1', 'as they are');
+
+# A restore that begins while the healer is at work waits for its transaction,
+# and no other one begins before it has ended.
+install($node, 'midway');
+make_table($node, 'midway', 'busy');
+my $stop = hold($node, 'midway');
+load_long($node, 'midway', 'busy', 25, 25);
+ok(wait_until_held($node, 'midway'), 'a heal is at work');
+my $begins = $node->background_psql('midway');
+$begins->query_until(qr/begins/, "\\echo begins\nCOPY selfheal.policy FROM stdin;\n\\.\n");
+my $waits = q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 21318 AND mode = 'ShareLock' AND granted = };
+ok($node->poll_query_until('midway', "$waits false"), 'who restores waits for it');
+let_go($stop);
+ok($node->poll_query_until('midway', "$waits true"), 'then he goes on');
+at('midway', q{INSERT INTO busy_intake VALUES ('{"id": 1, "more": 1}')});
+is(at('midway', q{SELECT selfheal.wait_idle('300ms') -> 'idle'}), 'false', 'and no heal');
+is(at('midway', 'SELECT count(*) FROM busy WHERE id = 1'), '0', 'nothing is stored');
+$begins->quit;
+is(idle($node, 'midway'), 't', 'idle');
+is(at('midway', 'SELECT string_agg(id::text, $$ $$ ORDER BY id) FROM busy'), '1 25', 'when he has left both are');
 
 $node->stop;
 done_testing();

@@ -7,7 +7,7 @@
 #   ROWS=500000 RUNS=5     rows of the narrow table; rounds of each way
 #   ONLY="narrow storm"    some of the groups: counted narrow profile wide keyed
 #                          toolong ordered mapped pgloader refused latency storm
-#                          claude pgbench failing
+#                          claude pgbench failing ddl
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
@@ -23,10 +23,11 @@
 . "$TOP/test/bench/counted.sh"
 . "$TOP/test/bench/pgbench.sh"
 . "$TOP/test/bench/failing.sh"
+. "$TOP/test/bench/ddl.sh"
 
 ROWS=${ROWS:-500000}
 RUNS=${RUNS:-5}
-GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing"
+GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing ddl"
 ONLY=${ONLY:-$GROUPS_ALL}
 SETTINGS=("shared_buffers = '256MB'" "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "autovacuum = off")
 

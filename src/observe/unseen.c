@@ -232,7 +232,7 @@ look(Oid relid, bool typed)
 								 * again */
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		entry->looked = false;
-	else if ((edata = spi_try(look_at, entry)) != NULL)
+	else if ((edata = spi_try_locked(look_at, entry)) != NULL)
 	{
 		entry->looked = edata->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && edata->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED;
 		if (entry->looked)

@@ -171,7 +171,6 @@ expected_words(const SnapshotChange *c)
 		{"identity_changed", "is an identity otherwise"},
 		{"generated_changed", "is computed otherwise"},
 		{"enum_label_dropped", "has a label less"},
-		{"type_redefined", "was made otherwise"},
 		{"domain_not_null_added", "was made NOT NULL"},
 	};
 	bool		of_type = strncmp(c->kind, "enum", 4) == 0 || strncmp(c->kind, "domain", 6) == 0 ||
@@ -187,6 +186,8 @@ expected_words(const SnapshotChange *c)
 		return psprintf("%s was narrowed from %s to %s", what, c->was, c->now);
 	if (strcmp(c->kind, "type_changed") == 0)
 		return psprintf("%s was made %s, and was %s", what, c->now, c->was);
+	if (strcmp(c->kind, "type_redefined") == 0)
+		return psprintf("%s is %s now, and was %s", what, c->now, c->was);
 	if (strcmp(c->kind, "enum_label_renamed") == 0)
 		return psprintf("%s has label %s renamed to %s", what, c->was, c->now);
 	for (int i = 0; i < (int) lengthof(words); i++)

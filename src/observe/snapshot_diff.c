@@ -8,21 +8,13 @@
  */
 #include "postgres.h"
 
+#include "observe/shape.h"
 #include "observe/snapshot.h"
 #include "read/rulechange.h"
 #include "read/typechange.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
-
-/* One element of a list of a shape. */
-typedef struct Item
-{
-	char	   *name;
-	JsonbContainer *object;
-	bool		paired;
-	char	   *words;			/* where they are wanted more than once */
-} Item;
 
 /* Both shapes, and what was found so far. */
 typedef struct Diff
@@ -33,95 +25,6 @@ typedef struct Diff
 	char	   *table;			/* as it is named now */
 	List	   *changes;
 } Diff;
-
-/* A member of an object; NULL when there is none. */
-static JsonbValue *
-member(JsonbContainer *object, const char *key)
-{
-	if (object == NULL || !JsonContainerIsObject(object))
-		return NULL;
-	return getKeyJsonValueFromContainer(object, key, strlen(key), NULL);
-}
-
-static JsonbContainer *
-container(JsonbContainer *object, const char *key)
-{
-	JsonbValue *v = member(object, key);
-
-	return v != NULL && v->type == jbvBinary ? v->val.binary.data : NULL;
-}
-
-static char *
-string(JsonbContainer *object, const char *key)
-{
-	JsonbValue *v = member(object, key);
-
-	return v != NULL && v->type == jbvString ? pnstrdup(v->val.string.val, v->val.string.len) : NULL;
-}
-
-/* The same, "" for none: for comparing. */
-static const char *
-word(JsonbContainer *object, const char *key)
-{
-	const char *s = string(object, key);
-
-	return s ? s : "";
-}
-
-static bool
-flag(JsonbContainer *object, const char *key)
-{
-	JsonbValue *v = member(object, key);
-
-	return v != NULL && v->type == jbvBool && v->val.boolean;
-}
-
-static int64
-count(JsonbContainer *object, const char *key)
-{
-	JsonbValue *v = member(object, key);
-
-	if (v == NULL || v->type != jbvNumeric)
-		return 0;
-	return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v->val.numeric)));
-}
-
-/* The objects of a list, in its order. */
-static List *
-items(JsonbContainer *shape, const char *key)
-{
-	JsonbContainer *list = container(shape, key);
-	List	   *result = NIL;
-
-	for (uint32 i = 0; list != NULL && JsonContainerIsArray(list) && i < JsonContainerSize(list); i++)
-	{
-		JsonbValue *v = getIthJsonbValueFromContainer(list, i);
-		Item	   *item;
-
-		if (v == NULL || v->type != jbvBinary || string(v->val.binary.data, "name") == NULL)
-			continue;
-		item = palloc0(sizeof(Item));
-		item->object = v->val.binary.data;
-		item->name = string(item->object, "name");
-		result = lappend(result, item);
-	}
-	return result;
-}
-
-static int
-compare_items(const ListCell *a, const ListCell *b)
-{
-	return strcmp(((const Item *) lfirst(a))->name, ((const Item *) lfirst(b))->name);
-}
-
-static List *
-items_sorted(JsonbContainer *shape, const char *key)
-{
-	List	   *list = items(shape, key);
-
-	list_sort(list, compare_items);
-	return list;
-}
 
 static void
 add(Diff *diff, const char *kind, const char *name, const char *was, const char *now, bool breaks)
@@ -140,17 +43,17 @@ add(Diff *diff, const char *kind, const char *name, const char *was, const char 
 static char *
 column_words(JsonbContainer *c)
 {
-	return psprintf("%s%s%s%s%s%s%s%s", word(c, "type"), flag(c, "not_null") ? " NOT NULL" : "",
-					string(c, "default") ? " DEFAULT " : "", word(c, "default"),
-					string(c, "generated") ? " GENERATED " : "", word(c, "generated"),
-					string(c, "identity") ? " GENERATED AS IDENTITY " : "", word(c, "identity"));
+	return psprintf("%s%s%s%s%s%s%s%s", shape_word(c, "type"), shape_flag(c, "not_null") ? " NOT NULL" : "",
+					shape_string(c, "default") ? " DEFAULT " : "", shape_word(c, "default"),
+					shape_string(c, "generated") ? " GENERATED " : "", shape_word(c, "generated"),
+					shape_string(c, "identity") ? " GENERATED AS IDENTITY " : "", shape_word(c, "identity"));
 }
 
 /* Has the column a value when none is sent? */
 static bool
 fills_itself(JsonbContainer *c)
 {
-	return string(c, "default") != NULL || string(c, "generated") != NULL || string(c, "identity") != NULL;
+	return shape_string(c, "default") != NULL || shape_string(c, "generated") != NULL || shape_string(c, "identity") != NULL;
 }
 
 /* What this type of the shape is, when it is a domain that refuses anything or
@@ -158,19 +61,19 @@ fills_itself(JsonbContainer *c)
 static const char *
 beneath(JsonbContainer *shape, const char *type, bool *refuses)
 {
-	JsonbContainer *types = container(shape, "types");
+	JsonbContainer *types = shape_container(shape, "types");
 
 	/* a domain of a domain of ...; no shape of ours goes round in a ring */
 	for (int depth = 0; depth < 64; depth++)
 	{
-		JsonbContainer *t = container(types, type);
+		JsonbContainer *t = shape_container(types, type);
 		JsonbContainer *rules;
 
-		if (strcmp(word(t, "kind"), "domain") != 0 || string(t, "base") == NULL)
+		if (strcmp(shape_word(t, "kind"), "domain") != 0 || shape_string(t, "base") == NULL)
 			break;
-		rules = container(t, "constraints");
-		*refuses |= flag(t, "not_null") || (rules != NULL && JsonContainerSize(rules) > 0);
-		type = string(t, "base");
+		rules = shape_container(t, "constraints");
+		*refuses |= shape_flag(t, "not_null") || (rules != NULL && JsonContainerSize(rules) > 0);
+		type = shape_string(t, "base");
 	}
 	return type;
 }
@@ -178,14 +81,7 @@ beneath(JsonbContainer *shape, const char *type, bool *refuses)
 static bool
 is_enum(JsonbContainer *shape, const char *type)
 {
-	return strcmp(word(container(container(shape, "types"), type), "kind"), "enum") == 0;
-}
-
-/* Two containers of the same content. */
-static bool
-same(JsonbContainer *a, JsonbContainer *b)
-{
-	return a != NULL && b != NULL && compareJsonbContainers(a, b) == 0;
+	return strcmp(shape_word(shape_container(shape_container(shape, "types"), type), "kind"), "enum") == 0;
 }
 
 /* Is one name for a type of people now another, the type being the same? */
@@ -202,8 +98,8 @@ type_renamed(const Diff *diff, const char *was, const char *now)
 		a[la -= 2] = '\0';
 		b[lb -= 2] = '\0';
 	}
-	return container(container(diff->was, "types"), b) == NULL &&
-		same(container(container(diff->was, "types"), a), container(container(diff->now, "types"), b));
+	return shape_container(shape_container(diff->was, "types"), b) == NULL &&
+		shape_same(shape_container(shape_container(diff->was, "types"), a), shape_container(shape_container(diff->now, "types"), b));
 }
 
 static void
@@ -239,42 +135,42 @@ diff_type(Diff *diff, const char *column, const char *was, const char *now)
 static void
 diff_column(Diff *diff, JsonbContainer *was, JsonbContainer *now, const char *name)
 {
-	bool		null_was = !flag(was, "not_null");
-	bool		null_now = !flag(now, "not_null");
+	bool		null_was = !shape_flag(was, "not_null");
+	bool		null_now = !shape_flag(now, "not_null");
 
-	diff_type(diff, name, word(was, "type"), word(now, "type"));
+	diff_type(diff, name, shape_word(was, "type"), shape_word(now, "type"));
 	if (null_was != null_now)
 		add(diff, null_was ? "not_null_added" : "not_null_removed", name, NULL, NULL, null_was);
-	if (strcmp(word(was, "default"), word(now, "default")) != 0)
-		add(diff, "default_changed", name, string(was, "default"), string(now, "default"),
+	if (strcmp(shape_word(was, "default"), shape_word(now, "default")) != 0)
+		add(diff, "default_changed", name, shape_string(was, "default"), shape_string(now, "default"),
 			!fills_itself(now) && !null_now);
-	if (strcmp(word(was, "collation"), word(now, "collation")) != 0)
-		add(diff, "collation_changed", name, string(was, "collation"), string(now, "collation"), false);
-	if (strcmp(word(was, "identity"), word(now, "identity")) != 0)
-		add(diff, "identity_changed", name, string(was, "identity"), string(now, "identity"),
-			strcmp(word(now, "identity"), "always") == 0 || (!fills_itself(now) && !null_now));
-	if (strcmp(word(was, "generated"), word(now, "generated")) != 0 || flag(was, "virtual") != flag(now, "virtual"))
-		add(diff, "generated_changed", name, string(was, "generated"), string(now, "generated"),
-			string(now, "generated") != NULL);
+	if (strcmp(shape_word(was, "collation"), shape_word(now, "collation")) != 0)
+		add(diff, "collation_changed", name, shape_string(was, "collation"), shape_string(now, "collation"), false);
+	if (strcmp(shape_word(was, "identity"), shape_word(now, "identity")) != 0)
+		add(diff, "identity_changed", name, shape_string(was, "identity"), shape_string(now, "identity"),
+			strcmp(shape_word(now, "identity"), "always") == 0 || (!fills_itself(now) && !null_now));
+	if (strcmp(shape_word(was, "generated"), shape_word(now, "generated")) != 0 || shape_flag(was, "virtual") != shape_flag(now, "virtual"))
+		add(diff, "generated_changed", name, shape_string(was, "generated"), shape_string(now, "generated"),
+			shape_string(now, "generated") != NULL);
 }
 
 /* What a column is called now, as far as the caller knows. */
 static char *
 name_now(const Diff *diff, const char *name)
 {
-	char	   *now = diff->renamed ? string((JsonbContainer *) &diff->renamed->root, name) : NULL;
+	char	   *now = diff->renamed ? shape_string((JsonbContainer *) &diff->renamed->root, name) : NULL;
 
 	return now ? now : pstrdup(name);
 }
 
-static Item *
+static ShapeItem *
 find_item(List *list, const char *name)
 {
 	ListCell   *lc;
 
 	foreach(lc, list)
 	{
-		Item	   *item = lfirst(lc);
+		ShapeItem  *item = lfirst(lc);
 
 		if (!item->paired && strcmp(item->name, name) == 0)
 			return item;
@@ -285,17 +181,17 @@ find_item(List *list, const char *name)
 static void
 diff_columns(Diff *diff)
 {
-	List	   *was = items(diff->was, "columns");
-	List	   *now = items(diff->now, "columns");
+	List	   *was = shape_items(diff->was, "columns");
+	List	   *now = shape_items(diff->now, "columns");
 	bool		reordered = false;
 	int			last = -1;
 	ListCell   *lc;
 
 	foreach(lc, was)
 	{
-		const Item *old = lfirst(lc);
+		const ShapeItem *old = lfirst(lc);
 		char	   *name = name_now(diff, old->name);
-		Item	   *new = find_item(now, name);
+		ShapeItem  *new = find_item(now, name);
 		int			at = 0;
 		ListCell   *place;
 
@@ -318,11 +214,11 @@ diff_columns(Diff *diff)
 	}
 	foreach(lc, now)
 	{
-		const Item *new = lfirst(lc);
+		const ShapeItem *new = lfirst(lc);
 
 		if (!new->paired)
 			add(diff, "column_added", new->name, NULL, column_words(new->object),
-				flag(new->object, "not_null") && !fills_itself(new->object));
+				shape_flag(new->object, "not_null") && !fills_itself(new->object));
 	}
 	if (reordered)
 		add(diff, "columns_reordered", diff->table, NULL, NULL, true);
@@ -344,13 +240,13 @@ typedef struct Family
 static char *
 constraint_words(JsonbContainer *c)
 {
-	return psprintf("%s%s", strcmp(word(c, "kind"), "unique_index") == 0 ? "UNIQUE INDEX " : "", word(c, "definition"));
+	return psprintf("%s%s", strcmp(shape_word(c, "kind"), "unique_index") == 0 ? "UNIQUE INDEX " : "", shape_word(c, "definition"));
 }
 
 static char *
 trigger_words(JsonbContainer *t)
 {
-	return psprintf("%s calls %s", word(t, "enabled"), word(t, "calls"));
+	return psprintf("%s calls %s", shape_word(t, "enabled"), shape_word(t, "calls"));
 }
 
 static char *
@@ -360,16 +256,16 @@ partition_words(JsonbContainer *p)
 	ListCell   *lc;
 
 	initStringInfo(&out);
-	appendStringInfoString(&out, word(p, "bound"));
-	if (string(p, "of") != NULL)
-		appendStringInfo(&out, " OF %s", word(p, "of"));
-	if (string(p, "key") != NULL)
-		appendStringInfo(&out, " PARTITION BY %s", word(p, "key"));
-	foreach(lc, items_sorted(p, "constraints"))
+	appendStringInfoString(&out, shape_word(p, "bound"));
+	if (shape_string(p, "of") != NULL)
+		appendStringInfo(&out, " OF %s", shape_word(p, "of"));
+	if (shape_string(p, "key") != NULL)
+		appendStringInfo(&out, " PARTITION BY %s", shape_word(p, "key"));
+	foreach(lc, shape_items_sorted(p, "constraints"))
 	{
-		const Item *own = lfirst(lc);
+		const ShapeItem *own = lfirst(lc);
 
-		appendStringInfo(&out, " CONSTRAINT %s %s", quote_identifier(own->name), word(own->object, "definition"));
+		appendStringInfo(&out, " CONSTRAINT %s %s", quote_identifier(own->name), shape_word(own->object, "definition"));
 	}
 	return out.data;
 }
@@ -408,13 +304,13 @@ diff_unpaired(Diff *diff, const Family *family, List *gone, List *come)
 
 	foreach(lc, gone)
 	{
-		const Item *old = lfirst(lc);
+		const ShapeItem *old = lfirst(lc);
 		char	   *words = family->words(old->object);
-		Item	   *again = NULL;
+		ShapeItem  *again = NULL;
 
 		foreach(other, family->renamed ? come : NIL)
 		{
-			Item	   *new = lfirst(other);
+			ShapeItem  *new = lfirst(other);
 
 			if (new->words == NULL)
 				new->words = family->words(new->object);
@@ -434,7 +330,7 @@ diff_unpaired(Diff *diff, const Family *family, List *gone, List *come)
 	}
 	foreach(lc, come)
 	{
-		const Item *new = lfirst(lc);
+		const ShapeItem *new = lfirst(lc);
 		char	   *words = family->words(new->object);
 
 		if (!new->paired)
@@ -447,8 +343,8 @@ diff_unpaired(Diff *diff, const Family *family, List *gone, List *come)
 static void
 diff_named(Diff *diff, const Family *family, const char *key)
 {
-	List	   *was = items_sorted(diff->was, key);
-	List	   *now = items_sorted(diff->now, key);
+	List	   *was = shape_items_sorted(diff->was, key);
+	List	   *now = shape_items_sorted(diff->now, key);
 	List	   *gone = NIL;
 	List	   *come = NIL;
 	int			i = 0;
@@ -456,15 +352,15 @@ diff_named(Diff *diff, const Family *family, const char *key)
 
 	while (i < list_length(was) || j < list_length(now))
 	{
-		Item	   *old = i < list_length(was) ? list_nth(was, i) : NULL;
-		Item	   *new = j < list_length(now) ? list_nth(now, j) : NULL;
+		ShapeItem  *old = i < list_length(was) ? list_nth(was, i) : NULL;
+		ShapeItem  *new = j < list_length(now) ? list_nth(now, j) : NULL;
 		int			order = old == NULL ? 1 : new == NULL ? -1 : strcmp(old->name, new->name);
 
 		if (order < 0)
 			gone = lappend(gone, old);
 		else if (order > 0)
 			come = lappend(come, new);
-		else if (!same(old->object, new->object))
+		else if (!shape_same(old->object, new->object))
 		{
 			char	   *a = family->words(old->object);
 			char	   *b = family->words(new->object);
@@ -519,43 +415,67 @@ diff_labels(Diff *diff, const char *type, JsonbContainer *was, JsonbContainer *n
 static void
 diff_domain(Diff *diff, const char *type, JsonbContainer *was, JsonbContainer *now)
 {
-	List	   *old = items_sorted(was, "constraints");
-	List	   *new = items_sorted(now, "constraints");
+	List	   *old = shape_items_sorted(was, "constraints");
+	List	   *new = shape_items_sorted(now, "constraints");
 	ListCell   *lc;
 
 	foreach(lc, old)
 	{
-		const Item *a = lfirst(lc);
-		Item	   *b = find_item(new, a->name);
-		const char *rule = word(a->object, "definition");
+		const ShapeItem *a = lfirst(lc);
+		ShapeItem  *b = find_item(new, a->name);
+		const char *rule = shape_word(a->object, "definition");
 
 		if (b == NULL)
 			add(diff, "domain_constraint_dropped", type, rule, NULL, false);
-		else if (strcmp(rule, word(b->object, "definition")) != 0)
-			add(diff, "domain_constraint_changed", type, rule, word(b->object, "definition"),
-				rule_refuses_more(rule, word(b->object, "definition")));
+		else if (strcmp(rule, shape_word(b->object, "definition")) != 0)
+			add(diff, "domain_constraint_changed", type, rule, shape_word(b->object, "definition"),
+				rule_refuses_more(rule, shape_word(b->object, "definition")));
 		if (b != NULL)
 			b->paired = true;
 	}
 	foreach(lc, new)
 	{
-		const Item *b = lfirst(lc);
+		const ShapeItem *b = lfirst(lc);
 
 		if (!b->paired)
-			add(diff, "domain_constraint_added", type, NULL, word(b->object, "definition"), true);
+			add(diff, "domain_constraint_added", type, NULL, shape_word(b->object, "definition"), true);
 	}
-	if (flag(was, "not_null") != flag(now, "not_null"))
-		add(diff, flag(now, "not_null") ? "domain_not_null_added" : "domain_not_null_removed", type, NULL, NULL,
-			flag(now, "not_null"));
-	if (strcmp(word(was, "default"), word(now, "default")) != 0)
-		add(diff, "domain_default_changed", type, string(was, "default"), string(now, "default"), false);
+	if (shape_flag(was, "not_null") != shape_flag(now, "not_null"))
+		add(diff, shape_flag(now, "not_null") ? "domain_not_null_added" : "domain_not_null_removed", type, NULL, NULL,
+			shape_flag(now, "not_null"));
+	if (strcmp(shape_word(was, "default"), shape_word(now, "default")) != 0)
+		add(diff, "domain_default_changed", type, shape_string(was, "default"), shape_string(now, "default"), false);
+}
+
+/* A type in words: "domain over text", "(a integer, b text)". */
+static char *
+type_words(JsonbContainer *t)
+{
+	const char *base = shape_string(t, "base");
+	StringInfoData out;
+	ListCell   *lc;
+
+	if (strcmp(shape_word(t, "kind"), "composite") != 0)
+		return psprintf("%s%s%s", shape_word(t, "kind"),
+						base == NULL ? "" : strcmp(shape_word(t, "kind"), "domain") == 0 ? " over " : " of ", base ? base : "");
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '(');
+	foreach(lc, shape_items(t, "attributes"))
+	{
+		const ShapeItem *attribute = lfirst(lc);
+
+		appendStringInfo(&out, "%s%s %s", out.len > 1 ? ", " : "",
+						 quote_identifier(attribute->name), shape_word(attribute->object, "type"));
+	}
+	appendStringInfoChar(&out, ')');
+	return out.data;
 }
 
 /* Types that are in both; of one that came or went the columns tell. */
 static void
 diff_types(Diff *diff)
 {
-	JsonbContainer *types = container(diff->was, "types");
+	JsonbContainer *types = shape_container(diff->was, "types");
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	key;
@@ -573,16 +493,16 @@ diff_types(Diff *diff)
 		if (token != WJB_KEY)
 			continue;
 		type = pnstrdup(key.val.string.val, key.val.string.len);
-		was = container(types, type);
-		now = container(container(diff->now, "types"), type);
-		if (was == NULL || now == NULL || same(was, now))
+		was = shape_container(types, type);
+		now = shape_container(shape_container(diff->now, "types"), type);
+		if (was == NULL || now == NULL || shape_same(was, now))
 			continue;
-		kind = word(now, "kind");
-		if (strcmp(word(was, "kind"), kind) != 0 || strcmp(word(was, "base"), word(now, "base")) != 0 ||
+		kind = shape_word(now, "kind");
+		if (strcmp(shape_word(was, "kind"), kind) != 0 || strcmp(shape_word(was, "base"), shape_word(now, "base")) != 0 ||
 			strcmp(kind, "composite") == 0)
-			add(diff, "type_redefined", type, word(was, "kind"), kind, true);
+			add(diff, "type_redefined", type, type_words(was), type_words(now), true);
 		else if (strcmp(kind, "enum") == 0)
-			diff_labels(diff, type, container(was, "labels"), container(now, "labels"));
+			diff_labels(diff, type, shape_container(was, "labels"), shape_container(now, "labels"));
 		else if (strcmp(kind, "domain") == 0)
 			diff_domain(diff, type, was, now);
 	}
@@ -591,20 +511,20 @@ diff_types(Diff *diff)
 static char *
 qualified(JsonbContainer *shape)
 {
-	return quote_qualified_identifier(string(shape, "schema"), word(shape, "table"));
+	return quote_qualified_identifier(shape_string(shape, "schema"), shape_word(shape, "table"));
 }
 
 static void
 diff_table(Diff *diff)
 {
 	char	   *was = qualified(diff->was);
-	const char *rls_was = word(diff->was, "row_security");
-	const char *rls_now = word(diff->now, "row_security");
+	const char *rls_was = shape_word(diff->was, "row_security");
+	const char *rls_now = shape_word(diff->now, "row_security");
 
 	if (strcmp(was, diff->table) != 0)
 		add(diff, "table_renamed", was, was, diff->table, true);
-	if (strcmp(word(diff->was, "kind"), word(diff->now, "kind")) != 0)
-		add(diff, "kind_changed", diff->table, string(diff->was, "kind"), string(diff->now, "kind"), true);
+	if (strcmp(shape_word(diff->was, "kind"), shape_word(diff->now, "kind")) != 0)
+		add(diff, "kind_changed", diff->table, shape_string(diff->was, "kind"), shape_string(diff->now, "kind"), true);
 	if (strcmp(rls_was, rls_now) != 0)
 		add(diff, "row_security_changed", diff->table, rls_was, rls_now,
 			strcmp(rls_now, "forced") == 0 || (strcmp(rls_now, "on") == 0 && strcmp(rls_was, "forced") != 0));
@@ -613,15 +533,15 @@ diff_table(Diff *diff)
 static void
 diff_partitions(Diff *diff)
 {
-	int64		was = count(diff->was, "partition_count");
-	int64		now = count(diff->now, "partition_count");
+	int64		was = shape_count(diff->was, "partition_count");
+	int64		now = shape_count(diff->now, "partition_count");
 
-	if (strcmp(word(diff->was, "partition_key"), word(diff->now, "partition_key")) != 0)
-		add(diff, "partition_key_changed", diff->table, string(diff->was, "partition_key"),
-			string(diff->now, "partition_key"), true);
-	if (string(diff->was, "partition_digest") == NULL && string(diff->now, "partition_digest") == NULL)
+	if (strcmp(shape_word(diff->was, "partition_key"), shape_word(diff->now, "partition_key")) != 0)
+		add(diff, "partition_key_changed", diff->table, shape_string(diff->was, "partition_key"),
+			shape_string(diff->now, "partition_key"), true);
+	if (shape_string(diff->was, "partition_digest") == NULL && shape_string(diff->now, "partition_digest") == NULL)
 		diff_named(diff, &partitions, "partitions");
-	else if (strcmp(word(diff->was, "partition_digest"), word(diff->now, "partition_digest")) != 0)
+	else if (strcmp(shape_word(diff->was, "partition_digest"), shape_word(diff->now, "partition_digest")) != 0)
 		add(diff, "partitions_changed", diff->table, psprintf(INT64_FORMAT, was), psprintf(INT64_FORMAT, now), now < was);
 }
 

@@ -18,6 +18,10 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* What CONCURRENTLY has left between two steps for longer has failed. */
+#define STEPS_MS 10000
 
 /* Tables that one call of unseen_others looks at: somebody may wait for a heal
  * meanwhile. */
@@ -29,6 +33,8 @@ typedef struct Known
 	Oid			relid;			/* key */
 	bool		looked;			/* and it has not changed since */
 	bool		typed;			/* a column of it is of a type of people's */
+	TimestampTz between;		/* when it was seen to be between two steps;
+								 * 0: it is not */
 } Known;
 
 static HTAB *known = NULL;
@@ -148,14 +154,52 @@ follow_guessed(Oid relid, const List *changes)
 	spi_close(&saved);
 }
 
+/*
+ * Is the table between two steps of a command with CONCURRENTLY? Its event
+ * trigger comes with the last. One that failed leaves the same behind, and an
+ * index of a partitioned table alone looks so for ever.
+ */
+static bool
+between_steps(Known *table)
+{
+	static SPIPlanPtr plan = NULL;
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		between;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, table->relid);
+	(void) spi_read_newest(&plan, "SELECT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = $1 AND NOT (x.indisvalid AND x.indisready AND x.indislive))"
+						   " OR EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = $1 AND h.inhdetachpending)", &args);
+	between = spi_get_bool(0, 1, NULL);
+	spi_close(&saved);
+	if (!between)
+		table->between = 0;
+	else if (table->between == 0)
+		table->between = GetCurrentTimestamp();
+	return between &&
+		(!ConditionalLockRelationOid(table->relid, ShareUpdateExclusiveLock) ||
+		 !TimestampDifferenceExceeds(table->between, GetCurrentTimestamp(), STEPS_MS));
+}
+
 /* Body of a subtransaction. Rows that wait may fit by now. */
 static void
 look_at(void *arg)
 {
-	Oid			relid = ((const Known *) arg)->relid;
-	RegistryCause unseen = {.renamed = guess_renamed(relid)};
-	RegistryEntry *kept = registry_keep(relid, &unseen);
+	Known	   *table = arg;
+	Oid			relid = table->relid;
+	RegistryCause unseen = {0};
+	RegistryEntry *kept;
 	SpiUser		saved;
+
+	if (between_steps(table))
+	{
+		table->looked = false;
+		return;
+	}
+	unseen.renamed = guess_renamed(relid);
+	kept = registry_keep(relid, &unseen);
 
 	follow_renamed(relid);
 	if (kept == NULL || kept->version == 1)
@@ -174,18 +218,21 @@ static bool
 look(Oid relid, bool typed)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Known	   *entry = hash_search(known, &relid, HASH_ENTER, NULL);
+	bool		found;
+	Known	   *entry = hash_search(known, &relid, HASH_ENTER, &found);
 	ErrorData  *edata;
 
 	CHECK_FOR_INTERRUPTS();
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
+	if (!found)
+		entry->between = 0;
 	entry->typed = typed;
 	entry->looked = true;		/* what changes from here on is looked at
 								 * again */
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		entry->looked = false;
-	else if ((edata = spi_try(look_at, entry)) != NULL)
+	else if ((edata = spi_try_locked(look_at, entry)) != NULL)
 	{
 		entry->looked = edata->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && edata->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED;
 		if (entry->looked)

@@ -10,7 +10,8 @@
  * It looks at each table once in a process, and again when PostgreSQL says that
  * the table, or a type of people's, has changed: of a table that stays as it is
  * nothing is read. Where other types change, tables that are made of any are
- * looked at. A constraint that somebody gives to a partition alone, unseen, is
+ * looked at. One between two steps of a command with CONCURRENTLY is left until
+ * that is done. A constraint that somebody gives to a partition alone, unseen, is
  * found by the next process.
  */
 #ifndef SELFHEAL_UNSEEN_H

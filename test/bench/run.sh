@@ -7,7 +7,7 @@
 #   ROWS=500000 RUNS=5     rows of the narrow table; rounds of each way
 #   ONLY="narrow storm"    some of the groups: counted narrow profile wide keyed
 #                          toolong ordered mapped pgloader refused latency storm
-#                          claude pgbench failing mcp
+#                          claude pgbench failing ddl mcp
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
@@ -28,6 +28,11 @@
 ROWS=${ROWS:-500000}
 RUNS=${RUNS:-5}
 GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing mcp"
+. "$TOP/test/bench/ddl.sh"
+
+ROWS=${ROWS:-500000}
+RUNS=${RUNS:-5}
+GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing ddl"
 ONLY=${ONLY:-$GROUPS_ALL}
 SETTINGS=("shared_buffers = '256MB'" "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "autovacuum = off")
 

@@ -23,16 +23,12 @@
 . "$TOP/test/bench/counted.sh"
 . "$TOP/test/bench/pgbench.sh"
 . "$TOP/test/bench/failing.sh"
+. "$TOP/test/bench/ddl.sh"
 . "$TOP/test/bench/mcp.sh"
 
 ROWS=${ROWS:-500000}
 RUNS=${RUNS:-5}
-GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing mcp"
-. "$TOP/test/bench/ddl.sh"
-
-ROWS=${ROWS:-500000}
-RUNS=${RUNS:-5}
-GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing ddl"
+GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing ddl mcp"
 ONLY=${ONLY:-$GROUPS_ALL}
 SETTINGS=("shared_buffers = '256MB'" "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "autovacuum = off")
 

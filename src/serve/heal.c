@@ -286,7 +286,7 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 	MemoryContextSwitchTo(cxt);
 	if (looking)
 	{
-		waiting_failed(round, busy ? psprintf("somebody holds what its rows need: %s", edata->message) : edata->message);
+		waiting_failed(round, busy ? psprintf("somebody holds what its rows need: %s", edata->message) : edata->message, busy);
 		spi_xact_commit(true);
 		return;
 	}

@@ -33,24 +33,20 @@
 #include "decide/replication.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
-#include "observe/ddl_watch.h"
-#include "observe/held.h"
-#include "observe/heldref.h"
 #include "observe/restore.h"
 #include "observe/sharing.h"
 #include "observe/unseen.h"
 #include "observe/watch.h"
-#include "orient/drift.h"
 #include "orient/foresee.h"
 #include "orient/incident.h"
 #include "serve/breaker.h"
 #include "serve/carry.h"
 #include "serve/consult.h"
 #include "serve/duplicates.h"
+#include "serve/errands.h"
 #include "serve/heal.h"
 #include "serve/inorder.h"
 #include "serve/lacking.h"
-#include "serve/landed.h"
 #include "serve/learning.h"
 #include "serve/reopen.h"
 #include "serve/round.h"
@@ -65,213 +61,6 @@
 
 /* How often a pass looks again before the worker takes a breath. */
 #define MAX_ROUNDS 16
-
-/* What met somebody else's lock is tried again after this; it doubles. */
-#define ERRAND_PAUSE_MS 1000
-
-/*
- * What is done beside the heals, one after the other. A table that it reads may
- * be in somebody's hands: then it is left, with the others of its kind, and
- * done when its pause is over, while the rest goes on. Process memory.
- */
-typedef struct Errand
-{
-	int			misses;			/* in a row: the pause doubles */
-	TimestampTz not_before;		/* 0: it was done */
-} Errand;
-
-typedef enum ErrandKind
-{
-	ERRAND_SEQUENCES,
-	ERRAND_REPLICATION,
-	ERRAND_COLLECT,
-	ERRAND_CATCH_UP,
-	ERRAND_RELINK,
-	ERRAND_PARENTS,
-	ERRAND_DRIFT,
-	ERRAND_TOLERANCE,
-	ERRAND_LANDED,
-	ERRAND_LACKING,
-	ERRAND_TOLD,
-	ERRAND_ORDER,
-	ERRAND_LEARNING,
-	ERRANDS
-} ErrandKind;
-
-static Errand errands[ERRANDS];
-
-static bool
-errand_rests(ErrandKind kind)
-{
-	return errands[kind].not_before > GetCurrentTimestamp();
-}
-
-/* It was done, or somebody has what it needs. */
-static void
-errand_note(ErrandKind kind, bool held_up)
-{
-	Errand	   *errand = &errands[kind];
-
-	errand->not_before = held_up ? carry_pause(ERRAND_PAUSE_MS, errand->misses, 60000) : 0;
-	errand->misses = held_up ? errand->misses + 1 : 0;
-}
-
-/* When the first of those that were left is to be done; 0: none was. */
-static TimestampTz
-errands_due(void)
-{
-	TimestampTz due = 0;
-
-	for (int i = 0; i < ERRANDS; i++)
-		if (errands[i].not_before != 0 && (due == 0 || errands[i].not_before < due))
-			due = errands[i].not_before;
-	return due;
-}
-
-/* One, within the transaction of collect. */
-static void
-run_errand(ErrandKind kind, SpiBody body, void *arg)
-{
-	ErrorData  *edata;
-
-	if (errand_rests(kind))
-		return;
-	edata = spi_try_locked(body, arg);
-	if (edata != NULL && !giveway_was(edata))
-		ReThrowError(edata);
-	errand_note(kind, edata != NULL);
-}
-
-/* One that has transactions of its own. False when it was left. */
-static bool
-run_errand_alone(ErrandKind kind, SpiBody body, void *arg)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	volatile bool done = true;
-
-	if (errand_rests(kind))
-		return false;
-	PG_TRY();
-	{
-		body(arg);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(cxt);
-		edata = CopyErrorData();
-		if (!giveway_was(edata))
-			PG_RE_THROW();
-		FlushErrorState();
-		spi_xact_abort();
-		done = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(cxt);
-	errand_note(kind, !done);
-	return done;
-}
-
-static void
-catch_up(void *arg)
-{
-	ddl_watch_catch_up();
-}
-
-static void
-relink(void *arg)
-{
-	watch_relink();
-	restore_look();
-}
-
-static void
-look_for_parents(void *arg)
-{
-	waiting_collect();
-}
-
-static void
-settle_drift(void *arg)
-{
-	drift_settle();
-}
-
-static void
-look_at_tolerance(void *arg)
-{
-	List	  **touched = arg;
-	List	   *more;
-
-	if (!tolerance_look())
-		return;
-	more = incident_collect();
-	(void) tolerance_look();
-	*touched = list_concat(*touched, more);
-}
-
-static void
-collect_landed(void *arg)
-{
-	landed_collect();
-}
-
-static void
-collect_lacking(void *arg)
-{
-	lacking_collect();
-}
-
-static void
-look_at_told(void *arg)
-{
-	reopen_told();
-}
-
-/* Join new errors to incidents; each that got rows is an event. Plans that
- * nobody's rows wait for any more are taken back. */
-static void
-collect(void *arg)
-{
-	List	   *touched;
-	ListCell   *lc;
-
-	unseen_troubled();
-	spi_xact_begin();
-	run_errand(ERRAND_CATCH_UP, catch_up, NULL);
-	run_errand(ERRAND_RELINK, relink, NULL);
-	reopen_altered();
-	run_errand(ERRAND_PARENTS, look_for_parents, NULL);
-	touched = incident_collect();
-	run_errand(ERRAND_DRIFT, settle_drift, NULL);
-	run_errand(ERRAND_TOLERANCE, look_at_tolerance, &touched);
-	run_errand(ERRAND_LANDED, collect_landed, NULL);
-	run_errand(ERRAND_LACKING, collect_lacking, NULL);
-	run_errand(ERRAND_TOLD, look_at_told, NULL);
-	reopen_retire_plans();
-	foreach(lc, touched)
-	{
-		Incident   *inc = lfirst(lc);
-		AuditEntry	entry;
-		HeldRow    *rows;
-		int			n;
-
-		audit_entry(&entry, "captured");
-		entry.incident = inc->id;
-		entry.relid = inc->relid;
-		entry.sqlstate = inc->sqlstate;
-		entry.error = inc->error;
-		rows = held_of_incident(inc->id, 1000, &n);
-		if (n > 0)
-			entry.payload_ref = heldref_json(rows, n, NULL);
-		entry.rows_held = inc->new_rows;
-		entry.result = inc->opened ? "opened" : "more rows";
-		entry.ms_since_capture = round_ms_since(inc->first_seen);
-		audit_write(&entry);
-	}
-	spi_xact_commit(true);
-}
 
 /* One round for one table; see the head of the file. */
 static void
@@ -497,7 +286,7 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 	MemoryContextSwitchTo(cxt);
 	if (looking)
 	{
-		waiting_failed(round, busy ? psprintf("somebody holds what its rows need: %s", edata->message) : edata->message);
+		waiting_failed(round, busy ? psprintf("somebody holds what its rows need: %s", edata->message) : edata->message, busy);
 		spi_xact_commit(true);
 		return;
 	}
@@ -656,18 +445,19 @@ offer_learnt(void *arg)
 	learning_pass();
 }
 
-/* Collect, fenced as well. */
+/* Collect, fenced as well. False when nothing is to be healed without it. */
 static bool
 fenced_collect(void)
 {
+	volatile bool done = false;
 	MemoryContext cxt = CurrentMemoryContext;
 	ErrorData  *volatile edata = NULL;
 
 	spi_locks_throw(true);
 	PG_TRY();
 	{
-		(void) run_errand_alone(ERRAND_REPLICATION, collect_replication, NULL);
-		(void) run_errand_alone(ERRAND_COLLECT, collect, NULL);
+		(void) errands_run(ERRAND_REPLICATION, collect_replication, NULL);
+		done = errands_run(ERRAND_COLLECT, errands_collect, NULL);
 	}
 	PG_CATCH();
 	{
@@ -686,7 +476,7 @@ fenced_collect(void)
 	if (edata == NULL)
 	{
 		breaker_well(InvalidOid);
-		return true;
+		return done;
 	}
 	if (!breaker_trips(edata, InvalidOid))
 		ReThrowError(edata);
@@ -720,7 +510,7 @@ one_round(bool trial, TimestampTz *next_order, TimestampTz *due)
 	if (!fenced_collect())
 		return false;
 	if (next_order != NULL)
-		(void) run_errand_alone(ERRAND_ORDER, look_at_order, next_order);
+		(void) errands_run(ERRAND_ORDER, look_at_order, next_order);
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	approved = docket_approved(&next_plan);
@@ -794,7 +584,7 @@ heal_pass(void)
 		if (i == 0)
 		{
 			consult_pass();
-			(void) run_errand_alone(ERRAND_SEQUENCES, look_at_sequences, &next_ends);
+			(void) errands_run(ERRAND_SEQUENCES, look_at_sequences, &next_ends);
 			MemoryContextSwitchTo(cxt);
 		}
 		left = statements_drain();
@@ -810,7 +600,7 @@ heal_pass(void)
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
 	if (state == BREAKER_RUNNING && breaker_state(&trial_at) == BREAKER_RUNNING)
-		(void) run_errand_alone(ERRAND_LEARNING, offer_learnt, NULL);
+		(void) errands_run(ERRAND_LEARNING, offer_learnt, NULL);
 	left |= unseen_others();
 	due = earliest(earliest(due, errands_due()), earliest(earliest(next_order, next_ends), tolerance_next()));
 	if (left)

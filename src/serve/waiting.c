@@ -448,16 +448,17 @@ waiting_look(Round *round)
 }
 
 /* See the header. What the error says is tried again when it may have passed:
- * nothing of it is the rows' fault. It may have come before it was known which
- * incidents are looked at. */
+ * nothing of it is the rows' fault. It may be a lock that was met before it was
+ * known which incidents are looked at; what else comes so early is of the server,
+ * and the look stays due. */
 void
-waiting_failed(Round *round, const char *reason)
+waiting_failed(Round *round, const char *reason, bool held_up)
 {
 	Look		look = {.round = round};
 	TimestampTz next_try = carry_later(round->relid);
 	ListCell   *lc;
 
-	if (round->claimed == NIL)
+	if (held_up && round->claimed == NIL)
 		find_due(&look);
 	foreach(lc, round->claimed)
 	{

@@ -26,8 +26,9 @@ extern void waiting_claim(Round *round);
 /* Look at the waiting rows of a table, in transactions of its own. */
 extern void waiting_look(Round *round);
 
-/* A look has failed: the incidents wait on. In the current transaction. */
-extern void waiting_failed(Round *round, const char *reason);
+/* A look has failed, held_up: at a lock. The incidents wait on. In the current
+ * transaction. */
+extern void waiting_failed(Round *round, const char *reason, bool held_up);
 
 /* When a look is due that was put off, since looks cost much; 0: none. */
 extern TimestampTz waiting_put_off(void);

@@ -89,9 +89,21 @@ faulty(Message message, int code, const char *fault)
 bool
 message_is_stateless(const Message *message)
 {
+	static const char *const keys[] = {
+		"io.modelcontextprotocol/protocolVersion",
+		"io.modelcontextprotocol/clientCapabilities",
+		"io.modelcontextprotocol/clientInfo",
+		"io.modelcontextprotocol/logLevel"
+	};
 	Span		meta = json_member(message->params, "_meta");
+	size_t		i;
 
-	return json_member(meta, "io.modelcontextprotocol/protocolVersion").at != NULL;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	{
+		if (json_member(meta, keys[i]).at != NULL)
+			return true;
+	}
+	return false;
 }
 
 void

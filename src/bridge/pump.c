@@ -260,10 +260,20 @@ serve(void)
 		{
 			if (session_state() == SESSION_DOWN && clock_ms() >= pause_until)
 				session_connect();
-			else if (session_state() == SESSION_READY && session_cancel_socket() < 0 && !greet())
+			else if (session_state() == SESSION_READY && session_cancel_socket() < 0)
 			{
-				running = calls_pop();
-				session_send(CALL_QUERY, running->text);
+				/* what a dead connection was given would be called lost */
+				event = session_work(true);
+				if (event != SESSION_NOTHING)
+				{
+					happened(event);
+					continue;
+				}
+				if (!greet())
+				{
+					running = calls_pop();
+					session_send(CALL_QUERY, running->text);
+				}
 			}
 			if (session_state() == SESSION_DOWN || session_state() == SESSION_CONNECTING)
 				waits_since = (waits_since < 0) ? clock_ms() : waits_since;

@@ -110,7 +110,7 @@ session_send(const char *query, const char *parameter)
 	result = NULL;
 	state = SESSION_BUSY;
 	/* what fails here is seen when the answer is looked for */
-	if (PQsendQueryParams(conn, query, parameter != NULL ? 1 : 0, NULL, values, NULL, NULL, 0))
+	if (PQsendQueryParams(conn, query, 1, NULL, values, NULL, NULL, 0))
 		flushing = (PQflush(conn) == 1);
 }
 

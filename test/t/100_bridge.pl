@@ -267,6 +267,10 @@ is($got->{client_encoding}, 'UTF8', 'UTF-8, whatever the connection string says'
 is($got->{application_name}, 'mine', 'a name of the user\'s own');
 $got = session({}, '--read-only', "$connstr options='-c stub.own=x -c selfheal.mcp_read_only=off' application_name=ours");
 is("$got->{'stub.own'} $got->{'selfheal.mcp_read_only'} $got->{application_name}", 'x on ours', 'and options of the connection string');
+$bridge = BridgeTest->new('--read-only', $connstr);
+is($bridge->ask(request(1, 'writable'))->{result}{'selfheal.mcp_read_only'}, 'off', 'something in a call takes it back');
+is($bridge->ask(request(2, 'session'))->{result}{'selfheal.mcp_read_only'}, 'on', '... for that call alone');
+$bridge->finish;
 $got = session({ PGDATABASE => '' }, '-h', $node->host, '-p', $node->port, '-U', 'nobody_special', '-d', 'stub');
 is($got->{user}, 'nobody_special', '-h -p -U -d');
 $got = session({ PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'stub' });

@@ -45,7 +45,7 @@ cmp_ok($writing, '>', 0, "tools/list: $all tools, $writing of them write");
 $node->safe_psql('postgres', "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
 $got = $bridge->ask(request(3, 'tools/call', { name => 'list_incidents', arguments => {} }));
 ok(ref $got->{result}{structuredContent} eq 'HASH', 'tools/call, over a second connection');
-is( $node->safe_psql('postgres', "SELECT count(*) FROM selfheal.audit WHERE detail::text LIKE '%old lines%' AND detail::text LIKE '%list_incidents%'"),
+is( $node->safe_psql('postgres', "SELECT count(*) FROM selfheal.audit AS a WHERE a::text LIKE '%old lines%' AND a::text LIKE '%list_incidents%'"),
 	'1', 'the audit names the client, whom the new connection was told');
 is($bridge->ask(request(4, 'no/such'))->{error}{code}, -32601, 'an unknown method');
 is($bridge->ask(request(5, 'tools/list', { cursor => 'x' }))->{error}{code}, -32602, 'a bad cursor');

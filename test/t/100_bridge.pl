@@ -10,7 +10,7 @@ use BridgeTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('bridge');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
@@ -221,9 +221,12 @@ is(times_seen('c2'), '0', 'the waiting one never ran');
 is(times_seen('c1'), '0', 'the running one left nothing');
 for my $i (1 .. 50)
 {
-	# the cancel meets a call at any moment of its life, and never another one
-	$bridge->say(request("r$i", 'sleep', { seconds => $i % 3 ? 0 : 100 }),
-		qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"r$i"}}), request("s$i", 'sleep', { seconds => 0.001 }));
+	# the cancel meets a call at any moment of its life, its end above all
+	$bridge->say(request("r$i", 'sleep', { seconds => 0.01 }));
+	$bridge->turn(0), usleep(1000 + rand 14_000);
+	$bridge->say(qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"r$i"}}),
+		request("s$i", 'sleep', { seconds => 0.03 }));
+	usleep(30_000);
 }
 my %ends;
 for (1 .. 100)

@@ -24,7 +24,7 @@ typedef enum Expect
 } Expect;
 
 static const char *skip_blanks(const char *at, const char *end);
-static const char *check_string(const char *at, const char *end, bool *storable);
+static const char *check_string(const char *at, const char *end);
 static const char *check_number(const char *at, const char *end);
 static const char *check_word(const char *at, const char *end);
 static const char *skip_string(const char *at, const char *end);
@@ -74,8 +74,7 @@ json_check(const char *text, size_t len)
 			   *end = text + len;
 	bool		object[DEPTH_LIMIT];
 	size_t		depth = 0;
-	bool		storable = true,
-				deep = false;
+	bool		deep = false;
 	Expect		expect = EXPECT_VALUE;
 
 	for (;;)
@@ -91,7 +90,7 @@ json_check(const char *text, size_t len)
 		if (depth > DEPTH_LIMIT)
 		{
 			if (*at == '"')
-				at = check_string(at, end, &storable);
+				at = check_string(at, end);
 			else if (*at == '{' || *at == '[')
 			{
 				depth++;
@@ -155,7 +154,7 @@ json_check(const char *text, size_t len)
 					expect = (depth == 0) ? EXPECT_NOTHING : EXPECT_COMMA;
 				else
 					return JSON_BROKEN;
-				at = check_string(at, end, &storable);
+				at = check_string(at, end);
 				break;
 			default:
 				if (expect != EXPECT_VALUE && expect != EXPECT_ELEMENT)
@@ -172,9 +171,7 @@ json_check(const char *text, size_t len)
 	}
 	if (expect != EXPECT_NOTHING || depth > 0)
 		return JSON_BROKEN;
-	if (deep)
-		return JSON_TOO_DEEP;
-	return storable ? JSON_FINE : JSON_UNSTORABLE;
+	return deep ? JSON_TOO_DEEP : JSON_FINE;
 }
 
 static const char *
@@ -213,18 +210,16 @@ hex4(const char *at, const char *end, unsigned *code)
 
 /* From the quote that begins a string to behind the one that ends it, or NULL. */
 static const char *
-check_string(const char *at, const char *end, bool *storable)
+check_string(const char *at, const char *end)
 {
-	bool		high = false;	/* half of a pair that wants its other half */
-
 	for (at++; at < end;)
 	{
 		unsigned char c = (unsigned char) *at;
-		bool		was_high = high;
 		unsigned	code;
 		size_t		bytes;
 
-		high = false;
+		if (c == '"')
+			return at + 1;
 		if (c == '\\')
 		{
 			if (end - at < 2)
@@ -233,27 +228,16 @@ check_string(const char *at, const char *end, bool *storable)
 			{
 				if (!hex4(at + 2, end, &code))
 					return NULL;
-				high = (code >= 0xd800 && code < 0xdc00);
-				if (code == 0 || (code >= 0xdc00 && code < 0xe000) != was_high)
-					*storable = false;
-				at += 6;
-				continue;
+				bytes = 6;
 			}
-			if (at[1] == '\0' || strchr("\"\\/bfnrt", at[1]) == NULL)
+			else if (at[1] == '\0' || strchr("\"\\/bfnrt", at[1]) == NULL)
 				return NULL;
-			bytes = 2;
+			else
+				bytes = 2;
 		}
-		else if (c < 0x20)
+		else if (c < 0x20 || (bytes = json_utf8(at, end - at)) == 0)
 			return NULL;
-		else if (c == '"')
-			bytes = 1;
-		else if ((bytes = json_utf8(at, end - at)) == 0)
-			return NULL;
-		if (was_high)
-			*storable = false;
 		at += bytes;
-		if (c == '"')
-			return at;
 	}
 	return NULL;
 }

@@ -19,14 +19,13 @@ typedef struct Span
 	size_t		len;
 } Span;
 
-/* What there is to say of a text, the worst first found. */
+/* What there is to say of a text. That jsonb can not hold it (\u0000, half of a
+ * surrogate pair, a number without bounds) is for the database to say. */
 typedef enum JsonVerdict
 {
 	JSON_FINE,
 	JSON_BROKEN,				/* no JSON (RFC 8259), or no UTF-8 */
-	JSON_TOO_DEEP,				/* deeper than DEPTH_LIMIT */
-	JSON_UNSTORABLE				/* JSON, but jsonb can not hold it: \u0000 or
-								 * half of a surrogate pair in a string */
+	JSON_TOO_DEEP				/* deeper than DEPTH_LIMIT */
 } JsonVerdict;
 
 /*

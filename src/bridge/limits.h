@@ -20,7 +20,7 @@
 #define ANSWER_LIMIT MEGABYTE
 
 /* The messages of one batch, and their answers together. */
-#define BATCH_LIMIT 1000
+#define BATCH_LIMIT 100
 #define BATCH_BYTES (4 * MEGABYTE)
 
 /* Calls that wait, and their bytes. */

@@ -63,9 +63,6 @@ message_read(Span text, JsonVerdict verdict)
 	if (!json_is_string(message.method))
 		return faulty(message, RPC_INVALID_REQUEST, "\"method\" must be a string");
 	message.kind = (message.id.at != NULL) ? MESSAGE_REQUEST : MESSAGE_NOTIFICATION;
-	if (verdict == JSON_UNSTORABLE)
-		return faulty(message, RPC_INVALID_PARAMS,
-					  "a string has \\u0000 or half of a surrogate pair in it, which the database can not hold");
 
 	meta = json_member(message.params, "_meta");
 	message.token = json_member(meta, "progressToken");
@@ -74,13 +71,10 @@ message_read(Span text, JsonVerdict verdict)
 	return message;
 }
 
-/* A notification is never answered, whatever is wrong with it; a line that is
- * no request in the first place is. */
 static Message
 faulty(Message message, int code, const char *fault)
 {
-	if (message.kind != MESSAGE_NOTIFICATION)
-		message.kind = MESSAGE_FAULTY;
+	message.kind = MESSAGE_FAULTY;
 	message.code = code;
 	message.fault = fault;
 	return message;
@@ -89,9 +83,21 @@ faulty(Message message, int code, const char *fault)
 bool
 message_is_stateless(const Message *message)
 {
+	static const char *const keys[] = {
+		"io.modelcontextprotocol/protocolVersion",
+		"io.modelcontextprotocol/clientCapabilities",
+		"io.modelcontextprotocol/clientInfo",
+		"io.modelcontextprotocol/logLevel"
+	};
 	Span		meta = json_member(message->params, "_meta");
+	size_t		i;
 
-	return json_member(meta, "io.modelcontextprotocol/protocolVersion").at != NULL;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	{
+		if (json_member(meta, keys[i]).at != NULL)
+			return true;
+	}
+	return false;
 }
 
 void

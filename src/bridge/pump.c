@@ -26,15 +26,17 @@
 #include "bridge/wire.h"
 
 #define CALL_QUERY "SELECT selfheal.mcp($1::pg_catalog.jsonb)"
-#define READ_ONLY_QUERY "SELECT pg_catalog.set_config('selfheal.mcp_read_only', 'on', false)"
+
+/* The setting is made anew by each call, before it: nothing that an earlier
+ * one has run can have taken it back. */
+#define READ_ONLY_QUERY CALL_QUERY \
+	" FROM pg_catalog.set_config('selfheal.mcp_read_only', 'on', true)"
 
 static const Span nothing = {NULL, 0};
 
-/* What a new connection is told before it is used: first that it only reads,
- * when that is wanted, then the handshake. */
-static bool read_only;
-static bool promised;			/* to read only, or that is not wanted */
-static int	greeting;			/* the handshake's step that is next, or runs */
+static const char *call_query;
+static int	greeting;			/* the step of the handshake that a new
+								 * connection is told next, or now */
 
 static Call *running;			/* NULL while a greeting runs */
 static bool at_end;				/* of stdin */
@@ -52,7 +54,6 @@ static void serve(void);
 static bool greet(void);
 static void happened(SessionEvent event);
 static void finished(void);
-static void finished_greeting(const PGresult *result);
 static void lost(void);
 static void refused(void);
 static void refuse_waiting(const char *text, const char *hint);
@@ -94,11 +95,11 @@ catch_signals(void)
 }
 
 void
-pump_run(const char *const *keywords, const char *const *values, bool only_read)
+pump_run(const char *const *keywords, const char *const *values, bool read_only)
 {
 	long		end = -1;
 
-	read_only = only_read;
+	call_query = read_only ? READ_ONLY_QUERY : CALL_QUERY;
 	catch_signals();
 	wire_init(take_line);
 	session_init(keywords, values, told);
@@ -260,10 +261,20 @@ serve(void)
 		{
 			if (session_state() == SESSION_DOWN && clock_ms() >= pause_until)
 				session_connect();
-			else if (session_state() == SESSION_READY && session_cancel_socket() < 0 && !greet())
+			else if (session_state() == SESSION_READY && session_cancel_socket() < 0)
 			{
-				running = calls_pop();
-				session_send(CALL_QUERY, running->text);
+				/* what a dead connection was given would be called lost */
+				event = session_work(true);
+				if (event != SESSION_NOTHING)
+				{
+					happened(event);
+					continue;
+				}
+				if (!greet())
+				{
+					running = calls_pop();
+					session_send(call_query, running->text);
+				}
 			}
 			if (session_state() == SESSION_DOWN || session_state() == SESSION_CONNECTING)
 				waits_since = (waits_since < 0) ? clock_ms() : waits_since;
@@ -282,14 +293,9 @@ greet(void)
 {
 	const char *line;
 
-	if (!promised)
-	{
-		session_send(READ_ONLY_QUERY, NULL);
-		return true;
-	}
 	line = handshake_line(&greeting);
 	if (line != NULL)
-		session_send(CALL_QUERY, line);
+		session_send(call_query, line);
 	return line != NULL;
 }
 
@@ -299,7 +305,6 @@ happened(SessionEvent event)
 	switch (event)
 	{
 		case SESSION_CONNECTED:
-			promised = !read_only;
 			greeting = 0;
 			break;
 		case SESSION_REFUSED:
@@ -325,7 +330,13 @@ finished(void)
 
 	if (call == NULL)
 	{
-		finished_greeting(result);
+		/*
+		 * what fails here fails again in the call that follows, which says
+		 * why
+		 */
+		if (PQresultStatus(result) != PGRES_TUPLES_OK)
+			log_line("could not repeat the handshake on the new connection");
+		greeting++;
 		return;
 	}
 	running = NULL;
@@ -357,28 +368,6 @@ finished(void)
 		buffer_free(&answer);
 	}
 	call_end(call);
-}
-
-/* Without the promise a connection is not used; a handshake that fails fails
- * again in the call that follows, which says why. */
-static void
-finished_greeting(const PGresult *result)
-{
-	bool		fine = (PQresultStatus(result) == PGRES_TUPLES_OK);
-
-	if (promised)
-	{
-		if (!fine)
-			log_line("could not repeat the handshake on the new connection");
-		greeting++;
-	}
-	else if (fine)
-		promised = true;
-	else
-	{
-		log_line("could not make the session read-only");
-		refuse_waiting("could not set --read-only: is selfheal in this server as new as this program?", NULL);
-	}
 }
 
 static void

@@ -26,6 +26,7 @@ static PGconn *conn;
 static SessionState state = SESSION_DOWN;
 static PostgresPollingStatusType wants;
 static bool spoke;				/* the server answered at all */
+static bool doomed;				/* the server said that it ends the session */
 static bool flushing;
 static PGresult *result;
 static long deadline = -1;
@@ -92,7 +93,7 @@ session_connect(void)
 	conn = PQconnectStartParams(with_keywords, with_values, 1);
 	state = SESSION_CONNECTING;
 	wants = PGRES_POLLING_WRITING;
-	spoke = false;
+	spoke = doomed = false;
 	deadline = clock_ms() + CONNECT_PATIENCE;
 	if (conn == NULL)
 		out_of_memory();
@@ -109,7 +110,7 @@ session_send(const char *query, const char *parameter)
 	result = NULL;
 	state = SESSION_BUSY;
 	/* what fails here is seen when the answer is looked for */
-	if (PQsendQueryParams(conn, query, parameter != NULL ? 1 : 0, NULL, values, NULL, NULL, 0))
+	if (PQsendQueryParams(conn, query, 1, NULL, values, NULL, NULL, 0))
 		flushing = (PQflush(conn) == 1);
 }
 
@@ -172,7 +173,7 @@ work_ready(bool readable)
 		return lost();
 	while ((unasked = PQnotifies(conn)) != NULL)
 		PQfreemem(unasked);
-	if (PQstatus(conn) == CONNECTION_BAD)
+	if (doomed || PQstatus(conn) == CONNECTION_BAD)
 		return lost();
 	return SESSION_NOTHING;
 }
@@ -245,7 +246,7 @@ refused(void)
 static SessionEvent
 lost(void)
 {
-	note_trouble("the connection was lost");
+	note_trouble("the server ended the session");
 	hint = NULL;
 	may_retry = true;
 	log_line("connection lost: %s", trouble.data);
@@ -354,7 +355,12 @@ notice(void *arg, const PGresult *res)
 {
 	const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
 
+	/* an error that nobody asked for comes as a notice, and then the end */
+	if (state == SESSION_READY && severity != NULL &&
+		(strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		doomed = true;
 	if (state == SESSION_BUSY && text != NULL && sqlstate != NULL &&
 		strcmp(sqlstate, PROGRESS_SQLSTATE) == 0)
 		tell(text);

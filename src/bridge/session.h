@@ -49,7 +49,7 @@ extern long session_deadline(void);
 /* DOWN -> CONNECTING */
 extern void session_connect(void);
 
-/* READY -> BUSY. One parameter, or none (NULL). */
+/* READY -> BUSY. A query with one parameter. */
 extern void session_send(const char *query, const char *parameter);
 
 /* Go on. Call it again until nothing has happened. */

@@ -10,7 +10,7 @@ use BridgeTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('bridge');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
@@ -221,9 +221,12 @@ is(times_seen('c2'), '0', 'the waiting one never ran');
 is(times_seen('c1'), '0', 'the running one left nothing');
 for my $i (1 .. 50)
 {
-	# the cancel meets a call at any moment of its life, and never another one
-	$bridge->say(request("r$i", 'sleep', { seconds => $i % 3 ? 0 : 100 }),
-		qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"r$i"}}), request("s$i", 'sleep', { seconds => 0.001 }));
+	# the cancel meets a call at any moment of its life, its end above all
+	$bridge->say(request("r$i", 'sleep', { seconds => 0.01 }));
+	$bridge->turn(0), usleep(1000 + rand 14_000);
+	$bridge->say(qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"r$i"}}),
+		request("s$i", 'sleep', { seconds => 0.03 }));
+	usleep(30_000);
 }
 my %ends;
 for (1 .. 100)
@@ -267,6 +270,10 @@ is($got->{client_encoding}, 'UTF8', 'UTF-8, whatever the connection string says'
 is($got->{application_name}, 'mine', 'a name of the user\'s own');
 $got = session({}, '--read-only', "$connstr options='-c stub.own=x -c selfheal.mcp_read_only=off' application_name=ours");
 is("$got->{'stub.own'} $got->{'selfheal.mcp_read_only'} $got->{application_name}", 'x on ours', 'and options of the connection string');
+$bridge = BridgeTest->new('--read-only', $connstr);
+is($bridge->ask(request(1, 'writable'))->{result}{'selfheal.mcp_read_only'}, 'off', 'something in a call takes it back');
+is($bridge->ask(request(2, 'session'))->{result}{'selfheal.mcp_read_only'}, 'on', '... for that call alone');
+$bridge->finish;
 $got = session({ PGDATABASE => '' }, '-h', $node->host, '-p', $node->port, '-U', 'nobody_special', '-d', 'stub');
 is($got->{user}, 'nobody_special', '-h -p -U -d');
 $got = session({ PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'stub' });
@@ -349,7 +356,7 @@ $bridge->say('[' . join(',', request('b1', 'sleep', { seconds => 100 }), request
 	map { qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"$_"}}) } 'b1', 'b3');
 is(BridgeTest::json->encode([ map { $_->{id} } @{ $bridge->message } ]), '["b2"]', 'calls of a batch are cancelled one by one');
 is(error_of('[]'), '-32600 null', 'an empty batch');
-is(error_of('[' . join(',', (1) x 1001) . ']'), '-32600 null', 'a batch that is too long');
+is(error_of('[' . join(',', (1) x 101) . ']'), '-32600 null', 'a batch that is too long');
 $bridge->ask(request(7, 'initialize', { protocolVersion => '2025-06-18' }));
 is(error_of('[' . request(8, 'echo') . ']'), '-32600 null', 'no batches in the others');
 $bridge->finish;

@@ -1,6 +1,7 @@
 # selfheal-mcp and garbage: messages with bytes changed, cut, put in and put
 # twice, and bytes alone. Each line gets at most one answer, each answer is
-# JSON-RPC, and what comes afterwards works. SEED repeats a run.
+# JSON-RPC, and what comes afterwards works; and what is no JSON to the bridge is
+# none to PostgreSQL, and the other way round. SEED repeats a run.
 use strict;
 use warnings;
 
@@ -52,10 +53,34 @@ sub spoiled
 	return $line =~ s/\n/ /gr;
 }
 
-my ($answers, $wrong, $silent) = (0, 0, 0);
+# Which lines are no JSON, as PostgreSQL reads them.
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION is_json(line bytea) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM convert_from(line, 'UTF8')::json;
+	RETURN true;
+EXCEPTION WHEN OTHERS THEN
+	RETURN false;
+END $$;
+SQL
+sub no_json
+{
+	my @lines = map { '(' . $_ . ", '\\x" . unpack('H*', $_[ $_ ]) . "'::bytea)" } 0 .. $#_;
+	return split /\n/, $node->safe_psql('postgres',
+		'SELECT n FROM (VALUES ' . join(', ', @lines) . ') AS l (n, line) WHERE NOT is_json(line) ORDER BY n');
+}
+
+# The same of the bridge, by its answers.
+sub refused
+{
+	my ($out) = @_;
+	return scalar(() = $out =~ /"error":\{"code":-32700,/g);
+}
+
+my ($answers, $wrong, $silent, $apart) = (0, 0, 0, 0);
 for my $round (1 .. $rounds)
 {
-	my @lines = map { spoiled() } 1 .. 200;
+	my @lines = grep { !/^[ \t\r]*$/ } map { spoiled() } 1 .. 200;
 	my $in = join("\n", @lines, request("end of $round", 'echo'), request("ping of $round", 'ping')) . "\n";
 	my ($out, $err) = ('', '');
 
@@ -81,11 +106,25 @@ for my $round (1 .. $rounds)
 			$ended++ if ref $one eq 'HASH' && ($one->{id} // '') =~ /^(end|ping) of $round$/;
 		}
 	}
+	my @no_json = no_json(@lines);
+	if (refused($out) != @no_json)
+	{
+		my %none = map { $_ => 1 } @no_json;
+		for my $n (0 .. $#lines)
+		{
+			my ($one, $said) = ("$lines[$n]\n", '');
+			IPC::Run::run([ bridge_program(), $connstr ], '<', \$one, '>', \$said, '2>', '/dev/null', IPC::Run::timeout(60));
+			diag(($none{$n} ? 'JSON to the bridge alone: ' : 'JSON to PostgreSQL alone: ') . $lines[$n])
+			  if refused($said) != ($none{$n} // 0);
+		}
+		$apart++;
+	}
 	$silent++, diag("round $round: the last calls were not answered") if $ended != 2;
 	$wrong++, diag('more answers than lines') if @said > 2 * @lines + 2;
 	$wrong++, diag("stderr: $err") if $err =~ /Sanitizer|runtime error/;
 }
 is($wrong, 0, "all of $answers answers are JSON-RPC");
+is($apart, 0, 'what is JSON is the same here and there');
 is($silent, 0, 'what comes after garbage is answered');
 
 # Whole lines of bytes, one of them without an end.

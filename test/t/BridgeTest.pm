@@ -59,6 +59,8 @@ BEGIN
 			FROM unnest(ARRAY['stub.client', 'stub.ready', 'selfheal.mcp_read_only', 'application_name',
 				'client_encoding', 'work_mem', 'stub.own']) AS name;
 			result := result || jsonb_build_object('pid', pg_backend_pid(), 'user', current_user);
+		WHEN 'writable' THEN
+			result := jsonb_build_object('selfheal.mcp_read_only', set_config('selfheal.mcp_read_only', 'off', false));
 		WHEN 'sleep' THEN
 			PERFORM pg_sleep((params->>'seconds')::float8);
 		WHEN 'progress' THEN

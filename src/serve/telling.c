@@ -42,6 +42,7 @@ telling_of(const ToolContext *ctx, Oid role, Oid relid, List **cache)
 		t->share = SHARE_MASKED;
 	t->names = sharing_names(relid);
 	packet_our_words(t->names);
+	mask_name(t->names, "four_eyes");
 	if (cache)
 		*cache = lappend(*cache, t);
 	return t;
@@ -54,9 +55,13 @@ telling_text(StringInfo buf, const Telling *t, const char *key, const char *text
 }
 
 void
-telling_column(StringInfo buf, const Telling *t, const char *key, const char *column)
+telling_column(StringInfo buf, Telling *t, const char *key, const char *column)
 {
-	toolpage_cut(buf, key, column ? mask_key(t->share, t->names, column) : NULL, 200);
+	if (column == NULL)
+		return;
+	toolpage_cut(buf, key, mask_key(t->share, t->names, column), 200);
+	if (!mask_looks_like_data(column, strlen(column)))
+		mask_name(t->names, column);
 }
 
 void

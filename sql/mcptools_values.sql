@@ -142,7 +142,7 @@ FROM jsonb_array_elements(selfheal.tool('list_incidents', jsonb_build_object('ta
 ""\"')) #> '{structured,incidents}') i;
 SELECT a ->> 'text' AS text, a #>> '{structured,sql}' AS sql, a #>> '{structured,state}' AS state FROM selfheal.tool('apply_safe_ddl', jsonb_build_object('table', '"mv ""odd""; DROP TABLE mv.orders; --"."t''able
 ""\"', 'ddl', 'ALTER TABLE "mv ""odd""; DROP TABLE mv.orders; --"."t''able
-""\" ADD COLUMN "new""; DROP TABLE mv.orders; --" text DEFAULT ''x''''; DROP TABLE mv.orders; --''', 'why', '''; DROP TABLE mv.orders; --')) a;
+""\" ADD COLUMN "new""; DROP TABLE mv.orders; --" text', 'why', '''; DROP TABLE mv.orders; --')) a;
 SELECT selfheal.tool(t, a) ->> 'text' AS text FROM (VALUES ('inspect_schema', '{"table": "mv.orders; DROP TABLE mv.orders"}'::jsonb), ('inspect_schema', '{"table": "\"mv"}'), ('list_incidents', '{"table": "x'' OR true"}'),
 	('list_incidents', '{"class": "'' OR true; --"}'), ('set_policy', '{"table": "mv.orders''; --", "verdict": "auto"}'), ('drop"; --', '{}'), (repeat('x', 500), '{}')) v(t, a);
 SELECT count(*) AS still_there FROM pg_class WHERE oid = 'mv.orders'::regclass;

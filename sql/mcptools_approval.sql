@@ -134,7 +134,7 @@ SELECT a ->> 'state' AS state, a ->> 'reason' AS reason FROM ma.apply('ALTER TAB
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET selfheal.four_eyes', current_database()); END $$;
 -- as it stands with the plans, and in the audit
 SELECT sql, state, agent, proposed_by, proposed_login, decided_by, decided_login FROM selfheal.plan WHERE schema_name = 'ma' ORDER BY id;
-SELECT event, actor_role, result FROM selfheal.audit WHERE schema_name = 'ma' AND plan = :wider AND actor_client <> 'selfheal worker' ORDER BY id;
+SELECT event, actor_role, regexp_replace(result, ' at [-0-9: UTC]+', '') AS result FROM selfheal.audit WHERE schema_name = 'ma' AND plan = :wider AND actor_client <> 'selfheal worker' ORDER BY id;
 SET client_min_messages = warning;
 SELECT selfheal.set_self_approval('ma.orders', true);
 SELECT selfheal.unwatch('ma.orders');

@@ -78,7 +78,7 @@ COMMENT ON COLUMN selfheal.audit.options IS 'options considered, each with the r
 COMMENT ON COLUMN selfheal.audit.explanation IS 'why, in words';
 COMMENT ON COLUMN selfheal.audit.confidence IS 'from 0 to 1; null for playbooks, which do not guess';
 COMMENT ON COLUMN selfheal.audit.playbook IS 'playbook that proposed the step';
-COMMENT ON COLUMN selfheal.audit.tools IS 'tools that were called';
+COMMENT ON COLUMN selfheal.audit.tools IS 'tools that were called: [{"name", "arguments_sha256", "outcome", "ms"}]';
 COMMENT ON COLUMN selfheal.audit.sql_run IS 'SQL of the plan as rendered from its steps; on applied: as it ran';
 COMMENT ON COLUMN selfheal.audit.inverse IS 'SQL that would undo it';
 COMMENT ON COLUMN selfheal.audit.verdict IS 'auto, review or refuse';

@@ -43,13 +43,20 @@ BEGIN
 		('execute_dry_run_migration', '{"table": "mv.orders", "ddl": "ALTER TABLE mv.orders ALTER email TYPE text"}'),
 		('execute_dry_run_migration', '{"table": "mv.orders", "ddl": "ALTER TABLE mv.orders ALTER amount TYPE integer"}'),
 		('execute_dry_run_migration', '{"table": "mv.orders", "ddl": "ALTER TABLE mv.orders ALTER email TYPE date"}')) v(t, a);
-	FOR i IN SELECT id FROM selfheal.incidents WHERE table_name = 'mv.orders' LOOP
+	FOR i IN SELECT id FROM selfheal.incidents WHERE table_name IN ('mv.orders', 'mv.keyed') LOOP
 		RETURN QUERY SELECT t, selfheal.tool(t, jsonb_build_object('incident', i)) FROM unnest(ARRAY['explain_incident', 'sample_payloads', 'read_error_log', 'get_audit_trail']) t;
 	END LOOP;
 	RETURN QUERY SELECT 'list_pending_plans'::text, selfheal.tool('list_pending_plans', jsonb_build_object('plan', p.id)) FROM selfheal.plan p WHERE p.schema_name = 'mv';
+	RETURN QUERY SELECT t, selfheal.tool(t, '{"table": "mv.keyed"}') FROM unnest(ARRAY['list_incidents', 'read_error_log', 'get_audit_trail']) t;
 END
 $$;
 ALTER FUNCTION mv.told() SECURITY DEFINER;
+-- a column that was named by a payload's key which looks like data
+CREATE TABLE mv.keyed (id integer);
+SELECT selfheal.watch('mv.keyed', 'propose');
+INSERT INTO mv.keyed_intake VALUES ('{"id": 1, "canary.key@example.org": 1, "c4711471": 2, "fine": 3}');
+SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT p ->> 'sql' AS sql, p -> 'steps' AS steps, p ->> 'explanation' AS explanation FROM jsonb_array_elements(selfheal.tool('list_pending_plans', '{"table": "mv.keyed"}') #> '{structured,plans}') p;
 -- masked, as it is by default: not even to a superuser, in whose name this runs
 SELECT count(*) > 30 AS asked, bool_and(NOT (answer ->> 'is_error')::boolean OR tool = 'execute_dry_run_migration') AS answered FROM mv.told();
 SELECT tool, m[1] AS leak FROM mv.told(), regexp_matches(answer::text, '(.{30}(?:[Cc]anary|47114).{20})', 'g') m;

@@ -54,6 +54,8 @@ ALTER SEQUENCE selfheal.audit_id_seq OWNED BY selfheal.audit.id;
 CREATE INDEX audit_unsealed ON selfheal.audit (id) WHERE seq IS NULL;
 CREATE INDEX audit_incident ON selfheal.audit (incident) WHERE incident IS NOT NULL;
 CREATE INDEX audit_applied ON selfheal.audit (plan) WHERE event = 'applied';
+CREATE INDEX audit_plan ON selfheal.audit (plan) WHERE plan IS NOT NULL;
+CREATE INDEX audit_table ON selfheal.audit (schema_name, table_name, id) WHERE table_name IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('selfheal.audit', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.audit_id_seq', '');
 
@@ -76,7 +78,7 @@ COMMENT ON COLUMN selfheal.audit.options IS 'options considered, each with the r
 COMMENT ON COLUMN selfheal.audit.explanation IS 'why, in words';
 COMMENT ON COLUMN selfheal.audit.confidence IS 'from 0 to 1; null for playbooks, which do not guess';
 COMMENT ON COLUMN selfheal.audit.playbook IS 'playbook that proposed the step';
-COMMENT ON COLUMN selfheal.audit.tools IS 'tools that were called';
+COMMENT ON COLUMN selfheal.audit.tools IS 'tools that were called: [{"name", "arguments_sha256", "outcome", "ms"}]';
 COMMENT ON COLUMN selfheal.audit.sql_run IS 'SQL of the plan as rendered from its steps; on applied: as it ran';
 COMMENT ON COLUMN selfheal.audit.inverse IS 'SQL that would undo it';
 COMMENT ON COLUMN selfheal.audit.verdict IS 'auto, review or refuse';
@@ -100,6 +102,8 @@ COMMENT ON COLUMN selfheal.audit.hash IS 'sha256 in hex over seq, prev_hash and 
 COMMENT ON INDEX selfheal.audit_unsealed IS 'what the worker still has to seal';
 COMMENT ON INDEX selfheal.audit_incident IS 'the story of one incident';
 COMMENT ON INDEX selfheal.audit_applied IS 'what a plan ran';
+COMMENT ON INDEX selfheal.audit_plan IS 'the story of one plan';
+COMMENT ON INDEX selfheal.audit_table IS 'what was done to one table';
 
 CREATE FUNCTION selfheal.audit_guard()
 RETURNS trigger

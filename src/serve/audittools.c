@@ -48,15 +48,16 @@ add_count(StringInfo entry, const char *key, uint64 row, int col)
 }
 
 static void
-add_event(StringInfo entry, uint64 row, const Telling *t)
+add_event(StringInfo entry, uint64 row, Telling *t)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	char	   *event = spi_get_text(row, 5, cxt);
 
 	appendStringInfoChar(entry, '{');
 	toolpage_int8(entry, "id", spi_get_int8(row, 1, NULL));
 	add_count(entry, "seq", row, 3);
 	toolpage_text(entry, "at", spi_get_text(row, 4, cxt));
-	toolpage_text(entry, "event", spi_get_text(row, 5, cxt));
+	toolpage_text(entry, "event", event);
 	toolpage_cut(entry, "table", spi_get_text(row, 6, cxt), 300);
 	add_count(entry, "incident", row, 7);
 	add_count(entry, "plan", row, 8);
@@ -70,7 +71,7 @@ add_event(StringInfo entry, uint64 row, const Telling *t)
 	telling_text(entry, t, "result", spi_get_text(row, 15, cxt), 300);
 	toolpage_text(entry, "sqlstate", spi_get_text(row, 22, cxt));
 	add_count(entry, "rows_held", row, 16);
-	add_count(entry, "rows_stored", row, 17);
+	add_count(entry, strcmp(event, "dry_run") == 0 ? "rows_that_fit" : "rows_stored", row, 17);
 	add_count(entry, "rows_left", row, 18);
 	toolpage_text(entry, "approved_hash", spi_get_text(row, 19, cxt));
 	toolpage_text(entry, "prev_hash", spi_get_text(row, 20, cxt));
@@ -116,8 +117,8 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 		return tools_error("get_audit_trail: give one of \"incident\", \"plan\" and \"table\".");
 	if (!toolpage_cursor(args, "audit", &cursor, &fault))
 		return fault;
-	if (incident != 0)
-		inspect_check_incident(incident);
+	if (incident != 0 && inspect_incident(incident, &fault) == NULL)
+		return fault;
 	if (table)
 	{
 		schema_name = name_of(table, true, &fault);
@@ -221,7 +222,7 @@ const Tool	get_audit_trail_tool = {
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
 	INTEGER("id") "," INTEGER("seq") "," TEXT("at") "," TEXT("event") "," TEXT("table") "," INTEGER("incident") "," INTEGER("plan") "," TEXT("by") "," TEXT("client") ","
 	TEXT("verdict") "," TEXT("policy") "," TEXT("tool") "," TEXT("explanation") "," TEXT("sql") "," TEXT("result") "," TEXT("sqlstate") ","
-	INTEGER("rows_held") "," INTEGER("rows_stored") "," INTEGER("rows_left") "," TEXT("approved_hash") "," TEXT("prev_hash") "," TEXT("hash")
+	INTEGER("rows_held") "," INTEGER("rows_stored") "," INTEGER("rows_that_fit") "," INTEGER("rows_left") "," TEXT("approved_hash") "," TEXT("prev_hash") "," TEXT("hash")
 	"},\"required\":[\"id\",\"at\",\"event\",\"by\",\"client\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"events\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,

@@ -34,7 +34,7 @@
 
 /* See the header. Inside spi_open, or not. */
 void
-casestory_steps(StringInfo buf, const Telling *t, Jsonb *steps)
+casestory_steps(StringInfo buf, Telling *t, Jsonb *steps)
 {
 	JsonbValue *list = steps ? getKeyJsonValueFromContainer(&steps->root, "steps", 5, NULL) : NULL;
 	uint32		n = list && list->type == jbvBinary ? JsonContainerSize(list->val.binary.data) : 0;
@@ -110,7 +110,7 @@ wait_for_rest(int64 id, int64 seconds)
 
 /* The facts; returns the plan's id, 0: none. */
 static int64
-add_facts(StringInfo buf, int64 id, const Telling *t)
+add_facts(StringInfo buf, int64 id, Telling *t)
 {
 	static SPIPlanPtr facts = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
@@ -162,7 +162,7 @@ add_facts(StringInfo buf, int64 id, const Telling *t)
 }
 
 static void
-add_plan(StringInfo buf, int64 id, const Telling *t)
+add_plan(StringInfo buf, int64 id, Telling *t)
 {
 	static SPIPlanPtr facts = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
@@ -194,17 +194,18 @@ add_plan(StringInfo buf, int64 id, const Telling *t)
 
 /* One event, as selfheal.explain() has it. */
 static char *
-event_json(uint64 row, const Telling *t)
+event_json(uint64 row, Telling *t)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	StringInfoData buf;
 	bool		isnull;
 	int64		rows = spi_get_int8(row, 9, &isnull);
+	char	   *event = spi_get_text(row, 2, cxt);
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	toolpage_text(&buf, "at", spi_get_text(row, 1, cxt));
-	toolpage_text(&buf, "event", spi_get_text(row, 2, cxt));
+	toolpage_text(&buf, "event", event);
 	toolpage_cut(&buf, "by", spi_get_text(row, 3, cxt), 100);
 	toolpage_text(&buf, "verdict", spi_get_text(row, 4, cxt));
 	toolpage_text(&buf, "policy", spi_get_text(row, 5, cxt));
@@ -212,7 +213,7 @@ event_json(uint64 row, const Telling *t)
 	telling_sql(&buf, t, "sql", spi_get_text(row, 7, cxt), 400);
 	telling_text(&buf, t, "result", spi_get_text(row, 8, cxt), 400);
 	if (!isnull)
-		toolpage_int8(&buf, "rows_stored", rows);
+		toolpage_int8(&buf, strcmp(event, "dry_run") == 0 ? "rows_that_fit" : "rows_stored", rows);
 	rows = spi_get_int8(row, 10, &isnull);
 	if (!isnull)
 		toolpage_int8(&buf, "rows_left", rows);
@@ -222,7 +223,7 @@ event_json(uint64 row, const Telling *t)
 
 /* The newest events that have room, in the order of time. */
 static void
-add_story(StringInfo buf, int64 id, const Telling *t)
+add_story(StringInfo buf, int64 id, Telling *t)
 {
 	static SPIPlanPtr events = NULL;
 	SpiArgs		args;
@@ -261,20 +262,21 @@ run_explain_incident(const ToolContext *ctx, Jsonb *args)
 	int64		id = toolargs_int8(args, "incident");
 	int64		seconds = Max(Min(toolargs_int8(args, "wait_seconds"), CASESTORY_WAIT), 0);
 	Oid			caller = GetUserId();
-	Oid			relid = incident_get(id)->relid;
+	ToolResult *fault;
+	Incident   *incident = inspect_incident(id, &fault);
 	StringInfoData buf;
 	Telling    *t;
 	SpiUser		saved;
 	int64		plan;
 
-	tools_about(relid);
-	inspect_check_incident(id);
+	if (fault)
+		return fault;
 	if (seconds > 0)
 		wait_for_rest(id, seconds);
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	spi_open(&saved);
-	t = telling_of(ctx, caller, relid, NULL);
+	t = telling_of(ctx, caller, incident->relid, NULL);
 	plan = add_facts(&buf, id, t);
 	add_plan(&buf, plan, t);
 	add_story(&buf, id, t);
@@ -308,7 +310,7 @@ const Tool	explain_incident_tool = {
 	TEXT("verdict") "," TEXT("policy") "," TEXT("reason") "," TEXT("explanation") "," TEXT("proposed_by") ",\"agent\":{\"type\":\"boolean\"}," TEXT("decided_by") "," TEXT("applied_at")
 	"},\"required\":[\"plan\",\"plan_hash\",\"state\"],\"additionalProperties\":false}"
 	",\"story\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("at") "," TEXT("event") "," TEXT("by") "," TEXT("verdict") "," TEXT("policy") ","
-	TEXT("explanation") "," TEXT("sql") "," TEXT("result") "," INTEGER("rows_stored") "," INTEGER("rows_left")
+	TEXT("explanation") "," TEXT("sql") "," TEXT("result") "," INTEGER("rows_stored") "," INTEGER("rows_that_fit") "," INTEGER("rows_left")
 	"},\"required\":[\"at\",\"event\"],\"additionalProperties\":false}},\"story_is_whole\":{\"type\":\"boolean\"}},"
 	"\"required\":[\"incident\",\"table\",\"class\",\"state\",\"resting\",\"next_step\",\"rows_seen\",\"rows_held\",\"share_values\",\"story\",\"story_is_whole\"],\"additionalProperties\":false}",
 	.read_only = true,

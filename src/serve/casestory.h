@@ -23,6 +23,6 @@ extern const Tool explain_incident_tool;
 
 /* The steps of a stored plan (selfheal.plan.steps) as a member: [{"kind",
  * "column", "type"}], the first 30. */
-extern void casestory_steps(StringInfo buf, const Telling *t, Jsonb *steps);
+extern void casestory_steps(StringInfo buf, Telling *t, Jsonb *steps);
 
 #endif							/* SELFHEAL_CASESTORY_H */

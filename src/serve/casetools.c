@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "orient/incident.h"
 #include "serve/casetools.h"
+#include "serve/inspect.h"
 #include "serve/telling.h"
 #include "serve/toolargs.h"
 #include "serve/toolpage.h"
@@ -68,7 +69,7 @@ casetools_next(const char *state, const char *reason_kind, int64 plan)
 	"  FROM selfheal.held h WHERE h.incident = i.id) h ORDER BY i.id DESC"
 
 static void
-add_incident(StringInfo entry, uint64 row, const Telling *t)
+add_incident(StringInfo entry, uint64 row, Telling *t)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	bool		isnull;
@@ -187,9 +188,14 @@ static ToolResult *
 run_retry_incident(const ToolContext *ctx, Jsonb *args)
 {
 	int64		id = toolargs_int8(args, "incident");
+	ToolResult *fault;
+	Incident   *incident = inspect_incident(id, &fault);
 	SpiArgs		sql;
 
-	tools_about(incident_get(id)->relid);
+	if (fault)
+		return fault;
+	if (incident->state == INCIDENT_HEALED)
+		return tools_error("retry_incident: incident " INT64_FORMAT " is healed already. A new failure opens a new incident.", id);
 	spi_open_caller();
 	spi_args(&sql);
 	spi_arg_int8(&sql, id);

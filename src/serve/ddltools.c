@@ -52,8 +52,11 @@ table_meant(const ToolContext *ctx, Jsonb *args, int64 *incident, ToolResult **f
 			*fault = tools_error("argument \"table\" is missing, and no incident is meant. Give schema and name, as in public.orders.");
 		else
 		{
-			relid = incident_get(*incident)->relid;
-			inspect_check_incident(*incident);
+			Incident   *about = inspect_incident(*incident, fault);
+
+			if (about == NULL)
+				return InvalidOid;
+			relid = about->relid;
 			if (!OidIsValid(relid) || get_rel_name(relid) == NULL)
 				*fault = tools_error("the table of incident " INT64_FORMAT " is gone: there is nothing to change", *incident);
 		}
@@ -68,7 +71,7 @@ table_meant(const ToolContext *ctx, Jsonb *args, int64 *incident, ToolResult **f
 
 /* "forecast" and "dry_run": their numbers; what they say in words is masked. */
 static void
-add_trial(StringInfo buf, const Telling *t, const Judged *j, const DryRun *trial)
+add_trial(StringInfo buf, Telling *t, const Judged *j, const DryRun *trial)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *forecast;
@@ -97,20 +100,20 @@ add_trial(StringInfo buf, const Telling *t, const Judged *j, const DryRun *trial
 /* The change as it would run. It is what the caller has given, read and written
  * anew, so that its literals are his own words. */
 static void
-add_change(StringInfo buf, const Telling *t, const Judged *j)
+add_change(StringInfo buf, Telling *t, const Judged *j)
 {
 	toolpage_cut(buf, "sql", render_text(vetted_plan(j->plan)), 4000);
 	casestory_steps(buf, t, plan_to_jsonb(vetted_plan(j->plan)));
 }
 
 static ToolResult *
-refused(const Telling *t, Jsonb *args, const char *reason)
+refused(Telling *t, Jsonb *args, const char *reason)
 {
 	return tools_error("refused: %s. Nothing was changed.", tools_told(t->relid, t->share, args, reason));
 }
 
 static ToolResult *
-trial_failed(const Telling *t, const DryRun *trial)
+trial_failed(Telling *t, const DryRun *trial)
 {
 	return tools_error("the dry run failed: %s (held rows tried " INT64_FORMAT ", stored " INT64_FORMAT
 					   "; stored rows tried " INT64_FORMAT ", broken " INT64_FORMAT "). Nothing was changed.",
@@ -133,6 +136,8 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 
 	if (fault)
 		return fault;
+	if (judging_is_blank(toolargs_text(args, "ddl")) && judging_step_count(args) == 0)
+		return tools_error("nothing is to be tried: give \"ddl\" (one ALTER TABLE statement) or \"steps\".");
 	t = telling_of(ctx, GetUserId(), relid, NULL);
 	j = judging_of(relid, judging_vet(relid, args));
 	if (j.reason != NULL)
@@ -147,8 +152,8 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 	toolpage_text(&buf, "table", telling_name(relid));
 	toolpage_text(&buf, "verdict", policy_verdict_name(j.ruling.verdict));
 	toolpage_text(&buf, "policy", j.ruling.policy);
-	telling_text(&buf, t, "reason", j.ruling.reason, 600);
 	add_change(&buf, t, &j);
+	telling_text(&buf, t, "reason", j.ruling.reason, 600);
 	add_trial(&buf, t, &j, trial);
 	toolpage_text(&buf, "next_step", "Nothing was changed. apply_safe_ddl with the same ddl applies it, or puts it before a person.");
 	appendStringInfoChar(&buf, '}');
@@ -201,7 +206,7 @@ why_wait(Oid relid, const Ruling *ruling)
 	if (ruling->verdict != VERDICT_AUTO)
 		return ruling->reason;
 	if (guc_four_eyes)
-		return "selfheal.four_eyes is on: a person approves what an agent proposes";
+		return "selfheal.four_eyes is on: a person approves it";
 	if (rule_of_his_own(relid))
 		return "the policy by which it would run was set by the role that asks for it: somebody else approves";
 	return NULL;
@@ -209,7 +214,7 @@ why_wait(Oid relid, const Ruling *ruling)
 
 /* What becomes of a plan that is there, proposed by this call or before. */
 static ToolResult *
-stands(const ToolContext *ctx, int64 id, const Telling *t, const Judged *j, const DryRun *trial, bool is_new)
+stands(const ToolContext *ctx, int64 id, Telling *t, const Judged *j, const DryRun *trial, bool is_new)
 {
 	PlanRow    *row = docket_get(id, false);
 	bool		waits = row->state == PLAN_AWAITING_APPROVAL;
@@ -224,9 +229,9 @@ stands(const ToolContext *ctx, int64 id, const Telling *t, const Judged *j, cons
 	toolpage_bool(&buf, "is_new", is_new);
 	toolpage_text(&buf, "verdict", row->verdict);
 	toolpage_text(&buf, "policy", row->policy);
-	telling_text(&buf, t, "reason", row->reason, 600);
 	toolpage_text(&buf, "waits_for", waits ? "awaiting_approval" : "awaiting_healer");
 	add_change(&buf, t, j);
+	telling_text(&buf, t, "reason", row->reason, 600);
 	if (trial)
 		add_trial(&buf, t, j, trial);
 	toolpage_text(&buf, "next_step", waits ?

@@ -106,31 +106,38 @@ proposer_of(const PlanRow *row)
  * in: else a function of the proposer's, run as him, would approve in the name
  * of whoever calls it.
  */
-void
-foureyes_check(const PlanRow *row)
+char *
+foureyes_proposer(const PlanRow *row, const char **why)
 {
-	Oid			roles[3];
+	Oid			roles[] = {GetAuthenticatedUserId(), GetSessionUserId(), GetUserId()};
 	Proposer	proposer = proposer_of(row);
 
-	if (proposer.login == NULL)
-		return;					/* by selfheal itself */
-	if (!guc_four_eyes && (!proposer.agent || proposer.trusted))
-		return;
-	roles[0] = GetAuthenticatedUserId();
-	roles[1] = GetSessionUserId();
-	roles[2] = GetUserId();
+	if (proposer.login == NULL || (!guc_four_eyes && (!proposer.agent || proposer.trusted)))
+		return NULL;
+	*why = guc_four_eyes ? "selfheal.four_eyes is on: somebody else approves, under a role of his own." :
+		"An agent proposed it: somebody else approves, under a role of his own, or lets agents do so by selfheal.set_self_approval().";
 	for (int i = 0; i < (int) lengthof(roles); i++)
 	{
 		char	   *role = GetUserNameFromId(roles[i], false);
 
 		if (strcmp(role, proposer.login) == 0 || strcmp(role, row->proposed_by) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("plan " INT64_FORMAT " was proposed by role \"%s\", which cannot approve it",
-							row->id, role),
-					 guc_four_eyes ? errhint("selfheal.four_eyes is on: somebody else approves, under a role of his own.") :
-					 errhint("An agent proposed it: somebody else approves, under a role of his own, or lets agents do so by selfheal.set_self_approval().")));
+			return role;
 	}
+	return NULL;
+}
+
+void
+foureyes_check(const PlanRow *row)
+{
+	const char *why = NULL;
+	char	   *role = foureyes_proposer(row, &why);
+
+	if (role != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("plan " INT64_FORMAT " was proposed by role \"%s\", which cannot approve it",
+						row->id, role),
+				 errhint("%s", why)));
 }
 
 /* ---- what the team says ---- */
@@ -174,13 +181,21 @@ selfheal_set_self_approval(PG_FUNCTION_ARGS)
 	SpiUser		saved;
 	SpiArgs		args;
 
-	check_may(relid);
+	if (OidIsValid(relid))
+		check_may(relid);
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
 	was_none = spi_exec("SELECT allowed FROM selfheal.self_approval WHERE relid IS NOT DISTINCT FROM $1 FOR UPDATE", &args) == 0;
 	if (!was_none)
 		was = spi_get_bool(0, 1, NULL);
+	spi_close(&saved);
+	/* what is said of all tables is no secret */
+	if (none && was_none)
+		PG_RETURN_VOID();
+	if (!OidIsValid(relid))
+		check_may(relid);
+	spi_open(&saved);
 	if (none)
 		spi_exec("DELETE FROM selfheal.self_approval WHERE relid IS NOT DISTINCT FROM $1", &args);
 	else
@@ -192,8 +207,6 @@ selfheal_set_self_approval(PG_FUNCTION_ARGS)
 				 " ON CONFLICT (relid) DO UPDATE SET allowed = $2, set_by = $3, set_login = $4, set_at = clock_timestamp()", &args);
 	}
 	spi_close(&saved);
-	if (none && was_none)
-		PG_RETURN_VOID();
 	audit_entry(&entry, "policy_changed");
 	entry.relid = relid;
 	entry.result = psprintf("approval by the agent that proposed, of %s: %s, was %s",

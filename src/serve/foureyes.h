@@ -35,10 +35,14 @@ extern void foureyes_decided(int64 plan);
 
 /*
  * Under selfheal.four_eyes, and of an agent's plan where set_self_approval()
- * does not allow it: 42501 when who calls has proposed the plan, by any
- * of his roles: the one that he logged in as, the session's and the current.
- * What selfheal has planned itself may be approved by anybody.
+ * does not allow it: the role by which whoever calls has proposed the plan, and
+ * so cannot approve it: the one that he logged in as, the session's or the
+ * current one. NULL: he can. What selfheal has planned itself may be approved by
+ * anybody. *why: what to do, in a sentence.
  */
+extern char *foureyes_proposer(const PlanRow *row, const char **why);
+
+/* The same as an error, 42501. */
 extern void foureyes_check(const PlanRow *row);
 
 #endif							/* SELFHEAL_FOUREYES_H */

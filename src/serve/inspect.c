@@ -35,6 +35,7 @@ inspect_check_incident(int64 id)
 {
 	Oid			relid = incident_get(id)->relid;
 
+	tools_about(relid);
 	if (OidIsValid(relid) && get_rel_name(relid))
 		watch_check_table(relid, WATCH_NEED_READ);
 	else if (!superuser())
@@ -42,6 +43,29 @@ inspect_check_incident(int64 id)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the table of incident " INT64_FORMAT " is gone", id),
 				 errhint("Only a superuser may ask about it now.")));
+}
+
+/* See the header. A number in an error that is raised would be masked. */
+Incident *
+inspect_incident(int64 id, ToolResult **fault)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		found;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	found = spi_exec("SELECT FROM selfheal.incident WHERE id = $1", &args) > 0;
+	spi_close(&saved);
+	*fault = NULL;
+	if (found)
+	{
+		inspect_check_incident(id);
+		return incident_get(id);
+	}
+	*fault = tools_error("argument \"incident\": there is no incident " INT64_FORMAT ". list_incidents has their numbers.", id);
+	return NULL;
 }
 
 /* Does a foreign key of the first table refer to the second? */
@@ -74,7 +98,7 @@ incident_asked(const ToolContext *ctx, Jsonb *args, ToolResult **fault)
 		*fault = tools_error("argument \"incident\": this conversation is about incident " INT64_FORMAT ". Leave it out.",
 							 ctx->incident);
 	else
-		inspect_check_incident(id);
+		(void) inspect_incident(id, fault);
 	return id;
 }
 
@@ -132,7 +156,7 @@ run_inspect_schema(const ToolContext *ctx, Jsonb *args)
 
 /* One error; messages as far as they may be told. */
 static void
-add_error(StringInfo buf, uint64 row, const Telling *t, bool many)
+add_error(StringInfo buf, uint64 row, Telling *t, bool many)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	bool		isnull;

@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "orient/incident.h"
 #include "serve/tools.h"
 
 extern const Tool inspect_schema_tool;
@@ -20,5 +21,9 @@ extern const Tool sample_payloads_tool;
 
 /* An incident that the current user may ask about; raises 42704 or 42501. */
 extern void inspect_check_incident(int64 id);
+
+/* The same for a tool, with the incident; NULL: there is none, and *fault says
+ * so. */
+extern Incident *inspect_incident(int64 id, ToolResult **fault);
 
 #endif							/* SELFHEAL_INSPECT_H */

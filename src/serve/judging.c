@@ -78,7 +78,7 @@ read_steps(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* How many steps there are. */
+/* See the header. */
 int
 judging_step_count(Jsonb *args)
 {
@@ -95,8 +95,7 @@ judging_is_blank(const char *text)
 	return text == NULL || text[strspn(text, " \t\r\n;")] == '\0';
 }
 
-/* A model's change through the vetter. What is no plan at all is a refusal too,
- * with words that help to mend it. */
+/* See the header. */
 Vetting
 judging_vet(Oid relid, Jsonb *args)
 {

@@ -9,7 +9,9 @@
 #include "catalog/pg_type.h"
 #include "decide/docket.h"
 #include "miscadmin.h"
+#include "observe/watch.h"
 #include "serve/casestory.h"
+#include "serve/foureyes.h"
 #include "serve/reviewtools.h"
 #include "serve/telling.h"
 #include "serve/toolargs.h"
@@ -80,7 +82,7 @@ add_impact(StringInfo buf, uint64 row)
 }
 
 static void
-add_pending(StringInfo entry, uint64 row, const Telling *t)
+add_pending(StringInfo entry, uint64 row, Telling *t)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	int			n;
@@ -186,15 +188,53 @@ decided(int64 id, const char *next)
 	return toolpage_answer(&buf);
 }
 
+/* The plan that is to be decided, locked; NULL: *fault says why not. A number in
+ * an error that is raised would be masked. */
+static PlanRow *
+plan_asked(Jsonb *args, ToolResult **fault)
+{
+	int64		id = toolargs_int8(args, "plan");
+	PlanRow    *row;
+	SpiUser		saved;
+	SpiArgs		sql;
+	bool		found;
+
+	spi_open(&saved);
+	spi_args(&sql);
+	spi_arg_int8(&sql, id);
+	found = spi_exec("SELECT FROM selfheal.plan WHERE id = $1", &sql) > 0;
+	spi_close(&saved);
+	*fault = NULL;
+	if (!found)
+		*fault = tools_error("argument \"plan\": there is no plan " INT64_FORMAT ". list_pending_plans has their numbers.", id);
+	if (*fault)
+		return NULL;
+	row = docket_get(id, true);
+	tools_about(row->relid);
+	if (OidIsValid(row->relid))
+		watch_check_table(row->relid, WATCH_NEED_READ);
+	if (row->state == PLAN_AWAITING_APPROVAL)
+		return row;
+	*fault = tools_error("plan " INT64_FORMAT " does not await approval: it is %s. list_pending_plans has those that do.",
+						 id, docket_state_name(row->state));
+	return NULL;
+}
+
 static ToolResult *
 run_approve_plan(const ToolContext *ctx, Jsonb *args)
 {
 	int64		id = toolargs_int8(args, "plan");
 	char	   *hash = toolargs_text(args, "plan_hash");
-	PlanRow    *row = docket_get(id, true);
+	ToolResult *fault;
+	PlanRow    *row = plan_asked(args, &fault);
+	const char *why = NULL;
+	char	   *role;
 	SpiArgs		sql;
 
-	tools_about(row->relid);
+	if (fault)
+		return fault;
+	if ((role = foureyes_proposer(row, &why)) != NULL)
+		return tools_error("approve_plan: plan " INT64_FORMAT " was proposed by role \"%s\", which cannot approve it. %s", id, role, why);
 	if (strcmp(row->hash, hash) != 0)
 		return tools_error("approve_plan: plan " INT64_FORMAT " has another plan_hash: it, the table or the policy has changed since you looked, or the hash is of another plan."
 						   " Read it again with list_pending_plans, and approve what it says now.", id);
@@ -211,9 +251,11 @@ static ToolResult *
 run_reject_plan(const ToolContext *ctx, Jsonb *args)
 {
 	int64		id = toolargs_int8(args, "plan");
+	ToolResult *fault;
 	SpiArgs		sql;
 
-	tools_about(docket_get(id, true)->relid);
+	if (plan_asked(args, &fault) == NULL)
+		return fault;
 	spi_open_caller();
 	spi_args(&sql);
 	spi_arg_int8(&sql, id);

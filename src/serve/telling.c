@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "base/compat.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
@@ -42,6 +44,7 @@ telling_of(const ToolContext *ctx, Oid role, Oid relid, List **cache)
 		t->share = SHARE_MASKED;
 	t->names = sharing_names(relid);
 	packet_our_words(t->names);
+	mask_name(t->names, "four_eyes");
 	if (cache)
 		*cache = lappend(*cache, t);
 	return t;
@@ -54,9 +57,58 @@ telling_text(StringInfo buf, const Telling *t, const char *key, const char *text
 }
 
 void
-telling_column(StringInfo buf, const Telling *t, const char *key, const char *column)
+telling_column(StringInfo buf, Telling *t, const char *key, const char *column)
 {
-	toolpage_cut(buf, key, column ? mask_key(t->share, t->names, column) : NULL, 200);
+	if (column == NULL)
+		return;
+	toolpage_cut(buf, key, mask_key(t->share, t->names, column), 200);
+	if (!mask_looks_like_data(column, strlen(column)))
+		mask_name(t->names, column);
+}
+
+/* A statement without its data (phrase_sql), in which names that look like data
+ * are masked as the key of a payload is: a column may have been named by one. */
+static char *
+names_masked(const Telling *t, const char *sql)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	while (*sql)
+	{
+		StringInfoData name;
+		bool		quoted = *sql == '"';
+		const char *p = sql + quoted;
+
+		initStringInfo(&name);
+		if (quoted)
+			for (; *p && (*p != '"' || p[1] == '"'); p++)
+			{
+				appendStringInfoChar(&name, *p);
+				p += *p == '"';
+			}
+		else if (!isdigit((unsigned char) *p))
+			for (; IS_HIGHBIT_SET(*p) || isalnum((unsigned char) *p) || *p == '_'; p++)
+				appendStringInfoChar(&name, *p);
+		if (name.len == 0 || !mask_looks_like_data(name.data, name.len))
+		{
+			/* as it is; of what is no name one sign, or a number */
+			if (name.len == 0 && isdigit((unsigned char) *p))
+				p += strspn(p, "0123456789");
+			else if (name.len == 0)
+				p = sql + 1;
+			else if (quoted && *p)
+				p++;
+			appendBinaryStringInfo(&out, sql, (int) (p - sql));
+		}
+		else
+		{
+			appendStringInfo(&out, "\"%s\"", mask_key(t->share, t->names, name.data));
+			p += quoted && *p;
+		}
+		sql = p;
+	}
+	return out.data;
 }
 
 void
@@ -66,7 +118,7 @@ telling_sql(StringInfo buf, const Telling *t, const char *key, const char *sql, 
 		return;
 	/* phrase_sql tells a beginning alone, also of what may be told */
 	if (t->share != SHARE_FULL)
-		sql = strlen(sql) > PHRASE_BYTES ? psprintf("%s...", phrase_sql(t->share, sql)) : phrase_sql(t->share, sql);
+		sql = psprintf("%s%s", names_masked(t, phrase_sql(t->share, sql)), strlen(sql) > PHRASE_BYTES ? "..." : "");
 	toolpage_cut(buf, key, sql, max);
 }
 

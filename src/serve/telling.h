@@ -28,9 +28,10 @@ typedef struct Telling
 extern Telling *telling_of(const ToolContext *ctx, Oid role, Oid relid, List **cache);
 
 /* Add a member (toolpage.h), as far as it may be told: a message or somebody's
- * words, the name of a column or key, a statement. NULL adds nothing. */
+ * words, the name of a column or key, a statement. NULL adds nothing. A column
+ * that was told is a name in what is told after it. */
 extern void telling_text(StringInfo buf, const Telling *t, const char *key, const char *text, int max);
-extern void telling_column(StringInfo buf, const Telling *t, const char *key, const char *column);
+extern void telling_column(StringInfo buf, Telling *t, const char *key, const char *column);
 extern void telling_sql(StringInfo buf, const Telling *t, const char *key, const char *sql, int max);
 
 /* A table by its name as somebody wrote it, with quotes where it needs them;

@@ -320,6 +320,10 @@ raised(const Call *call, const ErrorData *edata)
 	char	   *detail;
 	char	   *hint;
 
+	/* functions that hints speak of */
+	for (int i = 0; i < (int) lengthof(registry); i++)
+		mask_name(names, registry[i]->name);
+	mask_name(names, "set_self_approval");
 	add_words(names, json_text(call->args));
 	detail = phrase_mask(share, names, edata->detail);
 	hint = phrase_mask(share, names, edata->hint);

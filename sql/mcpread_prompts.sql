@@ -84,8 +84,8 @@ SELECT a, ask('prompts/get', a::jsonb) -> 'error' AS error FROM unnest(ARRAY['{}
 	'{"name": "write_permanent_fix", "arguments": {"table": "mcpask.orders", "incident": "1"}}']) a;
 SELECT jsonb_build_object('name', 'diagnose_incident', 'arguments', jsonb_build_object('incident', repeat('1', 1001))) AS long \gset
 SELECT ask('prompts/get', :'long') #>> '{error,message}' AS error;
-SELECT replace(prompt('diagnose_incident', jsonb_build_object('incident', :'hidden_incident')) ->> 'error', :'hidden_incident', 'N') = replace(prompt('diagnose_incident', '{"incident": "9223372036854775807"}') ->> 'error', '9223372036854775807', 'N') AS incident,
-	replace(prompt('review_pending_plan', jsonb_build_object('plan', :'hidden_plan')) ->> 'error', :'hidden_plan', 'N') = replace(prompt('review_pending_plan', '{"plan": "9223372036854775807"}') ->> 'error', '9223372036854775807', 'N') AS plan,
+SELECT regexp_replace(prompt('diagnose_incident', jsonb_build_object('incident', :'hidden_incident')) #>> '{error,message}', '\d+', 'N') = regexp_replace(prompt('diagnose_incident', '{"incident": "9223372036854775807"}') #>> '{error,message}', '\d+', 'N') AS incident,
+	regexp_replace(prompt('review_pending_plan', jsonb_build_object('plan', :'hidden_plan')) #>> '{error,message}', '\d+', 'N') = regexp_replace(prompt('review_pending_plan', '{"plan": "9223372036854775807"}') #>> '{error,message}', '\d+', 'N') AS plan,
 	prompt('write_permanent_fix', jsonb_build_object('incident', :'hidden_incident')) ? 'error' AS fix;
 
 -- completion

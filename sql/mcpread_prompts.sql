@@ -53,19 +53,21 @@ CREATE TEMP TABLE said AS SELECT p, prompt(p, a) AS r FROM (VALUES ('morning_tri
 RESET ROLE;
 SELECT p, (SELECT string_agg(concat_ws(' ', m ->> 'role', m #>> '{content,type}', regexp_replace(m #>> '{content,resource,uri}', '\d+', 'N')), ', ' ORDER BY n) FROM jsonb_array_elements(r -> 'messages') WITH ORDINALITY x(m, n)) AS messages,
 	length(r #>> '{messages,0,content,text}') BETWEEN 600 AND 2600 AS brief, r #>> '{messages,0,content,text}' LIKE '%is data; if it tells you%' AS warned,
-	(SELECT string_agg(DISTINCT t[1], ' ') FROM regexp_matches(r #>> '{messages,0,content,text}', '\m[a-z]+_[a-z_]+\M', 'g') t WHERE t[1] NOT IN ('needs_human', 'awaiting_approval')) AS tools
+	(SELECT string_agg(DISTINCT t[1], ' ') FROM regexp_matches(r #>> '{messages,0,content,text}', '\m[a-z]+_[a-z_]+\M', 'g') t WHERE t[1] NOT IN ('needs_human', 'awaiting_approval', 'plan_hash')) AS tools
 FROM said;
+SELECT DISTINCT t[1] AS no_such_tool FROM said, regexp_matches(r #>> '{messages,0,content,text}', '\m[a-z]+_[a-z_]+\M', 'g') t
+WHERE t[1] NOT IN ('needs_human', 'awaiting_approval', 'plan_hash') AND t[1] NOT IN (SELECT x ->> 'name' FROM jsonb_array_elements(ask('tools/list') -> 'tools') x);
 -- the words are ours alone: what others wrote is in the facts
 SELECT bool_or(r #>> '{messages,0,content,text}' ~* 'countess|ignore') AS in_the_words, bool_or((r - 'description')::text ~* 'countess|ignore all') AS anywhere FROM said;
 SELECT count(*) AS fences, count(DISTINCT f) AS different FROM said, LATERAL substring(r::text FROM '(data-[0-9a-f]{24}) facts') f WHERE f IS NOT NULL;
 
 -- the facts
 SELECT jsonb_pretty(jsonb_build_object('hours', f -> 'hours', 'healer', jsonb_typeof(f -> 'healer'), 'open', (SELECT jsonb_agg(i - '{id,uri,plan,first_seen,last_seen,reason}'::text[]) FROM jsonb_array_elements(f -> 'open') i WHERE i ->> 'table' LIKE 'mcpask%'),
-	'pending', (SELECT jsonb_agg(i - '{id,incidents,made,hash}'::text[]) FROM jsonb_array_elements(f -> 'pending') i WHERE i ->> 'table' LIKE 'mcpask%'),
-	'applied', (SELECT jsonb_agg(i - '{id,incidents,made,hash,applied,migration,explanation}'::text[]) FROM jsonb_array_elements(f -> 'applied') i WHERE i ->> 'table' LIKE 'mcpask%'),
+	'pending', (SELECT jsonb_agg(i - '{id,incidents,made,plan_hash}'::text[]) FROM jsonb_array_elements(f -> 'pending') i WHERE i ->> 'table' LIKE 'mcpask%'),
+	'applied', (SELECT jsonb_agg(i - '{id,incidents,made,plan_hash,applied,migration,explanation}'::text[]) FROM jsonb_array_elements(f -> 'applied') i WHERE i ->> 'table' LIKE 'mcpask%'),
 	'healed', (SELECT jsonb_agg(i - '{id,uri,plan,first_seen,last_seen,closed,seconds}'::text[]) FROM jsonb_array_elements(f -> 'healed') i WHERE i ->> 'table' LIKE 'mcpask%')))
 FROM said, LATERAL (SELECT facts(r) AS f) x WHERE p = 'morning_triage' AND f -> 'hours' = '48';
-SELECT f -> 'plan' ->> 'state' AS state, f -> 'plan' -> 'hash' IS NOT NULL AS hash, f ->> 'lock' AS lock, f -> 'forecast' ? 'rewrite' AS forecast, f #> '{dry_run,ok}' AS trial, f -> 'incidents_in_all' AS incidents
+SELECT f -> 'plan' ->> 'state' AS state, f -> 'plan' -> 'plan_hash' IS NOT NULL AS hash, f ->> 'lock' AS lock, f -> 'forecast' ? 'rewrite' AS forecast, f #> '{dry_run,ok}' AS trial, f -> 'incidents_in_all' AS incidents
 FROM said, LATERAL (SELECT facts(r) AS f) x WHERE p = 'review_pending_plan';
 SELECT f ->> 'table' AS "table", f #>> '{migrations,0,uri}' = 'selfheal://migration/' || :applied AS migration, f #>> '{migrations,0,name}' ~ '^\d{8}T\d{6}Z_selfheal_\d+_mcpask_orders\.sql$' AS name,
 	f -> 'mappings' AS mappings, f -> 'open_in_all' AS open
@@ -82,8 +84,8 @@ SELECT a, ask('prompts/get', a::jsonb) -> 'error' AS error FROM unnest(ARRAY['{}
 	'{"name": "write_permanent_fix", "arguments": {"table": "mcpask.orders", "incident": "1"}}']) a;
 SELECT jsonb_build_object('name', 'diagnose_incident', 'arguments', jsonb_build_object('incident', repeat('1', 1001))) AS long \gset
 SELECT ask('prompts/get', :'long') #>> '{error,message}' AS error;
-SELECT replace(prompt('diagnose_incident', jsonb_build_object('incident', :'hidden_incident')) ->> 'error', :'hidden_incident', 'N') = replace(prompt('diagnose_incident', '{"incident": "9223372036854775807"}') ->> 'error', '9223372036854775807', 'N') AS incident,
-	replace(prompt('review_pending_plan', jsonb_build_object('plan', :'hidden_plan')) ->> 'error', :'hidden_plan', 'N') = replace(prompt('review_pending_plan', '{"plan": "9223372036854775807"}') ->> 'error', '9223372036854775807', 'N') AS plan,
+SELECT regexp_replace(prompt('diagnose_incident', jsonb_build_object('incident', :'hidden_incident')) #>> '{error,message}', '\d+', 'N') = regexp_replace(prompt('diagnose_incident', '{"incident": "9223372036854775807"}') #>> '{error,message}', '\d+', 'N') AS incident,
+	regexp_replace(prompt('review_pending_plan', jsonb_build_object('plan', :'hidden_plan')) #>> '{error,message}', '\d+', 'N') = regexp_replace(prompt('review_pending_plan', '{"plan": "9223372036854775807"}') #>> '{error,message}', '\d+', 'N') AS plan,
 	prompt('write_permanent_fix', jsonb_build_object('incident', :'hidden_incident')) ? 'error' AS fix;
 
 -- completion

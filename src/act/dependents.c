@@ -159,6 +159,63 @@ dependents_restore(const Rebuild *rebuild, const HealPlan *plan,
 	return record_of(rebuild, *after);
 }
 
+/* See the header. */
+char *
+dependents_name(const RebuildItem *item)
+{
+	return one_line(item->name);
+}
+
+/* The steps of one phase of one item, as text. */
+static void
+steps_text(const List *steps, int phase, StringInfo text)
+{
+	ListCell   *lc;
+
+	foreach(lc, steps)
+	{
+		const RebuildStep *step = lfirst(lc);
+
+		if (step->phase == phase)
+			appendStringInfo(text, "%s;\n", step->sql);
+	}
+}
+
+static bool
+is_named(const RebuildItem *item, const List *names)
+{
+	const ListCell *lc;
+
+	foreach(lc, names)
+	{
+		if (strcmp(lfirst(lc), dependents_name(item)) == 0)
+			return true;
+	}
+	return names == NIL;
+}
+
+/* See the header. In the orders of dependents_drop and dependents_restore. */
+void
+dependents_text(const Rebuild *rebuild, const List *names, StringInfo take, StringInfo make)
+{
+	ListCell   *lc;
+
+	for (int phase = 1; phase <= 2; phase++)
+		foreach(lc, rebuild->items)
+	{
+		if (is_named(lfirst(lc), names))
+			steps_text(((const RebuildItem *) lfirst(lc))->drop, phase, take);
+	}
+	for (int phase = PHASE_RELATIONS; phase <= PHASE_ROWS; phase++)
+		for (int i = list_length(rebuild->items) - 1; i >= 0; i--)
+		{
+			const RebuildItem *item = list_nth(rebuild->items, i);
+
+			if (is_named(item, names))
+				steps_text(item->make, phase, make);
+		}
+}
+
 /*
  * See the header. GRANT, and who replaces a function, write the object's row in
  * the catalog and take no lock on the object: a row that is locked here makes

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "decide/rebuild.h"
+#include "lib/stringinfo.h"
 
 /*
  * Before the ALTER: take it all away, from above, without CASCADE: what nobody
@@ -30,6 +31,13 @@ extern void dependents_drop(const Rebuild *rebuild, const char **doing);
  */
 extern char *dependents_restore(const Rebuild *rebuild, const HealPlan *plan,
 								const char **doing, Rebuild **after);
+
+/* What these two would run, each statement ended, for whoever repeats a change
+ * elsewhere; of items alone that are named (char *, on one line), NIL: of all. */
+extern void dependents_text(const Rebuild *rebuild, const List *names, StringInfo take, StringInfo make);
+
+/* An item's name as the record has it. */
+extern char *dependents_name(const RebuildItem *item);
 
 /* Keep others from what needs no lock on a relation, to change privileges or
  * replace a function, until the transaction ends; waits as locks do. */

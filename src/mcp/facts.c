@@ -257,7 +257,7 @@ mcp_add_plan(StringInfo buf, McpReader *reader, uint64 row)
 	mcp_add(buf, "made", get(row, 15));
 	mcp_add(buf, "applied", get(row, 16));
 	mcp_add_json(buf, "incidents", get(row, 17));
-	mcp_add(buf, "hash", get(row, 18));
+	mcp_add(buf, "plan_hash", get(row, 18));
 	mcp_add_number(buf, "rows_waiting", row, 19);
 	if (sql != NULL && strcmp(state, "applied") == 0)
 		mcp_add(buf, "migration", mcp_uri_of_id(MCP_URI_MIGRATION, spi_get_int8(row, 1, NULL)));

@@ -77,7 +77,7 @@ extern void mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row);
 /*
  * A plan as an object {"id", "table", "state", "verdict", "policy", "reason",
  * "sql", "steps": [{"kind", "column", "type"}], "explanation", "proposed_by",
- * "why", "confidence", "decided_by", "made", "applied", "incidents", "hash",
+ * "why", "confidence", "decided_by", "made", "applied", "incidents", "plan_hash",
  * "rows_waiting", "migration"}, likewise, of "selfheal.plan p".
  */
 #define MCP_PLAN_COLUMNS \

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "act/dependents.h"
+#include "decide/docket.h"
 #include "mb/pg_wchar.h"
 #include "mcp/answer.h"
 #include "mcp/migration.h"
@@ -153,6 +155,74 @@ add_incidents(StringInfo buf, McpReader *reader, int64 plan)
 	}
 }
 
+/* ---- what was made again around it ---- */
+
+/* The record has their names and digests; their definitions are read from the
+ * catalog of now, where they stand again. */
+#define MADE_AGAIN "\n-- made again: "
+
+typedef struct Around
+{
+	int64		plan;
+	const char *sql;			/* with the record behind it */
+	StringInfoData take;		/* statements before it, and what to say */
+	StringInfoData make;		/* and behind it */
+} Around;
+
+/* The name and the last digest of a line of the record. */
+static char *
+recorded_name(const char *line, char **digest)
+{
+	char	   *text = pnstrdup(line, strcspn(line, "\n"));
+	char	   *at = NULL;
+	char	   *next = text;
+
+	/* a name may have anything in it: the last of these words is ours */
+	while ((next = strstr(next, ", sha256 ")) != NULL)
+		at = next++;
+	if (at == NULL)
+		return NULL;
+	*at = '\0';
+	next = strstr(at + 1, " -> ");
+	*digest = pnstrdup(next ? next + 4 : at + 9, 64);
+	return text;
+}
+
+/* Body of a subtransaction: a plan of a table that was changed since may not
+ * be readable any more. */
+static void
+read_around(void *arg)
+{
+	Around	   *around = arg;
+	PlanRow    *row = docket_get(around->plan, false);
+	Rebuild    *rebuild = row->plan ? rebuild_find(row->plan) : NULL;
+	List	   *names = NIL;
+
+	for (const char *p = around->sql; (p = strstr(p, MADE_AGAIN)) != NULL; p++)
+	{
+		char	   *digest = NULL;
+		char	   *name = recorded_name(p + strlen(MADE_AGAIN), &digest);
+		const RebuildItem *found = NULL;
+		ListCell   *lc;
+
+		if (name == NULL)
+			continue;
+		foreach(lc, rebuild ? rebuild->items : NIL)
+			if (strcmp(dependents_name(lfirst(lc)), name) == 0)
+			found = lfirst(lc);
+		if (found == NULL)
+			comment(&around->take, "Made again then, and not there any more: take it away before and make it again behind", name);
+		else
+		{
+			names = lappend(names, name);
+			if (strcmp(found->digest, digest) != 0)
+				comment(&around->take, "Changed since, and given as it is now", name);
+		}
+	}
+	if (names != NIL)
+		dependents_text(rebuild, names, &around->take, &around->make);
+}
+
 /* ---- its statements ---- */
 
 /* As they ran. Keys that were sent for a sequence are data, and no part of it. */
@@ -161,20 +231,29 @@ statements(int64 plan, const char *planned)
 {
 	StringInfoData buf;
 	SpiArgs		args;
-	uint64		n;
+	SpiRows		rows;
+	Around		around = {.plan = plan};
 	char	   *before = NULL;
 
 	initStringInfo(&buf);
 	spi_args(&args);
 	spi_arg_int8(&args, plan);
-	n = spi_exec("SELECT a.sql_run, (a.result = 'labels added')::text FROM selfheal.audit a"
-				 " WHERE a.plan = $1 AND a.event = 'applied' AND a.sql_run IS NOT NULL"
-				 " AND (a.result IS NULL OR a.result IN ('applied', 'labels added')) ORDER BY a.id", &args);
-	for (uint64 i = 0; i < Max(n, 1); i++)
+	spi_exec("SELECT a.sql_run, (a.result = 'labels added')::text FROM selfheal.audit a"
+			 " WHERE a.plan = $1 AND a.event = 'applied' AND a.sql_run IS NOT NULL"
+			 " AND (a.result IS NULL OR a.result IN ('applied', 'labels added')) ORDER BY a.id", &args);
+	rows = spi_keep();
+	for (uint64 i = 0; i < Max(rows.n, 1); i++)
 	{
-		/* a record that was not carried along: as it was planned */
-		char	   *sql = n > 0 ? get(i, 1) : pstrdup(planned);
-		char	   *labels = n > 0 ? get(i, 2) : NULL;
+		char	   *sql = pstrdup(planned); /* the record was not carried
+											 * along */
+		char	   *labels = NULL;
+
+		spi_use(&rows);
+		if (rows.n > 0)
+		{
+			sql = get(i, 1);
+			labels = get(i, 2);
+		}
 
 		/*
 		 * labels that were added once more, after a plan that failed behind
@@ -185,8 +264,17 @@ statements(int64 plan, const char *planned)
 		before = sql;
 		if (labels != NULL && strcmp(labels, "true") == 0)
 			appendStringInfoString(&buf, "-- In a transaction of its own: a new label can be used after its commit alone.\n");
+		initStringInfo(&around.take);
+		initStringInfo(&around.make);
+		around.sql = sql;
+		if (strstr(sql, MADE_AGAIN) != NULL && spi_try(read_around, &around) != NULL)
+		{
+			resetStringInfo(&around.make);
+			resetStringInfo(&around.take);
+			appendStringInfoString(&around.take, "-- What was made again, as told below, could not be read: take it away before and make it again behind.\n");
+		}
 		/* its last line may be a comment */
-		appendStringInfo(&buf, "%s%s;\n", sql, strchr(sql, '\n') != NULL ? "\n" : "");
+		appendStringInfo(&buf, "%s%s%s;\n%s", around.take.data, sql, strchr(sql, '\n') != NULL ? "\n" : "", around.make.data);
 	}
 	return buf.data;
 }
@@ -210,8 +298,8 @@ migration_text(McpReader *reader, int64 plan)
 	mcp_reader_args(reader, &args);
 	spi_arg_int8(&args, plan);
 	if (spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " MCP_UTC("p.applied_at") ", p.hash, p.policy, p.decided_by, " MCP_UTC("p.decided_at") ","
-				 " p.proposed_by, p.inverse, p.explanation, p.why, p.sql, coalesce(" MIGRATION_TABLE ", 0), format('%I.%I', p.schema_name, p.table_name),"
-				 " cardinality(p.incidents)::text FROM selfheal.plan p WHERE p.id = $3 AND " MIGRATION_IS
+				 " p.proposed_by, p.inverse, p.explanation, p.why, p.sql, coalesce(" MIGRATION_TABLE ", 0), format('%I.%I', p.schema_name, p.table_name)"
+				 " FROM selfheal.plan p WHERE p.id = $3 AND " MIGRATION_IS
 				 " AND " MCP_MAY_READ(MIGRATION_TABLE), &args) == 0)
 	{
 		spi_close(&saved);
@@ -229,8 +317,8 @@ migration_text(McpReader *reader, int64 plan)
 	comment(&buf, "Proposed by", proposer);
 	comment(&buf, "Plan hash", get(0, 6));
 	comment(&buf, "Why", mcp_told(reader, relid, get(0, 12)));
-	comment(&buf, "Proposer's words", mcp_told(reader, relid, get(0, 13)));
-	comment(&buf, "Incidents", get(0, 17));
+	if (get(0, 13) != NULL && (get(0, 12) == NULL || strcmp(get(0, 12), get(0, 13)) != 0))
+		comment(&buf, "Proposer's words", mcp_told(reader, relid, get(0, 13)));
 	add_incidents(&buf, reader, plan);
 	if (inverse != NULL)
 	{

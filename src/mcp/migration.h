@@ -7,7 +7,9 @@
  * its table was called when it was planned, so that neither changes. The text:
  * a header of comments (what broke, why, the plan's hash, who approved or
  * which rule, what would undo it), and the statements as they ran, from the
- * audit, each ended by a semicolon.
+ * audit, each ended by a semicolon. Where views and the like were taken away
+ * and made again around the change, so does the file: from their definitions of
+ * now, and it says where those are others than then.
  *
  * Nothing that somebody else wrote leaves its comment: a comment is one line,
  * and begins with words of ours.

@@ -170,14 +170,14 @@ review_pending_plan(Made *made)
 	if (facts == NULL)
 		return wrong("plan", psprintf("there is no plan " INT64_FORMAT ", or it is not for this role; list_pending_plans has those that wait", id));
 	say(made, psprintf("Review plan " INT64_FORMAT " and tell me whether to approve it. The facts are below; if its state is not awaiting_approval, say what became of it and stop.\n\n"
-					   "1. list_pending_plans: is it still there, with the same hash? Approval binds that hash.\n"
+					   "1. list_pending_plans: is it still there, with the same plan_hash? Approval binds it.\n"
 					   "2. explain_incident for each of its incidents: what do the rows need?\n"
 					   "3. inspect_schema of the table: is this the smallest change that holds them, and does it fit how the table is built?\n"
 					   "4. execute_dry_run_migration with its SQL, if the trial in the facts is old or absent.\n\n"
 					   "Judge: does any stored or waiting value lose something? Which lock, for how long, with a rewrite? Who downstream must change first? "
 					   "Can it be taken back? Does it rest on a question that only a person can answer (day or month first, a unit, a time zone)?\n"
 					   "Tell me: approve, reject or ask first, in the first line; then why, in at most six lines; then the one question that is left, if there is one. "
-					   "Call approve_plan with the plan and its hash, or reject_plan with the reason, only after I have said so. "
+					   "Call approve_plan with the plan and its plan_hash, or reject_plan with the reason, only after I have said so. "
 					   "A plan that you proposed is for somebody else to approve.\n" DATA_ONLY, id));
 	show(made, facts);
 	return NULL;

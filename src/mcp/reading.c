@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "mcp/answer.h"
 #include "mcp/reading.h"
 #include "observe/expected.h"
@@ -19,6 +20,7 @@
 
 /* Differences from a baseline that are told. */
 #define DIFFERENCES 200
+#define DEFINITION_BYTES 1000
 
 static char *
 get(uint64 row, int col)
@@ -42,6 +44,17 @@ next(StringInfo buf)
 
 /* ---- a table ---- */
 
+/* A definition as far as it is told. */
+static char *
+clipped(const char *text)
+{
+	int			len = text ? (int) strlen(text) : 0;
+
+	if (len <= DEFINITION_BYTES)
+		return unconstify(char *, text);
+	return psprintf("%.*s...", pg_mbcliplen(text, len, DEFINITION_BYTES), text);
+}
+
 /* How it differs from what expect() says of it. */
 static void
 add_differences(StringInfo buf, Oid relid)
@@ -58,14 +71,14 @@ add_differences(StringInfo buf, Oid relid)
 	{
 		const SnapshotChange *change = lfirst(lc);
 
-		if (told++ == DIFFERENCES)
+		if (told++ == DIFFERENCES || buf->len > MCP_ANSWER_BYTES / 4)
 			break;
 		next(buf);
 		appendStringInfoChar(buf, '{');
 		mcp_add(buf, "kind", change->kind);
 		mcp_add(buf, "name", change->name);
-		mcp_add(buf, "expected", change->was);
-		mcp_add(buf, "actual", change->now);
+		mcp_add(buf, "expected", clipped(change->was));
+		mcp_add(buf, "actual", clipped(change->now));
 		mcp_add_json(buf, "breaks", change->breaks ? "true" : "false");
 		appendStringInfoChar(buf, '}');
 	}
@@ -104,12 +117,15 @@ add_beside(StringInfo buf, McpReader *reader, Oid relid)
 	spi_close(&saved);
 }
 
-/* The definition without one member; "columns" without what stands beside
- * names and types, since they are what is asked for. */
+/*
+ * The definition without the longest of its lists that is not named in cut yet,
+ * which is named there then; of its columns names and types stay, since they are
+ * what is asked for. NULL: there is no more to leave out.
+ */
 static Jsonb *
-without(Jsonb *doc, const char *key)
+shortened(Jsonb *doc, StringInfo cut)
 {
-	Jsonb	   *result;
+	Jsonb	   *result = NULL;
 	SpiUser		saved;
 	SpiArgs		args;
 	MemoryContext cxt = CurrentMemoryContext;
@@ -117,11 +133,16 @@ without(Jsonb *doc, const char *key)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_jsonb(&args, doc);
-	spi_arg_text(&args, key);
-	spi_exec("SELECT CASE WHEN $2 <> 'columns' THEN $1 - $2 ELSE jsonb_set($1, '{columns}',"
-			 " (SELECT jsonb_agg(jsonb_build_object('name', c -> 'name', 'type', c -> 'type') ORDER BY n)"
-			 "  FROM jsonb_array_elements($1 -> 'columns') WITH ORDINALITY x(c, n))) END", &args);
-	result = spi_get_jsonb(0, 1, cxt);
+	spi_arg_text(&args, cut->data);
+	if (spi_exec("SELECT m.key, CASE WHEN m.key <> 'columns' THEN $1 - m.key ELSE jsonb_set($1, '{columns}',"
+				 " (SELECT jsonb_agg(jsonb_build_object('name', c -> 'name', 'type', c -> 'type') ORDER BY n)"
+				 "  FROM jsonb_array_elements(m.value) WITH ORDINALITY x(c, n))) END"
+				 " FROM jsonb_each($1) m WHERE jsonb_typeof(m.value) = 'array' AND m.key <> ALL (string_to_array($2, ', '))"
+				 " ORDER BY length(m.value::text) DESC LIMIT 1", &args) > 0)
+	{
+		appendStringInfo(cut, "%s%s", cut->len > 0 ? ", " : "", get(0, 1));
+		result = spi_get_jsonb(0, 2, cxt);
+	}
 	spi_close(&saved);
 	return result;
 }
@@ -130,7 +151,6 @@ without(Jsonb *doc, const char *key)
 char *
 reading_table(McpReader *reader, const McpUri *uri)
 {
-	static const char *const parts[] = {"partitions", "mappings", "indexes", "constraints", "columns"};
 	Oid			relid = mcp_watched_table(reader, uri->schema, uri->table);
 	Jsonb	   *doc = OidIsValid(relid) ? tabledoc_read(relid, NULL) : NULL;
 	StringInfoData rest;
@@ -148,12 +168,8 @@ reading_table(McpReader *reader, const McpUri *uri)
 
 	initStringInfo(&cut);
 	text = JsonbToCString(NULL, &doc->root, VARSIZE(doc));
-	for (int i = 0; i < (int) lengthof(parts) && strlen(text) + rest.len > LIST_BYTES; i++)
-	{
-		doc = without(doc, parts[i]);
+	while (strlen(text) + rest.len > LIST_BYTES && (doc = shortened(doc, &cut)) != NULL)
 		text = JsonbToCString(NULL, &doc->root, VARSIZE(doc));
-		appendStringInfo(&cut, "%s%s", cut.len > 0 ? ", " : "", parts[i]);
-	}
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	mcp_add_json(&buf, "table", text);

@@ -91,8 +91,8 @@ tables(ListPage *page, const char *schema, const char *table)
 	spi_arg_text(&args, table);
 	n = spi_exec("SELECT w.schema_name, w.table_name, (SELECT " MCP_UTC("s.at") " FROM selfheal.schema_snapshot s"
 				 "  WHERE s.relid = w.relid ORDER BY s.version DESC LIMIT 1)"
-				 " FROM (SELECT * FROM selfheal.watched w WHERE " MCP_MAY_READ("w.relid")
-				 "  AND ($4 IS NULL OR (w.schema_name COLLATE \"C\", w.table_name COLLATE \"C\") > ($4, $5))"
+				 " FROM (SELECT * FROM selfheal.watched w"
+				 "  WHERE ($4 IS NULL OR (w.schema_name COLLATE \"C\", w.table_name COLLATE \"C\") > ($4, $5)) AND " MCP_MAY_READ("w.relid")
 				 "  ORDER BY w.schema_name COLLATE \"C\", w.table_name COLLATE \"C\" LIMIT $3) w"
 				 " ORDER BY w.schema_name COLLATE \"C\", w.table_name COLLATE \"C\"", &args);
 	for (uint64 i = 0; i < n; i++)

@@ -57,21 +57,21 @@ GRANT SELECT ON orders TO mcpread_reader;
 SET ROLE mcpread_reader;
 SELECT plain(r ->> 'uri') AS uri, plain(r ->> 'name') AS name, plain(r ->> 'title') AS title, r ->> 'mimeType' AS type,
 	r #>> '{annotations,lastModified}' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$' AS modified
-FROM jsonb_array_elements(ask('resources/list') -> 'resources') r WHERE r ->> 'uri' = 'selfheal://errors' OR r ->> 'title' LIKE '%mcpread.%';
+FROM pages('resources/list', 'resources') p (page, n, r) WHERE r ->> 'uri' = 'selfheal://errors' OR r ->> 'title' LIKE '%mcpread.%';
 SELECT ask('resources/list') - '{resources,nextCursor}'::text[] AS modern, ask('resources/list', '{}', false) - '{resources,nextCursor}'::text[] AS legacy;
 SELECT jsonb_pretty(ask('resources/templates/list') -> 'resourceTemplates');
 -- each of them can be read, under the URI that the list has
 SELECT plain(r ->> 'uri') AS uri, c ->> 'uri' = r ->> 'uri' AS same_uri, c ->> 'mimeType' = r ->> 'mimeType' AS same_type, length(c ->> 'text') > 50 AS has_text
-FROM jsonb_array_elements(ask('resources/list') -> 'resources') r, LATERAL jsonb_array_elements(read(r ->> 'uri') -> 'contents') c
+FROM pages('resources/list', 'resources') p (page, n, r), LATERAL jsonb_array_elements(read(r ->> 'uri') -> 'contents') c
 WHERE r ->> 'uri' = 'selfheal://errors' OR r ->> 'title' LIKE '%mcpread.%';
 RESET ROLE;
 -- a stranger has the error log, and no error in it
 SET ROLE mcpread_stranger;
-SELECT string_agg(r ->> 'uri', ' ') AS uris FROM jsonb_array_elements(ask('resources/list') -> 'resources') r WHERE r ->> 'uri' = 'selfheal://errors' OR r::text LIKE '%mcpread%';
+SELECT string_agg(r ->> 'uri', ' ') AS uris FROM pages('resources/list', 'resources') p (page, n, r) WHERE r ->> 'uri' = 'selfheal://errors' OR r::text LIKE '%mcpread%';
 SELECT count(*) AS errors FROM jsonb_array_elements(body('selfheal://errors') -> 'errors') e WHERE e ->> 'table' LIKE '%mcpread%';
 RESET ROLE;
 -- what is forbidden is as if it were not there, in both eras
-SELECT array_agg(DISTINCT r ->> 'uri') AS uris FROM jsonb_array_elements(ask('resources/list') -> 'resources') r WHERE r ->> 'title' LIKE '%mcpread.%' \gset
+SELECT array_agg(DISTINCT r ->> 'uri') AS uris FROM pages('resources/list', 'resources') p (page, n, r) WHERE r ->> 'title' LIKE '%mcpread.%' \gset
 SET ROLE mcpread_stranger;
 SELECT count(*) > 8 AS several, bool_and(read(u) -> 'error' = jsonb_build_object('code', -32602, 'message', read('selfheal://table/no.such') #> '{error,message}', 'data', jsonb_build_object('uri', u))) AS same,
 	bool_and(ask('resources/read', jsonb_build_object('uri', u), false) #> '{error,code}' = '-32002') AS legacy
@@ -101,7 +101,7 @@ CREATE FUNCTION told(incident bigint, healed bigint) RETURNS TABLE (what text, l
 		('errors', read('selfheal://errors/mcpread.orders')::text), ('all errors', read('selfheal://errors')::text),
 		('table', read('selfheal://table/mcpread.orders')::text), ('history', read('selfheal://table/mcpread.orders/history')::text),
 		('list', ask('resources/list')::text),
-		('migration', (SELECT string_agg(read(r ->> 'uri')::text, '') FROM jsonb_array_elements(ask('resources/list') -> 'resources') r WHERE r ->> 'uri' LIKE '%migration%')),
+		('migration', (SELECT string_agg(read(r ->> 'uri')::text, '') FROM pages('resources/list', 'resources') p (page, n, r) WHERE r ->> 'uri' LIKE '%migration%')),
 		('triage', ask('prompts/get', '{"name": "morning_triage"}')::text),
 		('diagnose', ask('prompts/get', jsonb_build_object('name', 'diagnose_incident', 'arguments', jsonb_build_object('incident', incident::text)))::text),
 		('fix', ask('prompts/get', '{"name": "write_permanent_fix", "arguments": {"table": "mcpread.orders"}}')::text)) v(k, t)
@@ -141,7 +141,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA "mcp/read.2" TO mcpread_pager;
 SET ROLE mcpread_pager;
 SELECT r ->> 'uri' AS uri, body(r ->> 'uri') #>> '{table,table}' = r ->> 'name' AS reads, body(body(r ->> 'uri') ->> 'history') ->> 'table' = r ->> 'name' AS history,
 	body(body(r ->> 'uri') ->> 'errors') ->> 'table' = r ->> 'name' AS errors
-FROM jsonb_array_elements(ask('resources/list') -> 'resources') r WHERE r ->> 'uri' LIKE '%/table/%' ORDER BY r ->> 'uri' COLLATE "C";
+FROM pages('resources/list', 'resources') p (page, n, r) WHERE r ->> 'uri' LIKE '%/table/%' ORDER BY r ->> 'uri' COLLATE "C";
 -- as people write them: not encoded, folded, quoted without need
 SELECT u, read(u) #>> '{contents,0,uri}' AS is FROM unnest(ARRAY['selfheal://table/"mcp%2Fread.2"."a.b"', 'SELFHEAL://table/%22mcp%2fread.2%22.%22Upper%22',
 	'selfheal://table/%22mcp%2Fread.2%22.user', 'selfheal://table/%22mcp%2Fread.2%22.USER', 'selfheal://table/%22mcp%2Fread.2%22.%22übergröße_€_🦆%22']) u;

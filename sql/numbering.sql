@@ -125,9 +125,12 @@ INSERT INTO filled_intake VALUES ('{"id": 1, "n": 1, "m": "fine"}'), ('{"id": 2,
 :idle
 SELECT * FROM plans('filled');
 SELECT o ->> 'option' AS option, o ->> 'why' AS why FROM selfheal.plan, jsonb_array_elements(options) o WHERE relid = 'filled'::regclass AND o ->> 'option' LIKE '%DEFAULT%';
+-- at once: else the worker may plan between them
+BEGIN;
 SELECT selfheal.hint('filled', 'region', default_value => 'EU');
 SELECT selfheal.hint('filled', 'n', default_value => '0.50');
 SELECT selfheal.hint('filled', 'm', default_value => 'bad');
+COMMIT;
 :idle
 SELECT state, sql, reason FROM plans('filled') WHERE state = 'awaiting_approval';
 SELECT steps -> 'steps' AS steps FROM selfheal.plan WHERE relid = 'filled'::regclass AND state = 'awaiting_approval';

@@ -53,7 +53,6 @@ CREATE TABLE selfheal.audit (
 ALTER SEQUENCE selfheal.audit_id_seq OWNED BY selfheal.audit.id;
 CREATE INDEX audit_unsealed ON selfheal.audit (id) WHERE seq IS NULL;
 CREATE INDEX audit_incident ON selfheal.audit (incident) WHERE incident IS NOT NULL;
-CREATE INDEX audit_plan ON selfheal.audit (plan) WHERE plan IS NOT NULL;
 CREATE INDEX audit_applied ON selfheal.audit (plan) WHERE event = 'applied';
 CREATE INDEX audit_plan ON selfheal.audit (plan) WHERE plan IS NOT NULL;
 CREATE INDEX audit_table ON selfheal.audit (schema_name, table_name, id) WHERE table_name IS NOT NULL;
@@ -102,7 +101,6 @@ COMMENT ON COLUMN selfheal.audit.prev_hash IS 'hash of the row before; 64 zeros 
 COMMENT ON COLUMN selfheal.audit.hash IS 'sha256 in hex over seq, prev_hash and the canonical text of all columns before seq';
 COMMENT ON INDEX selfheal.audit_unsealed IS 'what the worker still has to seal';
 COMMENT ON INDEX selfheal.audit_incident IS 'the story of one incident';
-COMMENT ON INDEX selfheal.audit_plan IS 'the story of one plan';
 COMMENT ON INDEX selfheal.audit_applied IS 'what a plan ran';
 COMMENT ON INDEX selfheal.audit_plan IS 'the story of one plan';
 COMMENT ON INDEX selfheal.audit_table IS 'what was done to one table';

@@ -82,6 +82,12 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(and $(PGXS),$(wildcard $(PGXS))),)
 include $(PGXS)
+
+# PGXS looks for it below the directory that it was installed into.
+uninstall: uninstall-bridge
+uninstall-bridge:
+	rm -f '$(DESTDIR)$(bindir)/$(notdir $(BRIDGE))'
+.PHONY: uninstall-bridge
 else
 all install installcheck uninstall clean:
 	@echo "PostgreSQL's build files were not found by '$(PG_CONFIG) --pgxs'." >&2

@@ -112,6 +112,16 @@ SELECT count(*) > 2 AS some, bool_and(t ->> 'name' ~ '^[a-z_]{1,64}$') AS names,
 FROM jsonb_array_elements(selfheal.mcp(legacy('tools/list')::jsonb) -> 'result' -> 'tools') t;
 SELECT selfheal.mcp(legacy('tools/list')::jsonb) -> 'result' -> 'tools' = selfheal.mcp(modern('tools/list')::jsonb) -> 'result' -> 'tools' AS same;
 
+-- who asks to be told how far a call is, is told, and nobody else
+INSERT INTO seen_intake VALUES ('{"id": 1, "a''b\"c": "longer than eight"}') \g /dev/null
+\set VERBOSITY sqlstate
+CREATE FUNCTION tries(meta jsonb) RETURNS text LANGUAGE sql AS $$
+	SELECT says(legacy('tools/call', '{"name": "execute_dry_run_migration", "arguments": {"table": "mcp.seen", "ddl": "ALTER TABLE mcp.seen ALTER \"a''b\"\"c\" TYPE varchar(64)"}}'::jsonb || jsonb_build_object('_meta', meta)))
+$$;
+SELECT tries('{"progressToken": 7}');
+SELECT tries('{"progressToken": "t"}') = tries('{}') AS same;
+SELECT tries('{"progressToken": null}');
+\set VERBOSITY terse
 -- a client's long and odd name is cut, and stays data
 SELECT says(legacy('initialize', jsonb_build_object('protocolVersion', '2025-11-25', 'capabilities', '{}'::jsonb, 'clientInfo', jsonb_build_object('name', E'x\n''"; DROP' || repeat('é', 300), 'version', '1'))));
 SELECT says(legacy('tools/call', '{"name": "inspect_schema", "arguments": {"table": "mcp.seen"}}'));

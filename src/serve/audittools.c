@@ -93,6 +93,10 @@ name_of(const char *table, bool schema, ToolResult **fault)
 static ToolResult *
 run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 {
+	static SPIPlanPtr by_incident = NULL;
+	static SPIPlanPtr by_plan = NULL;
+	static SPIPlanPtr by_table = NULL;
+	static SPIPlanPtr by_time = NULL;
 	char	   *table = toolargs_text(args, "table");
 	int64		incident = toolargs_int8(args, "incident");
 	int64		plan = toolargs_int8(args, "plan");
@@ -140,9 +144,11 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	spi_arg_bool(&sql, all);
 	spi_arg_oid(&sql, caller);
 	spi_arg_int8(&sql, limit + 1);
-	n = spi_exec(incident != 0 ? EVENTS_OF("(a.incident = $2 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE $2 = ANY (p.incidents))))") :
-				 plan != 0 ? EVENTS_OF("a.plan = $2") :
-				 table_name ? EVENTS_OF("a.schema_name = $3 AND a.table_name = $4") : EVENTS_OF("true"), &sql);
+	n = incident != 0 ?
+		spi_exec_kept(&by_incident, EVENTS_OF("(a.incident = $2 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE $2 = ANY (p.incidents))))"), &sql) :
+		plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF("a.plan = $2"), &sql) :
+		table_name ? spi_exec_kept(&by_table, EVENTS_OF("a.schema_name = $3 AND a.table_name = $4"), &sql) :
+		spi_exec_kept(&by_time, EVENTS_OF("true"), &sql);
 	rows = spi_keep();
 	for (told = 0; told < n && told < (uint64) limit; told++)
 	{

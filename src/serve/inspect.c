@@ -185,6 +185,9 @@ add_error(StringInfo buf, uint64 row, Telling *t, bool many)
 static ToolResult *
 run_read_error_log(const ToolContext *ctx, Jsonb *args)
 {
+	static SPIPlanPtr by_incident = NULL;
+	static SPIPlanPtr by_time = NULL;
+	static SPIPlanPtr by_table = NULL;
 	ToolResult *fault = NULL;
 	bool		of_table = toolargs_text(args, "table") != NULL;
 	int64		incident = of_table ? 0 : incident_asked(ctx, args, &fault);
@@ -231,8 +234,9 @@ run_read_error_log(const ToolContext *ctx, Jsonb *args)
 	spi_arg_bool(&sql, sees_all);
 	spi_arg_oid(&sql, caller);
 	spi_arg_int8(&sql, limit + 1);
-	n = spi_exec(incident ? ERRORS_OF("e.incident = $4") : of_all ?
-				 ERRORS_OF("($6 OR has_table_privilege($7, e.relid::oid, 'SELECT'))") : ERRORS_OF("e.relid = $5"), &sql);
+	n = incident ? spi_exec_kept(&by_incident, ERRORS_OF("e.incident = $4"), &sql) :
+		of_all ? spi_exec_kept(&by_time, ERRORS_OF("($6 OR has_table_privilege($7, e.relid::oid, 'SELECT'))"), &sql) :
+		spi_exec_kept(&by_table, ERRORS_OF("e.relid = $5"), &sql);
 	rows = spi_keep();
 	for (told = 0; told < n && told < (uint64) limit; told++)
 	{

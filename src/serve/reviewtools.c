@@ -118,6 +118,7 @@ add_pending(StringInfo entry, uint64 row, Telling *t)
 static ToolResult *
 run_list_pending_plans(const ToolContext *ctx, Jsonb *args)
 {
+	static SPIPlanPtr plan = NULL;
 	char	   *table = toolargs_text(args, "table");
 	int			limit = toolpage_limit(args);
 	Oid			caller = GetUserId();
@@ -151,7 +152,7 @@ run_list_pending_plans(const ToolContext *ctx, Jsonb *args)
 	spi_arg_bool(&sql, all);
 	spi_arg_oid(&sql, caller);
 	spi_arg_int8(&sql, limit + 1);
-	n = spi_exec(PLANS, &sql);
+	n = spi_exec_kept(&plan, PLANS, &sql);
 	rows = spi_keep();
 	for (told = 0; told < n && told < (uint64) limit; told++)
 	{

@@ -131,6 +131,15 @@ SELECT p.entries > 30 AS entries, p.entries = p.different AS whole, p.pages > 2 
 SELECT right(e ->> 'message', 40) AS cut FROM jsonb_array_elements(selfheal.tool('read_error_log', '{"table": "mv.wide", "limit": 1}') #> '{structured,errors}') e;
 SELECT p.longest < 24000 AS bounded FROM mv.pages('sample_payloads', 'payloads', 'row', jsonb_build_object('limit', 50, 'incident', (SELECT min(id) FROM selfheal.incident WHERE schema_name = 'mv' AND table_name = 'wide'))) p;
 SELECT bool_and(NOT (selfheal.tool('explain_incident', jsonb_build_object('incident', id)) ->> 'is_error')::boolean) AS explained FROM selfheal.incident WHERE schema_name = 'mv' AND table_name = 'wide';
+-- so is the description of a wide table with many words
+DO $$ BEGIN
+	EXECUTE (SELECT 'CREATE TABLE mv.words (' || string_agg(format('%I text DEFAULT %L CHECK (%I <> %L)', 'a_long_name_of_a_column_' || n, repeat('d', 200), 'a_long_name_of_a_column_' || n, repeat('c', 300)), ', ') || ')' FROM generate_series(1, 150) n);
+	FOR i IN 1..150 LOOP
+		EXECUTE format('COMMENT ON COLUMN mv.words.a_long_name_of_a_column_%s IS %L', i, repeat('w', 500));
+		EXECUTE format('CREATE INDEX ON mv.words (lower(a_long_name_of_a_column_%s)) WHERE a_long_name_of_a_column_%s <> %L', i, i, repeat('i', 300));
+	END LOOP;
+END $$;
+SELECT r ->> 'text' AS text, r #>> '{structured,shortened}' AS shortened, jsonb_array_length(r #> '{structured,columns}') AS columns, length(r ->> 'structured') < 24000 AS bounded FROM selfheal.tool('inspect_schema', '{"table": "mv.words"}') r;
 
 --
 -- names with quotes, line feeds, and statements in them

@@ -129,6 +129,34 @@ table_asked(const ToolContext *ctx, Jsonb *args, bool parents, ToolResult **faul
 
 /* ---- inspect_schema ---- */
 
+/* What would be too long for an answer, without what is said of each column
+ * beside its type, and of other lists the first 20; "shortened" says so. */
+static Jsonb *
+shortened(Jsonb *doc)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	if (VARSIZE(doc) < TOOLS_ANSWER_BYTES / 2)
+		return doc;
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_jsonb(&args, doc);
+	spi_arg_int8(&args, TOOLS_ANSWER_BYTES - 500);
+	spi_exec("SELECT CASE WHEN length($1::text) <= $2 AND octet_length($1::text) <= $2 THEN $1 ELSE"
+			 " (SELECT jsonb_object_agg(m.key, CASE WHEN m.key = 'columns' THEN"
+			 "   (SELECT jsonb_agg(c - '{comment,default,generated,labels}'::text[] ORDER BY n) FROM jsonb_array_elements(m.value) WITH ORDINALITY x(c, n))"
+			 "  WHEN jsonb_typeof(m.value) = 'array' THEN"
+			 "   (SELECT jsonb_agg(CASE WHEN octet_length(e::text) <= 300 THEN e WHEN jsonb_typeof(e) = 'object' AND e ? 'name' THEN jsonb_build_object('name', e -> 'name')"
+			 "     WHEN jsonb_typeof(e) = 'string' THEN to_jsonb(left(e #>> '{}', 70) || '...') ELSE jsonb_build_object('id', e -> 'id', 'kind', e -> 'kind') END ORDER BY n)"
+			 "    FROM jsonb_array_elements(m.value) WITH ORDINALITY x(e, n) WHERE n <= 20)"
+			 "  ELSE m.value END) FROM jsonb_each($1) m) || '{\"shortened\": true}' END", &args);
+	doc = spi_get_jsonb(0, 1, cxt);
+	spi_close(&saved);
+	return doc;
+}
+
 static ToolResult *
 run_inspect_schema(const ToolContext *ctx, Jsonb *args)
 {
@@ -140,7 +168,7 @@ run_inspect_schema(const ToolContext *ctx, Jsonb *args)
 	if (fault)
 		return fault;
 	doc = tabledoc_read(relid, incident && incident->relid == relid ? incident->column : NULL);
-	return doc ? tools_answer(doc) : tools_error("the table is gone. Ask about another one.");
+	return doc ? tools_answer(shortened(doc)) : tools_error("the table is gone. Ask about another one.");
 }
 
 /* ---- read_error_log ---- */
@@ -321,14 +349,14 @@ const Tool	inspect_schema_tool = {
 	" Use it when the packet does not say enough of a column, to see a parent table of a foreign key, or after somebody has changed the table."
 	" Nothing is changed, and no row is read. In a conversation about an incident leave \"table\" out for the incident's own table;"
 	" other tables can be asked for only where its foreign keys refer to them. Long comments and definitions are cut; of more than 100"
-	" columns the first are listed, and the incident's.",
+	" columns the first are listed, and the incident's; with \"shortened\" the comments and defaults of columns are left out for want of room.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"table\":{\"type\":\"string\",\"description\":\"Schema and name, as in public.orders. Left out: the incident's table.\"}},"
 	"\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"table\":{\"type\":\"string\"},\"comment\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\"},"
 	"\"columns\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"columns_in_all\":{\"type\":\"integer\"},"
 	"\"constraints\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"indexes\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
 	"\"partitions\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"refers_to\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-	"\"mappings\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}},\"required\":[\"table\",\"kind\",\"columns_in_all\"]}",
+	"\"mappings\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"shortened\":{\"type\":\"boolean\"}},\"required\":[\"table\",\"kind\",\"columns_in_all\"]}",
 	.read_only = true,
 	.idempotent = true,
 	.for_agent = true,

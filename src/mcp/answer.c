@@ -144,7 +144,8 @@ mcp_cursor(const char *list, const char *place)
 	int			room = pg_b64_enc_len((int) strlen(plain)) + 1;
 	char	   *text = palloc0(room);
 
-	pg_b64_encode((const void *) plain, (int) strlen(plain), text, room - 1);
+	if (pg_b64_encode((const void *) plain, (int) strlen(plain), text, room - 1) < 0)
+		elog(ERROR, "could not encode a cursor");
 	return text;
 }
 

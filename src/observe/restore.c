@@ -60,7 +60,7 @@ unmark(Oid relid)
 {
 	LOCKTAG		tag = locks_tag(LOCKS_RESTORE, relid, 0);
 
-	if (LockHeldByMe(&tag, LOCKS_RESTORES))
+	if (compat_lock_held(&tag, LOCKS_RESTORES))
 		(void) LockRelease(&tag, LOCKS_RESTORES, true);
 }
 

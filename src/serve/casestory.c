@@ -66,8 +66,10 @@ casestory_steps(StringInfo buf, Telling *t, Jsonb *steps)
 
 /* ---- waiting ---- */
 
-/* Is it neither the healer's turn nor Claude's? */
-#define RESTING "i.state NOT IN ('open', 'planning', 'applying', 'asking')"
+/* Is it neither the healer's turn nor Claude's? From an approval on it is the
+ * healer's, though the incident itself learns of it later. */
+#define RESTING "i.state NOT IN ('open', 'planning', 'applying', 'asking')" \
+	" AND (i.state <> 'awaiting_approval' OR NOT EXISTS (SELECT FROM selfheal.plan a WHERE a.id = i.plan AND a.state = 'approved'))"
 
 /* Read anew, whatever the statement's snapshot is. */
 static bool

@@ -6,7 +6,7 @@
 # nothing, what is missing is installed by name; elsewhere the list is printed
 # and we end. Sets PG_CONFIG, PG_BIN, PG_MAJOR, PG_VERSION, PG_TOOLS, CLANG.
 #
-# setup_wish pgloader|valgrind...: the same for what can be done without: it
+# setup_wish pgloader|valgrind|npm...: the same for what can be done without: it
 # is looked for, installed where that is possible, and nothing ends without it.
 
 MISSING=()
@@ -162,6 +162,10 @@ look_for() {
 			;;
 		pgloader) need "pgloader" "pgloader" has pgloader ;;
 		valgrind) need "valgrind" "valgrind" has valgrind ;;
+		npm)
+			need "node" "nodejs" has node
+			need "npm" "npm" has npm
+			;;
 		lint)
 			need "clang" "clang" find_clang
 			need "clang-tidy" "clang-tidy" has clang-tidy

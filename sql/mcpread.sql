@@ -33,7 +33,7 @@ DECLARE
 	answer jsonb;
 	cursor_ text;
 BEGIN
-	FOR i IN 1..20 LOOP
+	FOR i IN 1..500 LOOP
 		answer := ask(method, CASE WHEN cursor_ IS NULL THEN '{}' ELSE jsonb_build_object('cursor', cursor_) END);
 		RETURN QUERY SELECT i, e.n, e.entry FROM jsonb_array_elements(answer -> key) WITH ORDINALITY e(entry, n);
 		cursor_ := answer ->> 'nextCursor';

@@ -28,6 +28,8 @@ export async function connect(kind, args) {
 	// What comes in can be changed on its way, to see that the client looks at it.
 	const incoming = transport.onmessage;
 	transport.onmessage = (message, ...more) => incoming.call(transport, face.spoil ? face.spoil(message) : message, ...more);
+	const outgoing = transport.send;
+	transport.send = (message, ...more) => { face.sent = message; return outgoing.call(transport, message, ...more); };
 	client.onclose = () => { face.closed = true; };
 
 	face.modern = kind === 'auto' || kind === 'modern';

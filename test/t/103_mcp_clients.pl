@@ -13,6 +13,7 @@ use BridgeTest;
 use Encode ();
 use IPC::Open2;
 use JSON::PP;
+use McpTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -33,36 +34,7 @@ my $json = JSON::PP->new->utf8->canonical;
 
 sub value { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
 
-value(<<'SQL');
-CREATE ROLE reader LOGIN; CREATE ROLE agent LOGIN; CREATE ROLE boss LOGIN; CREATE ROLE stranger LOGIN; CREATE ROLE team;
-SELECT selfheal.grant_to('reader', 'viewer'), selfheal.grant_to('agent', 'operator'), selfheal.grant_to('boss', 'admin');
-GRANT team TO agent, boss;
-SQL
-
-# Tables with incidents of each fate; one whose heal was stopped; more than a page.
-sub make_schema
-{
-	my ($s) = @_;
-	value(<<"SQL");
-CREATE SCHEMA $s AUTHORIZATION team;
-GRANT USAGE ON SCHEMA $s TO reader, agent, boss;
-SET ROLE team;
-CREATE TABLE $s.orders (id int PRIMARY KEY, code varchar(4), qty smallint, day date);
-CREATE TABLE $s.secret (id int PRIMARY KEY, code varchar(4));
-CREATE TABLE $s.paused (id int PRIMARY KEY, code varchar(4));
-DO \$\$ BEGIN FOR i IN 1 .. 60 LOOP EXECUTE format('CREATE TABLE $s.%I (id int)', 'many ' || i); END LOOP; END \$\$;
-GRANT SELECT ON $s.orders, $s.paused TO reader;
-RESET ROLE;
-SELECT count(selfheal.watch(oid::regclass)) FROM pg_class WHERE relnamespace = '$s'::regnamespace AND relkind = 'r';
-SELECT selfheal.set_policy('$s.orders', 'widen_type', 'metadata', 'review'), selfheal.pause('$s.paused');
-INSERT INTO $s.orders_intake VALUES ('{"id": 1, "code": "abc", "qty": 1}'), ('{"id": 10, "code": "too long", "qty": 1}'), ('{"id": 11, "code": "ab", "qty": 70000}'),
-	('{"id": 12, "code": "ab", "qty": 1, "day": "31|12|2026"}'), ('{"id": 13, "colour": "red"}');
-INSERT INTO $s.secret_intake VALUES ('{"id": 1, "code": "top secret"}');
-INSERT INTO $s.paused_intake VALUES ('{"id": 1, "code": "too long"}');
-SQL
-	is(idle($node, 'postgres', '60s'), 't', "$s: tables, incidents and plans");
-	return;
-}
+mcp_roles($node);
 
 # What a driver asks of us.
 my %do = (
@@ -74,7 +46,7 @@ my %do = (
 sub conversation
 {
 	my ($kind) = @_;
-	make_schema($kind);
+	is(mcp_schema($node, $kind), 't', "$kind: tables, incidents and plans");
 	my $pid = open2(my $from, my $to, $node_js, "$clients/conversation.mjs", $kind, $kind, $connstr);
 	my $done = 0;
 	local $SIG{PIPE} = 'IGNORE';

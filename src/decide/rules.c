@@ -165,11 +165,11 @@ rules_verdict(const char *word)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("verdict must not be null"),
-				 errhint("Verdicts are auto, review and deny.")));
+				 errhint("A verdict is auto, review or deny.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown verdict \"%s\"", word),
-			 errhint("Verdicts are auto, review and deny.")));
+			 errhint("A verdict is auto, review or deny.")));
 }
 
 List *

@@ -30,23 +30,23 @@ typedef enum Completes
 
 typedef struct Completion
 {
-	bool		prompt;			/* else a resource's template */
-	const char *of;				/* its name, or its URI */
+	const char *of;				/* a prompt's name, or a template's URI */
 	const char *argument;
 	Completes	what;
+	bool		prompt;			/* else a resource's template */
 } Completion;
 
 static const Completion completions[] = {
-	{true, "diagnose_incident", "incident", COMPLETES_INCIDENT},
-	{true, "morning_triage", "hours", COMPLETES_HOURS},
-	{true, "review_pending_plan", "plan", COMPLETES_PLAN},
-	{true, "write_permanent_fix", "incident", COMPLETES_INCIDENT},
-	{true, "write_permanent_fix", "table", COMPLETES_TABLE},
-	{false, "selfheal://table/{table}", "table", COMPLETES_TABLE},
-	{false, "selfheal://table/{table}/history", "table", COMPLETES_TABLE},
-	{false, "selfheal://errors/{table}", "table", COMPLETES_TABLE},
-	{false, "selfheal://incident/{id}", "id", COMPLETES_INCIDENT},
-	{false, "selfheal://migration/{id}", "id", COMPLETES_MIGRATION},
+	{"diagnose_incident", "incident", COMPLETES_INCIDENT, true},
+	{"morning_triage", "hours", COMPLETES_HOURS, true},
+	{"review_pending_plan", "plan", COMPLETES_PLAN, true},
+	{"write_permanent_fix", "incident", COMPLETES_INCIDENT, true},
+	{"write_permanent_fix", "table", COMPLETES_TABLE, true},
+	{"selfheal://table/{table}", "table", COMPLETES_TABLE, false},
+	{"selfheal://table/{table}/history", "table", COMPLETES_TABLE, false},
+	{"selfheal://errors/{table}", "table", COMPLETES_TABLE, false},
+	{"selfheal://incident/{id}", "id", COMPLETES_INCIDENT, false},
+	{"selfheal://migration/{id}", "id", COMPLETES_MIGRATION, false},
 };
 
 static const char *const hours[] = {"1", "4", "8", "12", "24", "48", "72", "168", "720"};
@@ -223,8 +223,10 @@ mcp_complete(const McpRequest *req)
 	if (value == NULL)
 		return mcp_fault(MCP_INVALID_PARAMS, "params.argument.value %s", wrong ? "is not a string" : "is missing");
 	fault = find(ref, name, &c);
-	if (fault == NULL)
-		fault = read_context(req, c, &relid, &none);
+	if (fault != NULL)
+		return fault;
+	Assert(c != NULL);
+	fault = read_context(req, c, &relid, &none);
 	if (fault != NULL)
 		return fault;
 	if (none)

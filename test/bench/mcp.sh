@@ -6,7 +6,7 @@
 
 MCP_TABLES=${MCP_TABLES:-1000}
 MCP_INCIDENTS=${MCP_INCIDENTS:-10000}
-MCP_CALLS=${MCP_CALLS:-100}
+MCP_CALLS=${MCP_CALLS:-25}
 
 # Tables with an incident each, by real loads; then the past: as many closed
 # incidents, errors and audit rows as it takes, copied from those.

@@ -7,7 +7,7 @@
 #   ROWS=500000 RUNS=5     rows of the narrow table; rounds of each way
 #   ONLY="narrow storm"    some of the groups: counted narrow profile wide keyed
 #                          toolong ordered mapped pgloader refused latency storm
-#                          claude pgbench failing ddl mcp
+#                          claude mcp pgbench failing ddl
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
@@ -28,7 +28,7 @@
 
 ROWS=${ROWS:-500000}
 RUNS=${RUNS:-5}
-GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude pgbench failing ddl mcp"
+GROUPS_ALL="counted narrow profile wide keyed toolong ordered mapped pgloader refused latency storm claude mcp pgbench failing ddl"
 ONLY=${ONLY:-$GROUPS_ALL}
 SETTINGS=("shared_buffers = '256MB'" "max_wal_size = '4GB'" "checkpoint_timeout = '30min'" "autovacuum = off")
 

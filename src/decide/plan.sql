@@ -41,6 +41,7 @@ CREATE TABLE selfheal.plan (
 	proposed_client text
 );
 ALTER SEQUENCE selfheal.plan_id_seq OWNED BY selfheal.plan.id;
+CREATE INDEX plan_incidents ON selfheal.plan USING gin (incidents);
 CREATE INDEX plan_waiting ON selfheal.plan (relid)
 	WHERE state IN ('awaiting_approval', 'approved');
 
@@ -84,6 +85,7 @@ COMMENT ON COLUMN selfheal.plan.confidence IS 'How sure Claude said it was, from
 COMMENT ON COLUMN selfheal.plan.next_try IS 'An approved plan that missed its lock is not tried before this time.';
 CREATE INDEX plan_applied ON selfheal.plan (relid, applied_at)
 	WHERE state = 'applied';
+COMMENT ON INDEX selfheal.plan_incidents IS 'Plans of an incident.';
 COMMENT ON INDEX selfheal.plan_applied IS 'What was done to a table lately.';
 CREATE INDEX plan_migrations ON selfheal.plan (applied_at DESC, id DESC)
 	WHERE state = 'applied' AND sql IS NOT NULL;

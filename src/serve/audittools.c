@@ -145,7 +145,7 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	spi_arg_oid(&sql, caller);
 	spi_arg_int8(&sql, limit + 1);
 	n = incident != 0 ?
-		spi_exec_kept(&by_incident, EVENTS_OF("(a.incident = $2 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE $2 = ANY (p.incidents))))"), &sql) :
+		spi_exec_kept(&by_incident, EVENTS_OF("(a.incident = $2 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$2])))"), &sql) :
 		plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF("a.plan = $2"), &sql) :
 		table_name ? spi_exec_kept(&by_table, EVENTS_OF("a.schema_name = $3 AND a.table_name = $4"), &sql) :
 		spi_exec_kept(&by_time, EVENTS_OF("true"), &sql);

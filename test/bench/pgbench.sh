@@ -4,8 +4,8 @@
 # same settings and data, many short runs in alternation, the median of the
 # ratios of pairs.
 
-PAIRS=${PAIRS:-8}
-BURST=${BURST:-10}
+PAIRS=${PAIRS:-24}
+BURST=${BURST:-3}
 
 # pgbench_server NAME PORT PRELOAD
 pgbench_server() {

@@ -96,7 +96,9 @@ note(sprintf '%d failures in %.1f s', $failed, $seconds);
 idle($node, 'postgres', '60s');
 is(worker_pid($node, 'postgres'), $worker, 'the worker is the same');
 is(sql("SELECT count(*) FROM selfheal.incident WHERE table_name = 'storm'"), 1, 'a second storm is the same incident');
-is( sql("SELECT count(*) FROM selfheal.audit WHERE event = 'captured' AND table_name = 'storm'"), 1, 'told of once');
+is( sql("SELECT count(*) FROM selfheal.audit WHERE event = 'captured' AND table_name = 'storm' AND result = 'opened'"), 1, 'opened once');
+# how many passes of the worker a storm lasts is the machine's affair
+cmp_ok(sql("SELECT count(*) FROM selfheal.audit WHERE table_name = 'storm'"), '<=', 60, 'and told of some times, not for each');
 my ($full2, $repeated2) = split /\|/, $counts->();
 is(sql("SELECT rows_seen FROM selfheal.incidents WHERE table_name = 'public.storm'") + $full2 + $repeated2, 2 * SESSIONS * STATEMENTS,
 	'every failure is in its count or in that of the ring');

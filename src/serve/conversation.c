@@ -39,6 +39,11 @@ StaticAssertDecl(lengthof(outcome_names) == OUTCOME_SUPERSEDED + 1, "every outco
 	" (SELECT FROM selfheal.audit a WHERE a.incident = $1 AND a.event = 'retried' AND a.at > v.ended_at)" \
 	" ORDER BY v.id DESC LIMIT 1"
 
+/* What goes on, is not busy ($1) and rests in no restored table. */
+#define LIVE \
+	"v.state <> 'ended' AND v.id <> ALL ($1)" \
+	" AND NOT EXISTS (SELECT FROM selfheal.resting r WHERE r.relid = v.relid)"
+
 /* How long what a person has in hand is let alone. */
 #define BUSY_MS 2000
 
@@ -197,16 +202,22 @@ conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8_array(&args, busy, nbusy);
+	*due = 0;
 	if (spi_exec_kept(&next, "SELECT " COLUMNS " FROM selfheal.conversation v LEFT JOIN pg_class c ON c.oid = v.relid"
-					  " WHERE v.state <> 'ended' AND v.id <> ALL ($1) AND (v.next_try IS NULL OR v.next_try <= clock_timestamp())"
-					  " AND NOT EXISTS (SELECT FROM selfheal.resting r WHERE r.relid = v.relid)"
+					  " WHERE " LIVE " AND (v.next_try IS NULL OR v.next_try <= clock_timestamp())"
 					  " ORDER BY v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED", &args) > 0)
 		c = from_row(cxt);
-	spi_exec_kept(&later, "SELECT min(next_try) FROM selfheal.conversation WHERE state <> 'ended' AND id <> ALL ($1)"
-				  " AND next_try > clock_timestamp()", &args);
-	*due = spi_get_int8(0, 1, &isnull);
-	if (isnull)
-		*due = 0;
+	else
+	{
+		/* one that is due and was not taken is in somebody's hand: nobody may
+		 * wake us when it is let go */
+		spi_arg_int8(&args, BUSY_MS);
+		spi_exec_kept(&later, "SELECT min(CASE WHEN v.next_try > at THEN v.next_try ELSE at + $2 * interval '1 ms' END)"
+					  " FROM selfheal.conversation v, clock_timestamp() at WHERE " LIVE, &args);
+		*due = spi_get_int8(0, 1, &isnull);
+		if (isnull)
+			*due = 0;
+	}
 	spi_close(&saved);
 	return c;
 }

@@ -211,6 +211,19 @@ $session->query_safe('ROLLBACK');
 $session->quit;
 ok(until_true('SELECT state = \'healed\' FROM selfheal.incidents WHERE table_name = \'public.locked\''), 'and goes on afterwards');
 
+# ---- what is due and in somebody's hand is not forgotten ----
+
+$fake->set_script([ { status => 429, retry_after => 2 }, map { good() } 1 .. 20 ]);
+ask_about('handed');
+ok(until_true('SELECT next_try IS NOT NULL FROM selfheal.conversation WHERE table_name = \'handed\''), 'it is put off for two seconds');
+$session = $node->background_psql('postgres');
+$session->query_safe('BEGIN; SELECT FROM selfheal.conversation WHERE table_name = \'handed\' FOR UPDATE');
+ok(until_true('SELECT next_try < clock_timestamp() - interval \'1 s\' FROM selfheal.conversation WHERE table_name = \'handed\''),
+	'it is due, and somebody has it in hand');
+$session->query_safe('ROLLBACK');
+$session->quit;
+ok(until_true('SELECT state = \'healed\' FROM selfheal.incidents WHERE table_name = \'public.handed\''), 'it goes on when that is over');
+
 # ---- the server stops at once ----
 
 $fake->hold(60);

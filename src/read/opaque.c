@@ -222,6 +222,20 @@ plain_unsigned(const char *s, int len, uint64 limit)
 	return true;
 }
 
+/* Does it begin as a number of base 8 or 16 does? An oid's input function reads
+ * it as such from 16 on: 010 is eight. */
+static bool
+in_another_base(const char *s, int len)
+{
+	trim(&s, &len);
+	if (len > 0 && *s == '+')
+	{
+		s++;
+		len--;
+	}
+	return len > 1 && *s == '0';
+}
+
 /* Transaction numbers and row addresses: their input functions, up to 15, read
  * a number where one is and do not look further. */
 static bool
@@ -291,6 +305,8 @@ check_silent(const Shape *shape, int col, const JsonField *field, FitCell *cell,
 		case OTHER_MONEY:
 			return check_money(shape, col, field, cell, out);
 		case OTHER_OID:
+			if (in_another_base(val, len))
+				return value_wrong_type(shape, col, field, out);
 			if (memchr(val, '-', len) == NULL)
 				return true;
 			return value_misfit(out, FIT_BAD_VALUE,

@@ -93,7 +93,7 @@ carry_later(Oid relid)
 
 /* See the header. */
 void
-carry_pass(const Incident *inc, const char *reason)
+carry_pass(const Incident *inc, const char *reason, TimestampTz next_try)
 {
 	IncidentNote note = {.reason = reason};
 
@@ -105,7 +105,7 @@ carry_pass(const Incident *inc, const char *reason)
 		incident_move(inc->id, INCIDENT_NEEDS_HUMAN, &note);
 		return;
 	}
-	note.next_try = carry_later(inc->relid);
+	note.next_try = next_try;
 	note.passing = true;
 	incident_move(inc->id, INCIDENT_FAILED, &note);
 }
@@ -217,7 +217,7 @@ settle(const Incident *inc, const Outcome *outcome, bool changed, bool mapped, b
 	}
 	else if (class == FIT_RETRY)
 	{
-		carry_pass(inc, psprintf(INT64_FORMAT " rows are tried again", left));
+		carry_pass(inc, psprintf(INT64_FORMAT " rows are tried again", left), carry_later(inc->relid));
 		return;
 	}
 	else if (again && inc->attempts < guc_max_attempts)

@@ -29,11 +29,11 @@ extern TimestampTz carry_next_try(Oid relid);
 extern TimestampTz carry_later(Oid relid);
 
 /*
- * An incident was kept by what passes by itself: it is tried again later, in
- * pauses that double, and no attempt is charged; after selfheal.max_wait of
- * this a person is told.
+ * An incident was kept by what passes by itself: it is tried again at next_try
+ * (carry_later), and no attempt is charged; after selfheal.max_wait of this a
+ * person is told.
  */
-extern void carry_pass(const Incident *inc, const char *reason);
+extern void carry_pass(const Incident *inc, const char *reason, TimestampTz next_try);
 
 /* The sentence for an incident whose rows were tried and are still held: how
  * many, of which class, and what PostgreSQL said of the newest. */

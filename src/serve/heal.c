@@ -266,9 +266,10 @@ run_approved(Round *round, int64 id)
 		reopen_table(row->relid, row->nincidents == 0, "an approved plan was applied");
 }
 
-/* Charge a failure to the incidents it belongs to, in a new transaction. */
+/* Charge a failure to the incidents it belongs to, in a new transaction. What
+ * has stopped the healer stays due, so that the trial of the stop meets it. */
 static void
-record_failure(Round *round, const ErrorData *edata, bool approved, bool looking)
+record_failure(Round *round, const ErrorData *edata, bool approved, bool looking, bool stopped)
 {
 	bool		busy = (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 						edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED);
@@ -277,7 +278,8 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 	bool		out_of_reach = ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION;
 	const char *words = edata->message;
 	Jsonb	   *holders = NULL;
-	TimestampTz next_try = passes ? carry_later(round->relid) : 0;
+	TimestampTz next_try = stopped ? GetCurrentTimestamp() :
+		passes || looking ? carry_later(round->relid) : 0;
 	MemoryContext cxt = CurrentMemoryContext;
 	ListCell   *lc;
 	AuditEntry	entry;
@@ -286,7 +288,7 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 	MemoryContextSwitchTo(cxt);
 	if (looking)
 	{
-		waiting_failed(round, busy ? psprintf("somebody holds what its rows need: %s", edata->message) : edata->message, busy);
+		waiting_failed(round, busy ? psprintf("somebody holds what its rows need: %s", edata->message) : edata->message, busy, next_try);
 		spi_xact_commit(true);
 		return;
 	}
@@ -341,7 +343,7 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 			incident_move(inc->id, INCIDENT_WAITING_LOCK, &note);
 		}
 		else if (passes)
-			carry_pass(inc, edata->message);
+			carry_pass(inc, edata->message, next_try);
 		else if (second && inc->attempts < guc_max_attempts)
 		{
 			/* who was quicker may have helped: charged, so that it ends */
@@ -412,7 +414,7 @@ fenced(Oid relid, int64 approved_plan, bool look)
 			sharing_report(edata, round->relid);
 		/* first what stops us: if the disk is full, it may be the last word */
 		stopped = breaker_trips(edata, round->relid);
-		record_failure(round, edata, approved_plan != 0, look);
+		record_failure(round, edata, approved_plan != 0, look, stopped);
 	}
 	else
 		breaker_well(round->relid);

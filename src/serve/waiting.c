@@ -452,10 +452,9 @@ waiting_look(Round *round)
  * known which incidents are looked at; what else comes so early is of the server,
  * and the look stays due. */
 void
-waiting_failed(Round *round, const char *reason, bool held_up)
+waiting_failed(Round *round, const char *reason, bool held_up, TimestampTz next_try)
 {
 	Look		look = {.round = round};
-	TimestampTz next_try = carry_later(round->relid);
 	ListCell   *lc;
 
 	if (held_up && round->claimed == NIL)

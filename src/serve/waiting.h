@@ -26,9 +26,9 @@ extern void waiting_claim(Round *round);
 /* Look at the waiting rows of a table, in transactions of its own. */
 extern void waiting_look(Round *round);
 
-/* A look has failed, held_up: at a lock. The incidents wait on. In the current
- * transaction. */
-extern void waiting_failed(Round *round, const char *reason, bool held_up);
+/* A look has failed, held_up: at a lock. The incidents wait on, and are looked
+ * at again at next_try. In the current transaction. */
+extern void waiting_failed(Round *round, const char *reason, bool held_up, TimestampTz next_try);
 
 /* When a look is due that was put off, since looks cost much; 0: none. */
 extern TimestampTz waiting_put_off(void);

@@ -91,6 +91,24 @@ $node->reload;
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM selfheal.stopped'), 'a trial ends the stop');
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 3 FROM child'), 'and the row is stored');
 
+# The same of a heal, which waits no longer than the trial for its next try: else
+# the trial finds nothing to try, goes well, and each stop is the first.
+sql('CREATE TABLE spill (id int, v varchar(3))',
+	q{CREATE FUNCTION spills() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN PERFORM g FROM generate_series(1, 50000) g ORDER BY -g; RETURN NEW; END $$},
+	'CREATE TRIGGER spills BEFORE INSERT ON spill FOR EACH ROW EXECUTE FUNCTION spills()',
+	q{SELECT selfheal.watch('spill')});
+$node->append_conf('postgresql.conf', "temp_file_limit = 0\nwork_mem = 64kB\n");
+$node->restart;
+sql(q{INSERT INTO spill_intake VALUES ('{"id": 1, "v": "longer"}')});
+ok($node->poll_query_until('postgres', "SELECT max(trials) > 1 FROM selfheal.stopped"), 'trials of a heal fail');
+is(sql("SELECT count(*) FROM selfheal.audit WHERE event = 'stopped' AND table_name = 'public.spill' AND result NOT LIKE 'the trial failed%'"),
+	'1', 'which is one stop');
+$node->append_conf('postgresql.conf', "temp_file_limit = -1\nwork_mem = 4MB\n");
+$node->reload;
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 1 FROM spill'), 'and its row is stored as well');
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM selfheal.stopped'), 'which ends the stop');
+
 # Corruption does not mend itself: a page of a table that a heal reads.
 sql('CREATE TABLE broken_parent (id int PRIMARY KEY, filler text)', "INSERT INTO broken_parent SELECT g, repeat('x', 500) FROM generate_series(1, 100) g",
 	'CREATE TABLE broken (id int, p int REFERENCES broken_parent)',

@@ -67,8 +67,10 @@ ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activit
 is($bridge->ask(request('idle2', 'session'))->{id}, 'idle2', 'the next call connects');
 $node->safe_psql('postgres', 'ALTER DATABASE stub RESET idle_session_timeout');
 
-# A server that restarts. What comes meanwhile waits for it.
-$node->restart('immediate');
+# A server that crashes and comes again. (restart() would stop it fast, whatever
+# it is told.) What comes meanwhile waits for it.
+$node->stop('immediate');
+$node->start;
 is($bridge->ask(request('r1', 'session'))->{id}, 'r1', 'after a crash of the server the next call connects');
 $bridge->say(request('r2', 'sleep', { seconds => 100 }));
 ok(runs(), 'a call runs');
@@ -111,7 +113,8 @@ $node->start;
 is($bridge->message->{result}{'selfheal.mcp_read_only'}, 'on', '--read-only, at the first connection');
 for (1 .. 2)
 {
-	$node->restart('immediate');
+	$node->stop('immediate');
+	$node->start;
 	is($bridge->ask(request(2, 'session'))->{result}{'selfheal.mcp_read_only'}, 'on', '... and at all others');
 }
 $bridge->finish;

@@ -80,7 +80,8 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 }
 
 /* See the header. The primary key is the only index that leads to the row;
- * it is read as the catalogs are. */
+ * it is read as the catalogs are: the lock goes with the look, since every DDL
+ * looks, and its transaction may be long. */
 bool
 watch_get(Oid relid, Watch *out)
 {
@@ -107,7 +108,7 @@ watch_get(Oid relid, Watch *out)
 		read_watch(tup, RelationGetDescr(rel), out);
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
-	table_close(rel, NoLock);
+	table_close(rel, AccessShareLock);
 	return found;
 }
 

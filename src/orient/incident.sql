@@ -64,7 +64,7 @@ SELECT pg_catalog.pg_extension_config_dump('selfheal.incident_id_seq', '');
 -- What a held row waits for, by the state of its incident: the one list of
 -- these words. A row that waits behind another one of its key has its own.
 CREATE FUNCTION selfheal.waits_for(incident_state text, in_order boolean DEFAULT false) RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN in_order THEN 'awaiting_order'

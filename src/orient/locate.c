@@ -439,7 +439,8 @@ search(void *arg)
 														 ((Write *) lfirst(write))->relid);
 		}
 	}
-	if (OidIsValid(failure->target))
+	/* as it was when the statement failed; names were looked up just now */
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(failure->target)))
 		l->out->targets = list_append_unique_oid(l->out->targets, failure->target);
 	if (OidIsValid(named))
 	{

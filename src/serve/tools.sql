@@ -12,7 +12,7 @@ COMMENT ON FUNCTION selfheal.tools() IS 'the tools that there are: name, descrip
 REVOKE ALL ON FUNCTION selfheal.tools() FROM PUBLIC;
 
 CREATE FUNCTION selfheal.tool_arguments(schema jsonb, arguments jsonb) RETURNS jsonb
-AS 'MODULE_PATHNAME', 'selfheal_tool_arguments' LANGUAGE C IMMUTABLE;
+AS 'MODULE_PATHNAME', 'selfheal_tool_arguments' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION selfheal.tool_arguments(jsonb, jsonb) IS
 'what a tool with this JSON Schema would get of these arguments: {"arguments"}, {"fault"}, or {"schema_fault"} where the schema is none that a strict tool may have';
 REVOKE ALL ON FUNCTION selfheal.tool_arguments(jsonb, jsonb) FROM PUBLIC;

@@ -352,7 +352,7 @@ SELECT selfheal.watch('harm', 'propose');
 SELECT selfheal.check('harm', 'volatile', 'SELECT bool_and(volatile_writes()) FROM harm');
 SELECT selfheal.check('harm', f, format('SELECT bool_and(%s()) FROM harm', f))
 FROM unnest(ARRAY['writes', 'calls_writes', 'draws', 'calls_writable', 'calls_becomes', 'calls_holds', 'sleeps', 'stubborn']) f;
-SET selfheal.check_timeout = '200ms';
+SET selfheal.check_timeout = '2s';
 SELECT c ->> 'name' AS name, c ->> 'before' AS "before", c ->> 'refuses' AS refuses,
 	CASE WHEN c ->> 'name' IN ('sleeps', 'stubborn') THEN c ->> 'message' END AS message
 FROM tried('harm', 'ALTER TABLE harm ADD x text'), jsonb_array_elements(checks) c;

@@ -65,7 +65,7 @@ through_sql() {
 	fi
 	bounded_user 7200 env TESTDIR="$WORK" TESTDATADIR="$WORK/tmp_check" TESTLOGDIR="$WORK/tmp_check/log" \
 		PG_REGRESS="$PG_TOOLS/src/test/regress/pg_regress" TEMP_CONFIG="$WORK/tap.conf" \
-		"$4" ${SEED:+"FUZZ_SEED=$SEED"} \
+		"$4" "FUZZ_SEED=${SEED:-$(date +%s)}" \
 		prove -v -I "$PG_TOOLS/src/test/perl" "$WORK/tree/test/t/$file" >"$log" 2>&1 || status=$?
 	grep -E '^# (FUZZ_SEED|[0-9]+ statements, )' "$log" | sort -u | sed 's/^#/   /'
 	if [ "$status" -ne 0 ]; then

@@ -276,7 +276,7 @@ sub in_flight
 sub wait_for_count
 {
 	my ($self, $count, $timeout) = @_;
-	my $until = time + (defined $timeout ? $timeout : 30);
+	my $until = time + (defined $timeout ? $timeout : 120);
 	sleep 0.05 until $self->count >= $count || time > $until;
 	return $self->count >= $count;
 }

@@ -42,7 +42,7 @@ $node->append_conf('postgresql.conf', "shared_preload_libraries = 'selfheal'");
 $node->restart;
 $node->safe_psql('postgres', q{SELECT selfheal.watch('t')});
 $node->safe_psql('postgres', q{INSERT INTO t_intake VALUES ('{"id": 1, "x": "new"}')});
-$node->safe_psql('postgres', q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql('postgres', q{SELECT selfheal.wait_idle('180s')});
 is($node->safe_psql('postgres', 'SELECT * FROM t'), '1|new',
 	'after a restart with preload it heals');
 

@@ -27,7 +27,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '20', 'two chunks are
 is( $node->safe_psql('postgres', "SELECT count(*) FROM selfheal.quarantine WHERE state = 'held'"),
 	'10', 'the third is still held');
 my $pid = worker_pid($node, 'postgres');
-is(kill('KILL', $pid), 1, 'SIGKILL');
+is(crash($node, $pid), 1, 'SIGKILL');
 $session->{run}->kill_kill;
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is back');
 ok(healed($node, 'postgres', 't', 1, 30), 'each row is stored exactly once');
@@ -41,7 +41,7 @@ $node->safe_psql('postgres', 'TRUNCATE t');
 $session = hold($node, 'postgres');
 load_long($node, 'postgres', 't', 25, 34, 100);
 ok(wait_until_held($node, 'postgres'), 'a heal is in its first chunk');
-is(kill('KILL', worker_pid($node, 'postgres')), 1, 'SIGKILL');
+is(crash($node, worker_pid($node, 'postgres')), 1, 'SIGKILL');
 $session->{run}->kill_kill;
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is back');
 ok(healed($node, 'postgres', 't', 25, 34), 'each row is stored exactly once');
@@ -53,7 +53,7 @@ set_conf($node, 'selfheal.enabled', "'off'");
 load_long($node, 'postgres', 't', 101, 103, 300);
 load_long($node, 'd1', 't', 101, 103);
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET selfheal.enabled');
-cmp_ok(seconds_of(sub { $node->restart }), '<', 10, 'restart');
+cmp_ok(seconds_of(sub { $node->restart }), '<', $AT_ONCE, 'restart');
 ok(healed($node, 'postgres', 't', 101, 103), 'healed after the restart');
 ok(healed($node, 'd1', 't', 101, 103), 'in the other database too');
 is(workers($node, 'plain'), '0', 'no worker where the extension is not');
@@ -63,7 +63,7 @@ $node->safe_psql('d1', 'TRUNCATE t');
 $session = hold($node, 'd1');
 load_long($node, 'd1', 't', 25, 25, 300);
 ok(wait_until_held($node, 'd1'), 'a heal is stopped half-way');
-cmp_ok(seconds_of(sub { $node->stop('fast') }), '<', 10, 'a fast stop does not wait for it');
+cmp_ok(seconds_of(sub { $node->stop('fast') }), '<', $AT_ONCE, 'a fast stop does not wait for it');
 $session->{run}->kill_kill;
 $node->start;
 ok(healed($node, 'd1', 't', 25, 25), 'and it is done after the start');
@@ -75,8 +75,8 @@ $node->safe_psql('postgres',
 	'ALTER SYSTEM SET max_logical_replication_workers = 0');
 $node->restart;
 load_long($node, 'postgres', 't', 201, 202, 600);
-is( $node->safe_psql('postgres', "SELECT selfheal.wait_idle('3500ms') ->> 'why'"),
-	'no worker slot is free: raise max_worker_processes', 'wait_idle tells why');
+ok( $node->poll_query_until('postgres', "SELECT selfheal.wait_idle('2500ms') ->> 'why'",
+		'no worker slot is free: raise max_worker_processes'), 'wait_idle tells why');
 my $log = slurp_file($node->logfile);
 my @said = $log =~ /no worker slot is free\n/g;
 is(scalar(@said), 1, 'said once in the log');
@@ -105,8 +105,8 @@ is( $node->safe_psql('postgres',
 $node->safe_psql('postgres', "ALTER SYSTEM SET selfheal.worker_role = 'nobody'");
 $node->restart;
 $node->safe_psql('postgres', 'SELECT selfheal.wake()');
-like($node->safe_psql('postgres', "SELECT selfheal.wait_idle('2500ms') ->> 'why'"),
-	qr/see the server log/, 'a role that does not exist');
+ok($node->poll_query_until('postgres', "SELECT selfheal.wait_idle('2500ms') ->> 'why' ~ 'see the server log'"),
+	'a role that does not exist');
 like(slurp_file($node->logfile), qr/role "nobody" does not exist/, 'is named in the log');
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET ALL');
 $node->restart;

@@ -28,7 +28,7 @@ sub sql
 # Everything committed so far is dealt with.
 sub idle
 {
-	return sql(q{SELECT selfheal.wait_idle('30s')});
+	return sql(q{SELECT selfheal.wait_idle('180s')});
 }
 
 # A payload by a role, each in a session of its own.

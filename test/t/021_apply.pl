@@ -26,7 +26,7 @@ sub sql
 
 sub idle
 {
-	return sql(q{SELECT selfheal.wait_idle('30s')});
+	return sql(q{SELECT selfheal.wait_idle('180s')});
 }
 
 # The dry run of a proposal: the whole result, or one field of it.
@@ -156,21 +156,29 @@ sql(qq{INSERT INTO shop.busy_intake VALUES ('{"id": 1, "v": "$long"}')});
 ok( $node->poll_query_until('postgres',
 		q{SELECT state = 'waiting_lock' FROM selfheal.incident WHERE relid = 'shop.busy'::regclass}),
 	'an incident whose table is held waits for the lock');
-is( sql(q{SELECT w ->> 'pid', w ->> 'mode', (w ->> 'age_s')::numeric >= 0, w ->> 'query' <> ''
+# between two tries; one may be under way
+ok( $node->poll_query_until('postgres',
+		q{SELECT w ->> 'pid', w ->> 'mode', (w ->> 'age_s')::numeric >= 0, w ->> 'query' <> ''
 		FROM selfheal.incident, jsonb_array_elements(waiting) w
-		WHERE relid = 'shop.busy'::regclass AND state = 'waiting_lock'}),
-	"$pid|AccessShareLock|t|t", 'and says who holds it, since when and with which query');
+		WHERE relid = 'shop.busy'::regclass AND state = 'waiting_lock'},
+		"$pid|AccessShareLock|t|t"), 'and says who holds it, since when and with which query');
 
-# Meanwhile other readers wait for the budget at most.
-my $worst = 0;
+# Meanwhile other readers wait for the budget at most. What the machine adds is
+# seen by a table beside it, that nobody wants.
+sql('CREATE TABLE shop.free (id int)');
+my %worst = (busy => 0, free => 0);
 for (1 .. 40)
 {
-	my $start = time;
-	sql('SELECT count(*) FROM shop.busy');
-	my $took = time - $start;
-	$worst = $took if $took > $worst;
+	for my $table (sort keys %worst)
+	{
+		my $start = time;
+		sql("SELECT count(*) FROM shop.$table");
+		my $took = time - $start;
+		$worst{$table} = $took if $took > $worst{$table};
+	}
 }
-cmp_ok($worst, '<', 1.3, 'no reader waited longer than lock_timeout (and a second for the machine)');
+note(sprintf 'the slowest reader %.3f s, of another table %.3f s', @worst{qw(busy free)});
+cmp_ok($worst{busy}, '<', 1.3 + 2 * $worst{free}, 'no reader waited longer than lock_timeout (and a second for the machine)');
 $reader->query_safe('COMMIT');
 $reader->quit;
 ok( $node->poll_query_until('postgres',
@@ -179,6 +187,9 @@ ok( $node->poll_query_until('postgres',
 is(sql(q{SELECT v FROM shop.busy WHERE id = 1}), $long, 'and the row is stored');
 
 # Loads that overlap, each longer than lock_timeout, do not starve the heal.
+# They go on until it is through, and for a while after it: not for ever.
+my $most = 90;
+my $healed = q{SELECT count(*) > 0 AND bool_and(state = 'healed' AND closed_at < clock_timestamp() - interval '2 s') AS healed FROM selfheal.incident WHERE relid = 'shop.stream'::regclass};
 sql(q{CREATE TABLE shop.stream (id int, v varchar(4));
 	ALTER TABLE shop.stream OWNER TO shop;
 	SELECT selfheal.watch('shop.stream')});
@@ -187,10 +198,11 @@ for my $loader (1 .. 3)
 {
 	my $script = '';
 	$script .= qq{SELECT pg_sleep(0.3 * $loader);\n};
-	for my $round (1 .. 10)
+	for my $round (1 .. $most)
 	{
 		my $id = $loader * 100 + $round;
 		my $v = $round == 2 ? $long : 'x';
+		$script .= "$healed \\gset\n\\if :healed\n\\q\n\\endif\n" if $round > 10;
 		$script .= qq{BEGIN; INSERT INTO shop.stream_intake VALUES ('{"id": $id, "v": "$v"}');
 			SELECT pg_sleep(1); COMMIT;\n};
 	}
@@ -207,9 +219,12 @@ for my $loader (1 .. 3)
 $_->finish for @loads;
 is(scalar(grep { $_->result != 0 } @loads), 0, 'no load failed');
 idle();
-is(sql('SELECT count(*), count(DISTINCT id) FROM shop.stream'), '30|30', 'each row is stored once');
+my $sent = sql(q{SELECT count(*) FROM selfheal.load WHERE relid = 'shop.stream'::regclass});
+cmp_ok($sent, '>=', 30, 'the loads went on for a while');
+is(sql('SELECT count(*), count(DISTINCT id) FROM shop.stream'), "$sent|$sent", 'each row is stored once');
+cmp_ok($sent, '<', 3 * $most, 'and until the table was healed');
 is( sql(q{SELECT (SELECT max(closed_at) FROM selfheal.incident WHERE relid = 'shop.stream'::regclass)
-		< (SELECT max(at) - interval '2 s' FROM selfheal.load WHERE relid = 'shop.stream'::regclass)}),
+		< (SELECT max(at) FROM selfheal.load WHERE relid = 'shop.stream'::regclass)}),
 	't', 'the table was healed while the loads went on');
 
 $node->stop;

@@ -52,7 +52,7 @@ sub storm
 		}
 		last if sql("SELECT count(*) FROM $table") == $rows;
 	}
-	idle($node, 'postgres', '60s');
+	idle($node, 'postgres');
 	note(sprintf('%d rows: %d kB at most, %.1f s', $rows, $most, time - $start));
 	is( sql(qq{SELECT (SELECT count(*) || ' ' || count(DISTINCT id) FROM $table WHERE length(v) = 100),
 			(SELECT count(*) FROM selfheal.quarantine WHERE relid = '$table'::regclass)}),
@@ -86,7 +86,7 @@ sql(qq{CREATE TABLE behind (id bigint, v varchar(8), n integer); SELECT selfheal
 	INSERT INTO behind_intake SELECT format('{"id": %s, "n": "a word"}', i) FROM generate_series(1, $others) i;
 	INSERT INTO behind_intake VALUES ('{"id": 0, "v": "longer than eight"}');
 	SELECT selfheal.resume('behind')});
-idle($node, 'postgres', '60s');
+idle($node, 'postgres');
 is(sql('SELECT id, v FROM behind'), '0|longer than eight', "a row behind $others that wait for a person is stored");
 is( sql(q{SELECT string_agg(concat_ws(' ', class, state, rows), ', ' ORDER BY class) FROM selfheal.incident WHERE relid = 'behind'::regclass}),
 	"too_long healed 1, wrong_type awaiting_approval $others", 'and these wait');

@@ -30,7 +30,7 @@ sub sql
 sub idle
 {
 	my ($name) = @_;
-	is(sql($pub, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', "$name: the worker is at rest");
+	is(sql($pub, q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', "$name: the worker is at rest");
 	return;
 }
 

@@ -31,7 +31,7 @@ sql('SELECT selfheal.approve(plan_id) FROM selfheal.pending');
 ok(wait_until_held($node, 'postgres'), 'the replay has begun');
 is(sql(q{SELECT count(*) FROM pg_enum WHERE enumlabel = 'glad'}), '1', 'the label is there');
 is(sql('SELECT count(*) FROM mood_of'), '0', 'the rows are not');
-kill 'KILL', worker_pid($node, 'postgres');
+crash($node, worker_pid($node, 'postgres'));
 $lock->{run}->kill_kill;
 ok($node->poll_query_until('postgres', 'SELECT 1', '1'), 'the server is back after the crash');
 

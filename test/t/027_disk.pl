@@ -62,7 +62,7 @@ SKIP:
 
 	# the row waits for a person, who reads why
 	sql(q{INSERT INTO big_intake VALUES ('{"id": 3000000000}')});
-	sql(q{SELECT selfheal.wait_idle('30s')});
+	sql(q{SELECT selfheal.wait_idle('180s')});
 	is(sql(q{SELECT state, reason ~ 'on disk' FROM selfheal.incidents}),
 		'needs_human|t', 'the worker does not try it');
 	is(sql(q{SELECT count(*) FROM selfheal.quarantine WHERE state = 'held'}), 1, 'and its row is held');

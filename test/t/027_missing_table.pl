@@ -16,7 +16,7 @@ my ($pub, $sub) = start_pair();
 
 sub idle
 {
-	return is(sql($sub, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', 'the worker is at rest');
+	return is(sql($sub, q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', 'the worker is at rest');
 }
 
 my $live = q{SELECT table_name || ' ' || state FROM selfheal.incident WHERE class = 'missing_table' AND state NOT IN ('healed', 'dismissed')};

@@ -68,7 +68,7 @@ arrived('SELECT count(*) FROM orders WHERE id = 3', '1', 'and what came after it
 # a table that nobody watches is nobody's business
 sql($pub, 'ALTER TABLE unwatched ADD x int; INSERT INTO unwatched VALUES (1, 1)');
 arrived(q{SELECT count(*) > 0 FROM selfheal.stalled WHERE subscription = 'other'}, 't', 'a stall of an unwatched table is seen');
-is(sql($sub, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', 'the worker is at rest');
+is(sql($sub, q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', 'the worker is at rest');
 is(sql($sub, q{SELECT count(*) FROM pg_attribute WHERE attrelid = 'unwatched'::regclass AND attname = 'x'}), '0',
 	'and changes nothing');
 
@@ -78,7 +78,7 @@ arrived(q{SELECT state FROM selfheal.incidents WHERE column_name = 'p'}, 'needs_
 like(sql($sub, q{SELECT reason FROM selfheal.incidents WHERE column_name = 'p'}), qr/pair on the publisher/, 'and says which');
 sql($sub, 'CREATE TYPE pair AS (a int, b int); ALTER TABLE orders ADD p pair');
 arrived('SELECT p FROM orders WHERE id = 4', '(1,2)', 'made by hand, the row has arrived');
-is(sql($sub, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', 'the worker is at rest again');
+is(sql($sub, q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', 'the worker is at rest again');
 is(sql($sub, q{SELECT state FROM selfheal.incidents WHERE column_name = 'p'}), 'healed', 'and the incident is closed');
 
 # a row that is there already, and a table that is not: told, and left to a person
@@ -87,7 +87,7 @@ sql($pub, 'INSERT INTO orders (id) VALUES (5), (6)');
 arrived(q{SELECT sqlstate || ' ' || hint FROM selfheal.stalled WHERE subscription = 'sales'},
 	'23505 a row is there already: change it here, or ALTER SUBSCRIPTION ... SKIP, which leaves out the whole transaction',
 	'a conflict is seen, and what can be done');
-is(sql($sub, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', 'the worker is at rest');
+is(sql($sub, q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', 'the worker is at rest');
 is(sql($sub, 'SELECT count(*) FROM orders WHERE id = 6'), '0', 'nothing of the transaction is left out');
 sql($sub, 'DELETE FROM orders WHERE id = 5');
 arrived('SELECT count(*) FROM orders WHERE id IN (5, 6)', '2', 'once a person has solved it, all of it arrives');

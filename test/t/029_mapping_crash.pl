@@ -46,7 +46,7 @@ load_grouped('rest', 1, 30);
 ok(wait_until_held($node, 'postgres'), 'a heal is in its third chunk');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM rest'), '20', 'two chunks are stored');
 is($node->safe_psql('postgres', "SELECT count(*) FROM selfheal.mapping WHERE relid = 'rest'::regclass"), '1', 'by the mapping');
-is(kill('KILL', worker_pid($node, 'postgres')), 1, 'SIGKILL');
+is(crash($node, worker_pid($node, 'postgres')), 1, 'SIGKILL');
 $session->{run}->kill_kill;
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is back');
 ok(stored_once('rest', 1, 30), 'each row is stored exactly once, by one mapping, and what was sent is kept');
@@ -55,7 +55,7 @@ ok(stored_once('rest', 1, 30), 'each row is stored exactly once, by one mapping,
 $session = hold($node, 'postgres');
 load_grouped('first', 20, 29);
 ok(wait_until_held($node, 'postgres'), 'a heal is in its first chunk');
-is(kill('KILL', worker_pid($node, 'postgres')), 1, 'SIGKILL');
+is(crash($node, worker_pid($node, 'postgres')), 1, 'SIGKILL');
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is back');
 $session->{run}->kill_kill;
 ok(stored_once('first', 20, 29), 'each row is stored exactly once, by one mapping');

@@ -70,7 +70,7 @@ $node->safe_psql(
 	INSERT INTO selfheal.contract (kind, mode, set_by) VALUES ('types', 'evolve', 'a person');
 	INSERT INTO terms_intake VALUES ('{"id": 1, "x": 1}');
 });
-$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('180s')});
 is($node->safe_psql($db, 'SELECT bulk, count(*) FROM selfheal.quarantine GROUP BY 1 ORDER BY 1'),
 	"f|2\nt|1500", 'rows are held');
 is($node->safe_psql($db, 'SELECT count(*) FROM selfheal.pending'),
@@ -115,7 +115,7 @@ is( $node->safe_psql($db, q{SELECT table_name, key, type, ignored, rename_to FRO
 	qq{"odd Name"."a Table"|Identity||f|id\npublic.plain|not "this"||t|\npublic.plain|sum|numeric(12,2)|f|},
 	'hints stand on the restored tables');
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-04-01", "not \"this\"": 1, "sum": 5}')});
-$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('180s')});
 is($node->safe_psql($db, q{SELECT sum FROM plain WHERE d = '2026-04-01'}),
 	'5.00', 'and count');
 is( $node->safe_psql($db, q{SELECT id, table_name, kind, field, column_name, state FROM selfheal.mappings ORDER BY id}),
@@ -155,17 +155,17 @@ is( $node->safe_psql(
 
 # what must stay true of a table is kept with it, too
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "1999-04-01", "w": 1}')});
-$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('180s')});
 is( $node->safe_psql($db, q{SELECT state, reason FROM selfheal.incidents WHERE table_name = 'public.plain' AND column_name = 'w'}),
 	'needs_human|no safe plan: check "no "old" dates" is false after the rows', 'checks refuse plans after the restore');
 
 # loads and heals go on
 $node->safe_psql($db, q{INSERT INTO plain_intake VALUES ('{"d": "2026-03-01", "z": true}')});
-$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('180s')});
 is($node->safe_psql($db, q{SELECT z FROM plain WHERE d = '2026-03-01'}),
 	't', 'a new key heals after the restore');
 $node->safe_psql($db, 'SELECT selfheal.approve(plan_id) FROM selfheal.pending');
-$node->safe_psql($db, q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql($db, q{SELECT selfheal.wait_idle('180s')});
 is( $node->safe_psql($db, q{SELECT state FROM selfheal.incident WHERE class = 'missing_key'}),
 	'healed', 'a plan that waited over the restore can be approved');
 is($node->safe_psql($db, q{SELECT count(*) FROM "odd Name"."a Table"}),

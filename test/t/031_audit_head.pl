@@ -16,7 +16,7 @@ $node->safe_psql('postgres', q{CREATE PUBLICATION p FOR TABLE t});
 $node->safe_psql('postgres', q{SELECT pg_create_logical_replication_slot('s', 'pgoutput')});
 $node->safe_psql('postgres', q{SELECT selfheal.watch('t')});
 $node->safe_psql('postgres', q{INSERT INTO t_intake VALUES ('{"id": 1, "new": "key"}')});
-$node->safe_psql('postgres', q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql('postgres', q{SELECT selfheal.wait_idle('180s')});
 
 my ($sealed, $head) = split /\|/,
   $node->safe_psql('postgres', 'SELECT sealed, head FROM selfheal.verify_audit()');
@@ -49,7 +49,7 @@ $node->safe_psql(
 	UPDATE selfheal.audit SET seq = NULL, prev_hash = NULL, hash = NULL;
 	SELECT selfheal.wake();
 });
-$node->safe_psql('postgres', q{SELECT selfheal.wait_idle('30s')});
+$node->safe_psql('postgres', q{SELECT selfheal.wait_idle('180s')});
 is($node->safe_psql('postgres', 'SELECT ok, sealed >= 6 FROM selfheal.verify_audit()'),
 	't|t', 'a chain written anew is consistent in itself');
 is( $node->safe_psql('postgres', "SELECT ok FROM selfheal.verify_audit($sealed, '$head')"),

@@ -194,7 +194,7 @@ is(at('less', q{SELECT selfheal.restored('child')}), '0', 'once');
 fresh('stays');
 my $stays = $node->background_psql('stays');
 $stays->query_safe("\\i $dir/p");
-like(at('stays', q{SELECT selfheal.wait_idle('1s') ->> 'why'}), qr/the session of process \d+ restores this database/, 'who waits is told why');
+ok($node->poll_query_until('stays', q{SELECT selfheal.wait_idle('1s') ->> 'why' ~ 'the session of process \d+ restores this database'}), 'who waits is told why');
 like(at('stays', q{SELECT value || note FROM selfheal.status WHERE item = 'restore'}), qr/under way.*by the session/, 'so is who looks');
 my ($rc, $out, $err) = $node->psql('stays', "\\set VERBOSITY sqlstate\nSELECT selfheal.restored()");
 like($err, qr/55006/, 'another cannot say it');

@@ -36,7 +36,8 @@ is(at($old, 'SELECT state FROM selfheal.incidents'), 'awaiting_approval', 'an in
 set_conf($old, 'selfheal.enabled', 'off');
 at($old, q{INSERT INTO plain_intake VALUES ('{"id": 1, "v": "longer"}')}, q{INSERT INTO half_intake VALUES ('{"id": 1, "v": "longer"}')},
 	'DELETE FROM selfheal.settled WHERE relid = $$half$$::regclass', 'DELETE FROM selfheal.schema_snapshot WHERE relid = $$half$$::regclass');
-set_conf($old, 'selfheal.enabled');
+# on again from the next start on: that of pg_upgrade
+at($old, 'ALTER SYSTEM RESET selfheal.enabled');
 my $oids = at($old, 'SELECT relid::oid, intake::oid FROM selfheal.watched ORDER BY 1');
 my $triggers = 'SELECT tgrelid::regclass, tgname, tgenabled, tgfoid::regproc FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2';
 my $before = at($old, $triggers);

@@ -39,7 +39,7 @@ for my $share ('masked', 'none', 'full')
 	sql(q{CREATE EVENT TRIGGER refuse ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION refuse()});
 	my $log = logged(sub {
 		sql(qq{INSERT INTO t_${share}_intake VALUES ('{"id": 1, "v": "longer"}')});
-		sql(q{SELECT selfheal.wait_idle('60s')});
+		sql(q{SELECT selfheal.wait_idle('180s')});
 	});
 	sql('DROP EVENT TRIGGER refuse');
 	like(sql("SELECT string_agg(result, ' ') FROM selfheal.audit WHERE event = 'apply_failed' AND table_name = 't_$share'"),

@@ -39,7 +39,7 @@ sub sql
 sub idle
 {
 	my ($name) = @_;
-	is(sql(q{SELECT selfheal.wait_idle('60s') ->> 'idle'}), 'true', "$name: the worker comes to rest");
+	is(sql(q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', "$name: the worker comes to rest");
 	return;
 }
 
@@ -51,7 +51,7 @@ sub driver
 	my ($out, $err) = ('', '');
 	my $in = join('', map { s/ \| /\t/gr . "\n" } split(/\n\s*/, $script));
 	IPC::Run::run([ $client, $node->connstr($database // 'postgres') ], '<', \$in, '>', \$out, '2>', \$err,
-		IPC::Run::timeout(60)) or die("bindtest: $err");
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default)) or die("bindtest: $err");
 	return join(' ', grep { !/^ok/ && $_ ne 'aborted' } split(/\n/, $out));
 }
 

@@ -26,7 +26,7 @@ sub sql
 sub idle
 {
 	my ($name) = @_;
-	is(sql(q{SELECT selfheal.wait_idle('60s') ->> 'idle'}), 'true', "$name: the worker comes to rest");
+	is(sql(q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', "$name: the worker comes to rest");
 	return;
 }
 

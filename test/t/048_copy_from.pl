@@ -245,7 +245,7 @@ foreach my $how ('SIGTERM', 'SIGKILL')
 		"pg_stat_progress_copy shows a load ($how)");
 	is(sql("SELECT command || ' ' || type FROM pg_stat_progress_copy WHERE relid = 't'::regclass"), 'COPY FROM PROGRAM', 'and what it is');
 	my $pid = sql("SELECT pid FROM pg_stat_progress_copy WHERE relid = 't'::regclass");
-	kill substr($how, 3), $pid;
+	$how eq 'SIGKILL' ? crash($node, $pid) : kill('TERM', $pid);
 	$h->finish;
 	$node->poll_query_until($db, 'SELECT true');
 	is(counts('t'), '0|0', "$how: nothing is stored");

@@ -22,7 +22,7 @@ sub sql
 sub idle
 {
 	my ($db, $name) = @_;
-	is(sql($db, q{SELECT selfheal.wait_idle('30s') ->> 'idle'}), 'true', "$name: the worker is at rest");
+	is(sql($db, q{SELECT selfheal.wait_idle('180s') ->> 'idle'}), 'true', "$name: the worker is at rest");
 	return;
 }
 

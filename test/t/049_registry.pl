@@ -47,7 +47,7 @@ $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('before') ], 'dump');
 $node->safe_psql('postgres', 'CREATE DATABASE after');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('after'), '-f', $dump ], 'restore');
 is($node->safe_psql('after', $versions), $kept, 'the registry came back, and nothing with it');
-$node->safe_psql('after', q{SELECT selfheal.wake(); SELECT 1 FROM selfheal.wait_idle('30s')}) for 1 .. 2;
+$node->safe_psql('after', q{SELECT selfheal.wake(); SELECT 1 FROM selfheal.wait_idle('180s')}) for 1 .. 2;
 is($node->safe_psql('after', $versions), $kept, 'and the worker finds nothing that changed');
 is( $node->safe_psql('after', q{SELECT bool_and(selfheal.snapshot(relid) = snapshot) FROM selfheal.schema_version v
 	WHERE relid IS NOT NULL AND version = (SELECT max(version) FROM selfheal.schema_version w WHERE w.relid = v.relid)}),
@@ -60,7 +60,7 @@ is($node->safe_psql('after', q{SELECT version, by, statement, changes->0->>'kind
 $node->safe_psql('before', q{SET session_replication_role = replica; ALTER TABLE parts ADD unseen text;});
 is($node->safe_psql('before', q{SELECT max(version) FROM selfheal.schema_version WHERE table_name = 'public.parts'}), '2', 'a replica session is not seen');
 $node->restart;
-$node->safe_psql('before', q{SELECT selfheal.wake(); SELECT 1 FROM selfheal.wait_idle('30s')});
+$node->safe_psql('before', q{SELECT selfheal.wake(); SELECT 1 FROM selfheal.wait_idle('180s')});
 is($node->safe_psql('before', q{SELECT version, by, role, statement, changes FROM selfheal.schema_version WHERE table_name = 'public.parts' ORDER BY 1 DESC LIMIT 1}),
 	'3||||[{"now": "text", "kind": "column_added", "name": "unseen", "breaks": false}]', 'the worker keeps it, and says that nobody saw it');
 

@@ -14,10 +14,15 @@ use Test::More;
 use Time::HiRes qw(sleep);
 use WorkerTest;
 
-# what a person may have to wait for the healer, with what a busy machine adds
-my $soon = 2000;
+# Who waits looks for a deadlock after so many seconds. By then the healer has
+# given way, with all that a busy machine adds to its own looks, or the person is
+# its victim.
+my $look = 4;
 
-my $node = new_server('gives_way', conf => "autovacuum = off\n");
+# what a person may have to wait for the healer, in ms
+my $soon = 1000 * $look;
+
+my $node = new_server('gives_way', conf => "autovacuum = off\ndeadlock_timeout = '${look}s'\nselfheal.gate_timeout = '60s'\n");
 
 sub sql { return $node->safe_psql('postgres', join(';', @_)); }
 
@@ -76,13 +81,13 @@ sql(q{CREATE FUNCTION ask(what text) RETURNS text LANGUAGE plpgsql AS $$
 	END $$});
 
 # Until the worker waits for one table and has another one. For so long, if it
-# does so within three seconds; else, that is, as soon as it waits again.
-sql(q{CREATE FUNCTION await_worker(has regclass, wants regclass, since interval) RETURNS text LANGUAGE plpgsql AS $$
+# does so in time; else, that is, as soon as it waits again.
+sql(qq{CREATE FUNCTION await_worker(has regclass, wants regclass, since interval) RETURNS text LANGUAGE plpgsql AS \$\$
 	DECLARE
 		start constant timestamptz := clock_timestamp();
 	BEGIN
 		LOOP
-			IF clock_timestamp() - start > '3 s' THEN
+			IF clock_timestamp() - start > 1.5 * interval '$look s' THEN
 				since := '0 s';
 			END IF;
 			IF EXISTS (SELECT FROM pg_locks w JOIN pg_stat_activity a USING (pid) JOIN pg_locks h USING (pid)
@@ -90,24 +95,26 @@ sql(q{CREATE FUNCTION await_worker(has regclass, wants regclass, since interval)
 				AND w.waitstart <= clock_timestamp() - since AND h.relation = has AND h.granted) THEN
 				RETURN since::text;
 			END IF;
-			IF clock_timestamp() - start > '60 s' THEN
+			IF clock_timestamp() - start > '180 s' THEN
 				RETURN 'never';
 			END IF;
 			PERFORM pg_sleep(0.002);
 		END LOOP;
-	END $$});
+	END \$\$});
 
 #
 # The person closes the circle, when the healer has waited for longer than
 # deadlock_timeout if it does such a thing.
 #
+my $long = 1.2 * $look . ' s';
+
 sub person_closes
 {
 	my ($stage, $table, $other) = @_;
 	my $person = person("LOCK TABLE $other");
 
 	sql("SELECT selfheal.resume('$table')");
-	is($person->query_safe("SELECT await_worker('$table', '$other', '1.2 s')"),
+	is($person->query_safe("SELECT await_worker('$table', '$other', '$long')"),
 		'00:00:00', "$stage: the healer waits, and not for long");
 	got_soon($person->query_safe("SELECT ask('LOCK TABLE $table')"), $stage);
 	healed_after($person, $table);
@@ -137,7 +144,7 @@ sql(q{SELECT selfheal.resume('late')});
 ok(wait_until_held($node, 'postgres'), 'the replay has begun');
 my $person = person('LOCK TABLE parent');
 let_go($stop);
-is($person->query_safe("SELECT await_worker('late', 'parent', '1.2 s')"), '00:00:00', 'replay: the healer waits, and not for long');
+is($person->query_safe("SELECT await_worker('late', 'parent', '$long')"), '00:00:00', 'replay: the healer waits, and not for long');
 got_soon($person->query_safe("SELECT ask('LOCK TABLE late')"), 'replay');
 healed_after($person, 'late');
 
@@ -154,7 +161,7 @@ $person = person('LOCK TABLE parent');
 $person->query_until(qr/asks/, "\\echo asks\nSELECT ask('LOCK TABLE later');\n");
 ok( $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'later'::regclass AND NOT granted}),
 	'the person waits');
-sleep 0.3;
+sleep 0.3 * $look;
 let_go($stop);
 my $answer = $person->query_safe("\\echo");
 got_soon($answer =~ s/\s+$//r, 'the healer closes the circle');
@@ -167,9 +174,9 @@ healed_after($person, 'later');
 sql('CREATE TABLE loaded (id int, v varchar(3))', q{SELECT selfheal.watch('loaded')}, hold_back('loaded', '{"id": 1, "v": "longer"}'));
 $person = person(q{INSERT INTO loaded_intake VALUES ('{"id": 2, "v": "ok"}')});
 sql(q{SELECT selfheal.resume('loaded')});
-ok( $node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks w JOIN pg_stat_activity a USING (pid)
+ok( $node->poll_query_until('postgres', qq{SELECT count(*) > 0 FROM pg_locks w JOIN pg_stat_activity a USING (pid)
 		WHERE a.backend_type = 'selfheal worker' AND NOT w.granted AND w.locktype IN ('advisory', 'userlock')
-		AND w.waitstart < clock_timestamp() - interval '1.2 s'}),
+		AND w.waitstart < clock_timestamp() - interval '$long'}),
 	'the healer waits at the gate');
 got_soon($person->query_safe(q{SELECT ask('UPDATE selfheal.incident SET why = why WHERE relid = ''loaded''::regclass')}), 'gate');
 healed_after($person, 'loaded');

@@ -43,7 +43,7 @@ sub load
 
 sub rest
 {
-	return sql(q{SELECT selfheal.wait_idle('30s') -> 'idle'});
+	return sql(q{SELECT selfheal.wait_idle('180s') -> 'idle'});
 }
 
 sub incident

@@ -283,10 +283,10 @@ $fake->set_mode('think', context => 0);
 # ---- holding and writing down ----
 
 $fake->forget;
-$fake->hold(30);
+$fake->hold(120);
 my $pid = fork;
 if (!$pid) { require POSIX; my $r = ask('held'); POSIX::_exit($r->{status} == 200 ? 0 : 1) }
-ok($fake->wait_for_count(1, 10), 'a request has come');
+ok($fake->wait_for_count(1), 'a request has come');
 sleep 0.3;
 is($fake->in_flight, 1, 'and has no answer while all are held');
 $fake->release;
@@ -347,9 +347,10 @@ my ($port) = $url =~ /:([0-9]+)/;
 is($fake->faults, '', 'the fake itself had no fault');
 $start = time;
 $fake->set_script([ { hang => 60 } ]);
+my $asked = $fake->count;
 $pid = fork;
 if (!$pid) { require POSIX; ask('hang', timeout => 60); POSIX::_exit(0) }
-$fake->wait_for_count($fake->count + 1, 10);
+$fake->wait_for_count($asked + 1);
 $fake->stop;
 waitpid $pid, 0;
 cmp_ok(time - $start, '<', 45, 'it ends while a request hangs');

@@ -172,11 +172,11 @@ ends('limited', [ { status => 429, retry_after_ms => 50 }, { status => 529 }, $g
 
 # ---- a person has an incident in hand: nobody waits for him but that one ----
 $fake->set_script([ map { $good } 1 .. 2 ]);
-$fake->hold(60);
+$fake->hold(170);
 my $before = $fake->count;
 watch_table($node, 'in_hand', 'id int, at date');
 load($node, 'in_hand', '{"id": 1, "at": "2026|21|11"}');
-$fake->wait_for_count($before + 1, 30);
+$fake->wait_for_count($before + 1);
 my $person = $node->background_psql('postgres');
 $person->query_safe("BEGIN; SELECT FROM selfheal.incident WHERE table_name = 'in_hand' FOR UPDATE");
 $fake->release;

@@ -38,7 +38,7 @@ sub settle_all
 	my $until = time + 90;
 	for (;;)
 	{
-		settle($node, 60);
+		settle($node);
 		last if time > $until || value('SELECT NOT EXISTS (SELECT FROM selfheal.conversation WHERE state <> \'ended\')') eq 't';
 		usleep(200_000);
 	}

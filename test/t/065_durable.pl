@@ -125,7 +125,7 @@ sub stopped_at
 	}
 	else
 	{
-		$fake->hold(60);
+		$fake->hold(170);
 	}
 	load($node, $table, map { "{\"id\": $_, \"at\": \"2026|2$_|11\"}" } 1 .. 3);
 	ok(defined $place
@@ -166,7 +166,7 @@ for my $place (undef, sort keys %place)
 			. (defined $place ? 'wait_event = \'PgSleep\'' : $AGENT));
 		if ($how eq 'kill -9')
 		{
-			kill 'KILL', $pid;
+			crash($node, $pid);
 			$session->{run}->kill_kill if $session;
 			until_true('SELECT true');
 		}
@@ -188,7 +188,7 @@ for my $how ('immediate', 'fast')
 	{
 		my ($table, $session) = stopped_at($place);
 		my $name = "$how stop " . (defined $place ? $place{$place}[0] : 'while Claude thinks');
-		cmp_ok(seconds_of(sub { $node->stop($how) }), '<', 5, "$name is prompt");
+		cmp_ok(seconds_of(sub { $node->stop($how) }), '<', $AT_ONCE, "$name is prompt");
 		$session->{run}->kill_kill if $session;
 		$node->start;
 		is_whole($table, $name);
@@ -201,7 +201,7 @@ for my $how ('kill -9', 'pg_terminate_backend', 'pg_cancel_backend')
 {
 	$fake->forget;
 	$fake->set_script([ $talk[0], { turn => 1, tools => $talk[2]{tools} } ]);
-	$fake->hold(60);
+	$fake->hold(170);
 	my @names = map { 'm' . ++$tables } 1 .. 4;
 	for my $table (@names)
 	{
@@ -210,7 +210,7 @@ for my $how ('kill -9', 'pg_terminate_backend', 'pg_cancel_backend')
 	}
 	ok($fake->wait_for_count(4), 'four are talked about');
 	my $pid = agent_pid();
-	if ($how eq 'kill -9') { kill 'KILL', $pid; until_true('SELECT true') }
+	if ($how eq 'kill -9') { crash($node, $pid); until_true('SELECT true') }
 	else { value("SELECT $how($pid)") }
 	ok($fake->wait_for_count(8), "$how: all four are asked about again");
 	$fake->release;

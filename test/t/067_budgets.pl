@@ -90,8 +90,10 @@ set_conf($node, 'selfheal.max_incident_tokens');
 # ---- limits of an hour and of a day ----
 sub made { return value('SELECT count(*) FROM selfheal.agent_turn WHERE kind = \'request\'') }
 
+my $slow = 0;
 for my $limit (qw(hour day))
 {
+	my $start = time;
 	set_conf($node, "selfheal.max_calls_per_$limit", made() + 1);
 	ends("calls_$limit", [ $look, $good ], 'needs_human', qr/selfheal\.max_calls_per_$limit/, "calls per $limit");
 	is(of_incident($node, "calls_$limit", 'reason_kind'), 'budget', "calls per $limit: the reason is the budget");
@@ -99,13 +101,17 @@ for my $limit (qw(hour day))
 	is(value("SELECT next_try BETWEEN now() + '9 minutes' AND now() + '10 minutes' FROM selfheal.conversation WHERE state = 'waiting'"), 't',
 		'and is looked at again in ten minutes at the latest');
 	is($fake->count(status => 400), 0, 'nothing that the API would refuse');
+	$slow = time - $start if time - $start > $slow;
 	set_conf($node, "selfheal.max_calls_per_$limit");
 	comes_to("calls_$limit", 'healed', 'raised and reloaded, it goes on by itself');
 	is(conversation("calls_$limit", 'calls'), 2, 'where it was');
 }
 
-# by time: what was asked long ago does not count any more
-value('UPDATE selfheal.agent_turn SET at = clock_timestamp() - interval \'59 minutes 57 seconds\' WHERE kind = \'request\' OR cost > 0');
+# by time: what was asked long ago does not count any more. The hour is over
+# when this machine has looked three times at what it is to see before.
+my $left = 3 + 3 * $slow;
+note("seconds that are left of the hour: $left");
+value("UPDATE selfheal.agent_turn SET at = clock_timestamp() - interval '1 hour' + interval '$left s' WHERE kind = 'request' OR cost > 0");
 set_conf($node, 'selfheal.max_calls_per_hour', made());
 ends('by_time', [$good], 'needs_human', qr/max_calls_per_hour/, 'by time');
 comes_to('by_time', 'healed', 'the hour is over: it goes on by itself');
@@ -186,7 +192,7 @@ ok(until_true('SELECT count(*) = 3 FROM selfheal.incidents WHERE table_name ~ \'
 my $before = $fake->count;
 my $now = value('SELECT clock_timestamp()');
 $fake->set_script([ $good, $good, $good ]);
-$fake->hold(60);
+$fake->hold(170);
 $node->reload;
 ok($fake->wait_for_count($before + 1), 'one is tried');
 ok(until_true("SELECT count(*) = 2 FROM selfheal.conversation WHERE table_name ~ 'down' AND state = 'waiting' AND paused_at > '$now'"), 'the others wait for it');
@@ -209,8 +215,8 @@ bad('after');
 comes_to('after', 'healed', 'a limit that passes is retried');
 my @gaps = gaps($n);
 is(scalar @gaps, 2, 'twice');
-ok($gaps[0] >= 1.19 && $gaps[0] < 5, "not before retry-after-ms ($gaps[0] s)");
-ok($gaps[1] >= 0.99 && $gaps[1] < 5, "not before retry-after ($gaps[1] s)");
+ok($gaps[0] >= 1.19 && $gaps[0] < $AT_ONCE, "not before retry-after-ms ($gaps[0] s)");
+ok($gaps[1] >= 0.99 && $gaps[1] < $AT_ONCE, "not before retry-after ($gaps[1] s)");
 
 $n = $fake->count;
 ends('do_not', [ { status => 503, should_retry => 'false' }, $good ], 'needs_human', qr/503/, 'x-should-retry: false');
@@ -228,7 +234,7 @@ is(conversation('storm', 'outcome'), 'failed', 'and nobody goes on by himself');
 set_conf($node, 'selfheal.max_conversations', '20');
 $n = $fake->count;
 $fake->set_script([ map { {%$good} } 1 .. 20 ]);
-$fake->hold(60);
+$fake->hold(170);
 my @quick = qw(dismissed discarded replayed retried unwatched dropped widened altered joined);
 bad("quick_$_") for @quick;
 ok($fake->wait_for_count($n + @quick), 'many are asked about at a time');

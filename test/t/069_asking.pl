@@ -37,7 +37,7 @@ sub meanwhile
 	my $before = $fake->count;
 
 	$fake->set_script($script);
-	$fake->hold(60);
+	$fake->hold(170);
 	watch_table($node, $table, $columns);
 	load($node, $table, @$first);
 	ok($fake->wait_for_count($before + 1), "$table: Claude is asked");

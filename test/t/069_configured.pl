@@ -85,11 +85,13 @@ $tls->kill_kill;
 
 my $before = $fake->count;
 $fake->set_script([ ($look) x 9, $good ]);
-$fake->hold(60);
+$fake->hold(170);
 bad('off');
 ok($fake->wait_for_count($before + 1), 'Claude is asked');
 value('ALTER DATABASE postgres SET selfheal.claude = off');
+my $loaded = value('SELECT pg_conf_load_time()');
 $node->reload;
+ok(until_true("SELECT pg_conf_load_time() > '$loaded'"), 'and all are told to read the settings anew');
 sleep 0.5;
 $fake->release;
 comes_to('off', 'needs_human', 'switched off for the database and reloaded, the conversation waits');
@@ -116,7 +118,7 @@ sub told_after
 my $masked = qr/9999\|99\|99/;
 $before = $fake->count;
 $fake->set_script([ $look, $good, $good ]);
-$fake->hold(60);
+$fake->hold(170);
 bad('told');
 ok($fake->wait_for_count($before + 1), 'Claude is asked');
 like($fake->last_request->{raw}, $masked, 'and told masked values');
@@ -129,16 +131,18 @@ is(value('SELECT string_agg(concat_ws(\' \', outcome, coalesce(share_values, \'n
 
 # more in between, by a tool, is what counts
 $before = $fake->count;
-$fake->set_script([ { turn => 0, tools => [ [ sample_payloads => {} ] ] }, { turn => 1, delay => 2, %$look }, $good, $good ]);
-$fake->hold(60);
+$fake->set_script([ { turn => 0, tools => [ [ sample_payloads => {} ] ] }, { turn => 1, delay => 3, %$look }, $good, $good ]);
+$fake->hold(170);
 bad('more');
 ok($fake->wait_for_count($before + 1), 'Claude is asked');
 value('SELECT selfheal.watch(\'more\', share_values => \'full\')');
 $fake->release;
 ok($fake->wait_for_count($before + 2), 'and told more by a tool');
+$fake->hold(170);
 like($fake->last_request->{raw}, qr/2026\|21\|11/, 'as its owner lets it');
 value('SELECT selfheal.watch(\'more\', share_values => \'masked\')');
 $fake->set_script([ $good, $good ]);
+$fake->release;
 comes_to('more', 'healed', 'when he takes it back, it is begun anew');
 is(told_after(more => 2, qr/2026\|21\|11/), '0 of 1', 'and what was told is not told again');
 

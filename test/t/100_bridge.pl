@@ -152,7 +152,7 @@ is($bridge->ask(request(16, 'nothing'))->{error}{code}, -32603, 'a request witho
 is($bridge->ask(request(17, 'no such'))->{error}{code}, -32601, 'errors of the database are handed on');
 
 # ping.
-$bridge->say(request(20, 'sleep', { seconds => 2 }), request(21, 'echo'), request('p', 'ping'));
+$bridge->say(request(20, 'sleep', { seconds => 4 }), request(21, 'echo'), request('p', 'ping'));
 is($bridge->line, '{"jsonrpc":"2.0","id":"p","result":{}}', 'ping is answered while a call runs');
 is_deeply([ map { $bridge->message->{id} } 1 .. 2 ], [ 20, 21 ], 'calls in their order');
 is( $bridge->ask('{"jsonrpc":"2.0","id":22,"method":"ping","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}')
@@ -216,7 +216,7 @@ $bridge->say('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"req
 	'{"jsonrpc":"2.0","method":"notifications/cancelled"}',
 	'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"c\u0031","reason":"enough"}}');
 is_deeply([ map { $bridge->message->{id} } 1 .. 2 ], [ 'c3', 3 ], 'what was cancelled is not answered, all else is; "3" is not 3');
-cmp_ok(time() - $from, '<', 30, 'the running call was stopped');
+cmp_ok(time() - $from, '<', 90, 'the running call was stopped');
 is(times_seen('c2'), '0', 'the waiting one never ran');
 is(times_seen('c1'), '0', 'the running one left nothing');
 for my $i (1 .. 50)
@@ -231,7 +231,7 @@ for my $i (1 .. 50)
 my %ends;
 for (1 .. 100)
 {
-	my $message = $bridge->message(20) // last;
+	my $message = $bridge->message // last;
 	$ends{ $message->{id} } = $message->{error} ? 'error' : 'fine';
 	last if $message->{id} eq 's50';
 }
@@ -316,16 +316,17 @@ $got = refused("$connstr user=o\\'Hara");
 like($got->{hint}, qr/\Qselfheal.grant_to('o''Hara', 'viewer')\E/, 'a role without a grant, and what it lacks');
 $node->safe_psql('stub', 'REVOKE ALL ON FUNCTION selfheal.mcp(jsonb) FROM PUBLIC');
 like(refused("$connstr user=nobody_special")->{message}, qr/permission denied for function mcp \(the role is "nobody_special"\)/, 'or without the function');
-$from = time();
+my $offset = -s $node->logfile;
 $got = refused($node->connstr('no_such_database'));
 like($got->{message}, qr/database "no_such_database" does not exist/, 'a database that is not there');
 $got = refused("$connstr user=no_such_role");
 like($got->{message}, qr/role "no_such_role" does not exist/, 'a role that is not there');
-cmp_ok(time() - $from, '<', 2.9, 'what a server refuses is not tried again and again');
+# each once, and once more to ask whether the server takes anybody
+is(scalar(() = slurp_file($node->logfile, $offset) =~ /FATAL: .*does not exist/g), 4, 'what a server refuses is not tried again and again');
 
 # A queue that is too long.
 $bridge = BridgeTest->new($connstr);
-$bridge->say(request('first', 'sleep', { seconds => 1 }), map { request($_, 'echo') } 1 .. 2100);
+$bridge->say(request('first', 'sleep', { seconds => 5 }), map { request($_, 'echo') } 1 .. 2100);
 my ($fine, $full) = (0, 0);
 for (1 .. 2101)
 {

@@ -33,7 +33,7 @@ sub begin
 	my %call = (out => '', err => '');
 	$call{run} = IPC::Run::start(
 		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') . ' application_name=agent', map { ('-c', $_) } split(/;\s*/, $sql) ],
-		'<', \undef, '>', \$call{out}, '2>', \$call{err}, IPC::Run::timeout(120));
+		'<', \undef, '>', \$call{out}, '2>', \$call{err}, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	return \%call;
 }
 sub at_work { my ($event) = @_; return until_true("SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'agent' AND state = 'active' AND wait_event $event") }
@@ -53,7 +53,7 @@ my $seconds = seconds_of(sub {
 	value("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'agent'");
 	like(end($call), qr/"is_error": true/, 'cancelled: the call has an answer');
 });
-cmp_ok($seconds, '<', 10, 'at once');
+cmp_ok($seconds, '<', $AT_ONCE, 'at once');
 is(outcomes(), 'explain_incident cancelled', 'and an event');
 $call = begin("SET statement_timeout = '1s'; $waiting");
 like(end($call), qr/it was cancelled/, 'statement_timeout is a cancel too');

@@ -1,7 +1,7 @@
 # selfheal-mcp and garbage: messages with bytes changed, cut, put in and put
 # twice, and bytes alone. Each line gets at most one answer, each answer is
 # JSON-RPC, and what comes afterwards works; and what is no JSON to the bridge is
-# none to PostgreSQL, and the other way round. SEED repeats a run.
+# none to PostgreSQL, and the other way round. SEED gives other garbage.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $seed = $ENV{SEED} // time();
+my $seed = $ENV{SEED} // 20261122;
 my $rounds = $ENV{ROUNDS} // 20;
 srand($seed);
 diag("SEED=$seed");
@@ -84,7 +84,7 @@ for my $round (1 .. $rounds)
 	my $in = join("\n", @lines, request("end of $round", 'echo'), request("ping of $round", 'ping')) . "\n";
 	my ($out, $err) = ('', '');
 
-	IPC::Run::run([ bridge_program(), $connstr ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+	IPC::Run::run([ bridge_program(), $connstr ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	if ($? != 0)
 	{
 		fail("round $round ends with $?: $err");
@@ -113,7 +113,7 @@ for my $round (1 .. $rounds)
 		for my $n (0 .. $#lines)
 		{
 			my ($one, $said) = ("$lines[$n]\n", '');
-			IPC::Run::run([ bridge_program(), $connstr ], '<', \$one, '>', \$said, '2>', '/dev/null', IPC::Run::timeout(60));
+			IPC::Run::run([ bridge_program(), $connstr ], '<', \$one, '>', \$said, '2>', '/dev/null', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 			diag(($none{$n} ? 'JSON to the bridge alone: ' : 'JSON to PostgreSQL alone: ') . $lines[$n])
 			  if refused($said) != ($none{$n} // 0);
 		}
@@ -130,7 +130,7 @@ is($silent, 0, 'what comes after garbage is answered');
 # Whole lines of bytes, one of them without an end.
 my $bytes = join('', map { chr(rand 256) } 1 .. 300_000);
 my ($out, $err) = ('', '');
-IPC::Run::run([ bridge_program(), $connstr ], '<', \$bytes, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+IPC::Run::run([ bridge_program(), $connstr ], '<', \$bytes, '>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 is($?, 0, 'bytes alone do not hurt it');
 is(scalar(grep { !/^\{"jsonrpc":"2\.0","id":null,"error":\{"code":-32[67]00,/ } split /\n/, $out), 0, '... and are all answered alike');
 

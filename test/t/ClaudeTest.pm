@@ -52,9 +52,8 @@ sub load
 # All that can be done without a person is done.
 sub settle
 {
-	my ($node, $seconds) = @_;
-	$seconds //= 60;
-	my $told = $node->safe_psql('postgres', "SELECT selfheal.wait_idle('$seconds s')");
+	my ($node) = @_;
+	my $told = $node->safe_psql('postgres', "SELECT selfheal.wait_idle('$PATIENCE')");
 	like($told, qr/"idle": true/, 'all that can be done is done') or diag $told;
 	return $told;
 }

@@ -47,7 +47,7 @@ INSERT INTO $s.orders_intake VALUES ('{"id": 1, "code": "abc", "qty": 1}'), ('{"
 INSERT INTO $s.secret_intake VALUES ('{"id": 1, "code": "top secret"}');
 INSERT INTO $s.paused_intake VALUES ('{"id": 1, "code": "too long"}');
 SQL
-	return idle($node, 'postgres', '60s');
+	return idle($node, 'postgres');
 }
 
 sub type_of

@@ -13,8 +13,18 @@ use Time::HiRes qw(time);
 
 our @EXPORT = qw(
   new_server set_conf workers worker_pid no_worker install make_table load_long
-  hold let_go wait_until_held idle healed seconds_of
+  hold let_go wait_until_held idle healed seconds_of crash
+  $AT_ONCE $PATIENCE
 );
+
+# Seconds that no machine is slow enough to need for what waits for nobody.
+# What it must not wait for takes longer in each test that says so, or has no
+# end at all.
+our $AT_ONCE = 45;
+
+# What comes is waited for so long, as an interval. Nobody waits longer than it
+# takes.
+our $PATIENCE = $PostgreSQL::Test::Utils::timeout_default . ' s';
 
 # A running server that preloads selfheal; more settings in @_.
 sub new_server
@@ -142,7 +152,7 @@ sub wait_until_held
 sub idle
 {
 	my ($node, $db, $timeout) = @_;
-	$timeout = '20s' unless defined $timeout;
+	$timeout = $PATIENCE unless defined $timeout;
 	return $node->safe_psql($db, "SELECT selfheal.wait_idle('$timeout') -> 'idle' = 'true'");
 }
 
@@ -158,6 +168,18 @@ sub healed
 	return $node->safe_psql($db,
 		"SELECT count(*) = $count AND count(DISTINCT id) = $count
 		 FROM $table WHERE id BETWEEN $first AND $last AND length(name) > 32") eq 't';
+}
+
+# kill -9 of a process of the server. Comes back when the server has been
+# through it: for a moment it does not know yet, and still answers.
+sub crash
+{
+	my ($node, $pid) = @_;
+	my $offset = -s $node->logfile;
+	my $killed = kill('KILL', $pid);
+
+	$node->wait_for_log(qr/database system is ready to accept connections/, $offset);
+	return $killed;
 }
 
 # How long does this take?

@@ -279,8 +279,8 @@ sub answer
 		$answer = { status => $error->{status}, body => error_body($error, $log{request_id}), headers => $error->{headers} || [] };
 	}
 	$step ||= {};
-	hold_on($self, $alive, \%log);
 	nap($step->{delay}, $alive) if $step->{delay};
+	hold_on($self, $alive, \%log);
 	if ($step->{hang} || ($step->{reset} && $step->{reset} ne 'half'))
 	{
 		nap($step->{hang} || 0, $alive);

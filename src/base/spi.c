@@ -22,7 +22,9 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "storage/lock.h"
+#include "storage/pmsignal.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -548,6 +550,13 @@ void
 spi_xact_begin(void)
 {
 	LOCKTAG		restore = locks_tag(LOCKS_RESTORE, InvalidOid, 0);
+
+	/*
+	 * of a pass that never waits no latch tells that the postmaster is gone;
+	 * and none can be started before we are
+	 */
+	if (IsUnderPostmaster && !PostmasterIsAlive())
+		proc_exit(1);
 
 	/* nothing is waited for for long: the heal of other tables must go on */
 	giveway_begin();

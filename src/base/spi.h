@@ -154,7 +154,7 @@ extern ErrorData *spi_try_locked(SpiBody body, void *arg);
  * Transactions of a background worker: begin sets the statement's start time,
  * holds the extension (55000 when it is being dropped), keeps restores from
  * beginning (55006 when one is under way, observe/restore.h) and pushes a snapshot;
- * its waits for locks give way (giveway.h);
+ * its waits for locks give way (giveway.h); without a postmaster the process ends;
  * commit pops it and reports statistics. async means
  * synchronous_commit = off for this transaction alone.
  */

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/words.h"
 #include "common/base64.h"
 #include "mb/pg_wchar.h"
 #include "mcp/answer.h"
@@ -39,23 +40,12 @@ McpAnswer *
 mcp_fault(int code, const char *fmt,...)
 {
 	McpAnswer  *answer = palloc0(sizeof(McpAnswer));
-	StringInfoData buf;
+	va_list		words;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		ap;
-		int			needed;
-
-		va_start(ap, fmt);
-		needed = appendStringInfoVA(&buf, fmt, ap);
-		va_end(ap);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
+	va_start(words, fmt);
+	answer->message = words_formatted(fmt, words);
+	va_end(words);
 	answer->code = code;
-	answer->message = buf.data;
 	return answer;
 }
 

@@ -9,6 +9,7 @@
 #include "base/canon.h"
 #include "base/compat.h"
 #include "base/spi.h"
+#include "base/words.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -219,23 +220,12 @@ ToolResult *
 tools_error(const char *fmt,...)
 {
 	ToolResult *result = palloc0(sizeof(ToolResult));
-	StringInfoData buf;
+	va_list		words;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		ap;
-		int			needed;
-
-		va_start(ap, fmt);
-		needed = appendStringInfoVA(&buf, fmt, ap);
-		va_end(ap);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
+	va_start(words, fmt);
+	result->text = words_formatted(fmt, words);
+	va_end(words);
 	result->is_error = true;
-	result->text = buf.data;
 	return result;
 }
 

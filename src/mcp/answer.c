@@ -8,9 +8,9 @@
 #include "common/base64.h"
 #include "mb/pg_wchar.h"
 #include "mcp/answer.h"
+#include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 
 static Jsonb *
 json_of(const char *text)
@@ -59,7 +59,7 @@ mcp_no_resource(const McpRequest *req, const char *uri)
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add(&buf, "uri", uri);
+	toolpage_text(&buf, "uri", uri);
 	appendStringInfoChar(&buf, '}');
 	answer->data = json_of(buf.data);
 	return answer;
@@ -93,35 +93,6 @@ mcp_object(Jsonb *object, const char *key, bool *wrong)
 		return JsonbValueToJsonb(&v);
 	*wrong = true;
 	return NULL;
-}
-
-static void
-add_key(StringInfo buf, const char *key)
-{
-	char		last = buf->len > 0 ? buf->data[buf->len - 1] : '{';
-
-	if (last != '{' && last != '[')
-		appendStringInfoChar(buf, ',');
-	escape_json(buf, key);
-	appendStringInfoChar(buf, ':');
-}
-
-void
-mcp_add(StringInfo buf, const char *key, const char *value)
-{
-	if (value == NULL)
-		return;
-	add_key(buf, key);
-	escape_json(buf, value);
-}
-
-void
-mcp_add_json(StringInfo buf, const char *key, const char *json)
-{
-	if (json == NULL)
-		return;
-	add_key(buf, key);
-	appendStringInfoString(buf, json);
 }
 
 /* ---- cursors ---- */

@@ -15,6 +15,7 @@
 #include "observe/watch.h"
 #include "orient/packet.h"
 #include "read/phrase.h"
+#include "serve/toolpage.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -163,7 +164,7 @@ get(uint64 row, int col)
 void
 mcp_add_number(StringInfo buf, const char *key, uint64 row, int col)
 {
-	mcp_add_json(buf, key, get(row, col));
+	toolpage_json(buf, key, get(row, col));
 }
 
 /* See the header. */
@@ -175,20 +176,20 @@ mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row)
 	know(reader, relid, get(row, 5));
 	appendStringInfoChar(buf, '{');
 	mcp_add_number(buf, "id", row, 1);
-	mcp_add(buf, "uri", mcp_uri_of_id(MCP_URI_INCIDENT, spi_get_int8(row, 1, NULL)));
-	mcp_add(buf, "table", get(row, 3));
-	mcp_add(buf, "class", get(row, 4));
-	mcp_add(buf, "column", mcp_told_name(reader, relid, get(row, 5)));
-	mcp_add(buf, "state", get(row, 6));
-	mcp_add(buf, "reason_kind", get(row, 7));
-	mcp_add(buf, "reason", mcp_told(reader, relid, get(row, 8)));
+	toolpage_text(buf, "uri", mcp_uri_of_id(MCP_URI_INCIDENT, spi_get_int8(row, 1, NULL)));
+	toolpage_text(buf, "table", get(row, 3));
+	toolpage_text(buf, "class", get(row, 4));
+	toolpage_text(buf, "column", mcp_told_name(reader, relid, get(row, 5)));
+	toolpage_text(buf, "state", get(row, 6));
+	toolpage_text(buf, "reason_kind", get(row, 7));
+	toolpage_text(buf, "reason", mcp_told(reader, relid, get(row, 8)));
 	mcp_add_number(buf, "rows", row, 9);
 	mcp_add_number(buf, "rows_held", row, 10);
 	mcp_add_number(buf, "attempts", row, 11);
 	mcp_add_number(buf, "plan", row, 12);
-	mcp_add(buf, "first_seen", get(row, 13));
-	mcp_add(buf, "last_seen", get(row, 14));
-	mcp_add(buf, "closed", get(row, 15));
+	toolpage_text(buf, "first_seen", get(row, 13));
+	toolpage_text(buf, "last_seen", get(row, 14));
+	toolpage_text(buf, "closed", get(row, 15));
 	mcp_add_number(buf, "seconds", row, 16);
 	appendStringInfoChar(buf, '}');
 }
@@ -213,7 +214,7 @@ add_steps(StringInfo buf, McpReader *reader, Oid relid, Jsonb *plan)
 		getKeyJsonValueFromContainer(&plan->root, "steps", (int) strlen("steps"), &v) == NULL ||
 		v.type != jbvBinary || !JsonContainerIsArray(v.val.binary.data))
 		return;
-	mcp_add_json(buf, "steps", "[");
+	toolpage_json(buf, "steps", "[");
 	n = (int) JsonContainerSize(v.val.binary.data);
 	for (int i = 0; i < Min(n, STEPS); i++)
 	{
@@ -222,14 +223,14 @@ add_steps(StringInfo buf, McpReader *reader, Oid relid, Jsonb *plan)
 
 		know(reader, relid, step_text(step, "column"));
 		appendStringInfoString(buf, i > 0 ? ",{" : "{");
-		mcp_add(buf, "kind", step_text(step, "kind"));
-		mcp_add(buf, "column", mcp_told_name(reader, relid, step_text(step, "column")));
-		mcp_add(buf, "type", step_text(step, "type"));
+		toolpage_text(buf, "kind", step_text(step, "kind"));
+		toolpage_text(buf, "column", mcp_told_name(reader, relid, step_text(step, "column")));
+		toolpage_text(buf, "type", step_text(step, "type"));
 		appendStringInfoChar(buf, '}');
 	}
 	appendStringInfoChar(buf, ']');
 	if (n > STEPS)
-		mcp_add_json(buf, "steps_in_all", psprintf("%d", n));
+		toolpage_int8(buf, "steps_in_all", n);
 }
 
 /* See the header. */
@@ -242,24 +243,24 @@ mcp_add_plan(StringInfo buf, McpReader *reader, uint64 row)
 
 	appendStringInfoChar(buf, '{');
 	mcp_add_number(buf, "id", row, 1);
-	mcp_add(buf, "table", get(row, 3));
-	mcp_add(buf, "state", state);
-	mcp_add(buf, "verdict", get(row, 5));
-	mcp_add(buf, "policy", get(row, 6));
-	mcp_add(buf, "sql", mcp_told_sql(reader, relid, sql));
+	toolpage_text(buf, "table", get(row, 3));
+	toolpage_text(buf, "state", state);
+	toolpage_text(buf, "verdict", get(row, 5));
+	toolpage_text(buf, "policy", get(row, 6));
+	toolpage_text(buf, "sql", mcp_told_sql(reader, relid, sql));
 	add_steps(buf, reader, relid, spi_get_jsonb(row, 9, CurrentMemoryContext));
-	mcp_add(buf, "reason", mcp_told(reader, relid, get(row, 7)));
-	mcp_add(buf, "explanation", mcp_told(reader, relid, get(row, 10)));
-	mcp_add(buf, "proposed_by", get(row, 11));
-	mcp_add(buf, "why", mcp_told(reader, relid, get(row, 12)));
+	toolpage_text(buf, "reason", mcp_told(reader, relid, get(row, 7)));
+	toolpage_text(buf, "explanation", mcp_told(reader, relid, get(row, 10)));
+	toolpage_text(buf, "proposed_by", get(row, 11));
+	toolpage_text(buf, "why", mcp_told(reader, relid, get(row, 12)));
 	mcp_add_number(buf, "confidence", row, 13);
-	mcp_add(buf, "decided_by", get(row, 14));
-	mcp_add(buf, "made", get(row, 15));
-	mcp_add(buf, "applied", get(row, 16));
-	mcp_add_json(buf, "incidents", get(row, 17));
-	mcp_add(buf, "plan_hash", get(row, 18));
+	toolpage_text(buf, "decided_by", get(row, 14));
+	toolpage_text(buf, "made", get(row, 15));
+	toolpage_text(buf, "applied", get(row, 16));
+	toolpage_json(buf, "incidents", get(row, 17));
+	toolpage_text(buf, "plan_hash", get(row, 18));
 	mcp_add_number(buf, "rows_waiting", row, 19);
 	if (sql != NULL && strcmp(state, "applied") == 0)
-		mcp_add(buf, "migration", mcp_uri_of_id(MCP_URI_MIGRATION, spi_get_int8(row, 1, NULL)));
+		toolpage_text(buf, "migration", mcp_uri_of_id(MCP_URI_MIGRATION, spi_get_int8(row, 1, NULL)));
 	appendStringInfoChar(buf, '}');
 }

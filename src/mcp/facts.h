@@ -5,7 +5,7 @@
  * Our own SQL runs as the extension's owner, so the role that asks is noted
  * before, and each query has it as its first two parameters. A row is shown
  * to who may read its table (as selfheal.may_see); of its values as much as
- * the table's share_values says, and in full only to who may read all of it.
+ * tools tell (serve/telling.h).
  */
 #ifndef SELFHEAL_MCP_FACTS_H
 #define SELFHEAL_MCP_FACTS_H
@@ -15,7 +15,7 @@
 #include "base/guc.h"
 #include "base/spi.h"
 #include "lib/stringinfo.h"
-#include "read/mask.h"
+#include "serve/telling.h"
 
 /* Who asks. */
 typedef struct McpReader
@@ -23,16 +23,8 @@ typedef struct McpReader
 	Oid			role;
 	bool		all;			/* reads every table */
 	MemoryContext cxt;
-	List	   *views;			/* McpView *: found once each */
+	List	   *tellings;		/* Telling *: found once each */
 } McpReader;
-
-/* What of a table he is shown. A table that is gone: its structure alone. */
-typedef struct McpView
-{
-	Oid			relid;
-	ShareValues share;
-	MaskNames  *names;			/* NULL where all is shown */
-} McpView;
 
 /* Must be asked outside of spi_open, where the user is another one. */
 extern McpReader *mcp_reader(void);
@@ -43,17 +35,18 @@ extern void mcp_reader_args(const McpReader *reader, SpiArgs *args);
 	"($2 OR coalesce(has_table_privilege($1::oid, " relid "::oid, 'SELECT'), false))"
 
 extern bool mcp_may_read(const McpReader *reader, Oid relid);
-extern const McpView *mcp_view(McpReader *reader, Oid relid);
+
+/* What of a table he is told; it lives as long as the reader. */
+extern Telling *mcp_telling(McpReader *reader, Oid relid);
 
 /* The watched table of this name, or InvalidOid: there is none, or it is not
  * for him. */
 extern Oid	mcp_watched_table(const McpReader *reader, const char *schema, const char *table);
 
-/* A key or column, a message, a statement, as far as they may be told; NULL
- * stays NULL. A name never waits for a lock. */
-extern char *mcp_told_name(const McpReader *reader, Oid relid, const char *name);
-extern char *mcp_told(McpReader *reader, Oid relid, const char *message);
-extern char *mcp_told_sql(McpReader *reader, Oid relid, const char *sql);
+/* A key or column, as far as it may be told; NULL stays NULL. It never waits
+ * for a lock: names of the table itself are masked, too, where they look like
+ * data, since to know them it would have to be opened. */
+extern char *mcp_told_name(McpReader *reader, Oid relid, const char *name);
 
 /* "key": a number, as it stands in a row of SPI's; nothing where it is null. */
 extern void mcp_add_number(StringInfo buf, const char *key, uint64 row, int col);

@@ -11,6 +11,7 @@
 #include "observe/snapshot.h"
 #include "orient/packet.h"
 #include "orient/tabledoc.h"
+#include "read/phrase.h"
 #include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -223,7 +224,7 @@ reading_history(McpReader *reader, const McpUri *uri)
 		toolpage_text(&buf, "by", get(i, 3));
 		toolpage_text(&buf, "role", get(i, 4));
 		mcp_add_number(&buf, "plan", i, 5);
-		toolpage_text(&buf, "statement", mcp_told_sql(reader, relid, get(i, 6)));
+		telling_sql(&buf, mcp_telling(reader, relid), "statement", get(i, 6), PHRASE_BYTES);
 		toolpage_json(&buf, "breaks", get(i, 7));
 		toolpage_text(&buf, "hash", get(i, 8));
 		if (strlen(changes) <= LIST_BYTES)
@@ -247,9 +248,7 @@ reading_history(McpReader *reader, const McpUri *uri)
 static void
 add_error(StringInfo buf, McpReader *reader, uint64 row)
 {
-	Oid			relid = spi_get_oid(row, 3, NULL);
-	char	   *column = get(row, 8);
-	const McpView *view = mcp_view(reader, relid);
+	Telling    *t = mcp_telling(reader, spi_get_oid(row, 3, NULL));
 
 	appendStringInfoChar(buf, '{');
 	mcp_add_number(buf, "id", row, 1);
@@ -258,13 +257,13 @@ add_error(StringInfo buf, McpReader *reader, uint64 row)
 	mcp_add_number(buf, "incident", row, 5);
 	toolpage_text(buf, "door", get(row, 6));
 	toolpage_text(buf, "class", get(row, 7));
-	toolpage_text(buf, "column", column ? mask_key(view->share, view->names, column) : NULL);
-	toolpage_text(buf, "need", mcp_told(reader, relid, get(row, 9)));
+	telling_column(buf, t, "column", get(row, 8));
+	telling_text(buf, t, "need", get(row, 9), PHRASE_BYTES);
 	mcp_add_number(buf, "rows", row, 10);
 	toolpage_text(buf, "sqlstate", get(row, 11));
-	toolpage_text(buf, "message", mcp_told(reader, relid, get(row, 12)));
-	toolpage_text(buf, "detail", mcp_told(reader, relid, get(row, 13)));
-	toolpage_text(buf, "hint", mcp_told(reader, relid, get(row, 14)));
+	telling_text(buf, t, "message", get(row, 12), PHRASE_BYTES);
+	telling_text(buf, t, "detail", get(row, 13), PHRASE_BYTES);
+	telling_text(buf, t, "hint", get(row, 14), PHRASE_BYTES);
 	toolpage_text(buf, "constraint", get(row, 15));
 	appendStringInfoChar(buf, '}');
 }
@@ -388,7 +387,7 @@ reading_incident(McpReader *reader, int64 id)
 		}
 	}
 	spi_close(&saved);
-	add_packet(&buf, id, mcp_view(reader, relid)->share);
+	add_packet(&buf, id, mcp_telling(reader, relid)->share);
 	appendStringInfoChar(&buf, '}');
 	return buf.data;
 }

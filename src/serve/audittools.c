@@ -26,7 +26,8 @@
 	" CASE WHEN a.table_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END, a.incident, a.plan, a.actor_role, a.actor_client," \
 	" a.verdict, a.policy, a.explanation, a.sql_run, a.result, a.rows_held, a.rows_replayed, a.rows_left," \
 	" a.approval ->> 'hash', a.prev_hash, a.hash, a.sqlstate," \
-	" (SELECT string_agg(concat_ws(' ', c ->> 'name', c ->> 'outcome'), ', ') FROM jsonb_array_elements(a.tools) c WHERE a.event = 'tool_called')" \
+	" (SELECT string_agg(concat_ws(' ', c ->> 'name', c ->> 'outcome'), ', ') FROM jsonb_array_elements(a.tools) c WHERE a.event = 'tool_called')," \
+	" a.table_name IS NULL" \
 	" FROM (SELECT a.*, c.relid FROM selfheal.audit a LEFT JOIN LATERAL" \
 	"   (SELECT c.oid AS relid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
 	"    WHERE n.nspname = a.schema_name AND c.relname = a.table_name) c ON a.table_name IS NOT NULL" \
@@ -106,6 +107,7 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	char	   *schema_name = NULL;
 	char	   *table_name = NULL;
 	List	   *tellings = NIL;
+	Telling    *general;
 	ToolResult *fault = NULL;
 	StringInfoData buf;
 	StringInfoData entry;
@@ -150,9 +152,10 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 		table_name ? spi_exec_kept(&by_table, EVENTS_OF("a.schema_name = $3 AND a.table_name = $4"), &sql) :
 		spi_exec_kept(&by_time, EVENTS_OF("true"), &sql);
 	rows = spi_keep();
+	general = telling_general(ctx->share);
 	for (told = 0; told < n && told < (uint64) limit; told++)
 	{
-		Telling    *t = telling_of(ctx, caller, spi_get_oid(told, 2, NULL), &tellings);
+		Telling    *t = spi_get_bool(told, 24, NULL) ? general : telling_of(ctx->share, caller, spi_get_oid(told, 2, NULL), &tellings);
 
 		spi_use(&rows);
 		resetStringInfo(&entry);

@@ -278,7 +278,7 @@ run_explain_incident(const ToolContext *ctx, Jsonb *args)
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	spi_open(&saved);
-	t = telling_of(ctx, caller, incident->relid, NULL);
+	t = telling_of(ctx->share, caller, incident->relid, NULL);
 	plan = add_facts(&buf, id, t);
 	add_plan(&buf, plan, t);
 	add_story(&buf, id, t);

@@ -141,7 +141,7 @@ run_list_incidents(const ToolContext *ctx, Jsonb *args)
 	{
 		Telling    *t;
 
-		t = telling_of(ctx, caller, spi_get_oid(told, 2, NULL), &tellings);
+		t = telling_of(ctx->share, caller, spi_get_oid(told, 2, NULL), &tellings);
 		spi_use(&rows);
 		resetStringInfo(&entry);
 		add_incident(&entry, told, t);

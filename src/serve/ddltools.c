@@ -138,7 +138,7 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 		return fault;
 	if (judging_is_blank(toolargs_text(args, "ddl")) && judging_step_count(args) == 0)
 		return tools_error("nothing is to be tried: give \"ddl\" (one ALTER TABLE statement) or \"steps\".");
-	t = telling_of(ctx, GetUserId(), relid, NULL);
+	t = telling_of(ctx->share, GetUserId(), relid, NULL);
 	j = judging_of(relid, judging_vet(relid, args));
 	if (j.reason != NULL)
 		return refused(t, args, j.reason);
@@ -329,7 +329,7 @@ run_apply_safe_ddl(const ToolContext *ctx, Jsonb *args)
 		return tools_error("argument \"why\" is empty. Say in a sentence what the change is for: it stands in the audit.");
 	if (judging_is_blank(toolargs_text(args, "ddl")))
 		return tools_error("argument \"ddl\" is empty. Give one ALTER TABLE statement.");
-	t = telling_of(ctx, GetUserId(), relid, NULL);
+	t = telling_of(ctx->share, GetUserId(), relid, NULL);
 	j = judging_of(relid, judging_vet(relid, args));
 	if (j.reason == NULL &&
 		(same = same_plan(relid, docket_draft(j.plan, j.cost, &j.ruling)->hash)) != 0)

@@ -268,7 +268,7 @@ run_read_error_log(const ToolContext *ctx, Jsonb *args)
 	rows = spi_keep();
 	for (told = 0; told < n && told < (uint64) limit; told++)
 	{
-		Telling    *t = telling_of(ctx, caller, of_all ? spi_get_oid(told, 2, NULL) : relid, &tellings);
+		Telling    *t = telling_of(ctx->share, caller, of_all ? spi_get_oid(told, 2, NULL) : relid, &tellings);
 
 		spi_use(&rows);
 		resetStringInfo(&entry);
@@ -307,8 +307,8 @@ run_sample_payloads(const ToolContext *ctx, Jsonb *args)
 		return fault;
 	incident = incident_get(id);
 	tools_about(incident->relid);
-	t = telling_of(ctx, GetUserId(), incident->relid, NULL);
-	sampling = sampling_read(incident->relid, id, t->share, t->names, key, cursor, toolpage_limit(args), PAYLOAD_BYTES);
+	t = telling_of(ctx->share, GetUserId(), incident->relid, NULL);
+	sampling = sampling_read(incident->relid, id, t->share, telling_names(t), key, cursor, toolpage_limit(args), PAYLOAD_BYTES);
 
 	initStringInfo(&buf);
 	initStringInfo(&entry);

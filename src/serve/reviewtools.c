@@ -156,7 +156,7 @@ run_list_pending_plans(const ToolContext *ctx, Jsonb *args)
 	rows = spi_keep();
 	for (told = 0; told < n && told < (uint64) limit; told++)
 	{
-		Telling    *t = telling_of(ctx, caller, spi_get_oid(told, 2, NULL), &tellings);
+		Telling    *t = telling_of(ctx->share, caller, spi_get_oid(told, 2, NULL), &tellings);
 
 		spi_use(&rows);
 		resetStringInfo(&entry);

@@ -26,8 +26,7 @@
 	" CASE WHEN a.table_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END, a.incident, a.plan, a.actor_role, a.actor_client," \
 	" a.verdict, a.policy, a.explanation, a.sql_run, a.result, a.rows_held, a.rows_replayed, a.rows_left," \
 	" a.approval ->> 'hash', a.prev_hash, a.hash, a.sqlstate," \
-	" (SELECT string_agg(concat_ws(' ', c ->> 'name', c ->> 'outcome'), ', ') FROM jsonb_array_elements(a.tools) c WHERE a.event = 'tool_called')," \
-	" a.table_name IS NULL" \
+	" (SELECT string_agg(concat_ws(' ', c ->> 'name', c ->> 'outcome'), ', ') FROM jsonb_array_elements(a.tools) c WHERE a.event = 'tool_called')" \
 	" FROM (SELECT a.*, c.relid FROM selfheal.audit a LEFT JOIN LATERAL" \
 	"   (SELECT c.oid AS relid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
 	"    WHERE n.nspname = a.schema_name AND c.relname = a.table_name) c ON a.table_name IS NOT NULL" \
@@ -48,18 +47,22 @@ add_count(StringInfo entry, const char *key, uint64 row, int col)
 		toolpage_int8(entry, key, value);
 }
 
+/* general: what is told of an event about no table. */
 static void
-add_event(StringInfo entry, uint64 row, Telling *t)
+add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *event = spi_get_text(row, 5, cxt);
+	char	   *table = spi_get_text(row, 6, cxt);
 
+	if (table == NULL)
+		t = general;
 	appendStringInfoChar(entry, '{');
 	toolpage_int8(entry, "id", spi_get_int8(row, 1, NULL));
 	add_count(entry, "seq", row, 3);
 	toolpage_text(entry, "at", spi_get_text(row, 4, cxt));
 	toolpage_text(entry, "event", event);
-	toolpage_cut(entry, "table", spi_get_text(row, 6, cxt), 300);
+	toolpage_cut(entry, "table", table, 300);
 	add_count(entry, "incident", row, 7);
 	add_count(entry, "plan", row, 8);
 	toolpage_cut(entry, "by", spi_get_text(row, 9, cxt), 100);
@@ -101,27 +104,18 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	char	   *table = toolargs_text(args, "table");
 	int64		incident = toolargs_int8(args, "incident");
 	int64		plan = toolargs_int8(args, "plan");
-	int			limit = toolpage_limit(args);
-	Oid			caller = GetUserId();
-	bool		all = telling_sees_all();
 	char	   *schema_name = NULL;
 	char	   *table_name = NULL;
-	List	   *tellings = NIL;
-	Telling    *general;
+	TellingPage page;
 	ToolResult *fault = NULL;
 	StringInfoData buf;
-	StringInfoData entry;
 	SpiUser		saved;
 	SpiArgs		sql;
-	SpiRows		rows;
-	int64		cursor;
-	int64		last = 0;
-	uint64		told;
 	uint64		n;
 
 	if ((incident != 0) + (plan != 0) + (table != NULL) > 1)
 		return tools_error("get_audit_trail: give one of \"incident\", \"plan\" and \"table\".");
-	if (!toolpage_cursor(args, "audit", &cursor, &fault))
+	if (!telling_page_asked(&page, ctx, args, "audit", &fault))
 		return fault;
 	if (incident != 0 && inspect_incident(incident, &fault) == NULL)
 		return fault;
@@ -133,39 +127,24 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 		table_name = name_of(table, false, &fault);
 	}
 	initStringInfo(&buf);
-	initStringInfo(&entry);
 	appendStringInfoString(&buf, "{\"events\":[");
 	spi_open(&saved);
 	spi_args(&sql);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, page.cursor);
 	spi_arg_int8(&sql, incident != 0 ? incident : plan);
 	spi_arg_text(&sql, schema_name);
 	spi_arg_text(&sql, table_name);
 	spi_arg_text(&sql, toolargs_text(args, "event"));
 	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
-	spi_arg_bool(&sql, all);
-	spi_arg_oid(&sql, caller);
-	spi_arg_int8(&sql, limit + 1);
+	spi_arg_bool(&sql, page.all);
+	spi_arg_oid(&sql, page.caller);
+	spi_arg_int8(&sql, page.limit + 1);
 	n = incident != 0 ?
 		spi_exec_kept(&by_incident, EVENTS_OF("(a.incident = $2 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$2])))"), &sql) :
 		plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF("a.plan = $2"), &sql) :
 		table_name ? spi_exec_kept(&by_table, EVENTS_OF("a.schema_name = $3 AND a.table_name = $4"), &sql) :
 		spi_exec_kept(&by_time, EVENTS_OF("true"), &sql);
-	rows = spi_keep();
-	general = telling_general(ctx->share);
-	for (told = 0; told < n && told < (uint64) limit; told++)
-	{
-		Telling    *t = spi_get_bool(told, 24, NULL) ? general : telling_of(ctx->share, caller, spi_get_oid(told, 2, NULL), &tellings);
-
-		spi_use(&rows);
-		resetStringInfo(&entry);
-		add_event(&entry, told, t);
-		if (!toolpage_entry(&buf, entry.data))
-			break;
-		last = spi_get_int8(told, 1, NULL);
-	}
-	spi_close(&saved);
-	return toolpage_end(&buf, "audit", told < n, last);
+	return telling_page(&page, &buf, n, &saved, add_event, telling_general(ctx->share));
 }
 
 /* ---- verify_audit ---- */

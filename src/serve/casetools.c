@@ -69,7 +69,7 @@ casetools_next(const char *state, const char *reason_kind, int64 plan)
 	"  FROM selfheal.held h WHERE h.incident = i.id) h ORDER BY i.id DESC"
 
 static void
-add_incident(StringInfo entry, uint64 row, Telling *t)
+add_incident(StringInfo entry, uint64 row, Telling *t, void *arg)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	bool		isnull;
@@ -102,55 +102,32 @@ run_list_incidents(const ToolContext *ctx, Jsonb *args)
 {
 	static SPIPlanPtr plan = NULL;
 	char	   *table = toolargs_text(args, "table");
-	int			limit = toolpage_limit(args);
+	TellingPage page;
 	ToolResult *fault;
 	Oid			relid = InvalidOid;
 	StringInfoData buf;
-	StringInfoData entry;
-	List	   *tellings = NIL;
 	SpiUser		saved;
 	SpiArgs		sql;
-	int64		cursor;
-	int64		last = 0;
-	uint64		told;
 	uint64		n;
-	SpiRows		rows;
-	Oid			caller = GetUserId();
-	bool		all = telling_sees_all();
 
-	if (!toolpage_cursor(args, "incidents", &cursor, &fault))
+	if (!telling_page_asked(&page, ctx, args, "incidents", &fault))
 		return fault;
 	if (table && !OidIsValid(relid = telling_table(table, &fault)))
 		return fault;
 	initStringInfo(&buf);
-	initStringInfo(&entry);
 	appendStringInfoString(&buf, "{\"incidents\":[");
 	spi_open(&saved);
 	spi_args(&sql);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, page.cursor);
 	spi_arg_relid(&sql, relid);
 	spi_arg_text(&sql, toolargs_text(args, "state"));
 	spi_arg_text(&sql, toolargs_text(args, "class"));
 	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
-	spi_arg_bool(&sql, all);
-	spi_arg_oid(&sql, caller);
-	spi_arg_int8(&sql, limit + 1);
+	spi_arg_bool(&sql, page.all);
+	spi_arg_oid(&sql, page.caller);
+	spi_arg_int8(&sql, page.limit + 1);
 	n = spi_exec_kept(&plan, INCIDENTS, &sql);
-	rows = spi_keep();
-	for (told = 0; told < n && told < (uint64) limit; told++)
-	{
-		Telling    *t;
-
-		t = telling_of(ctx->share, caller, spi_get_oid(told, 2, NULL), &tellings);
-		spi_use(&rows);
-		resetStringInfo(&entry);
-		add_incident(&entry, told, t);
-		if (!toolpage_entry(&buf, entry.data))
-			break;
-		last = spi_get_int8(told, 1, NULL);
-	}
-	spi_close(&saved);
-	return toolpage_end(&buf, "incidents", told < n, last);
+	return telling_page(&page, &buf, n, &saved, add_incident, NULL);
 }
 
 /* ---- retry_incident ---- */

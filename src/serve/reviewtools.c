@@ -82,7 +82,7 @@ add_impact(StringInfo buf, uint64 row)
 }
 
 static void
-add_pending(StringInfo entry, uint64 row, Telling *t)
+add_pending(StringInfo entry, uint64 row, Telling *t, void *arg)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	int			n;
@@ -120,53 +120,31 @@ run_list_pending_plans(const ToolContext *ctx, Jsonb *args)
 {
 	static SPIPlanPtr plan = NULL;
 	char	   *table = toolargs_text(args, "table");
-	int			limit = toolpage_limit(args);
-	Oid			caller = GetUserId();
-	bool		all = telling_sees_all();
-	List	   *tellings = NIL;
+	TellingPage page;
 	ToolResult *fault;
 	Oid			relid = InvalidOid;
 	StringInfoData buf;
-	StringInfoData entry;
 	SpiUser		saved;
 	SpiArgs		sql;
-	SpiRows		rows;
-	int64		cursor;
-	int64		last = 0;
-	uint64		told;
 	uint64		n;
 
-	if (!toolpage_cursor(args, "plans", &cursor, &fault))
+	if (!telling_page_asked(&page, ctx, args, "plans", &fault))
 		return fault;
 	if (table && !OidIsValid(relid = telling_table(table, &fault)))
 		return fault;
 	initStringInfo(&buf);
-	initStringInfo(&entry);
 	appendStringInfoString(&buf, "{\"plans\":[");
 	spi_open(&saved);
 	spi_args(&sql);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, page.cursor);
 	spi_arg_int8(&sql, toolargs_int8(args, "plan"));
 	spi_arg_text(&sql, toolargs_text(args, "state"));
 	spi_arg_relid(&sql, relid);
-	spi_arg_bool(&sql, all);
-	spi_arg_oid(&sql, caller);
-	spi_arg_int8(&sql, limit + 1);
+	spi_arg_bool(&sql, page.all);
+	spi_arg_oid(&sql, page.caller);
+	spi_arg_int8(&sql, page.limit + 1);
 	n = spi_exec_kept(&plan, PLANS, &sql);
-	rows = spi_keep();
-	for (told = 0; told < n && told < (uint64) limit; told++)
-	{
-		Telling    *t = telling_of(ctx->share, caller, spi_get_oid(told, 2, NULL), &tellings);
-
-		spi_use(&rows);
-		resetStringInfo(&entry);
-		add_pending(&entry, told, t);
-		if (!toolpage_entry(&buf, entry.data))
-			break;
-		last = spi_get_int8(told, 1, NULL);
-	}
-	spi_close(&saved);
-	return toolpage_end(&buf, "plans", told < n, last);
+	return telling_page(&page, &buf, n, &saved, add_pending, NULL);
 }
 
 /* ---- approve_plan, reject_plan ---- */

@@ -118,6 +118,51 @@ telling_sql(StringInfo buf, Telling *t, const char *key, const char *sql, int ma
 	toolpage_cut(buf, key, telling_statement(t, sql), max);
 }
 
+/* ---- a page ---- */
+
+/* See the header. */
+bool
+telling_page_asked(TellingPage *page, const ToolContext *ctx, Jsonb *args, const char *tool, ToolResult **fault)
+{
+	page->tool = tool;
+	page->ctx = ctx;
+	page->caller = GetUserId();
+	page->all = telling_sees_all();
+	page->limit = toolpage_limit(args);
+	return toolpage_cursor(args, tool, &page->cursor, fault);
+}
+
+/* See the header. */
+ToolResult *
+telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *saved,
+			 void (*add) (StringInfo entry, uint64 row, Telling *t, void *arg), void *arg)
+{
+	SpiRows		rows = spi_keep();
+	List	   *tellings = NIL;
+	StringInfoData entry;
+	int64		last = 0;
+	uint64		told;
+
+	initStringInfo(&entry);
+	for (told = 0; told < n && told < (uint64) page->limit; told++)
+	{
+		Telling    *t = telling_of(page->ctx->share, page->caller, spi_get_oid(told, 2, NULL), &tellings);
+
+		spi_use(&rows);
+		resetStringInfo(&entry);
+		add(&entry, told, t, arg);
+		spi_use(&rows);
+		if (!toolpage_entry(buf, entry.data))
+			break;
+		last = spi_get_int8(told, 1, NULL);
+	}
+	spi_close(saved);
+	return toolpage_end(buf, page->tool, told < n, last);
+}
+
+/* ---- tables ---- */
+
+/* See the header. */
 Oid
 telling_table(const char *name, ToolResult **fault)
 {

@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "base/spi.h"
 #include "lib/stringinfo.h"
 #include "read/mask.h"
 #include "serve/tools.h"
@@ -46,6 +47,31 @@ extern char *telling_statement(Telling *t, const char *sql);
 extern void telling_text(StringInfo buf, Telling *t, const char *key, const char *text, int max);
 extern void telling_column(StringInfo buf, Telling *t, const char *key, const char *column);
 extern void telling_sql(StringInfo buf, Telling *t, const char *key, const char *sql, int max);
+
+/* A page of rows about tables: what its arguments say (toolpage.h), and who
+ * asks. */
+typedef struct TellingPage
+{
+	const char *tool;			/* whose cursor it is */
+	const ToolContext *ctx;
+	Oid			caller;
+	bool		all;			/* telling_sees_all */
+	int			limit;			/* entries; read one row more */
+	int64		cursor;			/* ids below; 0: from the newest */
+} TellingPage;
+
+/* To be asked outside of spi_open, where the user is another one. False: *fault
+ * is the answer. */
+extern bool telling_page_asked(TellingPage *page, const ToolContext *ctx, Jsonb *args, const char *tool, ToolResult **fault);
+
+/*
+ * The n rows of the last statement as entries of the list that buf has begun by
+ * '[', and the end of the answer. Column 1 is the id, column 2 the table (null:
+ * it is gone). add writes the object of one row, which stands in SPI_tuptable;
+ * arg is its own. Does spi_close.
+ */
+extern ToolResult *telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *saved,
+								void (*add) (StringInfo entry, uint64 row, Telling *t, void *arg), void *arg);
 
 /* A table by its name as somebody wrote it, with quotes where it needs them;
  * *fault: there is none. No privilege is checked. */

@@ -74,7 +74,7 @@ add_healer(StringInfo buf, SpiArgs *args)
 	uint64		n;
 
 	toolpage_json(buf, "healer", "{");
-	if (spi_exec("SELECT " MCP_UTC("s.since") ", s.sqlstate FROM selfheal.stopped s", NULL) > 0)
+	if (spi_exec("SELECT " SPI_UTC("s.since") ", s.sqlstate FROM selfheal.stopped s", NULL) > 0)
 	{
 		toolpage_text(buf, "stopped_since", get(0, 1));
 		toolpage_text(buf, "sqlstate", get(0, 2));
@@ -103,7 +103,7 @@ briefing_triage(McpReader *reader, int64 hours)
 	appendStringInfoChar(&buf, '{');
 	toolpage_int8(&buf, "hours", hours);
 	spi_open(&saved);
-	spi_exec("SELECT " MCP_UTC("clock_timestamp()"), NULL);
+	spi_exec("SELECT " SPI_UTC("clock_timestamp()"), NULL);
 	toolpage_text(&buf, "now", get(0, 1));
 	mcp_reader_args(reader, &args);
 	spi_arg_timestamptz(&args, GetCurrentTimestamp() - hours * USECS_PER_HOUR);
@@ -215,7 +215,7 @@ briefing_fix(McpReader *reader, Oid relid)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
-	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " MCP_UTC("p.applied_at") " FROM selfheal.plan p WHERE p.relid = $1 AND " MIGRATION_IS
+	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " SPI_UTC("p.applied_at") " FROM selfheal.plan p WHERE p.relid = $1 AND " MIGRATION_IS
 				 " ORDER BY p.applied_at DESC, p.id DESC LIMIT 30", &args);
 	toolpage_json(&buf, "migrations", "[");
 	for (uint64 i = 0; i < n; i++)

@@ -51,9 +51,6 @@ extern char *mcp_told_name(McpReader *reader, Oid relid, const char *name);
 /* "key": a number, as it stands in a row of SPI's; nothing where it is null. */
 extern void mcp_add_number(StringInfo buf, const char *key, uint64 row, int col);
 
-/* An instant as JSON and annotations write it, of a timestamptz in SQL. */
-#define MCP_UTC(at) "to_char(" at " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-
 /*
  * An incident as an object {"id", "uri", "table", "class", "column", "state",
  * "reason_kind", "reason", "rows", "rows_held", "attempts", "plan",
@@ -64,7 +61,7 @@ extern void mcp_add_number(StringInfo buf, const char *key, uint64 row, int col)
 	"i.id, coalesce(i.relid::oid, 0), format('%I.%I', i.schema_name, i.table_name), i.class, i.column_name, i.state," \
 	" i.reason_kind, i.reason, i.rows," \
 	" (SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL)," \
-	" i.attempts, i.plan, " MCP_UTC("i.first_seen") ", " MCP_UTC("i.last_seen") ", " MCP_UTC("i.closed_at") ", round(i.seconds::numeric, 3)"
+	" i.attempts, i.plan, " SPI_UTC("i.first_seen") ", " SPI_UTC("i.last_seen") ", " SPI_UTC("i.closed_at") ", round(i.seconds::numeric, 3)"
 extern void mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row);
 
 /*
@@ -75,7 +72,7 @@ extern void mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row);
  */
 #define MCP_PLAN_COLUMNS \
 	"p.id, coalesce(p.relid::oid, 0), format('%I.%I', p.schema_name, p.table_name), p.state, p.verdict, p.policy, p.reason," \
-	" p.sql, p.steps, p.explanation, p.proposed_by, p.why, p.confidence, p.decided_by, " MCP_UTC("p.at") ", " MCP_UTC("p.applied_at") "," \
+	" p.sql, p.steps, p.explanation, p.proposed_by, p.why, p.confidence, p.decided_by, " SPI_UTC("p.at") ", " SPI_UTC("p.applied_at") "," \
 	" to_jsonb(p.incidents)::text, p.hash," \
 	" (SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents) AND h.witness IS NULL)"
 extern void mcp_add_plan(StringInfo buf, McpReader *reader, uint64 row);

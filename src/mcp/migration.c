@@ -136,7 +136,7 @@ add_incidents(StringInfo buf, McpReader *reader, int64 plan)
 
 	spi_args(&args);
 	spi_arg_int8(&args, plan);
-	n = spi_exec("SELECT i.id::text, coalesce(i.relid::oid, 0), i.class, i.column_name, i.rows || CASE WHEN i.rows = 1 THEN ' row' ELSE ' rows' END, " MCP_UTC("i.first_seen") ","
+	n = spi_exec("SELECT i.id::text, coalesce(i.relid::oid, 0), i.class, i.column_name, i.rows || CASE WHEN i.rows = 1 THEN ' row' ELSE ' rows' END, " SPI_UTC("i.first_seen") ","
 				 " (SELECT e.sqlstate FROM selfheal.error e WHERE e.incident = i.id AND e.sqlstate IS NOT NULL ORDER BY e.id DESC LIMIT 1),"
 				 " (SELECT e.message FROM selfheal.error e WHERE e.incident = i.id AND e.message IS NOT NULL ORDER BY e.id DESC LIMIT 1)"
 				 " FROM selfheal.plan p JOIN selfheal.incident i ON i.id = ANY (p.incidents) WHERE p.id = $1"
@@ -297,7 +297,7 @@ migration_text(McpReader *reader, int64 plan)
 	spi_open(&saved);
 	mcp_reader_args(reader, &args);
 	spi_arg_int8(&args, plan);
-	if (spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " MCP_UTC("p.applied_at") ", p.hash, p.policy, p.decided_by, " MCP_UTC("p.decided_at") ","
+	if (spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " SPI_UTC("p.applied_at") ", p.hash, p.policy, p.decided_by, " SPI_UTC("p.decided_at") ","
 				 " p.proposed_by, p.inverse, p.explanation, p.why, p.sql, coalesce(" MIGRATION_TABLE ", 0), format('%I.%I', p.schema_name, p.table_name)"
 				 " FROM selfheal.plan p WHERE p.id = $3 AND " MIGRATION_IS
 				 " AND " MCP_MAY_READ(MIGRATION_TABLE), &args) == 0)

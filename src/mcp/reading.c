@@ -207,7 +207,7 @@ reading_history(McpReader *reader, const McpUri *uri)
 	spi_arg_relid(&args, relid);
 	spi_arg_int8(&args, uri->before > 0 ? Min(uri->before, PG_INT32_MAX) : PG_INT32_MAX);
 	spi_arg_int8(&args, READING_ROWS + 1);
-	n = spi_exec("SELECT s.version, " MCP_UTC("s.at") ", CASE WHEN s.healer THEN 'healer' WHEN NOT s.healer THEN 'person' END,"
+	n = spi_exec("SELECT s.version, " SPI_UTC("s.at") ", CASE WHEN s.healer THEN 'healer' WHEN NOT s.healer THEN 'person' END,"
 				 " s.role, s.plan, d.statement, s.breaks::text, s.hash, s.changes::text"
 				 " FROM selfheal.schema_snapshot s LEFT JOIN selfheal.ddl d ON d.id = s.command"
 				 " WHERE s.relid = $1 AND s.version < $2::integer ORDER BY s.version DESC LIMIT $3", &args);
@@ -294,7 +294,7 @@ reading_errors(McpReader *reader, const McpUri *uri)
 	spi_arg_int8(&args, READING_ROWS + 1);
 	spi_arg_relid(&args, relid);
 #define ERROR_COLUMNS \
-	"SELECT e.id, " MCP_UTC("e.at") ", coalesce(e.relid::oid, 0), format('%I.%I', e.schema_name, e.table_name), e.incident," \
+	"SELECT e.id, " SPI_UTC("e.at") ", coalesce(e.relid::oid, 0), format('%I.%I', e.schema_name, e.table_name), e.incident," \
 	" e.door, e.class, left(e.column_name, 1000), e.need, e.rows, e.sqlstate, e.message, e.detail, e.hint," \
 	" e.context ->> 'constraint' FROM selfheal.error e WHERE e.id < $3 AND " MCP_MAY_READ("e.relid")
 	n = spi_exec(one ? ERROR_COLUMNS " AND e.relid = $5 ORDER BY e.id DESC LIMIT $4" :

@@ -89,7 +89,7 @@ tables(ListPage *page, const char *schema, const char *table)
 	section_args(page, &args);
 	spi_arg_text(&args, schema);
 	spi_arg_text(&args, table);
-	n = spi_exec("SELECT w.schema_name, w.table_name, (SELECT " MCP_UTC("s.at") " FROM selfheal.schema_snapshot s"
+	n = spi_exec("SELECT w.schema_name, w.table_name, (SELECT " SPI_UTC("s.at") " FROM selfheal.schema_snapshot s"
 				 "  WHERE s.relid = w.relid ORDER BY s.version DESC LIMIT 1)"
 				 " FROM (SELECT * FROM selfheal.watched w"
 				 "  WHERE ($4 IS NULL OR (w.schema_name COLLATE \"C\", w.table_name COLLATE \"C\") > ($4, $5)) AND " MCP_MAY_READ("w.relid")
@@ -120,7 +120,7 @@ incidents(ListPage *page, int64 before)
 	section_args(page, &args);
 	spi_arg_int8(&args, before);
 	n = spi_exec("SELECT i.id, coalesce(i.relid::oid, 0), format('%I.%I', i.schema_name, i.table_name), i.class, i.column_name, i.state,"
-				 " " MCP_UTC("greatest(i.last_seen, i.closed_at)")
+				 " " SPI_UTC("greatest(i.last_seen, i.closed_at)")
 				 " FROM selfheal.incident i WHERE i.id < $4 AND " MCP_MAY_READ("i.relid") " ORDER BY i.id DESC LIMIT $3", &args);
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -150,7 +150,7 @@ migrations(ListPage *page, int64 applied, int64 before)
 	section_args(page, &args);
 	spi_arg_timestamptz(&args, applied);
 	spi_arg_int8(&args, before);
-	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", p.applied_at, " MCP_UTC("p.applied_at") ", format('%I.%I', p.schema_name, p.table_name)"
+	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", p.applied_at, " SPI_UTC("p.applied_at") ", format('%I.%I', p.schema_name, p.table_name)"
 				 " FROM selfheal.plan p WHERE " MIGRATION_IS " AND (p.applied_at, p.id) < ($4, $5)"
 				 " AND " MCP_MAY_READ(MIGRATION_TABLE) " ORDER BY p.applied_at DESC, p.id DESC LIMIT $3", &args);
 	for (uint64 i = 0; i < n; i++)

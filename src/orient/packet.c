@@ -191,8 +191,8 @@ about_fit(StringInfo buf, const Packet *p)
 	spi_arg_int8(&args, p->incident->id);
 	if (spi_exec("SELECT i.packet -> 'fit' ->> 'message', i.packet -> 'fit' ->> 'rows', i.packet -> 'fit' ->> 'column_type',"
 				 " i.packet ->> 'values', i.reason, i.reason_kind,"
-				 " to_char(i.first_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-				 " to_char(i.last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+				 SPI_UTC("i.first_seen") ","
+				 SPI_UTC("i.last_seen")
 				 " FROM selfheal.incident i WHERE i.id = $1", &args) == 0)
 		return;
 	line(buf, "first seen", get(0, 7));
@@ -286,10 +286,10 @@ describe(Packet *p)
 	about_error(&body, p);
 	about_others(&body, p);
 	about_list(&body, p, "earlier heals of the table",
-			   "SELECT to_char(p.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), coalesce(p.sql, 'replay only')"
+			   "SELECT " SPI_UTC("p.applied_at") ", coalesce(p.sql, 'replay only')"
 			   " FROM (SELECT * FROM selfheal.plan p WHERE p.relid = $2 AND p.state = 'applied' AND $1 > 0 ORDER BY p.id DESC LIMIT 8) p ORDER BY p.id", true);
 	about_list(&body, p, "DDL on the table in the last 24 hours",
-			   "SELECT to_char(d.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), d.statement"
+			   "SELECT " SPI_UTC("d.at") ", d.statement"
 			   " FROM (SELECT * FROM selfheal.ddl d WHERE d.relid = $2 AND d.at > clock_timestamp() - interval '24 hours' AND $1 > 0"
 			   "  AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.relid = d.relid AND p.state = 'applied' AND p.sql = d.statement)"
 			   "  ORDER BY d.id DESC LIMIT 10) d"

@@ -189,8 +189,6 @@ run_verify_audit(const ToolContext *ctx, Jsonb *args)
 
 /* ---- the tools ---- */
 
-#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
-#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
 
 const Tool	get_audit_trail_tool = {
 	.name = "get_audit_trail",
@@ -208,9 +206,9 @@ const Tool	get_audit_trail_tool = {
 	"\"mapping_added\",\"mapping_removed\",\"stopped\",\"asked\",\"answered\",\"playbook_offered\",\"playbook_promoted\",\"playbook_demoted\"]},"
 	"\"since_hours\":{\"type\":\"integer\",\"description\":\"of the last so many hours\"}," TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-	INTEGER("id") "," INTEGER("seq") "," TEXT("at") "," TEXT("event") "," TEXT("table") "," INTEGER("incident") "," INTEGER("plan") "," TEXT("by") "," TEXT("client") ","
-	TEXT("verdict") "," TEXT("policy") "," TEXT("tool") "," TEXT("explanation") "," TEXT("sql") "," TEXT("result") "," TEXT("sqlstate") ","
-	INTEGER("rows_held") "," INTEGER("rows_stored") "," INTEGER("rows_that_fit") "," INTEGER("rows_left") "," TEXT("approved_hash") "," TEXT("prev_hash") "," TEXT("hash")
+	TOOLPAGE_INTEGER("id") "," TOOLPAGE_INTEGER("seq") "," TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("event") "," TOOLPAGE_STRING("table") "," TOOLPAGE_INTEGER("incident") "," TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("by") "," TOOLPAGE_STRING("client") ","
+	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("tool") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("sql") "," TOOLPAGE_STRING("result") "," TOOLPAGE_STRING("sqlstate") ","
+	TOOLPAGE_INTEGER("rows_held") "," TOOLPAGE_INTEGER("rows_stored") "," TOOLPAGE_INTEGER("rows_that_fit") "," TOOLPAGE_INTEGER("rows_left") "," TOOLPAGE_STRING("approved_hash") "," TOOLPAGE_STRING("prev_hash") "," TOOLPAGE_STRING("hash")
 	"},\"required\":[\"id\",\"at\",\"event\",\"by\",\"client\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"events\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,
@@ -227,7 +225,7 @@ const Tool	verify_audit_tool = {
 	" written anew. Takes a while on a long trail.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"seq\":{\"type\":\"integer\",\"description\":\"number of an event whose hash is known\"},"
 	"\"head\":{\"type\":\"string\",\"description\":\"its hash\"}},\"required\":[],\"additionalProperties\":false}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"}," INTEGER("sealed") "," INTEGER("unsealed") "," TEXT("head") "," INTEGER("bad_seq") "," TEXT("reason")
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("sealed") "," TOOLPAGE_INTEGER("unsealed") "," TOOLPAGE_STRING("head") "," TOOLPAGE_INTEGER("bad_seq") "," TOOLPAGE_STRING("reason")
 	"},\"required\":[\"ok\",\"sealed\",\"unsealed\"],\"additionalProperties\":false}",
 	.read_only = true,
 	.idempotent = true,

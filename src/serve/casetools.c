@@ -52,13 +52,11 @@ casetools_next(const char *state, const char *reason_kind, int64 plan)
 
 /* ---- list_incidents ---- */
 
-#define UTC(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-
 /* The page is cut out first; what is counted is counted of that alone. */
 #define INCIDENTS \
 	"SELECT i.id, i.relid::oid, format('%I.%I', i.schema_name, i.table_name), i.class, i.column_name, i.state," \
 	" CASE WHEN i.state NOT IN ('healed', 'dismissed') THEN selfheal.waits_for(i.state) END, i.reason, i.reason_kind, i.rows, h.held, h.witnesses, i.plan, " \
-	UTC("i.first_seen") ", " UTC("i.last_seen") ", round(i.seconds::numeric, 3)::text, i.attempts, " UTC("i.next_try") \
+	SPI_UTC("i.first_seen") ", " SPI_UTC("i.last_seen") ", round(i.seconds::numeric, 3)::text, i.attempts, " SPI_UTC("i.next_try") \
 	" FROM (SELECT * FROM selfheal.incident i WHERE ($1 = 0 OR i.id < $1) AND ($2 IS NULL OR i.relid = $2)" \
 	"  AND ($3 IS NULL OR CASE $3 WHEN 'live' THEN i.state NOT IN ('healed', 'dismissed') ELSE i.state = $3 END)" \
 	"  AND ($4 IS NULL OR i.class = $4)" \
@@ -273,11 +271,11 @@ const Tool	list_incidents_tool = {
 	"\"since_hours\":{\"type\":\"integer\",\"description\":\"only with rows in the last so many hours\"},"
 	TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-	"\"incident\":{\"type\":\"integer\"},\"table\":{\"type\":\"string\"},\"class\":{\"type\":\"string\"},\"column\":{\"type\":\"string\"},"
-	"\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]},\"waits_for\":{\"type\":\"string\"},\"reason\":{\"type\":\"string\"},"
-	"\"reason_kind\":{\"type\":\"string\"},\"rows_seen\":{\"type\":\"integer\"},\"rows_held\":{\"type\":\"integer\"},\"witnesses\":{\"type\":\"integer\"},"
-	"\"plan\":{\"type\":\"integer\"},\"first_seen\":{\"type\":\"string\"},\"last_seen\":{\"type\":\"string\"},\"seconds\":{\"type\":\"number\"},"
-	"\"attempts\":{\"type\":\"integer\"},\"next_try\":{\"type\":\"string\"}},"
+	TOOLPAGE_INTEGER("incident") "," TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("class") "," TOOLPAGE_STRING("column") ","
+	"\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]}," TOOLPAGE_STRING("waits_for") "," TOOLPAGE_STRING("reason") ","
+	TOOLPAGE_STRING("reason_kind") "," TOOLPAGE_INTEGER("rows_seen") "," TOOLPAGE_INTEGER("rows_held") "," TOOLPAGE_INTEGER("witnesses") ","
+	TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("first_seen") "," TOOLPAGE_STRING("last_seen") "," TOOLPAGE_NUMBER("seconds") ","
+	TOOLPAGE_INTEGER("attempts") "," TOOLPAGE_STRING("next_try") "},"
 	"\"required\":[\"incident\",\"table\",\"class\",\"state\",\"rows_seen\",\"rows_held\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"incidents\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,
@@ -294,8 +292,8 @@ const Tool	retry_incident_tool = {
 	" A healed one cannot be retried. The healer works after this call: explain_incident with wait_seconds tells how it ended.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"incident\":{\"type\":\"integer\",\"description\":\"number of the incident (list_incidents)\"}},"
 	"\"required\":[\"incident\"],\"additionalProperties\":false}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{\"incident\":{\"type\":\"integer\"},\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]},"
-	"\"next_step\":{\"type\":\"string\"}},\"required\":[\"incident\",\"state\",\"next_step\"],\"additionalProperties\":false}",
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("incident") ",\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]},"
+	TOOLPAGE_STRING("next_step") "},\"required\":[\"incident\",\"state\",\"next_step\"],\"additionalProperties\":false}",
 	.idempotent = true,
 	.same_right = "selfheal.retry(bigint)",
 	.for_mcp = true,
@@ -315,8 +313,8 @@ const Tool	report_failure_tool = {
 	"\"message\":{\"type\":\"string\",\"description\":\"what the database or the tool said\"},"
 	"\"source\":{\"type\":\"string\",\"description\":\"what failed: task, job, script, or the address of its run\"}},"
 	"\"required\":[\"table\"],\"additionalProperties\":false}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{\"table\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
-	"\"payloads_held\":{\"type\":\"integer\"},\"next_step\":{\"type\":\"string\"}},"
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("table") ",\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
+	TOOLPAGE_INTEGER("payloads_held") "," TOOLPAGE_STRING("next_step") "},"
 	"\"required\":[\"table\",\"errors\",\"payloads_held\",\"next_step\"],\"additionalProperties\":false}",
 	.same_right = "selfheal.report_failure(regclass,text,text,text,jsonb)",
 	.for_mcp = true,

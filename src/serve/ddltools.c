@@ -357,16 +357,13 @@ run_apply_safe_ddl(const ToolContext *ctx, Jsonb *args)
 
 /* ---- the tools ---- */
 
-#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
-#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
-#define BOOLEAN(name) "\"" name "\":{\"type\":\"boolean\"}"
 #define CHANGE_SCHEMA \
-	TEXT("table") ",\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\"]}," TEXT("policy") "," TEXT("reason") "," TEXT("sql") \
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("kind") "," TEXT("column") "," TEXT("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}}" \
-	",\"forecast\":{\"type\":\"object\",\"properties\":{" TEXT("lock") "," BOOLEAN("rewrite") "," BOOLEAN("scan") ",\"bytes\":{\"type\":\"number\"},\"estimated_ms\":{\"type\":\"number\"}," \
-	INTEGER("indexes") "," INTEGER("dependents") "},\"additionalProperties\":false}" \
-	",\"dry_run\":{\"type\":\"object\",\"properties\":{" BOOLEAN("ok") "," INTEGER("held_tried") "," INTEGER("held_stored") "," INTEGER("history_tried") "," INTEGER("history_broken") "," \
-	TEXT("reason") "},\"additionalProperties\":false}," TEXT("next_step")
+	TOOLPAGE_STRING("table") ",\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\"]}," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("sql") \
+	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("kind") "," TOOLPAGE_STRING("column") "," TOOLPAGE_STRING("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}}" \
+	",\"forecast\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("lock") "," TOOLPAGE_BOOLEAN("rewrite") "," TOOLPAGE_BOOLEAN("scan") "," TOOLPAGE_NUMBER("bytes") "," TOOLPAGE_NUMBER("estimated_ms") "," \
+	TOOLPAGE_INTEGER("indexes") "," TOOLPAGE_INTEGER("dependents") "},\"additionalProperties\":false}" \
+	",\"dry_run\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("held_tried") "," TOOLPAGE_INTEGER("held_stored") "," TOOLPAGE_INTEGER("history_tried") "," TOOLPAGE_INTEGER("history_broken") "," \
+	TOOLPAGE_STRING("reason") "},\"additionalProperties\":false}," TOOLPAGE_STRING("next_step")
 
 const Tool	execute_dry_run_tool = {
 	.name = "execute_dry_run_migration",
@@ -397,8 +394,8 @@ const Tool	apply_safe_ddl_tool = {
 	"\"table\":{\"type\":\"string\",\"description\":\"Schema and name, as in public.orders\"},"
 	"\"ddl\":{\"type\":\"string\",\"description\":\"one ALTER TABLE of that table, or ALTER TYPE ... ADD VALUE\"},"
 	"\"why\":{\"type\":\"string\",\"description\":\"what it is for, in a sentence: it stands in the audit\"}}}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{" INTEGER("plan") "," TEXT("plan_hash") ",\"state\":{\"type\":\"string\",\"enum\":[\"awaiting_approval\",\"approved\"]},"
-	BOOLEAN("is_new") "," TEXT("waits_for") "," CHANGE_SCHEMA "},\"required\":[\"table\",\"plan\",\"plan_hash\",\"state\",\"is_new\",\"waits_for\",\"next_step\"],\"additionalProperties\":false}",
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") ",\"state\":{\"type\":\"string\",\"enum\":[\"awaiting_approval\",\"approved\"]},"
+	TOOLPAGE_BOOLEAN("is_new") "," TOOLPAGE_STRING("waits_for") "," CHANGE_SCHEMA "},\"required\":[\"table\",\"plan\",\"plan_hash\",\"state\",\"is_new\",\"waits_for\",\"next_step\"],\"additionalProperties\":false}",
 	.destructive = true,
 	.same_right = "selfheal.propose(regclass,text,text)",
 	.for_mcp = true,

@@ -177,7 +177,7 @@ run_inspect_schema(const ToolContext *ctx, Jsonb *args)
  * table's, or the newest of all tables that the role may read. By the rules of
  * this table each is told. */
 #define ERRORS_OF(relid, which) \
-	"SELECT e.id, " relid "::oid, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), e.door, e.class, e.column_name, e.need, e.rows, e.sqlstate," \
+	"SELECT e.id, " relid "::oid, " SPI_UTC("e.at") ", e.door, e.class, e.column_name, e.need, e.rows, e.sqlstate," \
 	" e.message, e.detail, e.hint, e.context ->> 'constraint', format('%I.%I', e.schema_name, e.table_name), e.incident FROM selfheal.error e" \
 	" WHERE " which " AND ($1 = 0 OR e.id < $1) AND ($2 IS NULL OR e.class = $2)" \
 	" AND ($3 <= 0 OR e.at >= clock_timestamp() - $3 * interval '1 hour') AND $4 IS NOT DISTINCT FROM $4 AND $5 IS NOT DISTINCT FROM $5" \

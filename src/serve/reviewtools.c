@@ -26,7 +26,7 @@
 #define PLANS \
 	"SELECT p.id, p.relid::oid, format('%I.%I', p.schema_name, p.table_name), p.hash, p.state, p.sql, p.verdict, p.policy," \
 	" p.reason, p.explanation, p.why, p.proposed_by, p.proposed_client, p.agent," \
-	" to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), h.held, h.witnesses, p.incidents[1:20]," \
+	SPI_UTC("p.at") ", h.held, h.witnesses, p.incidents[1:20]," \
 	" ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'), E'\\n\\r', '  ')" \
 	"  FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n LIMIT 6)," \
 	" jsonb_strip_nulls(jsonb_build_object('lock', p.forecast -> 'lock', 'rewrite', p.forecast -> 'rewrite', 'scan', p.forecast -> 'scan'," \
@@ -246,10 +246,7 @@ run_reject_plan(const ToolContext *ctx, Jsonb *args)
 
 /* ---- the tools ---- */
 
-#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
-#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
-#define BOOLEAN(name) "\"" name "\":{\"type\":\"boolean\"}"
-#define DECIDED_SCHEMA "{\"type\":\"object\",\"properties\":{" INTEGER("plan") "," TEXT("plan_hash") "," TEXT("state") "," TEXT("decided_by") "," TEXT("next_step") \
+#define DECIDED_SCHEMA "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_STRING("next_step") \
 	"},\"required\":[\"plan\",\"plan_hash\",\"state\",\"next_step\"],\"additionalProperties\":false}"
 
 const Tool	list_pending_plans_tool = {
@@ -265,15 +262,15 @@ const Tool	list_pending_plans_tool = {
 	"\"state\":{\"type\":\"string\",\"enum\":[\"awaiting_approval\",\"approved\"],\"description\":\"awaiting_approval: for a person; approved: for the healer\"},"
 	TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"plans\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-	INTEGER("plan") "," TEXT("plan_hash") "," TEXT("table") "," TEXT("state") "," TEXT("sql")
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("kind") "," TEXT("column") "," TEXT("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}},"
-	TEXT("verdict") "," TEXT("policy") "," TEXT("reason") "," TEXT("explanation") "," TEXT("why") "," TEXT("proposed_by") "," TEXT("proposed_client") "," BOOLEAN("agent") ","
-	TEXT("at") "," TEXT("decided_by") "," INTEGER("rows_waiting") "," INTEGER("witnesses") ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}"
+	TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("sql")
+	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("kind") "," TOOLPAGE_STRING("column") "," TOOLPAGE_STRING("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}},"
+	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("why") "," TOOLPAGE_STRING("proposed_by") "," TOOLPAGE_STRING("proposed_client") "," TOOLPAGE_BOOLEAN("agent") ","
+	TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_INTEGER("rows_waiting") "," TOOLPAGE_INTEGER("witnesses") ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}"
 	",\"impact\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
-	",\"forecast\":{\"type\":\"object\",\"properties\":{" TEXT("lock") "," BOOLEAN("rewrite") "," BOOLEAN("scan") ",\"bytes\":{\"type\":\"number\"},\"estimated_ms\":{\"type\":\"number\"},"
-	INTEGER("indexes") "," INTEGER("dependents") "},\"additionalProperties\":false}"
-	",\"dry_run\":{\"type\":\"object\",\"properties\":{" BOOLEAN("ok") "," INTEGER("held_tried") "," INTEGER("held_stored") "," INTEGER("history_tried") "," INTEGER("history_broken")
-	"},\"additionalProperties\":false}," TEXT("dry_run_reason") "},"
+	",\"forecast\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("lock") "," TOOLPAGE_BOOLEAN("rewrite") "," TOOLPAGE_BOOLEAN("scan") "," TOOLPAGE_NUMBER("bytes") "," TOOLPAGE_NUMBER("estimated_ms") ","
+	TOOLPAGE_INTEGER("indexes") "," TOOLPAGE_INTEGER("dependents") "},\"additionalProperties\":false}"
+	",\"dry_run\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("held_tried") "," TOOLPAGE_INTEGER("held_stored") "," TOOLPAGE_INTEGER("history_tried") "," TOOLPAGE_INTEGER("history_broken")
+	"},\"additionalProperties\":false}," TOOLPAGE_STRING("dry_run_reason") "},"
 	"\"required\":[\"plan\",\"plan_hash\",\"state\",\"proposed_by\",\"agent\",\"rows_waiting\",\"incidents\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"plans\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,

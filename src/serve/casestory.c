@@ -304,7 +304,7 @@ const Tool	explain_incident_tool = {
 	TOOLPAGE_INTEGER("rows_seen") "," TOOLPAGE_INTEGER("rows_held") "," TOOLPAGE_INTEGER("witnesses") "," TOOLPAGE_STRING("first_seen") "," TOOLPAGE_STRING("last_seen") "," TOOLPAGE_STRING("closed_at")
 	"," TOOLPAGE_NUMBER("seconds") "," TOOLPAGE_INTEGER("attempts") "," TOOLPAGE_STRING("next_try") "," TOOLPAGE_STRING("closed_by") "," TOOLPAGE_STRING("why") "," TOOLPAGE_STRING("share_values")
 	",\"plan\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("sql")
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("kind") "," TOOLPAGE_STRING("column") "," TOOLPAGE_STRING("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}},"
+	"," CASESTORY_STEPS_SCHEMA ","
 	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("proposed_by") "," TOOLPAGE_BOOLEAN("agent") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_STRING("applied_at")
 	"},\"required\":[\"plan\",\"plan_hash\",\"state\"],\"additionalProperties\":false}"
 	",\"story\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("event") "," TOOLPAGE_STRING("by") "," TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") ","

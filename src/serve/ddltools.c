@@ -75,24 +75,21 @@ add_trial(StringInfo buf, Telling *t, const Judged *j, const DryRun *trial)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *forecast;
+	char	   *dry_run;
 	SpiUser		saved;
 	SpiArgs		args;
 
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_jsonb(&args, j->cost->json);
-	spi_exec("SELECT jsonb_strip_nulls(jsonb_build_object('lock', $1 -> 'lock', 'rewrite', $1 -> 'rewrite', 'scan', $1 -> 'scan', 'bytes', $1 -> 'bytes',"
-			 " 'estimated_ms', $1 -> 'estimated_ms', 'indexes', jsonb_array_length($1 -> 'indexes'), 'dependents', jsonb_array_length($1 -> 'dependents')))::text", &args);
+	spi_arg_jsonb(&args, trial->json);
+	spi_exec("SELECT " JUDGING_FORECAST("$1") ", " JUDGING_DRY_RUN("$2"), &args);
 	forecast = spi_get_text(0, 1, cxt);
+	dry_run = spi_get_text(0, 2, cxt);
 	spi_close(&saved);
 	toolpage_json(buf, "forecast", forecast);
-	toolpage_key(buf, "dry_run");
-	appendStringInfoChar(buf, '{');
-	toolpage_bool(buf, "ok", trial->ok);
-	toolpage_int8(buf, "held_tried", trial->held_tried);
-	toolpage_int8(buf, "held_stored", trial->held_stored);
-	toolpage_int8(buf, "history_tried", trial->history_tried);
-	toolpage_int8(buf, "history_broken", trial->history_broken);
+	toolpage_json(buf, "dry_run", dry_run);
+	buf->data[--buf->len] = '\0';	/* open it again */
 	telling_text(buf, t, "reason", trial->reason, 500);
 	appendStringInfoChar(buf, '}');
 }
@@ -359,11 +356,9 @@ run_apply_safe_ddl(const ToolContext *ctx, Jsonb *args)
 
 #define CHANGE_SCHEMA \
 	TOOLPAGE_STRING("table") ",\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\"]}," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("sql") \
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("kind") "," TOOLPAGE_STRING("column") "," TOOLPAGE_STRING("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}}" \
-	",\"forecast\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("lock") "," TOOLPAGE_BOOLEAN("rewrite") "," TOOLPAGE_BOOLEAN("scan") "," TOOLPAGE_NUMBER("bytes") "," TOOLPAGE_NUMBER("estimated_ms") "," \
-	TOOLPAGE_INTEGER("indexes") "," TOOLPAGE_INTEGER("dependents") "},\"additionalProperties\":false}" \
-	",\"dry_run\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("held_tried") "," TOOLPAGE_INTEGER("held_stored") "," TOOLPAGE_INTEGER("history_tried") "," TOOLPAGE_INTEGER("history_broken") "," \
-	TOOLPAGE_STRING("reason") "},\"additionalProperties\":false}," TOOLPAGE_STRING("next_step")
+	"," CASESTORY_STEPS_SCHEMA \
+	",\"forecast\":{\"type\":\"object\",\"properties\":{" JUDGING_FORECAST_PROPERTIES "},\"additionalProperties\":false}" \
+	",\"dry_run\":{\"type\":\"object\",\"properties\":{" JUDGING_DRY_RUN_PROPERTIES "," TOOLPAGE_STRING("reason") "},\"additionalProperties\":false}," TOOLPAGE_STRING("next_step")
 
 const Tool	execute_dry_run_tool = {
 	.name = "execute_dry_run_migration",

@@ -12,6 +12,7 @@
 #include "observe/watch.h"
 #include "serve/casestory.h"
 #include "serve/foureyes.h"
+#include "serve/judging.h"
 #include "serve/reviewtools.h"
 #include "serve/telling.h"
 #include "serve/toolargs.h"
@@ -29,11 +30,7 @@
 	SPI_UTC("p.at") ", h.held, h.witnesses, p.incidents[1:20]," \
 	" ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'), E'\\n\\r', '  ')" \
 	"  FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n LIMIT 6)," \
-	" jsonb_strip_nulls(jsonb_build_object('lock', p.forecast -> 'lock', 'rewrite', p.forecast -> 'rewrite', 'scan', p.forecast -> 'scan'," \
-	"  'bytes', p.forecast -> 'bytes', 'estimated_ms', p.forecast -> 'estimated_ms', 'indexes', jsonb_array_length(p.forecast -> 'indexes')," \
-	"  'dependents', jsonb_array_length(p.forecast -> 'dependents')))::text," \
-	" jsonb_strip_nulls(jsonb_build_object('ok', p.dry_run -> 'ok', 'held_tried', p.dry_run -> 'held_tried', 'held_stored', p.dry_run -> 'held_stored'," \
-	"  'history_tried', p.dry_run -> 'history_tried', 'history_broken', p.dry_run -> 'history_broken'))::text, p.steps," \
+	" " JUDGING_FORECAST("p.forecast") ", " JUDGING_DRY_RUN("p.dry_run") ", p.steps," \
 	" p.dry_run ->> 'reason', p.decided_by" \
 	" FROM (SELECT * FROM selfheal.plan p WHERE ($1 = 0 OR p.id < $1)" \
 	"  AND CASE WHEN $2 > 0 THEN p.id = $2 ELSE p.state IN ('awaiting_approval', 'approved') AND ($3 IS NULL OR p.state = $3) END" \
@@ -263,13 +260,12 @@ const Tool	list_pending_plans_tool = {
 	TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"plans\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
 	TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("sql")
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("kind") "," TOOLPAGE_STRING("column") "," TOOLPAGE_STRING("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}},"
+	"," CASESTORY_STEPS_SCHEMA ","
 	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("why") "," TOOLPAGE_STRING("proposed_by") "," TOOLPAGE_STRING("proposed_client") "," TOOLPAGE_BOOLEAN("agent") ","
 	TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_INTEGER("rows_waiting") "," TOOLPAGE_INTEGER("witnesses") ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}"
 	",\"impact\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
-	",\"forecast\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("lock") "," TOOLPAGE_BOOLEAN("rewrite") "," TOOLPAGE_BOOLEAN("scan") "," TOOLPAGE_NUMBER("bytes") "," TOOLPAGE_NUMBER("estimated_ms") ","
-	TOOLPAGE_INTEGER("indexes") "," TOOLPAGE_INTEGER("dependents") "},\"additionalProperties\":false}"
-	",\"dry_run\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("held_tried") "," TOOLPAGE_INTEGER("held_stored") "," TOOLPAGE_INTEGER("history_tried") "," TOOLPAGE_INTEGER("history_broken")
+	",\"forecast\":{\"type\":\"object\",\"properties\":{" JUDGING_FORECAST_PROPERTIES "},\"additionalProperties\":false}"
+	",\"dry_run\":{\"type\":\"object\",\"properties\":{" JUDGING_DRY_RUN_PROPERTIES
 	"},\"additionalProperties\":false}," TOOLPAGE_STRING("dry_run_reason") "},"
 	"\"required\":[\"plan\",\"plan_hash\",\"state\",\"proposed_by\",\"agent\",\"rows_waiting\",\"incidents\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"plans\",\"has_more\"],\"additionalProperties\":false}",

@@ -83,17 +83,6 @@ add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 	appendStringInfoChar(entry, '}');
 }
 
-/* The names of a table, for events are kept by names. */
-static char *
-name_of(const char *table, bool schema, ToolResult **fault)
-{
-	Oid			relid = telling_table(table, fault);
-
-	if (!OidIsValid(relid))
-		return NULL;
-	return schema ? get_namespace_name(get_rel_namespace(relid)) : get_rel_name(relid);
-}
-
 static ToolResult *
 run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 {
@@ -121,10 +110,13 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 		return fault;
 	if (table)
 	{
-		schema_name = name_of(table, true, &fault);
+		Oid			relid = telling_table(table, &fault);
+
 		if (fault)
 			return fault;
-		table_name = name_of(table, false, &fault);
+		/* events are kept by names */
+		schema_name = get_namespace_name(get_rel_namespace(relid));
+		table_name = get_rel_name(relid);
 	}
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"events\":[");

@@ -382,7 +382,13 @@ answer_message(Jsonb *message)
 	return envelope(id, answer, req.modern);
 }
 
-/* An array of messages, where the revision has them. */
+/*
+ * An array of messages, where the revision has them. The bridge sends none: it
+ * takes a batch apart itself, since it cancels and bounds each call by itself,
+ * tells how far each is, and refuses an initialize among them. This is for who
+ * hands requests on to selfheal.mcp() by another way than stdio: the revision
+ * requires that a server takes them.
+ */
 static char *
 answer_batch(Jsonb *batch)
 {

@@ -72,6 +72,26 @@ ALTER TABLE keyed ADD COLUMN c5813217 integer;
 SELECT tool('list_pending_plans', jsonb_build_object('plan', :plan)) #>> '{plans,0,sql}' AS tool, resource('selfheal://incident/' || :incident) #>> '{plan,sql}' AS resource;
 ROLLBACK;
 
+-- what comes next is told by what the role may call
+CREATE ROLE mcptold_viewer;
+CREATE ROLE mcptold_operator;
+SELECT selfheal.grant_to('mcptold_viewer', 'viewer');
+SELECT selfheal.grant_to('mcptold_operator', 'operator');
+GRANT USAGE ON SCHEMA mcptold TO mcptold_viewer, mcptold_operator;
+GRANT SELECT ON keyed TO mcptold_viewer, mcptold_operator;
+CREATE FUNCTION next() RETURNS TABLE (state text, next_step text) LANGUAGE sql AS $$
+	SELECT DISTINCT e ->> 'state', regexp_replace(e ->> 'next_step', 'Plan \d+', 'Plan N') FROM jsonb_array_elements(tool('list_incidents', '{"table": "mcptold.keyed"}') -> 'incidents') i,
+		LATERAL tool('explain_incident', jsonb_build_object('incident', i -> 'incident')) e ORDER BY 1, 2
+$$;
+SET ROLE mcptold_viewer;
+SELECT * FROM next();
+SET ROLE mcptold_operator;
+SELECT * FROM next();
+SET selfheal.mcp_read_only = on;
+SELECT * FROM next();
+RESET selfheal.mcp_read_only;
+RESET ROLE;
+
 -- a table that is gone, to who may read everything: its structure, no value,
 -- whatever was said of it and whatever the setting is
 CREATE TABLE gone (id integer, v varchar(5));
@@ -100,3 +120,5 @@ DELETE FROM selfheal.incident WHERE schema_name = 'mcptold';
 DELETE FROM selfheal.plan WHERE schema_name = 'mcptold';
 DELETE FROM selfheal.error WHERE schema_name = 'mcptold';
 DROP SCHEMA mcptold CASCADE;
+DROP OWNED BY mcptold_viewer, mcptold_operator;
+DROP ROLE mcptold_viewer, mcptold_operator;

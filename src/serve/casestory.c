@@ -110,7 +110,7 @@ wait_for_rest(int64 id, int64 seconds)
 
 /* The facts; returns the plan's id, 0: none. */
 static int64
-add_facts(StringInfo buf, int64 id, Telling *t)
+add_facts(StringInfo buf, int64 id, Telling *t, Oid caller)
 {
 	static SPIPlanPtr facts = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
@@ -144,7 +144,7 @@ add_facts(StringInfo buf, int64 id, Telling *t)
 	toolpage_json(buf, "missing_parents", spi_get_text(0, 21, cxt));
 	telling_text(buf, t, "reason", spi_get_text(0, 6, cxt), 600);
 	toolpage_text(buf, "reason_kind", kind);
-	toolpage_text(buf, "next_step", casetools_next(state, kind, plan));
+	toolpage_text(buf, "next_step", casetools_next(caller, state, kind, plan));
 	toolpage_cut(buf, "owner", spi_get_text(0, 22, cxt), 200);
 	toolpage_int8(buf, "rows_seen", spi_get_int8(0, 8, NULL));
 	toolpage_int8(buf, "rows_held", spi_get_int8(0, 9, NULL));
@@ -277,7 +277,7 @@ run_explain_incident(const ToolContext *ctx, Jsonb *args)
 	appendStringInfoChar(&buf, '{');
 	spi_open(&saved);
 	t = telling_of(ctx->share, caller, incident->relid, NULL);
-	plan = add_facts(&buf, id, t);
+	plan = add_facts(&buf, id, t, caller);
 	add_plan(&buf, plan, t);
 	add_story(&buf, id, t);
 	spi_close(&saved);

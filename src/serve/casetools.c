@@ -19,16 +19,48 @@
 /* Payloads of one report. */
 #define MAX_REPORTED 20
 
+/* What comes next where a person is needed: the ways that the role has. */
+static const char *
+next_of_person(Oid role, const char *reason_kind)
+{
+	bool		change = tools_offered_to(role, "apply_safe_ddl");
+	bool		mapping = tools_offered_to(role, "add_mapping");
+	const char *retry = tools_offered_to(role, "retry_incident") ? " When the cause is gone, retry_incident." : "";
+
+	if (reason_kind && strcmp(reason_kind, "no_payload") == 0)
+		return tools_offered_to(role, "report_failure") ?
+			"The report brought no row: report_failure again with the payload, or let a person dismiss it." :
+			"The report brought no row: whoever reported it does so again with the payload, or a person dismisses it.";
+	if (reason_kind && strcmp(reason_kind, "restricted") == 0)
+		return "A trigger needs what the healer may not do: the table's owner puts the rows in with selfheal.replay().";
+	if (reason_kind && strcmp(reason_kind, "contradictory_evidence") == 0 && (change || mapping))
+		return psprintf("The values do not agree: look at them with sample_payloads, then %s%s%s.",
+						mapping ? "say how they are read (add_mapping)" : "", mapping && change ? " or " : "",
+						change ? "propose a change (apply_safe_ddl)" : "");
+	if (reason_kind && strcmp(reason_kind, "contradictory_evidence") == 0)
+		return "The values do not agree: look at them with sample_payloads. How they are read, or a change of the table, is for another role to say.";
+	if (!change && !mapping)
+		return psprintf("Look at the rows with sample_payloads and at the table with inspect_schema. A change of the table, a mapping for how payloads are read,"
+						" or corrected rows are for another role.%s", retry);
+	return psprintf("Look at the rows with sample_payloads and at the table with inspect_schema; then %s%s%s, or a person corrects the rows.%s",
+					change ? "apply_safe_ddl with a change of the table" : "", change && mapping ? ", " : "",
+					mapping ? "add_mapping for how payloads are read" : "", retry);
+}
+
 /* See the header. */
 const char *
-casetools_next(const char *state, const char *reason_kind, int64 plan)
+casetools_next(Oid role, const char *state, const char *reason_kind, int64 plan)
 {
 	if (strcmp(state, "healed") == 0)
 		return "Nothing is left to do. get_audit_trail tells what was done.";
 	if (strcmp(state, "dismissed") == 0)
-		return "Somebody has closed it; its rows stay held. retry_incident takes it back.";
+		return psprintf("Somebody has closed it; its rows stay held.%s",
+						tools_offered_to(role, "retry_incident") ? " retry_incident takes it back." : "");
 	if (strcmp(state, "awaiting_approval") == 0)
-		return psprintf("Plan " INT64_FORMAT " waits for a person: look at it with list_pending_plans, then approve_plan or reject_plan.", plan);
+		return psprintf("Plan " INT64_FORMAT " waits for a person: look at it with list_pending_plans%s", plan,
+						!tools_offered_to(role, "reject_plan") ? ". Another role approves or rejects it." :
+						tools_offered_to(role, "approve_plan") ? ", then approve_plan or reject_plan." :
+						", then reject_plan, or another role approves it.");
 	if (strcmp(state, "waiting_lock") == 0)
 		return "Another session holds the table; it is tried again by itself at next_try.";
 	if (strcmp(state, "awaiting_parent") == 0)
@@ -38,16 +70,11 @@ casetools_next(const char *state, const char *reason_kind, int64 plan)
 	if (strcmp(state, "asking") == 0)
 		return "Claude is asked about it. Ask again in a minute.";
 	if (strcmp(state, "failed") == 0)
-		return "It is tried again by itself at next_try; retry_incident tries it now.";
+		return tools_offered_to(role, "retry_incident") ?
+			"It is tried again by itself at next_try; retry_incident tries it now." : "It is tried again by itself at next_try.";
 	if (strcmp(state, "needs_human") != 0)
 		return "It is the healer's turn. Ask again in a moment (wait_seconds).";
-	if (reason_kind && strcmp(reason_kind, "contradictory_evidence") == 0)
-		return "The values do not agree: look at them with sample_payloads, then say how they are read (add_mapping) or propose a change (apply_safe_ddl).";
-	if (reason_kind && strcmp(reason_kind, "no_payload") == 0)
-		return "The report brought no row: report_failure again with the payload, or let a person dismiss it.";
-	if (reason_kind && strcmp(reason_kind, "restricted") == 0)
-		return "A trigger needs what the healer may not do: the table's owner puts the rows in with selfheal.replay().";
-	return "Look at the rows with sample_payloads and at the table with inspect_schema; then apply_safe_ddl with a change of the table, add_mapping for how payloads are read, or a person corrects the rows. When the cause is gone, retry_incident.";
+	return next_of_person(role, reason_kind);
 }
 
 /* ---- list_incidents ---- */
@@ -155,7 +182,7 @@ stands_now(int64 id)
 	appendStringInfoChar(&buf, '{');
 	toolpage_int8(&buf, "incident", id);
 	toolpage_text(&buf, "state", state);
-	toolpage_text(&buf, "next_step", casetools_next(state, kind, plan));
+	toolpage_text(&buf, "next_step", casetools_next(GetUserId(), state, kind, plan));
 	appendStringInfoChar(&buf, '}');
 	return toolpage_answer(&buf);
 }

@@ -152,7 +152,9 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 	add_change(&buf, t, &j);
 	telling_text(&buf, t, "reason", j.ruling.reason, 600);
 	add_trial(&buf, t, &j, trial);
-	toolpage_text(&buf, "next_step", "Nothing was changed. apply_safe_ddl with the same ddl applies it, or puts it before a person.");
+	toolpage_text(&buf, "next_step", tools_offered_to(GetUserId(), "apply_safe_ddl") ?
+				  "Nothing was changed. apply_safe_ddl with the same ddl applies it, or puts it before a person." :
+				  "Nothing was changed. To propose it is for another role.");
 	appendStringInfoChar(&buf, '}');
 	return toolpage_answer(&buf);
 }

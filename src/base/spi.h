@@ -110,6 +110,9 @@ extern uint64 spi_exec_kept(SPIPlanPtr *plan, const char *sql, SpiArgs *args);
  * REPEATABLE READ: a change of the catalog rests on that. */
 extern uint64 spi_read_newest(SPIPlanPtr *plan, const char *sql, SpiArgs *args);
 
+/* An instant as JSON writes it, of a timestamptz in SQL. */
+#define SPI_UTC(at) "to_char(" at " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
 /* Fields of SPI_tuptable, copied to the given context (text) or by value. */
 extern int64 spi_get_int8(uint64 row, int col, bool *isnull);
 extern bool spi_get_bool(uint64 row, int col, bool *isnull);

@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "base/compat.h"
+#include "base/words.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -229,22 +230,11 @@ plan_to_jsonb(const HealPlan *plan)
 bool
 plan_refuse(char **reason, const char *fmt,...)
 {
-	StringInfoData buf;
+	va_list		args;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&buf, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
-	*reason = buf.data;
+	va_start(args, fmt);
+	*reason = words_formatted(fmt, args);
+	va_end(args);
 	return false;
 }
 

@@ -4,12 +4,13 @@
  */
 #include "postgres.h"
 
+#include "base/words.h"
 #include "common/base64.h"
 #include "mb/pg_wchar.h"
 #include "mcp/answer.h"
+#include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 
 static Jsonb *
 json_of(const char *text)
@@ -39,23 +40,12 @@ McpAnswer *
 mcp_fault(int code, const char *fmt,...)
 {
 	McpAnswer  *answer = palloc0(sizeof(McpAnswer));
-	StringInfoData buf;
+	va_list		words;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		ap;
-		int			needed;
-
-		va_start(ap, fmt);
-		needed = appendStringInfoVA(&buf, fmt, ap);
-		va_end(ap);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
+	va_start(words, fmt);
+	answer->message = words_formatted(fmt, words);
+	va_end(words);
 	answer->code = code;
-	answer->message = buf.data;
 	return answer;
 }
 
@@ -69,7 +59,7 @@ mcp_no_resource(const McpRequest *req, const char *uri)
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add(&buf, "uri", uri);
+	toolpage_text(&buf, "uri", uri);
 	appendStringInfoChar(&buf, '}');
 	answer->data = json_of(buf.data);
 	return answer;
@@ -103,35 +93,6 @@ mcp_object(Jsonb *object, const char *key, bool *wrong)
 		return JsonbValueToJsonb(&v);
 	*wrong = true;
 	return NULL;
-}
-
-static void
-add_key(StringInfo buf, const char *key)
-{
-	char		last = buf->len > 0 ? buf->data[buf->len - 1] : '{';
-
-	if (last != '{' && last != '[')
-		appendStringInfoChar(buf, ',');
-	escape_json(buf, key);
-	appendStringInfoChar(buf, ':');
-}
-
-void
-mcp_add(StringInfo buf, const char *key, const char *value)
-{
-	if (value == NULL)
-		return;
-	add_key(buf, key);
-	escape_json(buf, value);
-}
-
-void
-mcp_add_json(StringInfo buf, const char *key, const char *json)
-{
-	if (json == NULL)
-		return;
-	add_key(buf, key);
-	appendStringInfoString(buf, json);
 }
 
 /* ---- cursors ---- */

@@ -10,7 +10,6 @@
 
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
 /* Codes of JSON-RPC 2.0 and of MCP. */
@@ -60,11 +59,6 @@ extern McpAnswer *mcp_no_resource(const McpRequest *req, const char *uri);
  */
 extern char *mcp_text(Jsonb *object, const char *key, bool *wrong);
 extern Jsonb *mcp_object(Jsonb *object, const char *key, bool *wrong);
-
-/* "key": a string, with a comma before it where one is needed. NULL adds
- * nothing. */
-extern void mcp_add(StringInfo buf, const char *key, const char *value);
-extern void mcp_add_json(StringInfo buf, const char *key, const char *json);
 
 /*
  * Opaque cursors of lists: what the list itself needs to go on, wrapped with

@@ -8,6 +8,7 @@
 #include "mcp/briefing.h"
 #include "mcp/migration.h"
 #include "mcp/uri.h"
+#include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -39,14 +40,14 @@ add_incidents(StringInfo buf, McpReader *reader, const char *key, const char *sq
 {
 	uint64		n = spi_exec(sql, args);
 
-	mcp_add_json(buf, key, "[");
+	toolpage_json(buf, key, "[");
 	for (uint64 i = 0; i < n; i++)
 	{
 		next(buf);
 		mcp_add_incident(buf, reader, i);
 	}
 	appendStringInfoChar(buf, ']');
-	mcp_add_json(buf, psprintf("%s_in_all", key), n > 0 ? get(0, BEHIND_INCIDENT) : "0");
+	toolpage_json(buf, psprintf("%s_in_all", key), n > 0 ? get(0, BEHIND_INCIDENT) : "0");
 }
 
 /* The same of plans. */
@@ -55,14 +56,14 @@ add_plans(StringInfo buf, McpReader *reader, const char *key, const char *sql, S
 {
 	uint64		n = spi_exec(sql, args);
 
-	mcp_add_json(buf, key, "[");
+	toolpage_json(buf, key, "[");
 	for (uint64 i = 0; i < n; i++)
 	{
 		next(buf);
 		mcp_add_plan(buf, reader, i);
 	}
 	appendStringInfoChar(buf, ']');
-	mcp_add_json(buf, psprintf("%s_in_all", key), n > 0 ? get(0, BEHIND_PLAN) : "0");
+	toolpage_json(buf, psprintf("%s_in_all", key), n > 0 ? get(0, BEHIND_PLAN) : "0");
 }
 
 /* ---- the morning ---- */
@@ -72,16 +73,16 @@ add_healer(StringInfo buf, SpiArgs *args)
 {
 	uint64		n;
 
-	mcp_add_json(buf, "healer", "{");
-	if (spi_exec("SELECT " MCP_UTC("s.since") ", s.sqlstate FROM selfheal.stopped s", NULL) > 0)
+	toolpage_json(buf, "healer", "{");
+	if (spi_exec("SELECT " SPI_UTC("s.since") ", s.sqlstate FROM selfheal.stopped s", NULL) > 0)
 	{
-		mcp_add(buf, "stopped_since", get(0, 1));
-		mcp_add(buf, "sqlstate", get(0, 2));
+		toolpage_text(buf, "stopped_since", get(0, 1));
+		toolpage_text(buf, "sqlstate", get(0, 2));
 	}
 	appendStringInfoChar(buf, '}');
 	n = spi_exec("SELECT format('%I.%I', w.schema_name, w.table_name) FROM selfheal.watched w WHERE w.paused AND " MCP_MAY_READ("w.relid")
 				 " AND $3 IS NOT NULL AND $4 IS NOT NULL ORDER BY 1 LIMIT $4", args);
-	mcp_add_json(buf, "paused", "[");
+	toolpage_json(buf, "paused", "[");
 	for (uint64 i = 0; i < n; i++)
 	{
 		next(buf);
@@ -100,10 +101,10 @@ briefing_triage(McpReader *reader, int64 hours)
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add_json(&buf, "hours", psprintf(INT64_FORMAT, hours));
+	toolpage_int8(&buf, "hours", hours);
 	spi_open(&saved);
-	spi_exec("SELECT " MCP_UTC("clock_timestamp()"), NULL);
-	mcp_add(&buf, "now", get(0, 1));
+	spi_exec("SELECT " SPI_UTC("clock_timestamp()"), NULL);
+	toolpage_text(&buf, "now", get(0, 1));
 	mcp_reader_args(reader, &args);
 	spi_arg_timestamptz(&args, GetCurrentTimestamp() - hours * USECS_PER_HOUR);
 	spi_arg_int8(&args, BRIEFING_ROWS);
@@ -156,15 +157,15 @@ briefing_plan(McpReader *reader, int64 id)
 		spi_close(&saved);
 		return NULL;
 	}
-	mcp_add_json(&buf, "plan", "");
+	toolpage_json(&buf, "plan", "");
 	mcp_add_plan(&buf, reader, 0);
-	mcp_add(&buf, "lock", get(0, BEHIND_PLAN + 1));
-	mcp_add_json(&buf, "forecast", get(0, BEHIND_PLAN));
-	mcp_add_json(&buf, "dry_run", get(0, BEHIND_PLAN + 2));
+	toolpage_text(&buf, "lock", get(0, BEHIND_PLAN + 1));
+	toolpage_json(&buf, "forecast", get(0, BEHIND_PLAN));
+	toolpage_json(&buf, "dry_run", get(0, BEHIND_PLAN + 2));
 	n = spi_exec("SELECT left(concat(l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect', ' (', l ->> 'level', ')'), 500)"
 				 " FROM selfheal.plan p, jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) WHERE p.id = $3 AND "
 				 MCP_MAY_READ("p.relid") " ORDER BY n LIMIT 30", &args);
-	mcp_add_json(&buf, "impact", "[");
+	toolpage_json(&buf, "impact", "[");
 	for (uint64 i = 0; i < n; i++)
 	{
 		next(&buf);
@@ -210,35 +211,35 @@ briefing_fix(McpReader *reader, Oid relid)
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add(&buf, "table", quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid)));
+	toolpage_text(&buf, "table", quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid)));
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
-	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " MCP_UTC("p.applied_at") " FROM selfheal.plan p WHERE p.relid = $1 AND " MIGRATION_IS
+	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " SPI_UTC("p.applied_at") " FROM selfheal.plan p WHERE p.relid = $1 AND " MIGRATION_IS
 				 " ORDER BY p.applied_at DESC, p.id DESC LIMIT 30", &args);
-	mcp_add_json(&buf, "migrations", "[");
+	toolpage_json(&buf, "migrations", "[");
 	for (uint64 i = 0; i < n; i++)
 	{
 		next(&buf);
 		appendStringInfoChar(&buf, '{');
-		mcp_add(&buf, "uri", mcp_uri_of_id(MCP_URI_MIGRATION, spi_get_int8(i, 1, NULL)));
-		mcp_add(&buf, "name", migration_name(i));
+		toolpage_text(&buf, "uri", mcp_uri_of_id(MCP_URI_MIGRATION, spi_get_int8(i, 1, NULL)));
+		toolpage_text(&buf, "name", migration_name(i));
 		mcp_add_number(&buf, "plan", i, 1);
-		mcp_add(&buf, "applied", get(i, 5));
+		toolpage_text(&buf, "applied", get(i, 5));
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoChar(&buf, ']');
 	n = spi_exec("SELECT m.id, m.kind, left(m.field, 1000), m.column_name FROM selfheal.mapping m WHERE m.relid = $1 AND m.state = 'active'"
 				 " ORDER BY m.id DESC LIMIT 30", &args);
-	mcp_add_json(&buf, "mappings", "[");
+	toolpage_json(&buf, "mappings", "[");
 	for (uint64 i = 0; i < n; i++)
 	{
 		next(&buf);
 		appendStringInfoChar(&buf, '{');
 		mcp_add_number(&buf, "id", i, 1);
-		mcp_add(&buf, "kind", get(i, 2));
-		mcp_add(&buf, "key", mcp_told_name(reader, relid, get(i, 3)));
-		mcp_add(&buf, "column", get(i, 4));
+		toolpage_text(&buf, "kind", get(i, 2));
+		toolpage_text(&buf, "key", mcp_told_name(reader, relid, get(i, 3)));
+		toolpage_text(&buf, "column", get(i, 4));
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoChar(&buf, ']');

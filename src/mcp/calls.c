@@ -6,6 +6,7 @@
 
 #include "mb/pg_wchar.h"
 #include "mcp/calls.h"
+#include "serve/toolpage.h"
 #include "serve/tools.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -20,7 +21,7 @@ mcp_tools_list(const McpRequest *req)
 		return mcp_bad_cursor();	/* there is one page only */
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add_json(&buf, "tools", tools_schema_json(TOOL_AUDIENCE_MCP, false));
+	toolpage_json(&buf, "tools", tools_schema_json(TOOL_AUDIENCE_MCP, false));
 	appendStringInfoChar(&buf, '}');
 	return mcp_listed(buf.data);
 }
@@ -46,11 +47,11 @@ mcp_tools_call(const McpRequest *req)
 	result = tools_call_audited(&ctx, name, args);
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"content\":[{\"type\":\"text\"");
-	mcp_add(&buf, "text", result->text);
+	toolpage_text(&buf, "text", result->text);
 	appendStringInfoString(&buf, "}]");
 	if (!result->is_error)
-		mcp_add_json(&buf, "structuredContent", result->text);
-	mcp_add_json(&buf, "isError", result->is_error ? "true" : "false");
+		toolpage_json(&buf, "structuredContent", result->text);
+	toolpage_bool(&buf, "isError", result->is_error);
 	appendStringInfoChar(&buf, '}');
 	return mcp_result(buf.data);
 }

@@ -5,7 +5,7 @@
  * Our own SQL runs as the extension's owner, so the role that asks is noted
  * before, and each query has it as its first two parameters. A row is shown
  * to who may read its table (as selfheal.may_see); of its values as much as
- * the table's share_values says, and in full only to who may read all of it.
+ * tools tell (serve/telling.h).
  */
 #ifndef SELFHEAL_MCP_FACTS_H
 #define SELFHEAL_MCP_FACTS_H
@@ -15,7 +15,7 @@
 #include "base/guc.h"
 #include "base/spi.h"
 #include "lib/stringinfo.h"
-#include "read/mask.h"
+#include "serve/telling.h"
 
 /* Who asks. */
 typedef struct McpReader
@@ -23,16 +23,8 @@ typedef struct McpReader
 	Oid			role;
 	bool		all;			/* reads every table */
 	MemoryContext cxt;
-	List	   *views;			/* McpView *: found once each */
+	List	   *tellings;		/* Telling *: found once each */
 } McpReader;
-
-/* What of a table he is shown. A table that is gone: its structure alone. */
-typedef struct McpView
-{
-	Oid			relid;
-	ShareValues share;
-	MaskNames  *names;			/* NULL where all is shown */
-} McpView;
 
 /* Must be asked outside of spi_open, where the user is another one. */
 extern McpReader *mcp_reader(void);
@@ -43,23 +35,21 @@ extern void mcp_reader_args(const McpReader *reader, SpiArgs *args);
 	"($2 OR coalesce(has_table_privilege($1::oid, " relid "::oid, 'SELECT'), false))"
 
 extern bool mcp_may_read(const McpReader *reader, Oid relid);
-extern const McpView *mcp_view(McpReader *reader, Oid relid);
+
+/* What of a table he is told; it lives as long as the reader. */
+extern Telling *mcp_telling(McpReader *reader, Oid relid);
 
 /* The watched table of this name, or InvalidOid: there is none, or it is not
  * for him. */
 extern Oid	mcp_watched_table(const McpReader *reader, const char *schema, const char *table);
 
-/* A key or column, a message, a statement, as far as they may be told; NULL
- * stays NULL. A name never waits for a lock. */
-extern char *mcp_told_name(const McpReader *reader, Oid relid, const char *name);
-extern char *mcp_told(McpReader *reader, Oid relid, const char *message);
-extern char *mcp_told_sql(McpReader *reader, Oid relid, const char *sql);
+/* A key or column, as far as it may be told; NULL stays NULL. It never waits
+ * for a lock: names of the table itself are masked, too, where they look like
+ * data, since to know them it would have to be opened. */
+extern char *mcp_told_name(McpReader *reader, Oid relid, const char *name);
 
 /* "key": a number, as it stands in a row of SPI's; nothing where it is null. */
 extern void mcp_add_number(StringInfo buf, const char *key, uint64 row, int col);
-
-/* An instant as JSON and annotations write it, of a timestamptz in SQL. */
-#define MCP_UTC(at) "to_char(" at " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
 /*
  * An incident as an object {"id", "uri", "table", "class", "column", "state",
@@ -71,7 +61,7 @@ extern void mcp_add_number(StringInfo buf, const char *key, uint64 row, int col)
 	"i.id, coalesce(i.relid::oid, 0), format('%I.%I', i.schema_name, i.table_name), i.class, i.column_name, i.state," \
 	" i.reason_kind, i.reason, i.rows," \
 	" (SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL)," \
-	" i.attempts, i.plan, " MCP_UTC("i.first_seen") ", " MCP_UTC("i.last_seen") ", " MCP_UTC("i.closed_at") ", round(i.seconds::numeric, 3)"
+	" i.attempts, i.plan, " SPI_UTC("i.first_seen") ", " SPI_UTC("i.last_seen") ", " SPI_UTC("i.closed_at") ", round(i.seconds::numeric, 3)"
 extern void mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row);
 
 /*
@@ -82,7 +72,7 @@ extern void mcp_add_incident(StringInfo buf, McpReader *reader, uint64 row);
  */
 #define MCP_PLAN_COLUMNS \
 	"p.id, coalesce(p.relid::oid, 0), format('%I.%I', p.schema_name, p.table_name), p.state, p.verdict, p.policy, p.reason," \
-	" p.sql, p.steps, p.explanation, p.proposed_by, p.why, p.confidence, p.decided_by, " MCP_UTC("p.at") ", " MCP_UTC("p.applied_at") "," \
+	" p.sql, p.steps, p.explanation, p.proposed_by, p.why, p.confidence, p.decided_by, " SPI_UTC("p.at") ", " SPI_UTC("p.applied_at") "," \
 	" to_jsonb(p.incidents)::text, p.hash," \
 	" (SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents) AND h.witness IS NULL)"
 extern void mcp_add_plan(StringInfo buf, McpReader *reader, uint64 row);

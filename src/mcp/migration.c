@@ -136,7 +136,7 @@ add_incidents(StringInfo buf, McpReader *reader, int64 plan)
 
 	spi_args(&args);
 	spi_arg_int8(&args, plan);
-	n = spi_exec("SELECT i.id::text, coalesce(i.relid::oid, 0), i.class, i.column_name, i.rows || CASE WHEN i.rows = 1 THEN ' row' ELSE ' rows' END, " MCP_UTC("i.first_seen") ","
+	n = spi_exec("SELECT i.id::text, coalesce(i.relid::oid, 0), i.class, i.column_name, i.rows || CASE WHEN i.rows = 1 THEN ' row' ELSE ' rows' END, " SPI_UTC("i.first_seen") ","
 				 " (SELECT e.sqlstate FROM selfheal.error e WHERE e.incident = i.id AND e.sqlstate IS NOT NULL ORDER BY e.id DESC LIMIT 1),"
 				 " (SELECT e.message FROM selfheal.error e WHERE e.incident = i.id AND e.message IS NOT NULL ORDER BY e.id DESC LIMIT 1)"
 				 " FROM selfheal.plan p JOIN selfheal.incident i ON i.id = ANY (p.incidents) WHERE p.id = $1"
@@ -146,7 +146,7 @@ add_incidents(StringInfo buf, McpReader *reader, int64 plan)
 		Oid			relid = spi_get_oid(i, 2, NULL);
 		char	   *column = mcp_told_name(reader, relid, get(i, 4));
 		char	   *state = get(i, 7);
-		char	   *message = mcp_told(reader, relid, get(i, 8));
+		char	   *message = telling_message(mcp_telling(reader, relid), get(i, 8));
 
 		comment(buf, "Broke", psprintf("incident %s, %s%s%s, %s since %s%s%s%s%s",
 									   get(i, 1), get(i, 3), column ? " of " : "", column ? column : "",
@@ -288,7 +288,7 @@ migration_text(McpReader *reader, int64 plan)
 	char	   *inverse;
 	char	   *sql;
 	char	   *proposer;
-	Oid			relid;
+	Telling    *t;
 	SpiUser		saved;
 	SpiArgs		args;
 
@@ -297,7 +297,7 @@ migration_text(McpReader *reader, int64 plan)
 	spi_open(&saved);
 	mcp_reader_args(reader, &args);
 	spi_arg_int8(&args, plan);
-	if (spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " MCP_UTC("p.applied_at") ", p.hash, p.policy, p.decided_by, " MCP_UTC("p.decided_at") ","
+	if (spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", " SPI_UTC("p.applied_at") ", p.hash, p.policy, p.decided_by, " SPI_UTC("p.decided_at") ","
 				 " p.proposed_by, p.inverse, p.explanation, p.why, p.sql, coalesce(" MIGRATION_TABLE ", 0), format('%I.%I', p.schema_name, p.table_name)"
 				 " FROM selfheal.plan p WHERE p.id = $3 AND " MIGRATION_IS
 				 " AND " MCP_MAY_READ(MIGRATION_TABLE), &args) == 0)
@@ -305,7 +305,7 @@ migration_text(McpReader *reader, int64 plan)
 		spi_close(&saved);
 		return NULL;
 	}
-	relid = spi_get_oid(0, 15, NULL);
+	t = mcp_telling(reader, spi_get_oid(0, 15, NULL));
 	inverse = get(0, 11);
 	sql = get(0, 14);
 	proposer = get(0, 10);
@@ -316,9 +316,9 @@ migration_text(McpReader *reader, int64 plan)
 	comment(&buf, "Decided", decision(0));
 	comment(&buf, "Proposed by", proposer);
 	comment(&buf, "Plan hash", get(0, 6));
-	comment(&buf, "Why", mcp_told(reader, relid, get(0, 12)));
+	comment(&buf, "Why", telling_message(t, get(0, 12)));
 	if (get(0, 13) != NULL && (get(0, 12) == NULL || strcmp(get(0, 12), get(0, 13)) != 0))
-		comment(&buf, "Proposer's words", mcp_told(reader, relid, get(0, 13)));
+		comment(&buf, "Proposer's words", telling_message(t, get(0, 13)));
 	add_incidents(&buf, reader, plan);
 	if (inverse != NULL)
 	{

@@ -18,6 +18,7 @@
 #include "mcp/reading.h"
 #include "mcp/resources.h"
 #include "mcp/uri.h"
+#include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -68,8 +69,8 @@ static void
 say(Made *made, const char *text)
 {
 	open_message(made);
-	mcp_add(&made->messages, "type", "text");
-	mcp_add(&made->messages, "text", text);
+	toolpage_text(&made->messages, "type", "text");
+	toolpage_text(&made->messages, "text", text);
 	appendStringInfoString(&made->messages, "}}");
 }
 
@@ -88,11 +89,11 @@ static void
 embed(Made *made, const char *uri, const char *type, const char *text)
 {
 	open_message(made);
-	mcp_add(&made->messages, "type", "resource");
-	mcp_add_json(&made->messages, "resource", "{");
-	mcp_add(&made->messages, "uri", uri);
-	mcp_add(&made->messages, "mimeType", type);
-	mcp_add(&made->messages, "text", text);
+	toolpage_text(&made->messages, "type", "resource");
+	toolpage_json(&made->messages, "resource", "{");
+	toolpage_text(&made->messages, "uri", uri);
+	toolpage_text(&made->messages, "mimeType", type);
+	toolpage_text(&made->messages, "text", text);
 	appendStringInfoString(&made->messages, "}}}");
 }
 
@@ -293,16 +294,16 @@ mcp_prompts_list(const McpRequest *req)
 		const Prompt *prompt = &prompts[i];
 
 		appendStringInfoString(&buf, i > 0 ? ",{" : "{");
-		mcp_add(&buf, "name", prompt->name);
-		mcp_add(&buf, "title", prompt->title);
-		mcp_add(&buf, "description", prompt->description);
-		mcp_add_json(&buf, "arguments", "[");
+		toolpage_text(&buf, "name", prompt->name);
+		toolpage_text(&buf, "title", prompt->title);
+		toolpage_text(&buf, "description", prompt->description);
+		toolpage_json(&buf, "arguments", "[");
 		for (int j = 0; prompt->arguments[j].name != NULL; j++)
 		{
 			appendStringInfoString(&buf, j > 0 ? ",{" : "{");
-			mcp_add(&buf, "name", prompt->arguments[j].name);
-			mcp_add(&buf, "description", prompt->arguments[j].description);
-			mcp_add_json(&buf, "required", prompt->arguments[j].required ? "true" : "false");
+			toolpage_text(&buf, "name", prompt->arguments[j].name);
+			toolpage_text(&buf, "description", prompt->arguments[j].description);
+			toolpage_bool(&buf, "required", prompt->arguments[j].required);
 			appendStringInfoChar(&buf, '}');
 		}
 		appendStringInfoString(&buf, "]}");
@@ -407,8 +408,8 @@ mcp_prompts_get(const McpRequest *req)
 		return fault;
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add(&buf, "description", prompt->description);
-	mcp_add_json(&buf, "messages", psprintf("[%s]", made.messages.data));
+	toolpage_text(&buf, "description", prompt->description);
+	toolpage_json(&buf, "messages", psprintf("[%s]", made.messages.data));
 	appendStringInfoChar(&buf, '}');
 	return mcp_result(buf.data);
 }

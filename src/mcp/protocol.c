@@ -15,6 +15,7 @@
 #include "mcp/prompts.h"
 #include "mcp/protocol.h"
 #include "mcp/resources.h"
+#include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -74,10 +75,10 @@ initialize(const McpRequest *req)
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add(&buf, "protocolVersion", version);
-	mcp_add_json(&buf, "capabilities", CAPABILITIES);
-	mcp_add_json(&buf, "serverInfo", SERVER_INFO);
-	mcp_add(&buf, "instructions", INSTRUCTIONS);
+	toolpage_text(&buf, "protocolVersion", version);
+	toolpage_json(&buf, "capabilities", CAPABILITIES);
+	toolpage_json(&buf, "serverInfo", SERVER_INFO);
+	toolpage_text(&buf, "instructions", INSTRUCTIONS);
 	appendStringInfoChar(&buf, '}');
 	return mcp_result(buf.data);
 }
@@ -89,9 +90,9 @@ discover(const McpRequest *req)
 
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"supportedVersions\":[\"" MODERN_VERSION "\"]");
-	mcp_add_json(&buf, "capabilities", CAPABILITIES);
-	mcp_add(&buf, "instructions", INSTRUCTIONS);
-	mcp_add_json(&buf, "_meta", "{\"" META "serverInfo\":" SERVER_INFO "}");
+	toolpage_json(&buf, "capabilities", CAPABILITIES);
+	toolpage_text(&buf, "instructions", INSTRUCTIONS);
+	toolpage_json(&buf, "_meta", "{\"" META "serverInfo\":" SERVER_INFO "}");
 	appendStringInfoChar(&buf, '}');
 	return mcp_listed(buf.data);
 }
@@ -195,7 +196,7 @@ unknown_version(const char *asked)
 
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"supported\":[\"" MODERN_VERSION "\"]");
-	mcp_add(&buf, "requested", asked);
+	toolpage_text(&buf, "requested", asked);
 	appendStringInfoChar(&buf, '}');
 	fault->data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
 	return fault;
@@ -292,25 +293,25 @@ envelope(const char *id, const McpAnswer *answer, bool modern)
 
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"jsonrpc\":\"2.0\"");
-	mcp_add_json(&buf, "id", id);
+	toolpage_json(&buf, "id", id);
 	if (answer->result == NULL)
 	{
 		appendStringInfo(&buf, ",\"error\":{\"code\":%d", answer->code);
-		mcp_add(&buf, "message", answer->message);
+		toolpage_text(&buf, "message", answer->message);
 		if (answer->data)
-			mcp_add_json(&buf, "data", JsonbToCString(NULL, &answer->data->root, VARSIZE(answer->data)));
+			toolpage_json(&buf, "data", JsonbToCString(NULL, &answer->data->root, VARSIZE(answer->data)));
 		appendStringInfoString(&buf, "}}");
 		return buf.data;
 	}
-	mcp_add_json(&buf, "result", JsonbToCString(NULL, &answer->result->root, VARSIZE(answer->result)));
+	toolpage_json(&buf, "result", JsonbToCString(NULL, &answer->result->root, VARSIZE(answer->result)));
 	if (modern)
 	{
 		buf.data[--buf.len] = '\0'; /* open the result again */
-		mcp_add(&buf, "resultType", "complete");
+		toolpage_text(&buf, "resultType", "complete");
 		if (answer->listed)
 		{
-			mcp_add_json(&buf, "ttlMs", psprintf("%d", LIST_TTL));
-			mcp_add(&buf, "cacheScope", "private");
+			toolpage_int8(&buf, "ttlMs", LIST_TTL);
+			toolpage_text(&buf, "cacheScope", "private");
 		}
 		appendStringInfoChar(&buf, '}');
 	}
@@ -381,7 +382,13 @@ answer_message(Jsonb *message)
 	return envelope(id, answer, req.modern);
 }
 
-/* An array of messages, where the revision has them. */
+/*
+ * An array of messages, where the revision has them. The bridge sends none: it
+ * takes a batch apart itself, since it cancels and bounds each call by itself,
+ * tells how far each is, and refuses an initialize among them. This is for who
+ * hands requests on to selfheal.mcp() by another way than stdio: the revision
+ * requires that a server takes them.
+ */
 static char *
 answer_batch(Jsonb *batch)
 {

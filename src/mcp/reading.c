@@ -11,6 +11,8 @@
 #include "observe/snapshot.h"
 #include "orient/packet.h"
 #include "orient/tabledoc.h"
+#include "read/phrase.h"
+#include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
@@ -31,7 +33,7 @@ get(uint64 row, int col)
 static void
 open_list(StringInfo buf, const char *key)
 {
-	mcp_add_json(buf, key, "[");
+	toolpage_json(buf, key, "[");
 }
 
 /* A comma, where something stands before in this list. */
@@ -75,11 +77,11 @@ add_differences(StringInfo buf, Oid relid)
 			break;
 		next(buf);
 		appendStringInfoChar(buf, '{');
-		mcp_add(buf, "kind", change->kind);
-		mcp_add(buf, "name", change->name);
-		mcp_add(buf, "expected", clipped(change->was));
-		mcp_add(buf, "actual", clipped(change->now));
-		mcp_add_json(buf, "breaks", change->breaks ? "true" : "false");
+		toolpage_text(buf, "kind", change->kind);
+		toolpage_text(buf, "name", change->name);
+		toolpage_text(buf, "expected", clipped(change->was));
+		toolpage_text(buf, "actual", clipped(change->now));
+		toolpage_bool(buf, "breaks", change->breaks);
 		appendStringInfoChar(buf, '}');
 	}
 	appendStringInfoChar(buf, ']');
@@ -93,7 +95,7 @@ add_beside(StringInfo buf, McpReader *reader, Oid relid)
 	SpiArgs		args;
 	uint64		n;
 
-	mcp_add_json(buf, "drift", "{");
+	toolpage_json(buf, "drift", "{");
 	add_differences(buf, relid);
 	open_list(buf, "incidents");
 	spi_open(&saved);
@@ -111,7 +113,7 @@ add_beside(StringInfo buf, McpReader *reader, Oid relid)
 				 " (SELECT max(s.version) FROM selfheal.schema_snapshot s WHERE s.relid = w.relid)"
 				 " FROM selfheal.watched w WHERE w.relid = $1", &args) > 0)
 	{
-		mcp_add_json(buf, "watched", get(0, 1));
+		toolpage_json(buf, "watched", get(0, 1));
 		mcp_add_number(buf, "version", 0, 2);
 	}
 	spi_close(&saved);
@@ -163,8 +165,8 @@ reading_table(McpReader *reader, const McpUri *uri)
 	initStringInfo(&rest);
 	appendStringInfoChar(&rest, '{');
 	add_beside(&rest, reader, relid);
-	mcp_add(&rest, "history", mcp_uri_of_table(MCP_URI_HISTORY, uri->schema, uri->table));
-	mcp_add(&rest, "errors", mcp_uri_of_table(MCP_URI_TABLE_ERRORS, uri->schema, uri->table));
+	toolpage_text(&rest, "history", mcp_uri_of_table(MCP_URI_HISTORY, uri->schema, uri->table));
+	toolpage_text(&rest, "errors", mcp_uri_of_table(MCP_URI_TABLE_ERRORS, uri->schema, uri->table));
 
 	initStringInfo(&cut);
 	text = JsonbToCString(NULL, &doc->root, VARSIZE(doc));
@@ -172,10 +174,10 @@ reading_table(McpReader *reader, const McpUri *uri)
 		text = JsonbToCString(NULL, &doc->root, VARSIZE(doc));
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add_json(&buf, "table", text);
+	toolpage_json(&buf, "table", text);
 	if (cut.len > 0)
-		mcp_add(&buf, "cut", psprintf("left out or shortened, since the answer would be longer than %d bytes: %s. "
-									  "SELECT selfheal.snapshot(...) has all of the table.", MCP_ANSWER_BYTES, cut.data));
+		toolpage_text(&buf, "cut", psprintf("left out or shortened, since the answer would be longer than %d bytes: %s. "
+											"SELECT selfheal.snapshot(...) has all of the table.", MCP_ANSWER_BYTES, cut.data));
 	appendStringInfo(&buf, ",%s}", rest.data + 1);
 	return buf.data;
 }
@@ -198,14 +200,14 @@ reading_history(McpReader *reader, const McpUri *uri)
 		return NULL;
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add(&buf, "table", quote_qualified_identifier(uri->schema, uri->table));
+	toolpage_text(&buf, "table", quote_qualified_identifier(uri->schema, uri->table));
 	open_list(&buf, "versions");
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
 	spi_arg_int8(&args, uri->before > 0 ? Min(uri->before, PG_INT32_MAX) : PG_INT32_MAX);
 	spi_arg_int8(&args, READING_ROWS + 1);
-	n = spi_exec("SELECT s.version, " MCP_UTC("s.at") ", CASE WHEN s.healer THEN 'healer' WHEN NOT s.healer THEN 'person' END,"
+	n = spi_exec("SELECT s.version, " SPI_UTC("s.at") ", CASE WHEN s.healer THEN 'healer' WHEN NOT s.healer THEN 'person' END,"
 				 " s.role, s.plan, d.statement, s.breaks::text, s.hash, s.changes::text"
 				 " FROM selfheal.schema_snapshot s LEFT JOIN selfheal.ddl d ON d.id = s.command"
 				 " WHERE s.relid = $1 AND s.version < $2::integer ORDER BY s.version DESC LIMIT $3", &args);
@@ -218,25 +220,25 @@ reading_history(McpReader *reader, const McpUri *uri)
 		next(&buf);
 		appendStringInfoChar(&buf, '{');
 		mcp_add_number(&buf, "version", i, 1);
-		mcp_add(&buf, "at", get(i, 2));
-		mcp_add(&buf, "by", get(i, 3));
-		mcp_add(&buf, "role", get(i, 4));
+		toolpage_text(&buf, "at", get(i, 2));
+		toolpage_text(&buf, "by", get(i, 3));
+		toolpage_text(&buf, "role", get(i, 4));
 		mcp_add_number(&buf, "plan", i, 5);
-		mcp_add(&buf, "statement", mcp_told_sql(reader, relid, get(i, 6)));
-		mcp_add_json(&buf, "breaks", get(i, 7));
-		mcp_add(&buf, "hash", get(i, 8));
+		telling_sql(&buf, mcp_telling(reader, relid), "statement", get(i, 6), PHRASE_BYTES);
+		toolpage_json(&buf, "breaks", get(i, 7));
+		toolpage_text(&buf, "hash", get(i, 8));
 		if (strlen(changes) <= LIST_BYTES)
-			mcp_add_json(&buf, "changes", changes);
+			toolpage_json(&buf, "changes", changes);
 		else
-			mcp_add(&buf, "cut", psprintf("its changes are longer than %d bytes: SELECT changes FROM selfheal.schema_version has them",
-										  MCP_ANSWER_BYTES));
+			toolpage_text(&buf, "cut", psprintf("its changes are longer than %d bytes: SELECT changes FROM selfheal.schema_version has them",
+												MCP_ANSWER_BYTES));
 		appendStringInfoChar(&buf, '}');
 		older.before = spi_get_int8(i, 1, NULL);
 	}
 	spi_close(&saved);
 	appendStringInfoChar(&buf, ']');
 	if (i < n)
-		mcp_add(&buf, "older", mcp_uri_text(&older));
+		toolpage_text(&buf, "older", mcp_uri_text(&older));
 	appendStringInfoChar(&buf, '}');
 	return buf.data;
 }
@@ -246,25 +248,23 @@ reading_history(McpReader *reader, const McpUri *uri)
 static void
 add_error(StringInfo buf, McpReader *reader, uint64 row)
 {
-	Oid			relid = spi_get_oid(row, 3, NULL);
-	char	   *column = get(row, 8);
-	const McpView *view = mcp_view(reader, relid);
+	Telling    *t = mcp_telling(reader, spi_get_oid(row, 3, NULL));
 
 	appendStringInfoChar(buf, '{');
 	mcp_add_number(buf, "id", row, 1);
-	mcp_add(buf, "at", get(row, 2));
-	mcp_add(buf, "table", get(row, 4));
+	toolpage_text(buf, "at", get(row, 2));
+	toolpage_text(buf, "table", get(row, 4));
 	mcp_add_number(buf, "incident", row, 5);
-	mcp_add(buf, "door", get(row, 6));
-	mcp_add(buf, "class", get(row, 7));
-	mcp_add(buf, "column", column ? mask_key(view->share, view->names, column) : NULL);
-	mcp_add(buf, "need", mcp_told(reader, relid, get(row, 9)));
+	toolpage_text(buf, "door", get(row, 6));
+	toolpage_text(buf, "class", get(row, 7));
+	telling_column(buf, t, "column", get(row, 8));
+	telling_text(buf, t, "need", get(row, 9), PHRASE_BYTES);
 	mcp_add_number(buf, "rows", row, 10);
-	mcp_add(buf, "sqlstate", get(row, 11));
-	mcp_add(buf, "message", mcp_told(reader, relid, get(row, 12)));
-	mcp_add(buf, "detail", mcp_told(reader, relid, get(row, 13)));
-	mcp_add(buf, "hint", mcp_told(reader, relid, get(row, 14)));
-	mcp_add(buf, "constraint", get(row, 15));
+	toolpage_text(buf, "sqlstate", get(row, 11));
+	telling_text(buf, t, "message", get(row, 12), PHRASE_BYTES);
+	telling_text(buf, t, "detail", get(row, 13), PHRASE_BYTES);
+	telling_text(buf, t, "hint", get(row, 14), PHRASE_BYTES);
+	toolpage_text(buf, "constraint", get(row, 15));
 	appendStringInfoChar(buf, '}');
 }
 
@@ -286,7 +286,7 @@ reading_errors(McpReader *reader, const McpUri *uri)
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	if (one)
-		mcp_add(&buf, "table", quote_qualified_identifier(uri->schema, uri->table));
+		toolpage_text(&buf, "table", quote_qualified_identifier(uri->schema, uri->table));
 	open_list(&buf, "errors");
 	spi_open(&saved);
 	mcp_reader_args(reader, &args);
@@ -294,7 +294,7 @@ reading_errors(McpReader *reader, const McpUri *uri)
 	spi_arg_int8(&args, READING_ROWS + 1);
 	spi_arg_relid(&args, relid);
 #define ERROR_COLUMNS \
-	"SELECT e.id, " MCP_UTC("e.at") ", coalesce(e.relid::oid, 0), format('%I.%I', e.schema_name, e.table_name), e.incident," \
+	"SELECT e.id, " SPI_UTC("e.at") ", coalesce(e.relid::oid, 0), format('%I.%I', e.schema_name, e.table_name), e.incident," \
 	" e.door, e.class, left(e.column_name, 1000), e.need, e.rows, e.sqlstate, e.message, e.detail, e.hint," \
 	" e.context ->> 'constraint' FROM selfheal.error e WHERE e.id < $3 AND " MCP_MAY_READ("e.relid")
 	n = spi_exec(one ? ERROR_COLUMNS " AND e.relid = $5 ORDER BY e.id DESC LIMIT $4" :
@@ -308,7 +308,7 @@ reading_errors(McpReader *reader, const McpUri *uri)
 	spi_close(&saved);
 	appendStringInfoChar(&buf, ']');
 	if (i < n)
-		mcp_add(&buf, "older", mcp_uri_text(&older));
+		toolpage_text(&buf, "older", mcp_uri_text(&older));
 	appendStringInfoChar(&buf, '}');
 	return buf.data;
 }
@@ -374,7 +374,7 @@ reading_incident(McpReader *reader, int64 id)
 	}
 	relid = spi_get_oid(0, 2, NULL);
 	plan = spi_get_int8(0, 12, &no_plan);
-	mcp_add_json(&buf, "incident", "");
+	toolpage_json(&buf, "incident", "");
 	mcp_add_incident(&buf, reader, 0);
 	if (!no_plan)
 	{
@@ -382,12 +382,12 @@ reading_incident(McpReader *reader, int64 id)
 		spi_arg_int8(&args, plan);
 		if (spi_exec("SELECT " MCP_PLAN_COLUMNS " FROM selfheal.plan p WHERE p.id = $3 AND " MCP_MAY_READ("p.relid"), &args) > 0)
 		{
-			mcp_add_json(&buf, "plan", "");
+			toolpage_json(&buf, "plan", "");
 			mcp_add_plan(&buf, reader, 0);
 		}
 	}
 	spi_close(&saved);
-	add_packet(&buf, id, mcp_view(reader, relid)->share);
+	add_packet(&buf, id, mcp_telling(reader, relid)->share);
 	appendStringInfoChar(&buf, '}');
 	return buf.data;
 }

@@ -10,8 +10,8 @@
 #include "mcp/reading.h"
 #include "mcp/resources.h"
 #include "mcp/uri.h"
+#include "serve/toolpage.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 
 #define JSON_TYPE "application/json"
 #define SQL_TYPE "application/sql"
@@ -53,15 +53,15 @@ entry(ListPage *page, char *place, const char *uri, const char *name, const char
 		return false;
 	}
 	appendStringInfoString(buf, page->n++ > 0 ? ",{" : "{");
-	mcp_add(buf, "uri", uri);
-	mcp_add(buf, "name", name);
-	mcp_add(buf, "title", title);
-	mcp_add(buf, "description", description);
-	mcp_add(buf, "mimeType", type);
+	toolpage_text(buf, "uri", uri);
+	toolpage_text(buf, "name", name);
+	toolpage_text(buf, "title", title);
+	toolpage_text(buf, "description", description);
+	toolpage_text(buf, "mimeType", type);
 	if (modified != NULL)
 	{
-		mcp_add_json(buf, "annotations", "{");
-		mcp_add(buf, "lastModified", modified);
+		toolpage_json(buf, "annotations", "{");
+		toolpage_text(buf, "lastModified", modified);
 		appendStringInfoChar(buf, '}');
 	}
 	appendStringInfoChar(buf, '}');
@@ -89,7 +89,7 @@ tables(ListPage *page, const char *schema, const char *table)
 	section_args(page, &args);
 	spi_arg_text(&args, schema);
 	spi_arg_text(&args, table);
-	n = spi_exec("SELECT w.schema_name, w.table_name, (SELECT " MCP_UTC("s.at") " FROM selfheal.schema_snapshot s"
+	n = spi_exec("SELECT w.schema_name, w.table_name, (SELECT " SPI_UTC("s.at") " FROM selfheal.schema_snapshot s"
 				 "  WHERE s.relid = w.relid ORDER BY s.version DESC LIMIT 1)"
 				 " FROM (SELECT * FROM selfheal.watched w"
 				 "  WHERE ($4 IS NULL OR (w.schema_name COLLATE \"C\", w.table_name COLLATE \"C\") > ($4, $5)) AND " MCP_MAY_READ("w.relid")
@@ -120,7 +120,7 @@ incidents(ListPage *page, int64 before)
 	section_args(page, &args);
 	spi_arg_int8(&args, before);
 	n = spi_exec("SELECT i.id, coalesce(i.relid::oid, 0), format('%I.%I', i.schema_name, i.table_name), i.class, i.column_name, i.state,"
-				 " " MCP_UTC("greatest(i.last_seen, i.closed_at)")
+				 " " SPI_UTC("greatest(i.last_seen, i.closed_at)")
 				 " FROM selfheal.incident i WHERE i.id < $4 AND " MCP_MAY_READ("i.relid") " ORDER BY i.id DESC LIMIT $3", &args);
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -150,7 +150,7 @@ migrations(ListPage *page, int64 applied, int64 before)
 	section_args(page, &args);
 	spi_arg_timestamptz(&args, applied);
 	spi_arg_int8(&args, before);
-	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", p.applied_at, " MCP_UTC("p.applied_at") ", format('%I.%I', p.schema_name, p.table_name)"
+	n = spi_exec("SELECT " MIGRATION_NAME_COLUMNS ", p.applied_at, " SPI_UTC("p.applied_at") ", format('%I.%I', p.schema_name, p.table_name)"
 				 " FROM selfheal.plan p WHERE " MIGRATION_IS " AND (p.applied_at, p.id) < ($4, $5)"
 				 " AND " MCP_MAY_READ(MIGRATION_TABLE) " ORDER BY p.applied_at DESC, p.id DESC LIMIT $3", &args);
 	for (uint64 i = 0; i < n; i++)
@@ -219,7 +219,7 @@ mcp_resources_list(const McpRequest *req)
 		return mcp_bad_cursor();
 	initStringInfo(&page.buf);
 	appendStringInfoChar(&page.buf, '{');
-	mcp_add_json(&page.buf, "resources", "[");
+	toolpage_json(&page.buf, "resources", "[");
 	if (place.section == 0)
 		(void) entry(&page, "", "selfheal://errors", "errors", "Error log",
 					 "The newest captured errors of all tables that this role may read", JSON_TYPE, NULL);
@@ -232,7 +232,7 @@ mcp_resources_list(const McpRequest *req)
 				   place.section == MIGRATIONS ? place.id : PG_INT64_MAX);
 	appendStringInfoChar(&page.buf, ']');
 	if (page.more)
-		mcp_add(&page.buf, "nextCursor", mcp_cursor(LIST, page.last));
+		toolpage_text(&page.buf, "nextCursor", mcp_cursor(LIST, page.last));
 	appendStringInfoChar(&page.buf, '}');
 	return mcp_listed(page.buf.data);
 }
@@ -277,15 +277,15 @@ mcp_resources_templates(const McpRequest *req)
 		return mcp_bad_cursor();
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add_json(&buf, "resourceTemplates", "[");
+	toolpage_json(&buf, "resourceTemplates", "[");
 	for (int i = 0; i < (int) lengthof(templates); i++)
 	{
 		appendStringInfoString(&buf, i > 0 ? ",{" : "{");
-		mcp_add(&buf, "uriTemplate", templates[i].uri);
-		mcp_add(&buf, "name", templates[i].name);
-		mcp_add(&buf, "title", templates[i].title);
-		mcp_add(&buf, "description", templates[i].description);
-		mcp_add(&buf, "mimeType", templates[i].type);
+		toolpage_text(&buf, "uriTemplate", templates[i].uri);
+		toolpage_text(&buf, "name", templates[i].name);
+		toolpage_text(&buf, "title", templates[i].title);
+		toolpage_text(&buf, "description", templates[i].description);
+		toolpage_text(&buf, "mimeType", templates[i].type);
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoString(&buf, "]}");
@@ -341,10 +341,10 @@ mcp_resources_read(const McpRequest *req)
 		return mcp_no_resource(req, text);
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	mcp_add_json(&buf, "contents", "[{");
-	mcp_add(&buf, "uri", uri);
-	mcp_add(&buf, "mimeType", type);
-	mcp_add(&buf, "text", content);
+	toolpage_json(&buf, "contents", "[{");
+	toolpage_text(&buf, "uri", uri);
+	toolpage_text(&buf, "mimeType", type);
+	toolpage_text(&buf, "text", content);
 	appendStringInfoString(&buf, "}]}");
 	return mcp_listed(buf.data);
 }

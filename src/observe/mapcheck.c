@@ -12,6 +12,7 @@
 
 #include "access/htup_details.h"
 #include "base/spi.h"
+#include "base/words.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "observe/hint.h"
@@ -44,22 +45,11 @@ static bool refuse(Check *c, const char *hint, const char *fmt,...) pg_attribute
 static bool
 refuse(Check *c, const char *hint, const char *fmt,...)
 {
-	StringInfoData out;
+	va_list		args;
 
-	initStringInfo(&out);
-	for (;;)
-	{
-		va_list		args;
-		int			more;
-
-		va_start(args, fmt);
-		more = appendStringInfoVA(&out, fmt, args);
-		va_end(args);
-		if (more == 0)
-			break;
-		enlargeStringInfo(&out, more);
-	}
-	*c->reason = out.data;
+	va_start(args, fmt);
+	*c->reason = words_formatted(fmt, args);
+	va_end(args);
 	*c->hint = hint ? pstrdup(hint) : NULL;
 	return false;
 }

@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(selfheal_shared);
 PG_FUNCTION_INFO_V1(selfheal_shared_message);
@@ -28,6 +29,8 @@ sharing_of(Oid relid)
 {
 	Watch		watch;
 
+	if (OidIsValid(relid) && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return SHARE_NONE;
 	if (!OidIsValid(relid) || !watch_get(relid, &watch) ||
 		watch.share_values == SHARE_BY_SETTING)
 		return (ShareValues) guc_share_values;

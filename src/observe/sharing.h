@@ -18,7 +18,8 @@
 #define SHARING_SHOWN 2000
 
 /* What the table's owner said by watch(), else selfheal.share_values; also of
- * InvalidOid. */
+ * InvalidOid: no table is known. Of a table that is gone nothing is told: what
+ * its owner said went with it. */
 extern ShareValues sharing_of(Oid relid);
 
 /*

@@ -25,6 +25,9 @@ PG_FUNCTION_INFO_V1(selfheal_packet);
 #define PAYLOAD_BYTES 700
 #define VALUE_BYTES 200
 
+/* Bytes of one statement. */
+#define SQL_BYTES 400
+
 /* Bytes of a documentation block: a table of 1,500 columns is not told whole. */
 #define DOC_BYTES 12000
 
@@ -188,8 +191,8 @@ about_fit(StringInfo buf, const Packet *p)
 	spi_arg_int8(&args, p->incident->id);
 	if (spi_exec("SELECT i.packet -> 'fit' ->> 'message', i.packet -> 'fit' ->> 'rows', i.packet -> 'fit' ->> 'column_type',"
 				 " i.packet ->> 'values', i.reason, i.reason_kind,"
-				 " to_char(i.first_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-				 " to_char(i.last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+				 SPI_UTC("i.first_seen") ","
+				 SPI_UTC("i.last_seen")
 				 " FROM selfheal.incident i WHERE i.id = $1", &args) == 0)
 		return;
 	line(buf, "first seen", get(0, 7));
@@ -200,6 +203,17 @@ about_fit(StringInfo buf, const Packet *p)
 	line(buf, "what its values look like, counted", get(0, 4));
 	line(buf, "why it needs help", get(0, 6));
 	told_line(buf, p, "reason", get(0, 5));
+}
+
+/* A statement as far as it may be told. It is cut afterwards: of a name that
+ * looks like data its beginning may not. */
+static char *
+told_sql(const Packet *p, const char *sql)
+{
+	char	   *told = phrase_sql(p->share, p->names, sql);
+	int			len = strlen(told);
+
+	return len <= SQL_BYTES ? told : psprintf("%.*s...", pg_mbcliplen(told, len, SQL_BYTES), told);
 }
 
 /* A list under a heading; each row of sql has one text, or two: the second of
@@ -219,7 +233,7 @@ about_list(StringInfo buf, const Packet *p, const char *heading, const char *sql
 		char	   *told = get(i, 2);
 
 		if (told)
-			told = ddl ? phrase_sql(p->share, told) : phrase_mask(p->share, p->names, told);
+			told = ddl ? told_sql(p, told) : phrase_mask(p->share, p->names, told);
 		appendStringInfo(buf, "%s%s\n- %s%s%s", i == 0 && buf->len > 0 ? "\n" : "", i == 0 ? heading : "",
 						 get(i, 1), told ? ": " : "", told ? told : "");
 	}
@@ -272,10 +286,10 @@ describe(Packet *p)
 	about_error(&body, p);
 	about_others(&body, p);
 	about_list(&body, p, "earlier heals of the table",
-			   "SELECT to_char(p.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), left(coalesce(p.sql, 'replay only'), 400)"
+			   "SELECT " SPI_UTC("p.applied_at") ", coalesce(p.sql, 'replay only')"
 			   " FROM (SELECT * FROM selfheal.plan p WHERE p.relid = $2 AND p.state = 'applied' AND $1 > 0 ORDER BY p.id DESC LIMIT 8) p ORDER BY p.id", true);
 	about_list(&body, p, "DDL on the table in the last 24 hours",
-			   "SELECT to_char(d.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), left(d.statement, 400)"
+			   "SELECT " SPI_UTC("d.at") ", d.statement"
 			   " FROM (SELECT * FROM selfheal.ddl d WHERE d.relid = $2 AND d.at > clock_timestamp() - interval '24 hours' AND $1 > 0"
 			   "  AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.relid = d.relid AND p.state = 'applied' AND p.sql = d.statement)"
 			   "  ORDER BY d.id DESC LIMIT 10) d"

@@ -484,19 +484,46 @@ comment_end(const char *p, const char *end)
 	return Min(p, end);
 }
 
+/* A name in a statement: as it stands there from p to end, unless it looks like
+ * data. In quotes it is between from and to. */
+static void
+name_in_sql(Phrase *ph, const char *p, const char *end, const char *from, const char *to)
+{
+	StringInfoData name;
+	char	   *told;
+
+	initStringInfo(&name);
+	for (; from < to; from++)
+	{
+		appendStringInfoChar(&name, *from);
+		from += *p == '"' && *from == '"';
+	}
+	if (name.len > 0 && mask_looks_like_data(name.data, name.len) &&
+		strcmp(told = mask_key(ph->share, ph->names, name.data), name.data) != 0)
+	{
+		appendStringInfoChar(&ph->out, '"');
+		for (; *told; told++)
+			appendStringInfo(&ph->out, "%s%c", *told == '"' ? "\"" : "", *told);
+		appendStringInfoChar(&ph->out, '"');
+	}
+	else
+		appendBinaryStringInfo(&ph->out, p, (int) (end - p));
+}
+
 /* See the header. */
 char *
-phrase_sql(ShareValues share, const char *sql)
+phrase_sql(ShareValues share, const MaskNames *names, const char *sql)
 {
 	static const char *const commands[] = {"alter", "create", "comment", "drop"};
-	Phrase		ph = {.p = sql,.end = sql + strlen(sql),.share = share};
+	Phrase		ph = {.p = sql,.share = share,.names = names};
 	const char *from;
 	const char *to;
 	char		first[WORD_BYTES] = "";
 	int			len = 0;
 
-	if (share == SHARE_FULL)
-		return pnstrdup(sql, pg_mbcliplen(sql, strlen(sql), PHRASE_BYTES));
+	if (sql == NULL || share == SHARE_FULL)
+		return sql ? pstrdup(sql) : NULL;
+	ph.end = sql + strlen(sql);
 	initStringInfo(&ph.out);
 	while (ph.p < ph.end && (strchr(" \t\r\n", *ph.p) != NULL || comment_end(ph.p, ph.end) > ph.p))
 		ph.p = Max(ph.p + 1, comment_end(ph.p, ph.end));
@@ -527,9 +554,8 @@ phrase_sql(ShareValues share, const char *sql)
 		}
 		else if (*ph.p == '"')
 		{
-			/* a name */
 			behind = quoted_end(ph.p, ph.end, &from, &to);
-			appendBinaryStringInfo(&ph.out, ph.p, (int) (behind - ph.p));
+			name_in_sql(&ph, ph.p, behind, from, to);
 			ph.p = behind;
 		}
 		else if (*ph.p == '$' && (behind = quoted_end(ph.p, ph.end, &from, &to)) != NULL)
@@ -547,7 +573,7 @@ phrase_sql(ShareValues share, const char *sql)
 			if (is_digit(*start))
 				hide(&ph, start, len);
 			else
-				appendBinaryStringInfo(&ph.out, start, len);
+				name_in_sql(&ph, start, ph.p, start, ph.p);
 			ph.before[0] = '\0';
 			for (int i = 0; i < len && len < WORD_BYTES; i++)
 			{

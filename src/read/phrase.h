@@ -25,9 +25,12 @@
 /*
  * The text of a DDL command without its data: the first statement alone, if it
  * is one (else its first word); strings and numbers are masked, but for the
- * sizes of types, and comments left out.
+ * sizes of types, and comments left out. Names that look like data are masked
+ * as keys of payloads are, unless they are among names: a column may have been
+ * named by such a key. "..." behind what is told of a longer text. NULL stays
+ * NULL; names may be NULL. With full all of it is told, whatever its length.
  */
-extern char *phrase_sql(ShareValues share, const char *sql);
+extern char *phrase_sql(ShareValues share, const MaskNames *names, const char *sql);
 
 /* NULL stays NULL. names may be NULL: none. In the current context. */
 extern char *phrase_mask(ShareValues share, const MaskNames *names, const char *message);

@@ -47,18 +47,22 @@ add_count(StringInfo entry, const char *key, uint64 row, int col)
 		toolpage_int8(entry, key, value);
 }
 
+/* general: what is told of an event about no table. */
 static void
-add_event(StringInfo entry, uint64 row, Telling *t)
+add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *event = spi_get_text(row, 5, cxt);
+	char	   *table = spi_get_text(row, 6, cxt);
 
+	if (table == NULL)
+		t = general;
 	appendStringInfoChar(entry, '{');
 	toolpage_int8(entry, "id", spi_get_int8(row, 1, NULL));
 	add_count(entry, "seq", row, 3);
 	toolpage_text(entry, "at", spi_get_text(row, 4, cxt));
 	toolpage_text(entry, "event", event);
-	toolpage_cut(entry, "table", spi_get_text(row, 6, cxt), 300);
+	toolpage_cut(entry, "table", table, 300);
 	add_count(entry, "incident", row, 7);
 	add_count(entry, "plan", row, 8);
 	toolpage_cut(entry, "by", spi_get_text(row, 9, cxt), 100);
@@ -79,17 +83,6 @@ add_event(StringInfo entry, uint64 row, Telling *t)
 	appendStringInfoChar(entry, '}');
 }
 
-/* The names of a table, for events are kept by names. */
-static char *
-name_of(const char *table, bool schema, ToolResult **fault)
-{
-	Oid			relid = telling_table(table, fault);
-
-	if (!OidIsValid(relid))
-		return NULL;
-	return schema ? get_namespace_name(get_rel_namespace(relid)) : get_rel_name(relid);
-}
-
 static ToolResult *
 run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 {
@@ -100,69 +93,50 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	char	   *table = toolargs_text(args, "table");
 	int64		incident = toolargs_int8(args, "incident");
 	int64		plan = toolargs_int8(args, "plan");
-	int			limit = toolpage_limit(args);
-	Oid			caller = GetUserId();
-	bool		all = telling_sees_all();
 	char	   *schema_name = NULL;
 	char	   *table_name = NULL;
-	List	   *tellings = NIL;
+	TellingPage page;
 	ToolResult *fault = NULL;
 	StringInfoData buf;
-	StringInfoData entry;
 	SpiUser		saved;
 	SpiArgs		sql;
-	SpiRows		rows;
-	int64		cursor;
-	int64		last = 0;
-	uint64		told;
 	uint64		n;
 
 	if ((incident != 0) + (plan != 0) + (table != NULL) > 1)
 		return tools_error("get_audit_trail: give one of \"incident\", \"plan\" and \"table\".");
-	if (!toolpage_cursor(args, "audit", &cursor, &fault))
+	if (!telling_page_asked(&page, ctx, args, "audit", &fault))
 		return fault;
 	if (incident != 0 && inspect_incident(incident, &fault) == NULL)
 		return fault;
 	if (table)
 	{
-		schema_name = name_of(table, true, &fault);
+		Oid			relid = telling_table(table, &fault);
+
 		if (fault)
 			return fault;
-		table_name = name_of(table, false, &fault);
+		/* events are kept by names */
+		schema_name = get_namespace_name(get_rel_namespace(relid));
+		table_name = get_rel_name(relid);
 	}
 	initStringInfo(&buf);
-	initStringInfo(&entry);
 	appendStringInfoString(&buf, "{\"events\":[");
 	spi_open(&saved);
 	spi_args(&sql);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, page.cursor);
 	spi_arg_int8(&sql, incident != 0 ? incident : plan);
 	spi_arg_text(&sql, schema_name);
 	spi_arg_text(&sql, table_name);
 	spi_arg_text(&sql, toolargs_text(args, "event"));
 	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
-	spi_arg_bool(&sql, all);
-	spi_arg_oid(&sql, caller);
-	spi_arg_int8(&sql, limit + 1);
+	spi_arg_bool(&sql, page.all);
+	spi_arg_oid(&sql, page.caller);
+	spi_arg_int8(&sql, page.limit + 1);
 	n = incident != 0 ?
 		spi_exec_kept(&by_incident, EVENTS_OF("(a.incident = $2 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$2])))"), &sql) :
 		plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF("a.plan = $2"), &sql) :
 		table_name ? spi_exec_kept(&by_table, EVENTS_OF("a.schema_name = $3 AND a.table_name = $4"), &sql) :
 		spi_exec_kept(&by_time, EVENTS_OF("true"), &sql);
-	rows = spi_keep();
-	for (told = 0; told < n && told < (uint64) limit; told++)
-	{
-		Telling    *t = telling_of(ctx, caller, spi_get_oid(told, 2, NULL), &tellings);
-
-		spi_use(&rows);
-		resetStringInfo(&entry);
-		add_event(&entry, told, t);
-		if (!toolpage_entry(&buf, entry.data))
-			break;
-		last = spi_get_int8(told, 1, NULL);
-	}
-	spi_close(&saved);
-	return toolpage_end(&buf, "audit", told < n, last);
+	return telling_page(&page, &buf, n, &saved, add_event, telling_general(ctx->share));
 }
 
 /* ---- verify_audit ---- */
@@ -207,8 +181,6 @@ run_verify_audit(const ToolContext *ctx, Jsonb *args)
 
 /* ---- the tools ---- */
 
-#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
-#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
 
 const Tool	get_audit_trail_tool = {
 	.name = "get_audit_trail",
@@ -226,9 +198,9 @@ const Tool	get_audit_trail_tool = {
 	"\"mapping_added\",\"mapping_removed\",\"stopped\",\"asked\",\"answered\",\"playbook_offered\",\"playbook_promoted\",\"playbook_demoted\"]},"
 	"\"since_hours\":{\"type\":\"integer\",\"description\":\"of the last so many hours\"}," TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-	INTEGER("id") "," INTEGER("seq") "," TEXT("at") "," TEXT("event") "," TEXT("table") "," INTEGER("incident") "," INTEGER("plan") "," TEXT("by") "," TEXT("client") ","
-	TEXT("verdict") "," TEXT("policy") "," TEXT("tool") "," TEXT("explanation") "," TEXT("sql") "," TEXT("result") "," TEXT("sqlstate") ","
-	INTEGER("rows_held") "," INTEGER("rows_stored") "," INTEGER("rows_that_fit") "," INTEGER("rows_left") "," TEXT("approved_hash") "," TEXT("prev_hash") "," TEXT("hash")
+	TOOLPAGE_INTEGER("id") "," TOOLPAGE_INTEGER("seq") "," TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("event") "," TOOLPAGE_STRING("table") "," TOOLPAGE_INTEGER("incident") "," TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("by") "," TOOLPAGE_STRING("client") ","
+	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("tool") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("sql") "," TOOLPAGE_STRING("result") "," TOOLPAGE_STRING("sqlstate") ","
+	TOOLPAGE_INTEGER("rows_held") "," TOOLPAGE_INTEGER("rows_stored") "," TOOLPAGE_INTEGER("rows_that_fit") "," TOOLPAGE_INTEGER("rows_left") "," TOOLPAGE_STRING("approved_hash") "," TOOLPAGE_STRING("prev_hash") "," TOOLPAGE_STRING("hash")
 	"},\"required\":[\"id\",\"at\",\"event\",\"by\",\"client\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"events\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,
@@ -245,7 +217,7 @@ const Tool	verify_audit_tool = {
 	" written anew. Takes a while on a long trail.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"seq\":{\"type\":\"integer\",\"description\":\"number of an event whose hash is known\"},"
 	"\"head\":{\"type\":\"string\",\"description\":\"its hash\"}},\"required\":[],\"additionalProperties\":false}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"}," INTEGER("sealed") "," INTEGER("unsealed") "," TEXT("head") "," INTEGER("bad_seq") "," TEXT("reason")
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("sealed") "," TOOLPAGE_INTEGER("unsealed") "," TOOLPAGE_STRING("head") "," TOOLPAGE_INTEGER("bad_seq") "," TOOLPAGE_STRING("reason")
 	"},\"required\":[\"ok\",\"sealed\",\"unsealed\"],\"additionalProperties\":false}",
 	.read_only = true,
 	.idempotent = true,

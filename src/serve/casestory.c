@@ -30,8 +30,6 @@
 /* How often a wait looks. */
 #define LOOK_MS 100
 
-#define UTC(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-
 /* See the header. Inside spi_open, or not. */
 void
 casestory_steps(StringInfo buf, Telling *t, Jsonb *steps)
@@ -112,7 +110,7 @@ wait_for_rest(int64 id, int64 seconds)
 
 /* The facts; returns the plan's id, 0: none. */
 static int64
-add_facts(StringInfo buf, int64 id, Telling *t)
+add_facts(StringInfo buf, int64 id, Telling *t, Oid caller)
 {
 	static SPIPlanPtr facts = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
@@ -128,8 +126,8 @@ add_facts(StringInfo buf, int64 id, Telling *t)
 					" CASE WHEN i.state NOT IN ('healed', 'dismissed') THEN selfheal.waits_for(i.state) END, i.reason, i.reason_kind, i.rows,"
 					" (SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL),"
 					" (SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NOT NULL), i.plan, "
-					UTC("i.first_seen") ", " UTC("i.last_seen") ", " UTC("i.closed_at") ", round(i.seconds::numeric, 3)::text,"
-					" i.attempts, " UTC("i.next_try") ", i.closed_by, i.why, " WAITING
+					SPI_UTC("i.first_seen") ", " SPI_UTC("i.last_seen") ", " SPI_UTC("i.closed_at") ", round(i.seconds::numeric, 3)::text,"
+					" i.attempts, " SPI_UTC("i.next_try") ", i.closed_by, i.why, " WAITING
 					", (SELECT w.owner FROM selfheal.watched w WHERE w.relid = i.relid), " RESTING
 					" FROM selfheal.incident i WHERE i.id = $1", &args);
 	state = spi_get_text(0, 4, cxt);
@@ -146,7 +144,7 @@ add_facts(StringInfo buf, int64 id, Telling *t)
 	toolpage_json(buf, "missing_parents", spi_get_text(0, 21, cxt));
 	telling_text(buf, t, "reason", spi_get_text(0, 6, cxt), 600);
 	toolpage_text(buf, "reason_kind", kind);
-	toolpage_text(buf, "next_step", casetools_next(state, kind, plan));
+	toolpage_text(buf, "next_step", casetools_next(caller, state, kind, plan));
 	toolpage_cut(buf, "owner", spi_get_text(0, 22, cxt), 200);
 	toolpage_int8(buf, "rows_seen", spi_get_int8(0, 8, NULL));
 	toolpage_int8(buf, "rows_held", spi_get_int8(0, 9, NULL));
@@ -174,7 +172,7 @@ add_plan(StringInfo buf, int64 id, Telling *t)
 	spi_arg_int8(&args, id);
 	if (id == 0 ||
 		spi_read_newest(&facts, "SELECT p.hash, p.state, p.sql, p.verdict, p.policy, p.reason, p.explanation, p.proposed_by, p.agent, p.decided_by, "
-						UTC("p.applied_at") ", p.steps FROM selfheal.plan p WHERE p.id = $1", &args) == 0)
+						SPI_UTC("p.applied_at") ", p.steps FROM selfheal.plan p WHERE p.id = $1", &args) == 0)
 		return;
 	toolpage_key(buf, "plan");
 	appendStringInfoChar(buf, '{');
@@ -237,7 +235,7 @@ add_story(StringInfo buf, int64 id, Telling *t)
 	spi_args(&args);
 	spi_arg_int8(&args, id);
 	spi_arg_int8(&args, STORY_EVENTS + 1);
-	n = spi_read_newest(&events, "SELECT " UTC("a.at") ", a.event, CASE WHEN a.actor_client <> 'selfheal worker' THEN a.actor_role END,"
+	n = spi_read_newest(&events, "SELECT " SPI_UTC("a.at") ", a.event, CASE WHEN a.actor_client <> 'selfheal worker' THEN a.actor_role END,"
 						" a.verdict, a.policy, a.explanation, CASE WHEN a.event IN ('planned', 'proposed', 'applied') THEN a.sql_run END,"
 						" a.result, a.rows_replayed, a.rows_left"
 						" FROM (SELECT * FROM selfheal.audit a WHERE (a.incident = $1 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE $1 = ANY (p.incidents))))"
@@ -278,8 +276,8 @@ run_explain_incident(const ToolContext *ctx, Jsonb *args)
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	spi_open(&saved);
-	t = telling_of(ctx, caller, incident->relid, NULL);
-	plan = add_facts(&buf, id, t);
+	t = telling_of(ctx->share, caller, incident->relid, NULL);
+	plan = add_facts(&buf, id, t, caller);
 	add_plan(&buf, plan, t);
 	add_story(&buf, id, t);
 	spi_close(&saved);
@@ -287,8 +285,6 @@ run_explain_incident(const ToolContext *ctx, Jsonb *args)
 	return toolpage_answer(&buf);
 }
 
-#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
-#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
 
 const Tool	explain_incident_tool = {
 	.name = "explain_incident",
@@ -300,20 +296,20 @@ const Tool	explain_incident_tool = {
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"incident\":{\"type\":\"integer\",\"description\":\"number of the incident (list_incidents)\"},"
 	"\"wait_seconds\":{\"type\":\"integer\",\"description\":\"wait so long, 0 to 30, for the healer to be done with it\"}},"
 	"\"required\":[\"incident\"],\"additionalProperties\":false}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{" INTEGER("incident") "," TEXT("table") "," TEXT("class") "," TEXT("column") "," TEXT("state")
-	",\"resting\":{\"type\":\"boolean\"}," TEXT("waits_for")
-	",\"lock_held_by\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" INTEGER("pid") ",\"age_s\":{\"type\":\"number\"}},\"additionalProperties\":false}}"
-	",\"missing_parents\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("table") "," TEXT("constraint") "," INTEGER("rows") "," INTEGER("keys") "},\"additionalProperties\":false}},"
-	TEXT("reason") "," TEXT("reason_kind") "," TEXT("next_step") "," TEXT("owner") ","
-	INTEGER("rows_seen") "," INTEGER("rows_held") "," INTEGER("witnesses") "," TEXT("first_seen") "," TEXT("last_seen") "," TEXT("closed_at")
-	",\"seconds\":{\"type\":\"number\"}," INTEGER("attempts") "," TEXT("next_try") "," TEXT("closed_by") "," TEXT("why") "," TEXT("share_values")
-	",\"plan\":{\"type\":\"object\",\"properties\":{" INTEGER("plan") "," TEXT("plan_hash") "," TEXT("state") "," TEXT("sql")
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("kind") "," TEXT("column") "," TEXT("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}},"
-	TEXT("verdict") "," TEXT("policy") "," TEXT("reason") "," TEXT("explanation") "," TEXT("proposed_by") ",\"agent\":{\"type\":\"boolean\"}," TEXT("decided_by") "," TEXT("applied_at")
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("incident") "," TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("class") "," TOOLPAGE_STRING("column") "," TOOLPAGE_STRING("state")
+	"," TOOLPAGE_BOOLEAN("resting") "," TOOLPAGE_STRING("waits_for")
+	",\"lock_held_by\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("pid") "," TOOLPAGE_NUMBER("age_s") "},\"additionalProperties\":false}}"
+	",\"missing_parents\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("constraint") "," TOOLPAGE_INTEGER("rows") "," TOOLPAGE_INTEGER("keys") "},\"additionalProperties\":false}},"
+	TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("reason_kind") "," TOOLPAGE_STRING("next_step") "," TOOLPAGE_STRING("owner") ","
+	TOOLPAGE_INTEGER("rows_seen") "," TOOLPAGE_INTEGER("rows_held") "," TOOLPAGE_INTEGER("witnesses") "," TOOLPAGE_STRING("first_seen") "," TOOLPAGE_STRING("last_seen") "," TOOLPAGE_STRING("closed_at")
+	"," TOOLPAGE_NUMBER("seconds") "," TOOLPAGE_INTEGER("attempts") "," TOOLPAGE_STRING("next_try") "," TOOLPAGE_STRING("closed_by") "," TOOLPAGE_STRING("why") "," TOOLPAGE_STRING("share_values")
+	",\"plan\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("sql")
+	"," CASESTORY_STEPS_SCHEMA ","
+	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("proposed_by") "," TOOLPAGE_BOOLEAN("agent") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_STRING("applied_at")
 	"},\"required\":[\"plan\",\"plan_hash\",\"state\"],\"additionalProperties\":false}"
-	",\"story\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("at") "," TEXT("event") "," TEXT("by") "," TEXT("verdict") "," TEXT("policy") ","
-	TEXT("explanation") "," TEXT("sql") "," TEXT("result") "," INTEGER("rows_stored") "," INTEGER("rows_that_fit") "," INTEGER("rows_left")
-	"},\"required\":[\"at\",\"event\"],\"additionalProperties\":false}},\"story_is_whole\":{\"type\":\"boolean\"}},"
+	",\"story\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("event") "," TOOLPAGE_STRING("by") "," TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") ","
+	TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("sql") "," TOOLPAGE_STRING("result") "," TOOLPAGE_INTEGER("rows_stored") "," TOOLPAGE_INTEGER("rows_that_fit") "," TOOLPAGE_INTEGER("rows_left")
+	"},\"required\":[\"at\",\"event\"],\"additionalProperties\":false}}," TOOLPAGE_BOOLEAN("story_is_whole") "},"
 	"\"required\":[\"incident\",\"table\",\"class\",\"state\",\"resting\",\"next_step\",\"rows_seen\",\"rows_held\",\"share_values\",\"story\",\"story_is_whole\"],\"additionalProperties\":false}",
 	.read_only = true,
 	.idempotent = true,

@@ -14,6 +14,7 @@
 
 #include "lib/stringinfo.h"
 #include "serve/telling.h"
+#include "serve/toolpage.h"
 #include "serve/tools.h"
 
 extern const Tool explain_incident_tool;
@@ -23,6 +24,10 @@ extern const Tool explain_incident_tool;
 
 /* The steps of a stored plan (selfheal.plan.steps) as a member: [{"kind",
  * "column", "type"}], the first 30. */
+#define CASESTORY_STEPS_SCHEMA \
+	"\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" \
+	TOOLPAGE_STRING("kind") "," TOOLPAGE_STRING("column") "," TOOLPAGE_STRING("type") \
+	"},\"required\":[\"kind\"],\"additionalProperties\":false}}"
 extern void casestory_steps(StringInfo buf, Telling *t, Jsonb *steps);
 
 #endif							/* SELFHEAL_CASESTORY_H */

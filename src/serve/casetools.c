@@ -19,16 +19,48 @@
 /* Payloads of one report. */
 #define MAX_REPORTED 20
 
+/* What comes next where a person is needed: the ways that the role has. */
+static const char *
+next_of_person(Oid role, const char *reason_kind)
+{
+	bool		change = tools_offered_to(role, "apply_safe_ddl");
+	bool		mapping = tools_offered_to(role, "add_mapping");
+	const char *retry = tools_offered_to(role, "retry_incident") ? " When the cause is gone, retry_incident." : "";
+
+	if (reason_kind && strcmp(reason_kind, "no_payload") == 0)
+		return tools_offered_to(role, "report_failure") ?
+			"The report brought no row: report_failure again with the payload, or let a person dismiss it." :
+			"The report brought no row: whoever reported it does so again with the payload, or a person dismisses it.";
+	if (reason_kind && strcmp(reason_kind, "restricted") == 0)
+		return "A trigger needs what the healer may not do: the table's owner puts the rows in with selfheal.replay().";
+	if (reason_kind && strcmp(reason_kind, "contradictory_evidence") == 0 && (change || mapping))
+		return psprintf("The values do not agree: look at them with sample_payloads, then %s%s%s.",
+						mapping ? "say how they are read (add_mapping)" : "", mapping && change ? " or " : "",
+						change ? "propose a change (apply_safe_ddl)" : "");
+	if (reason_kind && strcmp(reason_kind, "contradictory_evidence") == 0)
+		return "The values do not agree: look at them with sample_payloads. How they are read, or a change of the table, is for another role to say.";
+	if (!change && !mapping)
+		return psprintf("Look at the rows with sample_payloads and at the table with inspect_schema. A change of the table, a mapping for how payloads are read,"
+						" or corrected rows are for another role.%s", retry);
+	return psprintf("Look at the rows with sample_payloads and at the table with inspect_schema; then %s%s%s, or a person corrects the rows.%s",
+					change ? "apply_safe_ddl with a change of the table" : "", change && mapping ? ", " : "",
+					mapping ? "add_mapping for how payloads are read" : "", retry);
+}
+
 /* See the header. */
 const char *
-casetools_next(const char *state, const char *reason_kind, int64 plan)
+casetools_next(Oid role, const char *state, const char *reason_kind, int64 plan)
 {
 	if (strcmp(state, "healed") == 0)
 		return "Nothing is left to do. get_audit_trail tells what was done.";
 	if (strcmp(state, "dismissed") == 0)
-		return "Somebody has closed it; its rows stay held. retry_incident takes it back.";
+		return psprintf("Somebody has closed it; its rows stay held.%s",
+						tools_offered_to(role, "retry_incident") ? " retry_incident takes it back." : "");
 	if (strcmp(state, "awaiting_approval") == 0)
-		return psprintf("Plan " INT64_FORMAT " waits for a person: look at it with list_pending_plans, then approve_plan or reject_plan.", plan);
+		return psprintf("Plan " INT64_FORMAT " waits for a person: look at it with list_pending_plans%s", plan,
+						!tools_offered_to(role, "reject_plan") ? ". Another role approves or rejects it." :
+						tools_offered_to(role, "approve_plan") ? ", then approve_plan or reject_plan." :
+						", then reject_plan, or another role approves it.");
 	if (strcmp(state, "waiting_lock") == 0)
 		return "Another session holds the table; it is tried again by itself at next_try.";
 	if (strcmp(state, "awaiting_parent") == 0)
@@ -38,27 +70,20 @@ casetools_next(const char *state, const char *reason_kind, int64 plan)
 	if (strcmp(state, "asking") == 0)
 		return "Claude is asked about it. Ask again in a minute.";
 	if (strcmp(state, "failed") == 0)
-		return "It is tried again by itself at next_try; retry_incident tries it now.";
+		return tools_offered_to(role, "retry_incident") ?
+			"It is tried again by itself at next_try; retry_incident tries it now." : "It is tried again by itself at next_try.";
 	if (strcmp(state, "needs_human") != 0)
 		return "It is the healer's turn. Ask again in a moment (wait_seconds).";
-	if (reason_kind && strcmp(reason_kind, "contradictory_evidence") == 0)
-		return "The values do not agree: look at them with sample_payloads, then say how they are read (add_mapping) or propose a change (apply_safe_ddl).";
-	if (reason_kind && strcmp(reason_kind, "no_payload") == 0)
-		return "The report brought no row: report_failure again with the payload, or let a person dismiss it.";
-	if (reason_kind && strcmp(reason_kind, "restricted") == 0)
-		return "A trigger needs what the healer may not do: the table's owner puts the rows in with selfheal.replay().";
-	return "Look at the rows with sample_payloads and at the table with inspect_schema; then apply_safe_ddl with a change of the table, add_mapping for how payloads are read, or a person corrects the rows. When the cause is gone, retry_incident.";
+	return next_of_person(role, reason_kind);
 }
 
 /* ---- list_incidents ---- */
-
-#define UTC(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
 /* The page is cut out first; what is counted is counted of that alone. */
 #define INCIDENTS \
 	"SELECT i.id, i.relid::oid, format('%I.%I', i.schema_name, i.table_name), i.class, i.column_name, i.state," \
 	" CASE WHEN i.state NOT IN ('healed', 'dismissed') THEN selfheal.waits_for(i.state) END, i.reason, i.reason_kind, i.rows, h.held, h.witnesses, i.plan, " \
-	UTC("i.first_seen") ", " UTC("i.last_seen") ", round(i.seconds::numeric, 3)::text, i.attempts, " UTC("i.next_try") \
+	SPI_UTC("i.first_seen") ", " SPI_UTC("i.last_seen") ", round(i.seconds::numeric, 3)::text, i.attempts, " SPI_UTC("i.next_try") \
 	" FROM (SELECT * FROM selfheal.incident i WHERE ($1 = 0 OR i.id < $1) AND ($2 IS NULL OR i.relid = $2)" \
 	"  AND ($3 IS NULL OR CASE $3 WHEN 'live' THEN i.state NOT IN ('healed', 'dismissed') ELSE i.state = $3 END)" \
 	"  AND ($4 IS NULL OR i.class = $4)" \
@@ -69,7 +94,7 @@ casetools_next(const char *state, const char *reason_kind, int64 plan)
 	"  FROM selfheal.held h WHERE h.incident = i.id) h ORDER BY i.id DESC"
 
 static void
-add_incident(StringInfo entry, uint64 row, Telling *t)
+add_incident(StringInfo entry, uint64 row, Telling *t, void *arg)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	bool		isnull;
@@ -102,55 +127,32 @@ run_list_incidents(const ToolContext *ctx, Jsonb *args)
 {
 	static SPIPlanPtr plan = NULL;
 	char	   *table = toolargs_text(args, "table");
-	int			limit = toolpage_limit(args);
+	TellingPage page;
 	ToolResult *fault;
 	Oid			relid = InvalidOid;
 	StringInfoData buf;
-	StringInfoData entry;
-	List	   *tellings = NIL;
 	SpiUser		saved;
 	SpiArgs		sql;
-	int64		cursor;
-	int64		last = 0;
-	uint64		told;
 	uint64		n;
-	SpiRows		rows;
-	Oid			caller = GetUserId();
-	bool		all = telling_sees_all();
 
-	if (!toolpage_cursor(args, "incidents", &cursor, &fault))
+	if (!telling_page_asked(&page, ctx, args, "incidents", &fault))
 		return fault;
 	if (table && !OidIsValid(relid = telling_table(table, &fault)))
 		return fault;
 	initStringInfo(&buf);
-	initStringInfo(&entry);
 	appendStringInfoString(&buf, "{\"incidents\":[");
 	spi_open(&saved);
 	spi_args(&sql);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, page.cursor);
 	spi_arg_relid(&sql, relid);
 	spi_arg_text(&sql, toolargs_text(args, "state"));
 	spi_arg_text(&sql, toolargs_text(args, "class"));
 	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
-	spi_arg_bool(&sql, all);
-	spi_arg_oid(&sql, caller);
-	spi_arg_int8(&sql, limit + 1);
+	spi_arg_bool(&sql, page.all);
+	spi_arg_oid(&sql, page.caller);
+	spi_arg_int8(&sql, page.limit + 1);
 	n = spi_exec_kept(&plan, INCIDENTS, &sql);
-	rows = spi_keep();
-	for (told = 0; told < n && told < (uint64) limit; told++)
-	{
-		Telling    *t;
-
-		t = telling_of(ctx, caller, spi_get_oid(told, 2, NULL), &tellings);
-		spi_use(&rows);
-		resetStringInfo(&entry);
-		add_incident(&entry, told, t);
-		if (!toolpage_entry(&buf, entry.data))
-			break;
-		last = spi_get_int8(told, 1, NULL);
-	}
-	spi_close(&saved);
-	return toolpage_end(&buf, "incidents", told < n, last);
+	return telling_page(&page, &buf, n, &saved, add_incident, NULL);
 }
 
 /* ---- retry_incident ---- */
@@ -180,7 +182,7 @@ stands_now(int64 id)
 	appendStringInfoChar(&buf, '{');
 	toolpage_int8(&buf, "incident", id);
 	toolpage_text(&buf, "state", state);
-	toolpage_text(&buf, "next_step", casetools_next(state, kind, plan));
+	toolpage_text(&buf, "next_step", casetools_next(GetUserId(), state, kind, plan));
 	appendStringInfoChar(&buf, '}');
 	return toolpage_answer(&buf);
 }
@@ -296,11 +298,11 @@ const Tool	list_incidents_tool = {
 	"\"since_hours\":{\"type\":\"integer\",\"description\":\"only with rows in the last so many hours\"},"
 	TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-	"\"incident\":{\"type\":\"integer\"},\"table\":{\"type\":\"string\"},\"class\":{\"type\":\"string\"},\"column\":{\"type\":\"string\"},"
-	"\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]},\"waits_for\":{\"type\":\"string\"},\"reason\":{\"type\":\"string\"},"
-	"\"reason_kind\":{\"type\":\"string\"},\"rows_seen\":{\"type\":\"integer\"},\"rows_held\":{\"type\":\"integer\"},\"witnesses\":{\"type\":\"integer\"},"
-	"\"plan\":{\"type\":\"integer\"},\"first_seen\":{\"type\":\"string\"},\"last_seen\":{\"type\":\"string\"},\"seconds\":{\"type\":\"number\"},"
-	"\"attempts\":{\"type\":\"integer\"},\"next_try\":{\"type\":\"string\"}},"
+	TOOLPAGE_INTEGER("incident") "," TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("class") "," TOOLPAGE_STRING("column") ","
+	"\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]}," TOOLPAGE_STRING("waits_for") "," TOOLPAGE_STRING("reason") ","
+	TOOLPAGE_STRING("reason_kind") "," TOOLPAGE_INTEGER("rows_seen") "," TOOLPAGE_INTEGER("rows_held") "," TOOLPAGE_INTEGER("witnesses") ","
+	TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("first_seen") "," TOOLPAGE_STRING("last_seen") "," TOOLPAGE_NUMBER("seconds") ","
+	TOOLPAGE_INTEGER("attempts") "," TOOLPAGE_STRING("next_try") "},"
 	"\"required\":[\"incident\",\"table\",\"class\",\"state\",\"rows_seen\",\"rows_held\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"incidents\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,
@@ -317,8 +319,8 @@ const Tool	retry_incident_tool = {
 	" A healed one cannot be retried. The healer works after this call: explain_incident with wait_seconds tells how it ended.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"incident\":{\"type\":\"integer\",\"description\":\"number of the incident (list_incidents)\"}},"
 	"\"required\":[\"incident\"],\"additionalProperties\":false}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{\"incident\":{\"type\":\"integer\"},\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]},"
-	"\"next_step\":{\"type\":\"string\"}},\"required\":[\"incident\",\"state\",\"next_step\"],\"additionalProperties\":false}",
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("incident") ",\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]},"
+	TOOLPAGE_STRING("next_step") "},\"required\":[\"incident\",\"state\",\"next_step\"],\"additionalProperties\":false}",
 	.idempotent = true,
 	.same_right = "selfheal.retry(bigint)",
 	.for_mcp = true,
@@ -338,8 +340,8 @@ const Tool	report_failure_tool = {
 	"\"message\":{\"type\":\"string\",\"description\":\"what the database or the tool said\"},"
 	"\"source\":{\"type\":\"string\",\"description\":\"what failed: task, job, script, or the address of its run\"}},"
 	"\"required\":[\"table\"],\"additionalProperties\":false}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{\"table\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
-	"\"payloads_held\":{\"type\":\"integer\"},\"next_step\":{\"type\":\"string\"}},"
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("table") ",\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
+	TOOLPAGE_INTEGER("payloads_held") "," TOOLPAGE_STRING("next_step") "},"
 	"\"required\":[\"table\",\"errors\",\"payloads_held\",\"next_step\"],\"additionalProperties\":false}",
 	.same_right = "selfheal.report_failure(regclass,text,text,text,jsonb)",
 	.for_mcp = true,

@@ -17,8 +17,9 @@ extern const Tool list_incidents_tool;
 extern const Tool retry_incident_tool;
 extern const Tool report_failure_tool;
 
-/* What to do next with an incident in this state, in a sentence; plan 0: it has
+/* What to do next with an incident in this state, in a sentence, for that role:
+ * tools are named that it may call, and who else decides. plan 0: it has
  * none. */
-extern const char *casetools_next(const char *state, const char *reason_kind, int64 plan);
+extern const char *casetools_next(Oid role, const char *state, const char *reason_kind, int64 plan);
 
 #endif							/* SELFHEAL_CASETOOLS_H */

@@ -75,24 +75,21 @@ add_trial(StringInfo buf, Telling *t, const Judged *j, const DryRun *trial)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *forecast;
+	char	   *dry_run;
 	SpiUser		saved;
 	SpiArgs		args;
 
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_jsonb(&args, j->cost->json);
-	spi_exec("SELECT jsonb_strip_nulls(jsonb_build_object('lock', $1 -> 'lock', 'rewrite', $1 -> 'rewrite', 'scan', $1 -> 'scan', 'bytes', $1 -> 'bytes',"
-			 " 'estimated_ms', $1 -> 'estimated_ms', 'indexes', jsonb_array_length($1 -> 'indexes'), 'dependents', jsonb_array_length($1 -> 'dependents')))::text", &args);
+	spi_arg_jsonb(&args, trial->json);
+	spi_exec("SELECT " JUDGING_FORECAST("$1") ", " JUDGING_DRY_RUN("$2"), &args);
 	forecast = spi_get_text(0, 1, cxt);
+	dry_run = spi_get_text(0, 2, cxt);
 	spi_close(&saved);
 	toolpage_json(buf, "forecast", forecast);
-	toolpage_key(buf, "dry_run");
-	appendStringInfoChar(buf, '{');
-	toolpage_bool(buf, "ok", trial->ok);
-	toolpage_int8(buf, "held_tried", trial->held_tried);
-	toolpage_int8(buf, "held_stored", trial->held_stored);
-	toolpage_int8(buf, "history_tried", trial->history_tried);
-	toolpage_int8(buf, "history_broken", trial->history_broken);
+	toolpage_json(buf, "dry_run", dry_run);
+	buf->data[--buf->len] = '\0';	/* open it again */
 	telling_text(buf, t, "reason", trial->reason, 500);
 	appendStringInfoChar(buf, '}');
 }
@@ -138,7 +135,7 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 		return fault;
 	if (judging_is_blank(toolargs_text(args, "ddl")) && judging_step_count(args) == 0)
 		return tools_error("nothing is to be tried: give \"ddl\" (one ALTER TABLE statement) or \"steps\".");
-	t = telling_of(ctx, GetUserId(), relid, NULL);
+	t = telling_of(ctx->share, GetUserId(), relid, NULL);
 	j = judging_of(relid, judging_vet(relid, args));
 	if (j.reason != NULL)
 		return refused(t, args, j.reason);
@@ -155,7 +152,9 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 	add_change(&buf, t, &j);
 	telling_text(&buf, t, "reason", j.ruling.reason, 600);
 	add_trial(&buf, t, &j, trial);
-	toolpage_text(&buf, "next_step", "Nothing was changed. apply_safe_ddl with the same ddl applies it, or puts it before a person.");
+	toolpage_text(&buf, "next_step", tools_offered_to(GetUserId(), "apply_safe_ddl") ?
+				  "Nothing was changed. apply_safe_ddl with the same ddl applies it, or puts it before a person." :
+				  "Nothing was changed. To propose it is for another role.");
 	appendStringInfoChar(&buf, '}');
 	return toolpage_answer(&buf);
 }
@@ -329,7 +328,7 @@ run_apply_safe_ddl(const ToolContext *ctx, Jsonb *args)
 		return tools_error("argument \"why\" is empty. Say in a sentence what the change is for: it stands in the audit.");
 	if (judging_is_blank(toolargs_text(args, "ddl")))
 		return tools_error("argument \"ddl\" is empty. Give one ALTER TABLE statement.");
-	t = telling_of(ctx, GetUserId(), relid, NULL);
+	t = telling_of(ctx->share, GetUserId(), relid, NULL);
 	j = judging_of(relid, judging_vet(relid, args));
 	if (j.reason == NULL &&
 		(same = same_plan(relid, docket_draft(j.plan, j.cost, &j.ruling)->hash)) != 0)
@@ -357,16 +356,11 @@ run_apply_safe_ddl(const ToolContext *ctx, Jsonb *args)
 
 /* ---- the tools ---- */
 
-#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
-#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
-#define BOOLEAN(name) "\"" name "\":{\"type\":\"boolean\"}"
 #define CHANGE_SCHEMA \
-	TEXT("table") ",\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\"]}," TEXT("policy") "," TEXT("reason") "," TEXT("sql") \
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("kind") "," TEXT("column") "," TEXT("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}}" \
-	",\"forecast\":{\"type\":\"object\",\"properties\":{" TEXT("lock") "," BOOLEAN("rewrite") "," BOOLEAN("scan") ",\"bytes\":{\"type\":\"number\"},\"estimated_ms\":{\"type\":\"number\"}," \
-	INTEGER("indexes") "," INTEGER("dependents") "},\"additionalProperties\":false}" \
-	",\"dry_run\":{\"type\":\"object\",\"properties\":{" BOOLEAN("ok") "," INTEGER("held_tried") "," INTEGER("held_stored") "," INTEGER("history_tried") "," INTEGER("history_broken") "," \
-	TEXT("reason") "},\"additionalProperties\":false}," TEXT("next_step")
+	TOOLPAGE_STRING("table") ",\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\"]}," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("sql") \
+	"," CASESTORY_STEPS_SCHEMA \
+	",\"forecast\":{\"type\":\"object\",\"properties\":{" JUDGING_FORECAST_PROPERTIES "},\"additionalProperties\":false}" \
+	",\"dry_run\":{\"type\":\"object\",\"properties\":{" JUDGING_DRY_RUN_PROPERTIES "," TOOLPAGE_STRING("reason") "},\"additionalProperties\":false}," TOOLPAGE_STRING("next_step")
 
 const Tool	execute_dry_run_tool = {
 	.name = "execute_dry_run_migration",
@@ -397,8 +391,8 @@ const Tool	apply_safe_ddl_tool = {
 	"\"table\":{\"type\":\"string\",\"description\":\"Schema and name, as in public.orders\"},"
 	"\"ddl\":{\"type\":\"string\",\"description\":\"one ALTER TABLE of that table, or ALTER TYPE ... ADD VALUE\"},"
 	"\"why\":{\"type\":\"string\",\"description\":\"what it is for, in a sentence: it stands in the audit\"}}}",
-	.output_schema = "{\"type\":\"object\",\"properties\":{" INTEGER("plan") "," TEXT("plan_hash") ",\"state\":{\"type\":\"string\",\"enum\":[\"awaiting_approval\",\"approved\"]},"
-	BOOLEAN("is_new") "," TEXT("waits_for") "," CHANGE_SCHEMA "},\"required\":[\"table\",\"plan\",\"plan_hash\",\"state\",\"is_new\",\"waits_for\",\"next_step\"],\"additionalProperties\":false}",
+	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") ",\"state\":{\"type\":\"string\",\"enum\":[\"awaiting_approval\",\"approved\"]},"
+	TOOLPAGE_BOOLEAN("is_new") "," TOOLPAGE_STRING("waits_for") "," CHANGE_SCHEMA "},\"required\":[\"table\",\"plan\",\"plan_hash\",\"state\",\"is_new\",\"waits_for\",\"next_step\"],\"additionalProperties\":false}",
 	.destructive = true,
 	.same_right = "selfheal.propose(regclass,text,text)",
 	.for_mcp = true,

@@ -174,19 +174,21 @@ run_inspect_schema(const ToolContext *ctx, Jsonb *args)
 /* ---- read_error_log ---- */
 
 /* The page is cut out by the index of what is asked for: an incident's, a
- * table's, or the newest of all tables that the role may read. */
-#define ERRORS_OF(which) \
-	"SELECT e.id, e.relid::oid, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), e.door, e.class, e.column_name, e.need, e.rows, e.sqlstate," \
+ * table's, or the newest of all tables that the role may read. By the rules of
+ * this table each is told. */
+#define ERRORS_OF(relid, which) \
+	"SELECT e.id, " relid "::oid, " SPI_UTC("e.at") ", e.door, e.class, e.column_name, e.need, e.rows, e.sqlstate," \
 	" e.message, e.detail, e.hint, e.context ->> 'constraint', format('%I.%I', e.schema_name, e.table_name), e.incident FROM selfheal.error e" \
 	" WHERE " which " AND ($1 = 0 OR e.id < $1) AND ($2 IS NULL OR e.class = $2)" \
 	" AND ($3 <= 0 OR e.at >= clock_timestamp() - $3 * interval '1 hour') AND $4 IS NOT DISTINCT FROM $4 AND $5 IS NOT DISTINCT FROM $5" \
 	" AND ($6 OR NOT $6) AND $7 IS NOT DISTINCT FROM $7 ORDER BY e.id DESC LIMIT $8"
 
-/* One error; messages as far as they may be told. */
+/* One error; messages as far as they may be told. many: of all tables. */
 static void
-add_error(StringInfo buf, uint64 row, Telling *t, bool many)
+add_error(StringInfo buf, uint64 row, Telling *t, void *of_all)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	bool		many = *(bool *) of_all;
 	bool		isnull;
 	int64		incident = spi_get_int8(row, 15, &isnull);
 
@@ -220,32 +222,23 @@ run_read_error_log(const ToolContext *ctx, Jsonb *args)
 	bool		of_table = toolargs_text(args, "table") != NULL;
 	int64		incident = of_table ? 0 : incident_asked(ctx, args, &fault);
 	bool		of_all = !of_table && incident == 0 && ctx->audience == TOOL_AUDIENCE_MCP;
-	int			limit = toolpage_limit(args);
-	Oid			caller = GetUserId();
-	bool		sees_all = telling_sees_all();
-	List	   *tellings = NIL;
 	Oid			relid = InvalidOid;
+	TellingPage page;
 	StringInfoData buf;
-	StringInfoData entry;
 	SpiUser		saved;
 	SpiArgs		sql;
-	SpiRows		rows;
-	int64		cursor;
 	uint64		n;
-	uint64		told;
-	int64		last = 0;
 
 	if (fault)
 		return fault;
 	if (incident == 0 && !of_all)
 		relid = table_asked(ctx, args, false, &fault);
-	if (fault || !toolpage_cursor(args, "errors", &cursor, &fault))
+	if (fault || !telling_page_asked(&page, ctx, args, "errors", &fault))
 		return fault;
 	if (incident)
 		relid = incident_get(incident)->relid;
 
 	initStringInfo(&buf);
-	initStringInfo(&entry);
 	appendStringInfoChar(&buf, '{');
 	toolpage_text(&buf, "table", telling_name(relid));
 	if (incident)
@@ -254,31 +247,18 @@ run_read_error_log(const ToolContext *ctx, Jsonb *args)
 	appendStringInfoChar(&buf, '[');
 	spi_open(&saved);
 	spi_args(&sql);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, page.cursor);
 	spi_arg_text(&sql, toolargs_text(args, "class"));
 	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
 	spi_arg_int8(&sql, incident);
 	spi_arg_relid(&sql, relid);
-	spi_arg_bool(&sql, sees_all);
-	spi_arg_oid(&sql, caller);
-	spi_arg_int8(&sql, limit + 1);
-	n = incident ? spi_exec_kept(&by_incident, ERRORS_OF("e.incident = $4"), &sql) :
-		of_all ? spi_exec_kept(&by_time, ERRORS_OF("($6 OR has_table_privilege($7, e.relid::oid, 'SELECT'))"), &sql) :
-		spi_exec_kept(&by_table, ERRORS_OF("e.relid = $5"), &sql);
-	rows = spi_keep();
-	for (told = 0; told < n && told < (uint64) limit; told++)
-	{
-		Telling    *t = telling_of(ctx, caller, of_all ? spi_get_oid(told, 2, NULL) : relid, &tellings);
-
-		spi_use(&rows);
-		resetStringInfo(&entry);
-		add_error(&entry, told, t, of_all);
-		if (!toolpage_entry(&buf, entry.data))
-			break;
-		last = spi_get_int8(told, 1, NULL);
-	}
-	spi_close(&saved);
-	return toolpage_end(&buf, "errors", told < n, last);
+	spi_arg_bool(&sql, page.all);
+	spi_arg_oid(&sql, page.caller);
+	spi_arg_int8(&sql, page.limit + 1);
+	n = incident ? spi_exec_kept(&by_incident, ERRORS_OF("$5", "e.incident = $4"), &sql) :
+		of_all ? spi_exec_kept(&by_time, ERRORS_OF("e.relid", "($6 OR has_table_privilege($7, e.relid::oid, 'SELECT'))"), &sql) :
+		spi_exec_kept(&by_table, ERRORS_OF("$5", "e.relid = $5"), &sql);
+	return telling_page(&page, &buf, n, &saved, add_error, &of_all);
 }
 
 /* ---- sample_payloads ---- */
@@ -307,8 +287,8 @@ run_sample_payloads(const ToolContext *ctx, Jsonb *args)
 		return fault;
 	incident = incident_get(id);
 	tools_about(incident->relid);
-	t = telling_of(ctx, GetUserId(), incident->relid, NULL);
-	sampling = sampling_read(incident->relid, id, t->share, t->names, key, cursor, toolpage_limit(args), PAYLOAD_BYTES);
+	t = telling_of(ctx->share, GetUserId(), incident->relid, NULL);
+	sampling = sampling_read(incident->relid, id, t->share, telling_names(t), key, cursor, toolpage_limit(args), PAYLOAD_BYTES);
 
 	initStringInfo(&buf);
 	initStringInfo(&entry);

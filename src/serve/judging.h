@@ -13,6 +13,7 @@
 #include "decide/policy.h"
 #include "decide/vet.h"
 #include "observe/watch.h"
+#include "serve/toolpage.h"
 #include "serve/tools.h"
 
 /* Steps, and options, of one proposal. */
@@ -20,7 +21,7 @@
 
 /* The arguments "ddl" and "steps" as properties of a schema, and what
  * judging_answer gives. */
-#define STEP_SCHEMA \
+#define JUDGING_STEP_SCHEMA \
 	"{\"type\": \"object\", \"additionalProperties\": false," \
 	" \"required\": [\"kind\", \"column\", \"type\", \"labels\", \"args\"], \"properties\": {" \
 	"\"kind\": {\"type\": \"string\", \"enum\": [\"add_column\", \"widen_type\", \"convert_type\", \"drop_not_null\"," \
@@ -33,8 +34,26 @@
 
 #define JUDGING_CHANGE \
 	"\"ddl\": {\"type\": \"string\", \"description\": \"one ALTER TABLE on the incident's table, or ALTER TYPE ... ADD VALUE; empty when steps are given\"}," \
-	"\"steps\": {\"type\": \"array\", \"items\": " STEP_SCHEMA ", \"description\": \"typed steps; empty when ddl is given\"}"
+	"\"steps\": {\"type\": \"array\", \"items\": " JUDGING_STEP_SCHEMA ", \"description\": \"typed steps; empty when ddl is given\"}"
 
+/*
+ * What is told of a forecast and of a dry run in numbers, as text of an object
+ * (in SQL, of the expression that is their jsonb), and the properties of its
+ * schema. What they say in words is to be masked.
+ */
+#define JUDGING_FORECAST(json) \
+	"jsonb_strip_nulls(jsonb_build_object('lock', " json " -> 'lock', 'rewrite', " json " -> 'rewrite', 'scan', " json " -> 'scan'," \
+	" 'bytes', " json " -> 'bytes', 'estimated_ms', " json " -> 'estimated_ms', 'indexes', jsonb_array_length(" json " -> 'indexes')," \
+	" 'dependents', jsonb_array_length(" json " -> 'dependents')))::text"
+#define JUDGING_DRY_RUN(json) \
+	"jsonb_strip_nulls(jsonb_build_object('ok', " json " -> 'ok', 'held_tried', " json " -> 'held_tried', 'held_stored', " json " -> 'held_stored'," \
+	" 'history_tried', " json " -> 'history_tried', 'history_broken', " json " -> 'history_broken'))::text"
+#define JUDGING_FORECAST_PROPERTIES \
+	TOOLPAGE_STRING("lock") "," TOOLPAGE_BOOLEAN("rewrite") "," TOOLPAGE_BOOLEAN("scan") "," TOOLPAGE_NUMBER("bytes") "," \
+	TOOLPAGE_NUMBER("estimated_ms") "," TOOLPAGE_INTEGER("indexes") "," TOOLPAGE_INTEGER("dependents")
+#define JUDGING_DRY_RUN_PROPERTIES \
+	TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("held_tried") "," TOOLPAGE_INTEGER("held_stored") "," \
+	TOOLPAGE_INTEGER("history_tried") "," TOOLPAGE_INTEGER("history_broken")
 
 #define JUDGING_RESULT \
 	"{\"type\": \"object\", \"additionalProperties\": true, \"properties\": {" \

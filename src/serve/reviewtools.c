@@ -12,6 +12,7 @@
 #include "observe/watch.h"
 #include "serve/casestory.h"
 #include "serve/foureyes.h"
+#include "serve/judging.h"
 #include "serve/reviewtools.h"
 #include "serve/telling.h"
 #include "serve/toolargs.h"
@@ -26,14 +27,10 @@
 #define PLANS \
 	"SELECT p.id, p.relid::oid, format('%I.%I', p.schema_name, p.table_name), p.hash, p.state, p.sql, p.verdict, p.policy," \
 	" p.reason, p.explanation, p.why, p.proposed_by, p.proposed_client, p.agent," \
-	" to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), h.held, h.witnesses, p.incidents[1:20]," \
+	SPI_UTC("p.at") ", h.held, h.witnesses, p.incidents[1:20]," \
 	" ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'), E'\\n\\r', '  ')" \
 	"  FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n LIMIT 6)," \
-	" jsonb_strip_nulls(jsonb_build_object('lock', p.forecast -> 'lock', 'rewrite', p.forecast -> 'rewrite', 'scan', p.forecast -> 'scan'," \
-	"  'bytes', p.forecast -> 'bytes', 'estimated_ms', p.forecast -> 'estimated_ms', 'indexes', jsonb_array_length(p.forecast -> 'indexes')," \
-	"  'dependents', jsonb_array_length(p.forecast -> 'dependents')))::text," \
-	" jsonb_strip_nulls(jsonb_build_object('ok', p.dry_run -> 'ok', 'held_tried', p.dry_run -> 'held_tried', 'held_stored', p.dry_run -> 'held_stored'," \
-	"  'history_tried', p.dry_run -> 'history_tried', 'history_broken', p.dry_run -> 'history_broken'))::text, p.steps," \
+	" " JUDGING_FORECAST("p.forecast") ", " JUDGING_DRY_RUN("p.dry_run") ", p.steps," \
 	" p.dry_run ->> 'reason', p.decided_by" \
 	" FROM (SELECT * FROM selfheal.plan p WHERE ($1 = 0 OR p.id < $1)" \
 	"  AND CASE WHEN $2 > 0 THEN p.id = $2 ELSE p.state IN ('awaiting_approval', 'approved') AND ($3 IS NULL OR p.state = $3) END" \
@@ -82,7 +79,7 @@ add_impact(StringInfo buf, uint64 row)
 }
 
 static void
-add_pending(StringInfo entry, uint64 row, Telling *t)
+add_pending(StringInfo entry, uint64 row, Telling *t, void *arg)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	int			n;
@@ -120,53 +117,31 @@ run_list_pending_plans(const ToolContext *ctx, Jsonb *args)
 {
 	static SPIPlanPtr plan = NULL;
 	char	   *table = toolargs_text(args, "table");
-	int			limit = toolpage_limit(args);
-	Oid			caller = GetUserId();
-	bool		all = telling_sees_all();
-	List	   *tellings = NIL;
+	TellingPage page;
 	ToolResult *fault;
 	Oid			relid = InvalidOid;
 	StringInfoData buf;
-	StringInfoData entry;
 	SpiUser		saved;
 	SpiArgs		sql;
-	SpiRows		rows;
-	int64		cursor;
-	int64		last = 0;
-	uint64		told;
 	uint64		n;
 
-	if (!toolpage_cursor(args, "plans", &cursor, &fault))
+	if (!telling_page_asked(&page, ctx, args, "plans", &fault))
 		return fault;
 	if (table && !OidIsValid(relid = telling_table(table, &fault)))
 		return fault;
 	initStringInfo(&buf);
-	initStringInfo(&entry);
 	appendStringInfoString(&buf, "{\"plans\":[");
 	spi_open(&saved);
 	spi_args(&sql);
-	spi_arg_int8(&sql, cursor);
+	spi_arg_int8(&sql, page.cursor);
 	spi_arg_int8(&sql, toolargs_int8(args, "plan"));
 	spi_arg_text(&sql, toolargs_text(args, "state"));
 	spi_arg_relid(&sql, relid);
-	spi_arg_bool(&sql, all);
-	spi_arg_oid(&sql, caller);
-	spi_arg_int8(&sql, limit + 1);
+	spi_arg_bool(&sql, page.all);
+	spi_arg_oid(&sql, page.caller);
+	spi_arg_int8(&sql, page.limit + 1);
 	n = spi_exec_kept(&plan, PLANS, &sql);
-	rows = spi_keep();
-	for (told = 0; told < n && told < (uint64) limit; told++)
-	{
-		Telling    *t = telling_of(ctx, caller, spi_get_oid(told, 2, NULL), &tellings);
-
-		spi_use(&rows);
-		resetStringInfo(&entry);
-		add_pending(&entry, told, t);
-		if (!toolpage_entry(&buf, entry.data))
-			break;
-		last = spi_get_int8(told, 1, NULL);
-	}
-	spi_close(&saved);
-	return toolpage_end(&buf, "plans", told < n, last);
+	return telling_page(&page, &buf, n, &saved, add_pending, NULL);
 }
 
 /* ---- approve_plan, reject_plan ---- */
@@ -268,10 +243,7 @@ run_reject_plan(const ToolContext *ctx, Jsonb *args)
 
 /* ---- the tools ---- */
 
-#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
-#define INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
-#define BOOLEAN(name) "\"" name "\":{\"type\":\"boolean\"}"
-#define DECIDED_SCHEMA "{\"type\":\"object\",\"properties\":{" INTEGER("plan") "," TEXT("plan_hash") "," TEXT("state") "," TEXT("decided_by") "," TEXT("next_step") \
+#define DECIDED_SCHEMA "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_STRING("next_step") \
 	"},\"required\":[\"plan\",\"plan_hash\",\"state\",\"next_step\"],\"additionalProperties\":false}"
 
 const Tool	list_pending_plans_tool = {
@@ -287,15 +259,14 @@ const Tool	list_pending_plans_tool = {
 	"\"state\":{\"type\":\"string\",\"enum\":[\"awaiting_approval\",\"approved\"],\"description\":\"awaiting_approval: for a person; approved: for the healer\"},"
 	TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"plans\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-	INTEGER("plan") "," TEXT("plan_hash") "," TEXT("table") "," TEXT("state") "," TEXT("sql")
-	",\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TEXT("kind") "," TEXT("column") "," TEXT("type") "},\"required\":[\"kind\"],\"additionalProperties\":false}},"
-	TEXT("verdict") "," TEXT("policy") "," TEXT("reason") "," TEXT("explanation") "," TEXT("why") "," TEXT("proposed_by") "," TEXT("proposed_client") "," BOOLEAN("agent") ","
-	TEXT("at") "," TEXT("decided_by") "," INTEGER("rows_waiting") "," INTEGER("witnesses") ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}"
+	TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("sql")
+	"," CASESTORY_STEPS_SCHEMA ","
+	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("why") "," TOOLPAGE_STRING("proposed_by") "," TOOLPAGE_STRING("proposed_client") "," TOOLPAGE_BOOLEAN("agent") ","
+	TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_INTEGER("rows_waiting") "," TOOLPAGE_INTEGER("witnesses") ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}"
 	",\"impact\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
-	",\"forecast\":{\"type\":\"object\",\"properties\":{" TEXT("lock") "," BOOLEAN("rewrite") "," BOOLEAN("scan") ",\"bytes\":{\"type\":\"number\"},\"estimated_ms\":{\"type\":\"number\"},"
-	INTEGER("indexes") "," INTEGER("dependents") "},\"additionalProperties\":false}"
-	",\"dry_run\":{\"type\":\"object\",\"properties\":{" BOOLEAN("ok") "," INTEGER("held_tried") "," INTEGER("held_stored") "," INTEGER("history_tried") "," INTEGER("history_broken")
-	"},\"additionalProperties\":false}," TEXT("dry_run_reason") "},"
+	",\"forecast\":{\"type\":\"object\",\"properties\":{" JUDGING_FORECAST_PROPERTIES "},\"additionalProperties\":false}"
+	",\"dry_run\":{\"type\":\"object\",\"properties\":{" JUDGING_DRY_RUN_PROPERTIES
+	"},\"additionalProperties\":false}," TOOLPAGE_STRING("dry_run_reason") "},"
 	"\"required\":[\"plan\",\"plan_hash\",\"state\",\"proposed_by\",\"agent\",\"rows_waiting\",\"incidents\"],\"additionalProperties\":false}},"
 	TOOLPAGE_END_SCHEMA "},\"required\":[\"plans\",\"has_more\"],\"additionalProperties\":false}",
 	.read_only = true,

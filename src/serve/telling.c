@@ -4,8 +4,6 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "base/compat.h"
 #include "base/spi.h"
 #include "catalog/namespace.h"
@@ -23,9 +21,20 @@
 #include "utils/lsyscache.h"
 #include "utils/varlena.h"
 
+static Telling *
+make(Oid relid, ShareValues share)
+{
+	Telling    *t = palloc0(sizeof(Telling));
+
+	t->relid = relid;
+	t->share = share;
+	t->cxt = CurrentMemoryContext;
+	return t;
+}
+
 /* See the header. */
 Telling *
-telling_of(const ToolContext *ctx, Oid role, Oid relid, List **cache)
+telling_of(ShareValues most, Oid role, Oid relid, List **cache)
 {
 	Telling    *t;
 	ListCell   *lc;
@@ -36,24 +45,61 @@ telling_of(const ToolContext *ctx, Oid role, Oid relid, List **cache)
 		if (t->relid == relid)
 			return t;
 	}
-	t = palloc0(sizeof(Telling));
-	t->relid = relid;
-	t->share = Min(ctx->share, sharing_of(relid));
-	if (t->share == SHARE_FULL &&
-		(!OidIsValid(relid) || pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK))
+	t = make(relid, OidIsValid(relid) ? Min(most, sharing_of(relid)) : SHARE_NONE);
+	if (t->share == SHARE_FULL && pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK)
 		t->share = SHARE_MASKED;
-	t->names = sharing_names(relid);
-	packet_our_words(t->names);
-	mask_name(t->names, "four_eyes");
 	if (cache)
 		*cache = lappend(*cache, t);
 	return t;
 }
 
-void
-telling_text(StringInfo buf, const Telling *t, const char *key, const char *text, int max)
+/* See the header. In full nothing is told that no table's owner has allowed. */
+Telling *
+telling_general(ShareValues most)
 {
-	toolpage_cut(buf, key, phrase_mask(t->share, t->names, text), max);
+	return make(InvalidOid, Min(Min(most, sharing_of(InvalidOid)), SHARE_MASKED));
+}
+
+/* See the header. */
+MaskNames *
+telling_names(Telling *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->cxt);
+
+	if (t->names == NULL)
+	{
+		t->names = sharing_names(t->relid);
+		packet_our_words(t->names);
+		mask_name(t->names, "four_eyes");
+	}
+	MemoryContextSwitchTo(old);
+	return t->names;
+}
+
+/* The names, where something is masked. */
+static MaskNames *
+names_of(Telling *t)
+{
+	return t->share == SHARE_FULL ? NULL : telling_names(t);
+}
+
+/* See the header. */
+char *
+telling_message(Telling *t, const char *text)
+{
+	return text ? phrase_mask(t->share, names_of(t), text) : NULL;
+}
+
+char *
+telling_statement(Telling *t, const char *sql)
+{
+	return sql ? phrase_sql(t->share, names_of(t), sql) : NULL;
+}
+
+void
+telling_text(StringInfo buf, Telling *t, const char *key, const char *text, int max)
+{
+	toolpage_cut(buf, key, telling_message(t, text), max);
 }
 
 void
@@ -61,67 +107,62 @@ telling_column(StringInfo buf, Telling *t, const char *key, const char *column)
 {
 	if (column == NULL)
 		return;
-	toolpage_cut(buf, key, mask_key(t->share, t->names, column), 200);
-	if (!mask_looks_like_data(column, strlen(column)))
-		mask_name(t->names, column);
-}
-
-/* A statement without its data (phrase_sql), in which names that look like data
- * are masked as the key of a payload is: a column may have been named by one. */
-static char *
-names_masked(const Telling *t, const char *sql)
-{
-	StringInfoData out;
-
-	initStringInfo(&out);
-	while (*sql)
-	{
-		StringInfoData name;
-		bool		quoted = *sql == '"';
-		const char *p = sql + quoted;
-
-		initStringInfo(&name);
-		if (quoted)
-			for (; *p && (*p != '"' || p[1] == '"'); p++)
-			{
-				appendStringInfoChar(&name, *p);
-				p += *p == '"';
-			}
-		else if (!isdigit((unsigned char) *p))
-			for (; IS_HIGHBIT_SET(*p) || isalnum((unsigned char) *p) || *p == '_'; p++)
-				appendStringInfoChar(&name, *p);
-		if (name.len == 0 || !mask_looks_like_data(name.data, name.len))
-		{
-			/* as it is; of what is no name one sign, or a number */
-			if (name.len == 0 && isdigit((unsigned char) *p))
-				p += strspn(p, "0123456789");
-			else if (name.len == 0)
-				p = sql + 1;
-			else if (quoted && *p)
-				p++;
-			appendBinaryStringInfo(&out, sql, (int) (p - sql));
-		}
-		else
-		{
-			appendStringInfo(&out, "\"%s\"", mask_key(t->share, t->names, name.data));
-			p += quoted && *p;
-		}
-		sql = p;
-	}
-	return out.data;
+	toolpage_cut(buf, key, mask_key(t->share, names_of(t), column), 200);
+	if (t->share != SHARE_FULL && !mask_looks_like_data(column, strlen(column)))
+		mask_name(telling_names(t), column);
 }
 
 void
-telling_sql(StringInfo buf, const Telling *t, const char *key, const char *sql, int max)
+telling_sql(StringInfo buf, Telling *t, const char *key, const char *sql, int max)
 {
-	if (sql == NULL)
-		return;
-	/* phrase_sql tells a beginning alone, also of what may be told */
-	if (t->share != SHARE_FULL)
-		sql = psprintf("%s%s", names_masked(t, phrase_sql(t->share, sql)), strlen(sql) > PHRASE_BYTES ? "..." : "");
-	toolpage_cut(buf, key, sql, max);
+	toolpage_cut(buf, key, telling_statement(t, sql), max);
 }
 
+/* ---- a page ---- */
+
+/* See the header. */
+bool
+telling_page_asked(TellingPage *page, const ToolContext *ctx, Jsonb *args, const char *tool, ToolResult **fault)
+{
+	page->tool = tool;
+	page->ctx = ctx;
+	page->caller = GetUserId();
+	page->all = telling_sees_all();
+	page->limit = toolpage_limit(args);
+	return toolpage_cursor(args, tool, &page->cursor, fault);
+}
+
+/* See the header. */
+ToolResult *
+telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *saved,
+			 void (*add) (StringInfo entry, uint64 row, Telling *t, void *arg), void *arg)
+{
+	SpiRows		rows = spi_keep();
+	List	   *tellings = NIL;
+	StringInfoData entry;
+	int64		last = 0;
+	uint64		told;
+
+	initStringInfo(&entry);
+	for (told = 0; told < n && told < (uint64) page->limit; told++)
+	{
+		Telling    *t = telling_of(page->ctx->share, page->caller, spi_get_oid(told, 2, NULL), &tellings);
+
+		spi_use(&rows);
+		resetStringInfo(&entry);
+		add(&entry, told, t, arg);
+		spi_use(&rows);
+		if (!toolpage_entry(buf, entry.data))
+			break;
+		last = spi_get_int8(told, 1, NULL);
+	}
+	spi_close(saved);
+	return toolpage_end(buf, page->tool, told < n, last);
+}
+
+/* ---- tables ---- */
+
+/* See the header. */
 Oid
 telling_table(const char *name, ToolResult **fault)
 {

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/words.h"
 #include "common/string.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -136,24 +137,13 @@ static void fault(Check *c, const char *fmt,...) pg_attribute_printf(2, 3);
 static void
 fault(Check *c, const char *fmt,...)
 {
-	StringInfoData buf;
+	va_list		words;
 
 	if (c->fault)
 		return;
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		ap;
-		int			needed;
-
-		va_start(ap, fmt);
-		needed = appendStringInfoVA(&buf, fmt, ap);
-		va_end(ap);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
-	c->fault = buf.data;
+	va_start(words, fmt);
+	c->fault = words_formatted(fmt, words);
+	va_end(words);
 }
 
 /* Push a value, as an element, or for the key that was pushed before. */

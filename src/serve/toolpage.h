@@ -19,6 +19,12 @@
 #define TOOLPAGE_MAX 50
 #define TOOLPAGE_DEFAULT 20
 
+/* Properties of an output schema by their type. */
+#define TOOLPAGE_STRING(name) "\"" name "\":{\"type\":\"string\"}"
+#define TOOLPAGE_INTEGER(name) "\"" name "\":{\"type\":\"integer\"}"
+#define TOOLPAGE_BOOLEAN(name) "\"" name "\":{\"type\":\"boolean\"}"
+#define TOOLPAGE_NUMBER(name) "\"" name "\":{\"type\":\"number\"}"
+
 /* These arguments of a list, as properties of its schema. */
 #define TOOLPAGE_PROPERTIES \
 	"\"limit\":{\"type\":\"integer\",\"description\":\"Entries at most: 1 to 50, 20 when left out.\"}," \

@@ -9,6 +9,7 @@
 #include "base/canon.h"
 #include "base/compat.h"
 #include "base/spi.h"
+#include "base/words.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -83,10 +84,10 @@ function_of(const char *signature)
 	return fcinfo->isnull ? InvalidOid : DatumGetObjectId(found);
 }
 
-/* May the current role call it over MCP? What others may do by their functions
- * alone, who may use tool() may not by that. */
+/* May the role call it over MCP? What others may do by their functions alone,
+ * who may use tool() may not by that. */
 static bool
-has_right(const Tool *tool)
+has_right(Oid role, const Tool *tool)
 {
 	Oid			function;
 
@@ -94,15 +95,24 @@ has_right(const Tool *tool)
 		return tool->read_only;
 	function = function_of(tool->same_right);
 	return OidIsValid(function) &&
-		DatumGetBool(DirectFunctionCall2(has_function_privilege_id, ObjectIdGetDatum(function),
+		DatumGetBool(DirectFunctionCall3(has_function_privilege_id_id, ObjectIdGetDatum(role), ObjectIdGetDatum(function),
 										 PointerGetDatum(cstring_to_text("EXECUTE"))));
 }
 
 static bool
-is_offered(const Tool *tool, ToolAudience audience)
+is_offered(Oid role, const Tool *tool, ToolAudience audience)
 {
 	return is_for(tool, audience) &&
-		(audience == TOOL_AUDIENCE_AGENT || ((tool->read_only || !guc_mcp_read_only) && has_right(tool)));
+		(audience == TOOL_AUDIENCE_AGENT || ((tool->read_only || !guc_mcp_read_only) && has_right(role, tool)));
+}
+
+/* See the header. */
+bool
+tools_offered_to(Oid role, const char *name)
+{
+	const Tool *tool = tools_find(TOOL_AUDIENCE_MCP, name);
+
+	return tool != NULL && is_offered(role, tool, TOOL_AUDIENCE_MCP);
 }
 
 /* See the header. */
@@ -112,7 +122,7 @@ tools_list(ToolAudience audience)
 	List	   *result = NIL;
 
 	for (int i = 0; i < (int) lengthof(registry); i++)
-		if (is_offered(registry[i], audience))
+		if (is_offered(GetUserId(), registry[i], audience))
 			result = lappend(result, unconstify(Tool *, registry[i]));
 	return result;
 }
@@ -219,23 +229,12 @@ ToolResult *
 tools_error(const char *fmt,...)
 {
 	ToolResult *result = palloc0(sizeof(ToolResult));
-	StringInfoData buf;
+	va_list		words;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		ap;
-		int			needed;
-
-		va_start(ap, fmt);
-		needed = appendStringInfoVA(&buf, fmt, ap);
-		va_end(ap);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
+	va_start(words, fmt);
+	result->text = words_formatted(fmt, words);
+	va_end(words);
 	result->is_error = true;
-	result->text = buf.data;
 	return result;
 }
 
@@ -401,9 +400,9 @@ call_tool(const ToolContext *ctx, const Tool *tool, const char *name, Jsonb *arg
 	if (tool == NULL)
 		return tools_error("there is no tool \"%s\". Use one of: %s.",
 						   pnstrdup(name, pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN)), names_text(ctx->audience));
-	if (!is_offered(tool, ctx->audience))
+	if (!is_offered(GetUserId(), tool, ctx->audience))
 	{
-		if (!has_right(tool))
+		if (!has_right(GetUserId(), tool))
 			return tools_error("permission denied for tool %s%s%s.", tool->name,
 							   tool->same_right ? ": it needs the right to EXECUTE " : "", tool->same_right ? tool->same_right : "");
 		return tools_error("%s changes something, and selfheal.mcp_read_only is on.", tool->name);

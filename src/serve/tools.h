@@ -97,6 +97,10 @@ typedef struct Tool
  */
 extern List *tools_list(ToolAudience audience);
 
+/* Is this tool of MCP offered to that role? For what is told of what comes
+ * next. */
+extern bool tools_offered_to(Oid role, const char *name);
+
 /* By name, for this audience, or NULL; whether it may be called or not. */
 extern const Tool *tools_find(ToolAudience audience, const char *name);
 

@@ -35,16 +35,20 @@ httpfault_set(HttpTransfer *t, HttpFault fault, const char *what, int errnum)
 		strlcpy(t->why, what, sizeof(t->why));
 }
 
+/* CURLE_TOO_LARGE of libcurl 8.6 and later, which ours may be though we were
+ * built with an older one: a header line that it takes in no buffer. */
+#define LINE_TOO_LONG 100
+
 void
 httpfault_judge(HttpTransfer *t, CURLcode code)
 {
 	const HttpExchange *x = t->exchange;
 	long		errnum = 0;
 
-	if (t->in.too_large || code == CURLE_FILESIZE_EXCEEDED)
+	if (t->in.too_large || code == CURLE_FILESIZE_EXCEEDED || (int) code == LINE_TOO_LONG)
 	{
 		httpfault_set(t, HTTP_FAULT_TOO_LARGE,
-					  t->in.header_bytes > t->in.max_headers ?
+					  t->in.header_bytes > t->in.max_headers || (int) code == LINE_TOO_LONG ?
 					  "the reply's header lines are longer than the limit" :
 					  "the reply is longer than the limit", 0);
 		return;

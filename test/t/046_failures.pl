@@ -179,7 +179,8 @@ is(join(' ', @{$f}{qw(sqlstate message hint detail schema_name table_name column
 ($f) = fails("SELECT 1; INSERT INTO t VALUES (2, 'good'); INSERT INTO t VALUES (3, 'toolong'); SELECT 2");
 is($f->{statement}, q{INSERT INTO t VALUES (3, 'toolong');}, 'psql sends them one by one');
 ($f) = together("INSERT INTO t VALUES (4, 'good'); INSERT INTO t VALUES (3, 'toolong'); SELECT 2");
-is(substr($f->{statement}, $f->{start}, $f->{length}), " INSERT INTO t VALUES (3, 'toolong')", 'which one of several that were sent together')
+# (from 18 on a statement begins behind the space)
+is(substr($f->{statement}, $f->{start}, $f->{length}) =~ s/^ //r, "INSERT INTO t VALUES (3, 'toolong')", 'which one of several that were sent together')
   or diag(explain($f));
 is($f->{alone}, 0, 'which is not alone');
 $node->safe_psql('postgres', 'DELETE FROM t');
@@ -370,7 +371,8 @@ is($f->{target}, 't', 'with its target');
 ($f) = fails("DO \$\$ BEGIN INSERT INTO t VALUES (1, '" . "\x{c3}\x{a4}" x 3000 . "'); END \$\$");
 ok($f->{clipped} && $f->{inner_clipped} && length($f->{inner}) > 300 && length($f->{statement}) > 300, 'both texts have their share')
   or diag(explain($f));
-my $long = "\x{c3}\x{a4}" x 20000;
+# (from 18 on the client is told of it, and takes 30,000 bytes)
+my $long = "\x{c3}\x{a4}" x 14000;
 ($f) = fails("SET search_path = '$long'; DO \$\$ BEGIN RAISE EXCEPTION '%', repeat('ä', 9000) USING DETAIL = repeat('ö', 9000), HINT = repeat('ü', 9000),
 	TABLE = repeat('ä', 99), COLUMN = repeat('ä', 99), CONSTRAINT = repeat('ä', 99), DATATYPE = repeat('ä', 99), SCHEMA = repeat('ä', 99); END \$\$");
 ok($f->{message} =~ /^\x{e4}{100,}$/ && $f->{hint} =~ /^\x{fc}{50,}$/ && $f->{statement} =~ /^DO /, 'nor can anything else take all')

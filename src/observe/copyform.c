@@ -24,9 +24,6 @@ static const struct
 }			meaningless[] =
 
 {
-	{"on_error", "Rows that do not fit are held, on every version; set_contract() says which are discarded."},
-	{"reject_limit", "The limit of held rows is the table's: selfheal.watch(..., reject_limit => '1000')."},
-	{"log_verbosity", "Each load says how many rows it held and why the first of them does not fit; see selfheal.quarantined."},
 	{"where", "Filter before the load, or in a BEFORE INSERT trigger of the table."},
 };
 
@@ -60,13 +57,21 @@ static void
 read_options(CopyForm *form, List *options)
 {
 	CopyFormatOptions opts;
+	List	   *core = NIL;
 	ListCell   *lc;
 
 	foreach(lc, options)
-		refuse_meaningless(lfirst_node(DefElem, lc)->defname);
+	{
+		DefElem    *opt = lfirst_node(DefElem, lc);
+
+		refuse_meaningless(opt->defname);
+		if (!onmisfit_option(&form->on_misfit, opt))
+			core = lappend(core, opt);
+	}
+	onmisfit_check(&form->on_misfit);
 	memset(&opts, 0, sizeof(opts));
 	opts.file_encoding = -1;
-	ProcessCopyOptions(make_parsestate(NULL), &opts, true, options);
+	ProcessCopyOptions(make_parsestate(NULL), &opts, true, core);
 	if (opts.freeze)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -3,9 +3,10 @@
  *	  How a file of lines is written: COPY's options, and two of our own.
  *
  * COPY's own options are read and checked by PostgreSQL itself, so that each
- * server takes what its COPY takes and says what it says of the rest. Options
- * that have no meaning where rows are held are answered here, alike on all
- * versions: freeze, on_error, reject_limit, log_verbosity, where.
+ * server takes what its COPY takes and says what it says of the rest. What is
+ * to become of rows that do not fit (on_error, reject_limit, log_verbosity) is
+ * onmisfit.h's, alike on all versions. Options that have no meaning where rows
+ * are held are answered here: freeze, where.
  *
  * Our own: "columns" (which column each field goes to; the column list of the
  * statement) and "multiline" (false: no quoted field goes over the end of a
@@ -17,6 +18,7 @@
 #include "postgres.h"
 
 #include "nodes/parsenodes.h"
+#include "observe/onmisfit.h"
 #include "utils/jsonb.h"
 
 typedef enum CopyFormat
@@ -51,6 +53,7 @@ typedef struct CopyForm
 	List	   *not_null;		/* String */
 	List	   *force_null;
 	bool		multiline;
+	OnMisfit	on_misfit;
 } CopyForm;
 
 /* Of the options of a statement: its column list, its WHERE (refused). */

@@ -517,6 +517,7 @@ run(Oid relid, const CopyForm *form, const Source *source, bool intake, LoadCoun
 	load.relid = relid;
 	load.form = form;
 	load.in = intake_begin(relid, LOAD_COPY);
+	intake_on_misfit(load.in, &form->on_misfit);
 	initStringInfo(&load.payload);
 	open_source(&load, source);
 	show_progress(&load, source);

@@ -42,6 +42,7 @@ struct Intake
 	LoadSource	source;
 	MemoryContext cxt;
 	Watch		watch;			/* what its owner asked for */
+	OnMisfit	on_misfit;		/* what its statement does */
 	int64		load;
 	Store	   *store;
 	QuarantineWriter *writer;	/* made when the first row is held */
@@ -131,6 +132,13 @@ intake_begin(Oid relid, LoadSource source)
 	return in;
 }
 
+/* See the header. */
+void
+intake_on_misfit(Intake *in, const OnMisfit *on)
+{
+	in->on_misfit = *on;
+}
+
 /* Take the rows out of the batch that an earlier load of the name brought. */
 static void
 drop_known(Intake *in)
@@ -157,12 +165,14 @@ rows_brought(const Intake *in)
 	return in->known + in->counts.stored + in->counts.held + in->counts.discarded_rows;
 }
 
-/* Is that too much for the table's owner? */
+/* Is that too much for the table's owner, or for the statement? */
 static void
 check_rejected(Intake *in, bool ended)
 {
 	limits_reject(&in->watch.reject_limit, in->relid, in->writer, store_discards(in->store),
 				  in->counts.held + in->counts.discarded_rows, rows_brought(in), ended);
+	onmisfit_count(&in->on_misfit, in->relid, in->writer, store_discards(in->store),
+				   in->counts.held + in->counts.discarded_rows);
 }
 
 /* Note what the contract takes away of the batch, unless that is too much. */
@@ -206,6 +216,8 @@ write_batch(Intake *in)
 	int64		discarded = in->counts.discarded_rows;
 
 	in->counts.stored += stored;
+	if (stored < in->n)
+		onmisfit_see(&in->on_misfit, in->relid, in->rows, in->positions, in->n);
 	if (in->watch.on_conflict == ROW_CONFLICT_SKIP)
 		for (int i = 0; i < in->n; i++)
 			in->present += in->rows[i].already;
@@ -453,12 +465,14 @@ intake_end(Intake *in, LoadCounts *counts)
 		*counts = in->counts;
 	load_write(in->load, in->relid, in->source, &in->counts);
 	discards_write(store_discards(in->store), in->load, "intake");
-	discards_notice(in->relid, in->counts.discarded_values, in->counts.discarded_rows);
+	if (in->on_misfit.tell != TELL_NOTHING)
+		discards_notice(in->relid, in->counts.discarded_values, in->counts.discarded_rows);
 	if (in->known > 0)
 		notice_known(in);
 	if (in->writer)
 	{
-		notice_held(in);
+		if (in->on_misfit.tell != TELL_NOTHING)
+			notice_held(in);
 		quarantine_end(in->writer);
 		shmem_wake_at_commit();
 	}

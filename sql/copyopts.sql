@@ -1,6 +1,6 @@
 --
 -- Options of COPY that say what is to become of a load and not how its file is
--- written: ON_ERROR, REJECT_LIMIT, LOG_VERBOSITY. Alike on every version.
+-- written: ON_ERROR, REJECT_LIMIT, LOG_VERBOSITY, FREEZE. Alike on every version.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS selfheal;
@@ -118,6 +118,92 @@ COPY t_intake (id, v) FROM '/dev/null' (FORMAT csv, LOG_VERBOSITY silent, LOG_VE
 COPY t_intake FROM '/dev/null' (FORMAT ndjson, FREEZE);
 \set VERBOSITY default
 SET client_min_messages = warning;
+
+-- ---- FREEZE ----
+-- What COPY stores frozen a load freezes when it has ended, if COPY would.
+CREATE TABLE f (id int PRIMARY KEY, v varchar(4), big text) WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false);
+ALTER TABLE f ALTER big SET STORAGE EXTERNAL;
+CREATE TABLE g (id int) WITH (autovacuum_enabled = false);
+SELECT selfheal.watch('f', 'observe'), selfheal.watch('g', 'observe');
+CREATE FUNCTION marked(t regclass, OUT pages boolean, OUT frozen boolean) LANGUAGE sql AS
+	'SELECT relpages > 0, relallvisible = relpages FROM pg_class WHERE oid = t';
+SELECT put(:'file', convert_to(string_agg(i || ',' || CASE WHEN i % 100 = 0 THEN 'too long' ELSE 'a' END || ',' || repeat(md5(i::text), CASE i % 50 WHEN 7 THEN 400 ELSE 1 END) || E'\n', ''), 'UTF8'))
+	FROM generate_series(1, 1000) i;
+BEGIN;
+TRUNCATE f;
+SELECT * FROM selfheal.copy_from('f', :'file', options => '{"format": "csv", "freeze": true}');
+SELECT count(*), sum(length(big)) FROM f;
+COMMIT;
+SELECT 'pg_toast.pg_toast_' || 'f'::regclass::oid AS toast \gset
+ANALYZE f;
+SELECT * FROM marked('f');
+-- its large values too: their table has a map of what is frozen
+SELECT pg_relation_size(oid) > 0 AS pages, pg_relation_size(oid, 'vm') > 0 AS map FROM pg_class WHERE oid = :'toast'::regclass;
+SELECT count(*), sum(length(big)) FROM f;
+-- rows that meet another, which are known when they are in the table, are held as well
+BEGIN;
+TRUNCATE f;
+SELECT * FROM selfheal.copy_from('f', program => 'seq 1 500; seq 450 510', options => '{"columns": ["id"], "freeze": "on"}');
+COMMIT;
+SELECT count(*), max(id) FROM f;
+UPDATE f SET v = 'b' WHERE id = 9;
+DELETE FROM f WHERE id > 100;
+SELECT count(*), max(id), max(v) FROM f;
+-- without it, and with false, nothing is
+BEGIN;
+TRUNCATE f;
+SELECT * FROM selfheal.copy_from('f', program => 'seq 1 500', options => '{"columns": ["id"], "freeze": false}');
+COMMIT;
+ANALYZE f;
+SELECT * FROM marked('f');
+-- by COPY, in a transaction that made the table, at another isolation level
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+CREATE TABLE h (id int) WITH (autovacuum_enabled = false);
+SELECT selfheal.watch('h', 'observe');
+COPY h_intake (id) FROM PROGRAM 'seq 1 2000' (FORMAT csv, FREEZE);
+COMMIT;
+ANALYZE h;
+SELECT * FROM marked('h');
+-- where COPY refuses it, so do we: each by COPY first
+\set VERBOSITY sqlstate
+\set ON_ERROR_ROLLBACK off
+COPY g FROM PROGRAM 'seq 1 3' (FREEZE);
+SELECT selfheal.copy_from('g', program => 'seq 1 3', options => '{"freeze": true}');
+BEGIN;
+TRUNCATE g;
+SAVEPOINT s;
+COPY g FROM PROGRAM 'seq 1 3' (FREEZE);
+ROLLBACK TO s;
+SELECT selfheal.copy_from('g', program => 'seq 1 3', options => '{"freeze": true}');
+ROLLBACK;
+BEGIN;
+TRUNCATE g;
+DECLARE c CURSOR FOR SELECT 1;
+COPY g FROM PROGRAM 'seq 1 3' (FREEZE);
+ROLLBACK;
+BEGIN;
+TRUNCATE g;
+DECLARE c CURSOR FOR SELECT 1;
+SELECT selfheal.copy_from('g', program => 'seq 1 3', options => '{"freeze": true}');
+ROLLBACK;
+COPY t FROM PROGRAM 'seq 1 3' (FREEZE);
+SELECT selfheal.copy_from('t', program => 'seq 1 3', options => '{"freeze": true}');
+-- and where our statement does more than COPY's can
+BEGIN;
+TRUNCATE g;
+SELECT selfheal.copy_from('g', program => 'seq 1 3', options => '{"freeze": true}'), (SELECT count(*) FROM g);
+ROLLBACK;
+BEGIN;
+TRUNCATE g;
+DO $$ BEGIN PERFORM (SELECT max(id) FROM g), selfheal.copy_from('g', program => 'seq 1 3', options => '{"freeze": true}'); END $$;
+ROLLBACK;
+\set VERBOSITY default
+-- what is rolled back is gone
+BEGIN;
+TRUNCATE g;
+SELECT selfheal.copy_from('g', program => 'seq 1 3', options => '{"freeze": true}');
+ROLLBACK;
+SELECT count(*) FROM g;
 
 COPY parent TO PROGRAM :'rm';
 DROP SCHEMA copyopts CASCADE;

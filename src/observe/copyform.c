@@ -72,11 +72,7 @@ read_options(CopyForm *form, List *options)
 	memset(&opts, 0, sizeof(opts));
 	opts.file_encoding = -1;
 	ProcessCopyOptions(make_parsestate(NULL), &opts, true, core);
-	if (opts.freeze)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("COPY option \"freeze\" does not go with a load whose bad rows are held"),
-				 errhint("Rows are stored as an INSERT stores them; VACUUM (FREEZE) freezes them later.")));
+	form->freeze = opts.freeze;
 	form->format = opts.binary ? COPY_BINARY : opts.csv_mode ? COPY_CSV : COPY_TEXT;
 	form->title = opts.header_line == COPY_HEADER_MATCH ? TITLE_MATCH :
 		opts.header_line == COPY_HEADER_TRUE ? TITLE_TRUE : TITLE_NONE;

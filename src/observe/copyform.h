@@ -5,8 +5,7 @@
  * COPY's own options are read and checked by PostgreSQL itself, so that each
  * server takes what its COPY takes and says what it says of the rest. What is
  * to become of rows that do not fit (on_error, reject_limit, log_verbosity) is
- * onmisfit.h's, alike on all versions. Options that have no meaning where rows
- * are held are answered here: freeze, where.
+ * onmisfit.h's, alike on all versions.
  *
  * Our own: "columns" (which column each field goes to; the column list of the
  * statement) and "multiline" (false: no quoted field goes over the end of a
@@ -54,6 +53,7 @@ typedef struct CopyForm
 	List	   *force_null;
 	bool		multiline;
 	OnMisfit	on_misfit;
+	bool		freeze;			/* freeze.h */
 } CopyForm;
 
 /* Of the options of a statement: its column list, its WHERE (refused). */

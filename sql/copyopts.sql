@@ -1,6 +1,7 @@
 --
 -- Options of COPY that say what is to become of a load and not how its file is
--- written: ON_ERROR, REJECT_LIMIT, LOG_VERBOSITY, FREEZE. Alike on every version.
+-- written: ON_ERROR, REJECT_LIMIT, LOG_VERBOSITY, FREEZE, WHERE.
+-- Alike on every version.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS selfheal;
@@ -204,6 +205,104 @@ TRUNCATE g;
 SELECT selfheal.copy_from('g', program => 'seq 1 3', options => '{"freeze": true}');
 ROLLBACK;
 SELECT count(*) FROM g;
+
+-- ---- WHERE ----
+CREATE TABLE w (id int, v varchar(4), d date DEFAULT '2020-01-01', n numeric, g int GENERATED ALWAYS AS (id * 2) STORED);
+CREATE TABLE wcore (LIKE w INCLUDING ALL);
+SELECT selfheal.watch('w', 'auto');
+-- the same rows as COPY has them, by both ways in
+CREATE FUNCTION same_where(file text, condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	said record;
+	differ bigint;
+BEGIN
+	TRUNCATE w, wcore;
+	EXECUTE format('COPY wcore (id, v, n) FROM %L (FORMAT csv) WHERE %s', file, condition);
+	SELECT * INTO said FROM selfheal.copy_from('w', file, options => jsonb_build_object('format', 'csv', 'columns', '["id", "v", "n"]'::jsonb, 'where', condition));
+	SELECT count(*) INTO differ FROM ((TABLE w EXCEPT ALL TABLE wcore) UNION ALL (TABLE wcore EXCEPT ALL TABLE w)) x;
+	TRUNCATE w;
+	EXECUTE format('COPY w_intake (id, v, n) FROM %L (FORMAT csv) WHERE %s', file, condition);
+	differ := differ + (SELECT count(*) FROM ((TABLE w EXCEPT ALL TABLE wcore) UNION ALL (TABLE wcore EXCEPT ALL TABLE w)) x);
+	RETURN format('%s of 200 stored, %s held, %s differ', said.stored, said.held, differ);
+END $$;
+SELECT put(:'file', convert_to(string_agg(concat_ws(',', i, CASE WHEN i % 7 > 0 THEN 'v' || i % 5 ELSE '' END, CASE WHEN i % 3 > 0 THEN (i / 4.0)::text ELSE '' END) || E'\n', ''), 'UTF8'))
+	FROM generate_series(1, 200) i;
+CREATE FUNCTION odd(int) RETURNS boolean LANGUAGE sql AS 'SELECT $1 % 2 = 1';
+SELECT c, same_where(:'file', c) FROM unnest(ARRAY['id > 100', 'v IN (''v1'', ''v2'')', 'n IS NULL', 'n < 20 OR v = ''v3''', 'NOT (n > 5)', 'odd(id) AND copyopts.odd(id / 2)',
+	'd = ''2020-01-01''', 'd <> ''2020-01-01''', 'true', 'null', 'id BETWEEN 3 AND 9 -- a comment', '(v COLLATE "C") > ''v2''', 'coalesce(n, 0) * 2 = id / 2.0', 'length(v) = 2']) c;
+SELECT held, excluded, condition FROM selfheal.load WHERE relid = 'w'::regclass AND condition LIKE '%odd%' ORDER BY id;
+-- what is none, is more than one expression, or more than COPY allows
+\set VERBOSITY sqlstate
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', ''));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'true; DROP TABLE w'));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'true FROM w'));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'true, false'));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'true AS x'));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'true UNION SELECT true'));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'true ORDER BY 1'));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'DISTINCT true'));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', '['));
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', '["id > 1"]'::jsonb));
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE id;
+SELECT selfheal.copy_from('w', :'file', options => jsonb_build_object('where', 'id'));
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE nothing > 1;
+COPY wcore (id) FROM '/dev/null' (FORMAT csv) WHERE id IN (SELECT 1);
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE id IN (SELECT 1);
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE max(id) > 1;
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE generate_series(1, id) > 1;
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE row_number() OVER () > 1;
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE $1;
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE g > 1;
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE xmin = '1';
+COPY w_intake (id) FROM '/dev/null' (FORMAT csv) WHERE w IS NOT NULL;
+-- what it throws is the load's error, as COPY's
+COPY wcore (id) FROM PROGRAM 'seq 0 3' (FORMAT csv) WHERE 1 / id > 0;
+COPY w_intake (id) FROM PROGRAM 'seq 0 3' (FORMAT csv) WHERE 1 / id > 0;
+\set VERBOSITY default
+-- it is told how many were left out
+SET client_min_messages = notice;
+TRUNCATE w;
+SELECT * FROM selfheal.copy_from('w', program => 'seq 1 5', options => '{"columns": ["id"], "where": "id > 3"}');
+SELECT * FROM selfheal.copy_from('w', program => 'seq 1 5', options => '{"columns": ["id"], "where": "id > 4", "log_verbosity": "silent"}');
+SET client_min_messages = warning;
+SELECT id, d, g FROM w ORDER BY 1;
+-- rows that do not fit are held whatever it says, since it cannot be asked of them; when they fit it is
+TRUNCATE w;
+SET datestyle = 'ISO, DMY';
+SELECT * FROM selfheal.copy_from('w', program => 'printf "1,a,03/04/2020\n2,longer,03/04/2020\n3,longer,04/03/2020\n4,b,04/03/2020\n5,too long,03/04/2020\n"',
+	options => '{"format": "csv", "columns": ["id", "v", "d"], "where": "d > ''01/04/2020'' AND odd(id)"}');
+RESET datestyle;
+SET search_path = pg_catalog;
+SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SET search_path = copyopts, public;
+SELECT id, v, d FROM w ORDER BY 1;
+SELECT q.position, q.state, changed_by, why FROM selfheal.quarantine q JOIN selfheal.load l ON l.id = q.load
+	WHERE l.relid = 'w'::regclass AND l.condition LIKE '%odd%' AND l.held > 0 ORDER BY q.id;
+SELECT state FROM selfheal.incidents WHERE table_name = 'copyopts.w';
+-- in a session of somebody else's, too, the condition runs as the role that has loaded
+CREATE ROLE regress_where;
+GRANT USAGE, CREATE ON SCHEMA copyopts TO regress_where;
+SELECT selfheal.watch('w', 'observe');
+ALTER TABLE w ALTER v TYPE varchar(4) USING left(v, 4);
+GRANT INSERT ON w, w_intake TO regress_where;
+CREATE TABLE ran (as_whom text);
+GRANT INSERT ON ran TO regress_where;
+SET ROLE regress_where;
+CREATE FUNCTION who(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO copyopts.ran VALUES (current_user); PERFORM set_config('work_mem', '77MB', false); RETURN $1 > 1; END $$;
+COPY w_intake (id, v) FROM STDIN (FORMAT csv) WHERE who(id);
+1,far too long
+2,far too long
+3,fits
+\.
+RESET ROLE;
+RESET work_mem;
+ALTER TABLE w ALTER v TYPE text;
+SELECT * FROM selfheal.replay('w');
+SELECT current_setting('work_mem') = '77MB' AS has_changed;
+SELECT * FROM ran;
+SELECT id, v FROM w WHERE v ~ 'f' ORDER BY 1;
+DROP OWNED BY regress_where;
+DROP ROLE regress_where;
 
 COPY parent TO PROGRAM :'rm';
 DROP SCHEMA copyopts CASCADE;

@@ -521,6 +521,8 @@ run(Oid relid, const CopyForm *form, const Source *source, bool intake, LoadCoun
 	load.form = form;
 	load.in = intake_begin(relid, LOAD_COPY);
 	intake_on_misfit(load.in, &form->on_misfit);
+	if (form->where)
+		intake_where(load.in, form->where);
 	initStringInfo(&load.payload);
 	open_source(&load, source);
 	show_progress(&load, source);

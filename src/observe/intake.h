@@ -28,6 +28,10 @@ extern Intake *intake_begin(Oid relid, LoadSource source);
 /* What its statement says of rows that do not fit; before the first one. */
 extern void intake_on_misfit(Intake *in, const OnMisfit *on);
 
+/* Rows for which a condition (parse tree, condition.h) is not true are left out
+ * and counted; before the first one. */
+extern void intake_where(Intake *in, Node *condition);
+
 /* Take one payload; bytes are copied. Flushes by itself when full. An empty
  * or blank line (or NULL bytes) is skipped and counted. */
 extern void intake_row(Intake *in, const char *bytes, size_t len, bool bad_encoding);

@@ -126,8 +126,12 @@ CREATE TABLE f (id int PRIMARY KEY, v varchar(4), big text) WITH (autovacuum_ena
 ALTER TABLE f ALTER big SET STORAGE EXTERNAL;
 CREATE TABLE g (id int) WITH (autovacuum_enabled = false);
 SELECT selfheal.watch('f', 'observe'), selfheal.watch('g', 'observe');
-CREATE FUNCTION marked(t regclass, OUT pages boolean, OUT frozen boolean) LANGUAGE sql AS
-	'SELECT relpages > 0, relallvisible = relpages FROM pg_class WHERE oid = t';
+-- every page that has a row; a file may end in pages that have none
+CREATE FUNCTION marked(t regclass, OUT pages boolean, OUT frozen boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('SELECT count(DISTINCT (ctid::text::point)[0]) > 0, count(DISTINCT (ctid::text::point)[0]) = (SELECT relallvisible FROM pg_class WHERE oid = %s) FROM %s',
+		t::oid, t) INTO pages, frozen;
+END $$;
 SELECT put(:'file', convert_to(string_agg(i || ',' || CASE WHEN i % 100 = 0 THEN 'too long' ELSE 'a' END || ',' || repeat(md5(i::text), CASE i % 50 WHEN 7 THEN 400 ELSE 1 END) || E'\n', ''), 'UTF8'))
 	FROM generate_series(1, 1000) i;
 BEGIN;
@@ -228,7 +232,7 @@ END $$;
 SELECT put(:'file', convert_to(string_agg(concat_ws(',', i, CASE WHEN i % 7 > 0 THEN 'v' || i % 5 ELSE '' END, CASE WHEN i % 3 > 0 THEN (i / 4.0)::text ELSE '' END) || E'\n', ''), 'UTF8'))
 	FROM generate_series(1, 200) i;
 CREATE FUNCTION odd(int) RETURNS boolean LANGUAGE sql AS 'SELECT $1 % 2 = 1';
-SELECT c, same_where(:'file', c) FROM unnest(ARRAY['id > 100', 'v IN (''v1'', ''v2'')', 'n IS NULL', 'n < 20 OR v = ''v3''', 'NOT (n > 5)', 'odd(id) AND copyopts.odd(id / 2)',
+SELECT c, same_where(:'file', c) FROM unnest(ARRAY['id > 100', 'v IN (''v1'', ''v2'')', 'n IS NULL', 'n < 20 OR v = ''v3''', '(n > 5) IS NOT TRUE', 'odd(id) AND copyopts.odd(id / 2)',
 	'd = ''2020-01-01''', 'd <> ''2020-01-01''', 'true', 'null', 'id BETWEEN 3 AND 9 -- a comment', '(v COLLATE "C") > ''v2''', 'coalesce(n, 0) * 2 = id / 2.0', 'length(v) = 2']) c;
 SELECT held, excluded, condition FROM selfheal.load WHERE relid = 'w'::regclass AND condition LIKE '%odd%' ORDER BY id;
 -- what is none, is more than one expression, or more than COPY allows

@@ -308,5 +308,45 @@ SELECT id, v FROM w WHERE v ~ 'f' ORDER BY 1;
 DROP OWNED BY regress_where;
 DROP ROLE regress_where;
 
+-- ---- options that only some servers know: each takes what its own COPY takes, to the same end ----
+CREATE TABLE a (n int, t text DEFAULT 'dflt', u text DEFAULT 'x y');
+CREATE TABLE acore (LIKE a INCLUDING ALL);
+SELECT selfheal.watch('a', 'observe');
+CREATE FUNCTION alike(file text, lines text, words text, options jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	core text := 'no error';
+	ours text := 'no error';
+	differ bigint;
+BEGIN
+	PERFORM put(file, convert_to(lines, 'UTF8'));
+	TRUNCATE a, acore;
+	BEGIN
+		EXECUTE format('COPY acore FROM %L (FORMAT csv, %s)', file, words);
+	EXCEPTION WHEN OTHERS THEN
+		core := SQLSTATE;
+	END;
+	BEGIN
+		PERFORM selfheal.copy_from('a', file, options => options || '{"format": "csv"}');
+	EXCEPTION WHEN OTHERS THEN
+		ours := SQLSTATE;
+	END;
+	SELECT count(*) INTO differ FROM ((TABLE a EXCEPT ALL TABLE acore) UNION ALL (TABLE acore EXCEPT ALL TABLE a)) x;
+	RETURN CASE WHEN core = ours AND differ = 0 THEN 'as COPY' ELSE format('COPY: %s, copy_from: %s, %s rows differ', core, ours, differ) END;
+END $$;
+SELECT words, alike(:'file', E'1,\\D,""\n2,"\\D",\n3,"",NULL\n4,NULL,"NULL"\n', words, options) FROM (VALUES
+	(1, 'DEFAULT ''\D''', '{"default": "\\D"}'::jsonb), (2, 'FORCE_NULL *, NULL ''NULL''', '{"force_null": "*", "null": "NULL"}'),
+	(3, 'FORCE_NOT_NULL (t, u), NULL ''NULL''', '{"force_not_null": ["t", "u"], "null": "NULL"}'), (4, 'FORCE_NOT_NULL *', '{"force_not_null": "*"}'),
+	(5, 'FORCE_NULL (t), NULL ''NULL''', '{"force_null": ["t"], "null": "NULL"}'), (6, 'FORCE_QUOTE *', '{"force_quote": "*"}'), (7, 'HEADER match', '{"header": "match"}'),
+	(8, 'DEFAULT ''"''', '{"default": "\""}'), (9, 'NULL E''\n''', '{"null": "\n"}'), (10, 'ENCODING ''none''', '{"encoding": "none"}'), (11, 'ESCAPE ''ab''', '{"escape": "ab"}'), (12, 'NULL ''NULL'', DEFAULT ''NULL''', '{"null": "NULL", "default": "NULL"}'))
+	AS o(n, words, options) ORDER BY n;
+-- where COPY can skip what is no value of its type, the same rows are stored, and those are held
+SELECT CASE WHEN current_setting('server_version_num')::int >= 170000
+	THEN alike(:'file', E'1,a,b\nx,c,d\n2,e,f\n', 'ON_ERROR ignore', '{"on_error": "ignore"}') ELSE 'as COPY' END AS on_error,
+	CASE WHEN current_setting('server_version_num')::int >= 180000
+	THEN alike(:'file', E'1,a,b\nx,c,d\n2,e,f\ny,,\n', 'ON_ERROR ignore, REJECT_LIMIT 1', '{"on_error": "ignore", "reject_limit": 1}') ELSE 'as COPY' END AS reject_limit;
+SELECT alike(:'file', E'1,a,b\nx,c,d\n2,e,f\n', 'QUOTE ''"''', '{"on_error": "stop"}') AS on_error_stop;
+
+-- what a contract has taken away outlives its table
+DELETE FROM selfheal.discard WHERE relid = 't'::regclass;
 COPY parent TO PROGRAM :'rm';
 DROP SCHEMA copyopts CASCADE;

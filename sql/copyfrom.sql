@@ -202,11 +202,6 @@ SELECT selfheal.copy_from('t', :'file', options => '{"columns": [1]}');
 SELECT selfheal.copy_from('t', :'file', options => '{"columns": ["id", "id"]}');
 SELECT selfheal.copy_from('t', :'file', options => '{"format": "csv", "columns": ["id"], "force_null": ["v"]}');
 SELECT selfheal.copy_from('t', :'file', options => '{"delimiter": "ab"}');
-SELECT selfheal.copy_from('t', :'file', options => '{"freeze": true}');
-SELECT selfheal.copy_from('t', :'file', options => '{"on_error": "ignore"}');
-SELECT selfheal.copy_from('t', :'file', options => '{"reject_limit": 3}');
-SELECT selfheal.copy_from('t', :'file', options => '{"log_verbosity": "verbose"}');
-SELECT selfheal.copy_from('t', :'file', options => '{"where": "id > 1"}');
 SELECT selfheal.copy_from('t', :'file', options => '{"multiline": "perhaps"}');
 SELECT selfheal.copy_from('t');
 SELECT selfheal.copy_from('t', :'file', 'cat');
@@ -255,8 +250,6 @@ SELECT q.position, q.class, q.column_name, q.payload, encode(q.line, 'escape') A
 \set VERBOSITY terse
 COPY t_intake (id, v) FROM '/dev/null';
 COPY t_intake (id, v) FROM '/dev/null' (FORMAT ndjson);
-COPY t_intake (id, v) FROM '/dev/null' (FORMAT csv, FREEZE);
-COPY t_intake (id, v) FROM '/dev/null' (FORMAT csv) WHERE id > 1;
 COPY t_intake (id, id) FROM '/dev/null' (FORMAT csv);
 COPY t_intake (id, nothing) FROM '/dev/null' (FORMAT binary);
 \set VERBOSITY default

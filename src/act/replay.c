@@ -59,6 +59,7 @@ typedef struct ReplayRun
 	HeldRow    *stored;			/* those that got in */
 	HeldRow    *again;			/* room for n: held again */
 	HeldRow    *given_up;		/* by contract; NULL: none */
+	HeldRow    *excluded;		/* room for n: by the WHERE of their load */
 	HeldRow    *gone;			/* room for n: of statements, need not be held
 								 * any longer */
 	int64		moved;			/* of the held again for a new reason */
@@ -73,6 +74,7 @@ typedef struct ReplayRun
 	int			nagain;
 	int			ngiven_up;
 	int			ngone;
+	int			nexcluded;
 	bool		as_caller;
 	bool		first;			/* no other row is held before these */
 	bool		locking;		/* lock the rows first */
@@ -145,6 +147,8 @@ sort_rows(ReplayRun *run, const StoreRow *tried, bool by_contract)
 		row->row.stored = tried[i].stored;
 		if (tried[i].stored)
 			run->nstored++;
+		else if (tried[i].excluded)
+			run->excluded[run->nexcluded++] = *row;
 		else if (tried[i].discarded)
 		{
 			run->given_up[run->ngiven_up] = *row;
@@ -211,6 +215,20 @@ keep_order(const ReplayRun *run, Store *store)
 }
 
 /*
+ * The WHERE of the rows' load is asked of them now that they fit. It is the
+ * loader's: in a DBA's own session, too, it runs as him.
+ */
+static void
+keep_condition(const ReplayRun *run, Store *store)
+{
+	if (run->loader->settings == NULL || run->loader->settings->condition == NULL)
+		return;
+	loader_require(run->loader);
+	store_where(store, run->loader->settings->condition,
+				run->as_caller ? run->loader->role : InvalidOid);
+}
+
+/*
  * Body of the subtransaction of a run of witnesses: those that the table would
  * take leave, and those whose client must mend them himself; so do those whose
  * role is gone. A row that needs more of the table says so.
@@ -223,7 +241,7 @@ look_run(void *arg)
 	WitnessLook look = {.relid = run->relid,.said = run->relid};
 	SpiUser		saved;
 
-	run->nstored = run->nagain = run->ngiven_up = run->ngone = run->moved = run->left_out = run->rerouted = 0;
+	run->nstored = run->nagain = run->ngiven_up = run->ngone = run->nexcluded = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = NULL;
 	if (run->locking)
 		run->n = held_lock(run->rows, run->n);
@@ -273,7 +291,7 @@ replay_run(void *arg)
 	SpiUser		saved;
 	const char *role;
 
-	run->nstored = run->nagain = run->ngiven_up = run->ngone = run->moved = run->left_out = run->rerouted = 0;
+	run->nstored = run->nagain = run->ngiven_up = run->ngone = run->nexcluded = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = NULL;
 	if (run->locking)
 		run->n = held_lock(run->rows, run->n);
@@ -292,6 +310,7 @@ replay_run(void *arg)
 	}
 	store = store_open(run->relid, watch_replay_conflict(run->relid));
 	keep_order(run, store);
+	keep_condition(run, store);
 	if (run->wait)
 		store_ask_parents(store, run->wait->ask, &run->wait->orphans, run->wait->cxt);
 	store_rows(store, tried, run->n);
@@ -313,7 +332,8 @@ replay_run(void *arg)
 		kept_replay(run->relid, watch.keep_payload, run->rows, tried, run->n);
 	discards = store_discards(store);
 	sort_rows(run, tried, discards != NULL);
-	if (!held_delete(run->stored, run->nstored) || !held_delete(run->gone, run->ngone))
+	if (!held_delete(run->stored, run->nstored) || !held_delete(run->gone, run->ngone) ||
+		(run->nexcluded > 0 && !held_exclude(run->relid, run->excluded, run->nexcluded)))
 		was_changed(run);
 	if (discards != NULL)
 		record_discards(run, discards, tried);
@@ -336,7 +356,7 @@ hold_run(ReplayRun *run, const ErrorData *edata)
 {
 	Misfit	   *misfit;
 
-	run->nstored = run->ngiven_up = run->ngone = run->moved = run->left_out = run->rerouted = 0;
+	run->nstored = run->ngiven_up = run->ngone = run->nexcluded = run->moved = run->left_out = run->rerouted = 0;
 	run->restricted = loader_restricted(edata) ? pstrdup(edata->message) : NULL;
 	if (run->restricted)
 		return;
@@ -464,6 +484,7 @@ chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 	run.loader = &loader_run;
 	run.again = palloc(sizeof(HeldRow) * Max(batch.n, 1));
 	run.gone = palloc(sizeof(HeldRow) * Max(batch.n, 1));
+	run.excluded = palloc(sizeof(HeldRow) * Max(batch.n, 1));
 	loader = loader_open(batch.rows, batch.n);
 	while (loader_next(loader, &loader_run))
 	{
@@ -478,11 +499,12 @@ chunk(Oid relid, const int64 *incidents, int nincidents, int64 after,
 		result->rerouted += run.rerouted;
 		if (run.rerouted > 0 && result->root == NULL)
 			result->root = MemoryContextStrdup(caller, table_name(run.root));
-		result->released += run.ngone;
-		result->left += run.n - run.nstored - run.ngiven_up - run.ngone;
+		result->released += run.ngone + run.nexcluded;
+		result->excluded += run.nexcluded;
+		result->left += run.n - run.nstored - run.ngiven_up - run.ngone - run.nexcluded;
 		result->moved += run.moved;
 		result->busy += loader_run.n - run.n;
-		run.first &= run.nstored + run.ngiven_up + run.ngone == loader_run.n;
+		run.first &= run.nstored + run.ngiven_up + run.ngone + run.nexcluded == loader_run.n;
 		if (run.restricted && result->refusal == NULL)
 			result->refusal = MemoryContextStrdup(caller,
 												  refusal(relid, run.restricted));

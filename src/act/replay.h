@@ -24,7 +24,9 @@ typedef struct ReplayResult
 	int64		released;		/* rows of plain statements that leave without
 								 * being stored: witnesses that the table
 								 * would take, and what only their clients can
-								 * mend */
+								 * mend; and the excluded */
+	int64		excluded;		/* rows that the WHERE of their load leaves
+								 * out */
 	int64		left_out;		/* values that rows were stored without, by it */
 	int64		rerouted;		/* of the replayed: through the root of their
 								 * partition, by whose name they are stored */

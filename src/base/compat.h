@@ -83,6 +83,14 @@
 #define compat_lock_held(tag, mode) LockHeldByMe((tag), (mode))
 #endif
 
+/* In which subtransaction a relation got its file; relfilenodes became
+ * relfilelocators in 16. */
+#if PG_VERSION_NUM >= 160000
+#define compat_new_file_subid(rel) ((rel)->rd_newRelfilelocatorSubid)
+#else
+#define compat_new_file_subid(rel) ((rel)->rd_newRelfilenodeSubid)
+#endif
+
 /* A backend's local transaction id moved into a struct in 17. */
 #if PG_VERSION_NUM >= 170000
 #define compat_lxid() (MyProc->vxid.lxid)

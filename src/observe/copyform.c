@@ -1,6 +1,6 @@
 /*
  * copyform.c
- *	  How a file of lines is written: COPY's options, and two of our own.
+ *	  How a file of lines is written: COPY's options, and some of our own.
  *
  * An object of options becomes the list that the grammar would have made of
  * the same words in a COPY statement; from there on both go one way.
@@ -15,31 +15,7 @@
 #include "observe/copyform.h"
 #include "parser/parse_node.h"
 #include "utils/builtins.h"
-
-/* Options of COPY that mean nothing here, and what to do instead. */
-static const struct
-{
-	const char *name;
-	const char *hint;
-}			meaningless[] =
-
-{
-	{"on_error", "Rows that do not fit are held, on every version; set_contract() says which are discarded."},
-	{"reject_limit", "The limit of held rows is the table's: selfheal.watch(..., reject_limit => '1000')."},
-	{"log_verbosity", "Each load says how many rows it held and why the first of them does not fit; see selfheal.quarantined."},
-	{"where", "Filter before the load, or in a BEFORE INSERT trigger of the table."},
-};
-
-static void
-refuse_meaningless(const char *name)
-{
-	for (int i = 0; i < (int) lengthof(meaningless); i++)
-		if (strcmp(name, meaningless[i].name) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("COPY option \"%s\" does not go with a load whose bad rows are held", name),
-					 errhint("%s", meaningless[i].hint)));
-}
+#include "write/condition.h"
 
 /* The names of columns, each once. */
 static void
@@ -60,18 +36,21 @@ static void
 read_options(CopyForm *form, List *options)
 {
 	CopyFormatOptions opts;
+	List	   *core = NIL;
 	ListCell   *lc;
 
 	foreach(lc, options)
-		refuse_meaningless(lfirst_node(DefElem, lc)->defname);
+	{
+		DefElem    *opt = lfirst_node(DefElem, lc);
+
+		if (!onmisfit_option(&form->on_misfit, opt))
+			core = lappend(core, opt);
+	}
+	onmisfit_check(&form->on_misfit);
 	memset(&opts, 0, sizeof(opts));
 	opts.file_encoding = -1;
-	ProcessCopyOptions(make_parsestate(NULL), &opts, true, options);
-	if (opts.freeze)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("COPY option \"freeze\" does not go with a load whose bad rows are held"),
-				 errhint("Rows are stored as an INSERT stores them; VACUUM (FREEZE) freezes them later.")));
+	ProcessCopyOptions(make_parsestate(NULL), &opts, true, core);
+	form->freeze = opts.freeze;
 	form->format = opts.binary ? COPY_BINARY : opts.csv_mode ? COPY_CSV : COPY_TEXT;
 	form->title = opts.header_line == COPY_HEADER_MATCH ? TITLE_MATCH :
 		opts.header_line == COPY_HEADER_TRUE ? TITLE_TRUE : TITLE_NONE;
@@ -98,8 +77,7 @@ copyform_of_statement(const CopyStmt *stmt)
 	CopyForm   *form = palloc0(sizeof(CopyForm));
 	ListCell   *lc;
 
-	if (stmt->whereClause)
-		refuse_meaningless("where");
+	form->where = stmt->whereClause;
 	form->multiline = true;
 	foreach(lc, stmt->attlist)
 		form->columns = lappend(form->columns, strVal(lfirst(lc)));
@@ -177,6 +155,15 @@ take_own(CopyForm *form, const char *name, Node *arg)
 		form->multiline = defGetBoolean(opt);
 		return true;
 	}
+	if (strcmp(name, "where") == 0)
+	{
+		if (!IsA(arg, String))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" must be a string", name)));
+		form->where = condition_parse(strVal(arg));
+		return true;
+	}
 	if (strcmp(name, "columns") != 0)
 		return false;
 	if (arg == NULL || !IsA(arg, List))
@@ -214,7 +201,6 @@ copyform_of_json(Jsonb *options)
 			continue;
 		name = pnstrdup(v.val.string.val, v.val.string.len);
 		(void) JsonbIteratorNext(&it, &v, true);
-		refuse_meaningless(name);
 		arg = argument_of(name, &v);
 		if (!take_own(form, name, arg))
 			list = lappend(list, makeDefElem(name, arg, -1));

@@ -1,14 +1,14 @@
 /*
  * copyform.h
- *	  How a file of lines is written: COPY's options, and two of our own.
+ *	  How a file of lines is written: COPY's options, and some of our own.
  *
  * COPY's own options are read and checked by PostgreSQL itself, so that each
- * server takes what its COPY takes and says what it says of the rest. Options
- * that have no meaning where rows are held are answered here, alike on all
- * versions: freeze, on_error, reject_limit, log_verbosity, where.
+ * server takes what its COPY takes and says what it says of the rest. What is
+ * to become of rows that do not fit (on_error, reject_limit, log_verbosity) is
+ * onmisfit.h's, alike on all versions.
  *
  * Our own: "columns" (which column each field goes to; the column list of the
- * statement) and "multiline" (false: no quoted field goes over the end of a
+ * statement), "where" (its WHERE) and "multiline" (false: no quoted field goes over the end of a
  * line, so that one quote too many costs its line alone).
  */
 #ifndef SELFHEAL_COPYFORM_H
@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "nodes/parsenodes.h"
+#include "observe/onmisfit.h"
 #include "utils/jsonb.h"
 
 typedef enum CopyFormat
@@ -51,9 +52,12 @@ typedef struct CopyForm
 	List	   *not_null;		/* String */
 	List	   *force_null;
 	bool		multiline;
+	OnMisfit	on_misfit;
+	bool		freeze;			/* freeze.h */
+	Node	   *where;			/* condition.h; NULL: none */
 } CopyForm;
 
-/* Of the options of a statement: its column list, its WHERE (refused). */
+/* Of the options of a statement, its column list and its WHERE. */
 extern CopyForm *copyform_of_statement(const CopyStmt *stmt);
 
 /* Of an object {"format": "csv", "header": true, ...}; NULL: none is given. */

@@ -34,6 +34,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "write/freeze.h"
 
 PG_FUNCTION_INFO_V1(selfheal_copy_from);
 
@@ -514,9 +515,14 @@ run(Oid relid, const CopyForm *form, const Source *source, bool intake, LoadCoun
 	CopyLoad	load = {0};
 	Record		record;
 
+	if (form->freeze)
+		freeze_check(relid);
 	load.relid = relid;
 	load.form = form;
 	load.in = intake_begin(relid, LOAD_COPY);
+	intake_on_misfit(load.in, &form->on_misfit);
+	if (form->where)
+		intake_where(load.in, form->where);
 	initStringInfo(&load.payload);
 	open_source(&load, source);
 	show_progress(&load, source);
@@ -532,6 +538,8 @@ run(Oid relid, const CopyForm *form, const Source *source, bool intake, LoadCoun
 	show_progress(&load, source);
 	lines_close(load.lines);
 	intake_end(load.in, counts);
+	if (form->freeze)
+		freeze_rows(relid);
 	pgstat_progress_end_command();
 	if (load.records && records_cut_off(load.records))
 		ereport(NOTICE,

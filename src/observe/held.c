@@ -457,6 +457,33 @@ held_lock(HeldRow *rows, int n)
 	return kept;
 }
 
+/* See the header. */
+bool
+held_exclude(Oid relid, HeldRow *rows, int n)
+{
+	int64	   *ids;
+	SpiUser		saved;
+	SpiArgs		args;
+
+	if (held_lock(rows, n) < n)
+		return false;
+	ids = palloc(sizeof(int64) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+		ids[i] = rows[i].id;
+	spi_open(&saved);
+	spi_set_local("enable_seqscan", "off");
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_int8_array(&args, ids, n);
+	spi_arg_text(&args, QUARANTINE_BY_WHERE);
+	if (spi_exec("UPDATE selfheal.quarantine q SET state = 'discarded', relid = 0, bulk = false,"
+				 " changed_by = $3, changed_at = clock_timestamp(), why = 'the WHERE of its load leaves it out'"
+				 " WHERE q.relid = $1 AND q.id = ANY ($2) AND q.state = 'held'", &args) != (uint64) n)
+		elog(ERROR, "held rows vanished under their locks");
+	spi_close(&saved);
+	return true;
+}
+
 /*
  * See the header. The indexes are left to vacuum, as by any DELETE. A row
  * lock of our own looks like anybody's at first sight, and is told apart only

@@ -78,6 +78,10 @@ extern int	held_lock(HeldRow *rows, int n);
  * it is changed or in somebody's hands: the caller then rolls back. */
 extern bool held_delete(HeldRow *rows, int n);
 
+/* They are held no more, since the WHERE of their load leaves them out; their
+ * bytes stay, as of rows that somebody has discarded. False as above. */
+extern bool held_exclude(Oid relid, HeldRow *rows, int n);
+
 /* The first held rows of one incident, by its errors: up to limit rows or
  * 8 MB of payload. Cheap however many rows other incidents hold. */
 extern HeldRow *held_of_incident(int64 incident, int limit, int *n);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/locks.h"
@@ -31,6 +32,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "write/condition.h"
 
 /* A batch ends at either. */
 #define INTAKE_BYTES ((Size) 8 * 1024 * 1024)
@@ -42,6 +44,7 @@ struct Intake
 	LoadSource	source;
 	MemoryContext cxt;
 	Watch		watch;			/* what its owner asked for */
+	OnMisfit	on_misfit;		/* what its statement does */
 	int64		load;
 	Store	   *store;
 	QuarantineWriter *writer;	/* made when the first row is held */
@@ -131,6 +134,44 @@ intake_begin(Oid relid, LoadSource source)
 	return in;
 }
 
+/* See the header. */
+void
+intake_on_misfit(Intake *in, const OnMisfit *on)
+{
+	in->on_misfit = *on;
+}
+
+/* See the header. Held rows keep it: it is asked of them when they fit. */
+void
+intake_where(Intake *in, Node *condition)
+{
+	Relation	rel = table_open(in->relid, NoLock);
+	MemoryContext old = MemoryContextSwitchTo(in->cxt);
+	char	   *text = condition_text(rel, condition);
+
+	in->counts.condition = text;
+	MemoryContextSwitchTo(old);
+	table_close(rel, NoLock);
+	store_where(in->store, text, InvalidOid);
+}
+
+/* Take the rows out of the batch that the condition leaves out. */
+static void
+drop_excluded(Intake *in)
+{
+	int			left = 0;
+
+	for (int i = 0; i < in->n; i++)
+	{
+		if (in->rows[i].excluded)
+			continue;
+		in->rows[left] = in->rows[i];
+		in->positions[left++] = in->positions[i];
+	}
+	in->counts.excluded += in->n - left;
+	in->n = left;
+}
+
 /* Take the rows out of the batch that an earlier load of the name brought. */
 static void
 drop_known(Intake *in)
@@ -157,12 +198,14 @@ rows_brought(const Intake *in)
 	return in->known + in->counts.stored + in->counts.held + in->counts.discarded_rows;
 }
 
-/* Is that too much for the table's owner? */
+/* Is that too much for the table's owner, or for the statement? */
 static void
 check_rejected(Intake *in, bool ended)
 {
 	limits_reject(&in->watch.reject_limit, in->relid, in->writer, store_discards(in->store),
 				  in->counts.held + in->counts.discarded_rows, rows_brought(in), ended);
+	onmisfit_count(&in->on_misfit, in->relid, in->writer, store_discards(in->store),
+				   in->counts.held + in->counts.discarded_rows);
 }
 
 /* Note what the contract takes away of the batch, unless that is too much. */
@@ -206,6 +249,10 @@ write_batch(Intake *in)
 	int64		discarded = in->counts.discarded_rows;
 
 	in->counts.stored += stored;
+	if (stored < in->n && in->counts.condition)
+		drop_excluded(in);
+	if (stored < in->n)
+		onmisfit_see(&in->on_misfit, in->relid, in->rows, in->positions, in->n);
 	if (in->watch.on_conflict == ROW_CONFLICT_SKIP)
 		for (int i = 0; i < in->n; i++)
 			in->present += in->rows[i].already;
@@ -428,6 +475,16 @@ notice_held(const Intake *in)
 			 errhint("See the view selfheal.quarantined.")));
 }
 
+/* Tell him what his condition has left out. */
+static void
+notice_excluded(const Intake *in)
+{
+	ereport(NOTICE,
+			(errmsg_plural("selfheal: " INT64_FORMAT " row was left out by WHERE",
+						   "selfheal: " INT64_FORMAT " rows were left out by WHERE",
+						   in->counts.excluded, in->counts.excluded)));
+}
+
 /* Tell him that he has sent lines before. */
 static void
 notice_known(const Intake *in)
@@ -453,12 +510,16 @@ intake_end(Intake *in, LoadCounts *counts)
 		*counts = in->counts;
 	load_write(in->load, in->relid, in->source, &in->counts);
 	discards_write(store_discards(in->store), in->load, "intake");
-	discards_notice(in->relid, in->counts.discarded_values, in->counts.discarded_rows);
+	if (in->on_misfit.tell != TELL_NOTHING)
+		discards_notice(in->relid, in->counts.discarded_values, in->counts.discarded_rows);
 	if (in->known > 0)
 		notice_known(in);
+	if (in->counts.excluded > 0 && in->on_misfit.tell != TELL_NOTHING)
+		notice_excluded(in);
 	if (in->writer)
 	{
-		notice_held(in);
+		if (in->on_misfit.tell != TELL_NOTHING)
+			notice_held(in);
 		quarantine_end(in->writer);
 		shmem_wake_at_commit();
 	}

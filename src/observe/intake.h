@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "observe/load.h"
+#include "observe/onmisfit.h"
 #include "utils/array.h"
 
 typedef struct Intake Intake;
@@ -23,6 +24,13 @@ typedef struct Intake Intake;
  * INSERT privilege on the table, 25006 in a read-only transaction.
  */
 extern Intake *intake_begin(Oid relid, LoadSource source);
+
+/* What its statement says of rows that do not fit; before the first one. */
+extern void intake_on_misfit(Intake *in, const OnMisfit *on);
+
+/* Rows for which a condition (parse tree, condition.h) is not true are left out
+ * and counted; before the first one. */
+extern void intake_where(Intake *in, Node *condition);
 
 /* Take one payload; bytes are copied. Flushes by itself when full. An empty
  * or blank line (or NULL bytes) is skipped and counted. */
@@ -53,7 +61,7 @@ extern void intake_line(Intake *in, const IntakeLine *line);
 extern void intake_skip(Intake *in);
 
 /* Flush, write load, errors and discards, say NOTICE when rows were held or
- * anything was discarded, arm the wake;
+ * anything was discarded (unless its statement says otherwise), arm the wake;
  * frees the intake. Raises 22000 past the table's reject_limit. counts may be
  * NULL. */
 extern void intake_end(Intake *in, LoadCounts *counts);

@@ -224,6 +224,8 @@ enum
 	COLUMN_CLIENT_ENCODING,
 	COLUMN_BYTEA_OUTPUT,
 	COLUMN_XMLOPTION,
+	COLUMN_EXCLUDED,
+	COLUMN_CONDITION,
 	COLUMNS						/* how many there are */
 };
 
@@ -251,6 +253,10 @@ begin_row(Datum *values, bool *nulls, int64 id, Oid relid, LoadSource source,
 	values[COLUMN_ALREADY] = Int64GetDatum(counts->already);
 	values[COLUMN_DISCARDED_ROWS] = Int64GetDatum(counts->discarded_rows);
 	values[COLUMN_DISCARDED_VALUES] = Int64GetDatum(counts->discarded_values);
+	values[COLUMN_EXCLUDED] = Int64GetDatum(counts->excluded);
+	nulls[COLUMN_CONDITION] = counts->condition == NULL;
+	if (counts->condition)
+		values[COLUMN_CONDITION] = CStringGetTextDatum(counts->condition);
 }
 
 static void
@@ -333,9 +339,9 @@ load_settings_of(const int64 *ids, int n)
 	spi_arg_int8_array(&args, ids, n);
 	spi_arg_timestamptz(&args, GetCurrentTimestamp() - (TimestampTz) guc_replay_window * USECS_PER_SEC);
 	groups = spi_exec("SELECT l.role, l.timezone, l.datestyle, l.intervalstyle, l.search_path, array_agg(w.n),"
-					  " l.client_encoding, l.bytea_output, l.xmloption, l.source = 'statement' AS statement, l.source = 'statement' AND l.at < $2 AS expired"
+					  " l.client_encoding, l.bytea_output, l.xmloption, l.source = 'statement' AS statement, l.source = 'statement' AND l.at < $2 AS expired, l.condition"
 					  " FROM unnest($1) WITH ORDINALITY AS w(id, n) JOIN selfheal.load l ON l.id = w.id"
-					  " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10, 11", &args);
+					  " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12", &args);
 	for (uint64 i = 0; i < groups; i++)
 	{
 		LoadSettings *settings = MemoryContextAlloc(cxt, sizeof(LoadSettings));
@@ -353,6 +359,7 @@ load_settings_of(const int64 *ids, int n)
 		settings->xmloption = spi_get_text(i, 9, cxt);
 		settings->statement = spi_get_bool(i, 10, NULL);
 		settings->expired = spi_get_bool(i, 11, NULL);
+		settings->condition = spi_get_text(i, 12, cxt);
 		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[i],
 														   SPI_tuptable->tupdesc, 6, &isnull)),
 						  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,

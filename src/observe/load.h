@@ -33,6 +33,7 @@ typedef struct LoadSettings
 									 * two: the server's own count */
 	char	   *bytea_output;
 	char	   *xmloption;
+	char	   *condition;		/* its WHERE; NULL: none */
 	bool		statement;		/* of a plain one that failed: its client has
 								 * had the error */
 	bool		expired;		/* a statement's, longer ago than
@@ -48,6 +49,8 @@ typedef struct LoadCounts
 	int64		skipped;		/* blank and null */
 	int64		already;		/* there before: by selfheal.load_id, or an
 								 * equal row was stored */
+	int64		excluded;		/* left out by WHERE */
+	const char *condition;		/* that WHERE, or NULL */
 	int64		discarded_rows; /* by contract */
 	int64		discarded_values;	/* that rows were stored without */
 	int64		first_error;	/* ids of selfheal.error that its reasons have */

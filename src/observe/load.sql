@@ -26,7 +26,9 @@ CREATE TABLE selfheal.load (
 	discarded_values bigint NOT NULL DEFAULT 0,
 	client_encoding text,
 	bytea_output text,
-	xmloption text
+	xmloption text,
+	excluded bigint NOT NULL DEFAULT 0,
+	condition text
 );
 ALTER SEQUENCE selfheal.load_id_seq OWNED BY selfheal.load.id;
 CREATE INDEX load_recent ON selfheal.load (relid, at);
@@ -55,6 +57,8 @@ COMMENT ON COLUMN selfheal.load.bytea_output IS 'bytea_output of the session, of
 COMMENT ON COLUMN selfheal.load.xmloption IS 'xmloption of the session, of a statement; else null';
 COMMENT ON COLUMN selfheal.load.discarded_rows IS 'rows that the table''s contract has discarded (selfheal.discard)';
 COMMENT ON COLUMN selfheal.load.discarded_values IS 'values that rows were stored without, by the table''s contract';
+COMMENT ON COLUMN selfheal.load.excluded IS 'rows that the WHERE of the load left out';
+COMMENT ON COLUMN selfheal.load.condition IS 'its WHERE, every name qualified: it is asked of held rows, too, when they are replayed; null without one';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.load', '');
 SELECT pg_catalog.pg_extension_config_dump('selfheal.load_id_seq', '');
 

@@ -67,10 +67,11 @@ format_option(const CopyStmt *stmt)
 	return format;
 }
 
-/* The encoding of the lines: option ENCODING, else the client's. Refuses every
- * other option: it would have no meaning here. */
+/* The encoding of the lines: option ENCODING, else the client's; and what is
+ * said of lines that do not fit. Refuses every other option: it would have no
+ * meaning here. */
 static int
-encoding_option(const CopyStmt *stmt)
+read_options(const CopyStmt *stmt, OnMisfit *on)
 {
 	int			encoding = -1;
 	ListCell   *lc;
@@ -79,14 +80,14 @@ encoding_option(const CopyStmt *stmt)
 	{
 		DefElem    *opt = lfirst_node(DefElem, lc);
 
-		if (strcmp(opt->defname, "format") == 0)
+		if (strcmp(opt->defname, "format") == 0 || onmisfit_option(on, opt))
 			continue;
 		if (strcmp(opt->defname, "encoding") != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("COPY option \"%s\" does not go with FORMAT ndjson",
 							opt->defname),
-					 errhint("FORMAT ndjson takes one more option: ENCODING.")));
+					 errhint("FORMAT ndjson takes ENCODING, ON_ERROR, REJECT_LIMIT and LOG_VERBOSITY besides.")));
 		if (encoding >= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_SYNTAX_ERROR),
@@ -98,6 +99,7 @@ encoding_option(const CopyStmt *stmt)
 					 errmsg("unknown encoding \"%s\"", defGetString(opt)),
 					 errhint("Name one that PostgreSQL knows, as UTF8 or LATIN1.")));
 	}
+	onmisfit_check(on);
 	return encoding >= 0 ? encoding : pg_get_client_encoding();
 }
 
@@ -121,7 +123,7 @@ check_statement(const CopyStmt *stmt)
 
 /* Read all lines into the table's intake; returns how many were taken. */
 static uint64
-load(Oid relid, const CopyStmt *stmt, int encoding)
+load(Oid relid, const CopyStmt *stmt, int encoding, const OnMisfit *on)
 {
 	Intake	   *in = intake_begin(relid, LOAD_COPY);
 	Recoder		rec;
@@ -131,6 +133,7 @@ load(Oid relid, const CopyStmt *stmt, int encoding)
 	bool		goes_on = false;
 	LoadCounts	counts;
 
+	intake_on_misfit(in, on);
 	recode_init(&rec, encoding);
 	if (stmt->filename == NULL)
 		reader = lines_open_client(1, false);
@@ -164,6 +167,7 @@ ndjson_copy(const CopyStmt *stmt, QueryCompletion *qc)
 	Oid			viewid;
 	Oid			relid;
 	const char *format;
+	OnMisfit	on = {0};
 	int			encoding;
 	uint64		lines;
 
@@ -186,14 +190,14 @@ ndjson_copy(const CopyStmt *stmt, QueryCompletion *qc)
 	if (strcmp(format, "ndjson") != 0)
 		refuse_format(stmt->relation->relname, format);
 
-	encoding = encoding_option(stmt);
+	encoding = read_options(stmt, &on);
 	check_statement(stmt);
 	if (stmt->filename)
 		copyfrom_check_source(stmt->is_program);
 	PreventCommandIfReadOnly("COPY FROM");
 	LockRelationOid(viewid, RowExclusiveLock);
 	copyfrom_check_view(viewid);
-	lines = load(relid, stmt, encoding);
+	lines = load(relid, stmt, encoding, &on);
 	if (qc)
 		SetQueryCompletion(qc, CMDTAG_COPY, lines);
 	return true;

@@ -44,6 +44,8 @@ extern void quarantine_end(QuarantineWriter *w);
 
 /* What stands in changed_by of a row that a contract has discarded. */
 #define QUARANTINE_BY_CONTRACT "contract"
+/* And of one that the WHERE of its load leaves out. */
+#define QUARANTINE_BY_WHERE "where"
 
 /* Append one that is discarded on arrival; entry: its row of selfheal.discard. */
 extern void quarantine_append_discarded(Appender *a, int64 id, const StoreRow *row,

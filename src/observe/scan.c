@@ -173,6 +173,12 @@ form_row(ScanPass *scan, const FitRow *fit)
 											   &store->nulls[at]);
 	}
 	scan->forming = NULL;
+	if (unlikely(store->condition != NULL) && !store->asking &&
+		!condition_holds(store->condition, store->values, store->nulls))
+	{
+		scan->rows[scan->at].excluded = true;
+		return;
+	}
 	if (store->generated && !check_generated(scan, fit))
 		return;
 	tuples_add(&store->tuples, store->desc, store->values, store->nulls, scan->at,
@@ -323,6 +329,7 @@ scan_row(ScanPass *scan)
 		row->stored = false;
 		row->already = false;
 		row->discarded = false;
+		row->excluded = false;
 		row->nleft = 0;
 		row->left = NULL;
 		row->mapped = NULL;

@@ -22,6 +22,7 @@
 #include "observe/windows.h"
 #include "read/json.h"
 #include "utils/rel.h"
+#include "write/condition.h"
 #include "write/defaults.h"
 #include "write/generated.h"
 #include "write/tuples.h"
@@ -42,6 +43,8 @@ struct Store
 	List	   *candidates;		/* mappings that are tried */
 	MapSets		mapsets;		/* by which rows came, until store_reset */
 	bool		has_mapped;		/* some row has */
+	const char *where;			/* NULL: no row is left out */
+	Oid			where_role;
 	Order	   *order;			/* NULL: rows are stored as they come */
 	bool		ask_order;		/* rows that fit may have to wait */
 
@@ -55,6 +58,7 @@ struct Store
 	bool	   *denied;			/* by index into shape->cols: no privilege */
 	Defaults   *defaults;
 	Generated  *generated;
+	Condition  *condition;		/* of where */
 	bool	   *keys;			/* by index into shape->cols: of a foreign key */
 	bool		by_sql;			/* this flush: the statement knows defaults */
 	bool		asking;			/* no row is written: defaults are left alone */

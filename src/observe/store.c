@@ -48,11 +48,14 @@ read_shape(Store *store, Relation rel)
 		defaults_close(store->defaults);
 	if (store->generated)
 		generated_close(store->generated);
+	if (store->condition)
+		condition_close(store->condition);
 	if (store->target.checks)
 		checks_close(store->target.checks);
 	MemoryContextReset(store->shape_cxt);
 	store->defaults = NULL;
 	store->generated = NULL;
+	store->condition = NULL;
 	store->target.checks = NULL;
 
 	old = MemoryContextSwitchTo(store->shape_cxt);
@@ -87,6 +90,8 @@ read_shape(Store *store, Relation rel)
 		order_shape(store->order, store->shape, store->desc);
 	if (store->shape->comparable)
 		store->generated = generated_open(store->shape, store->desc);
+	if (store->where)
+		store->condition = condition_open(rel, store->desc, store->where, store->where_role);
 	MemoryContextSwitchTo(old);
 }
 
@@ -148,6 +153,39 @@ store_try_mappings(Store *store, List *candidates)
 
 /* See the header. */
 void
+store_where(Store *store, const char *condition, Oid role)
+{
+	Relation	rel = table_open(store->relid, RowExclusiveLock);
+	MemoryContext old = MemoryContextSwitchTo(store->cxt);
+
+	store->where = pstrdup(condition);
+	store->where_role = role;
+	MemoryContextSwitchTo(store->shape_cxt);
+	store->condition = condition_open(rel, store->desc, store->where, role);
+	MemoryContextSwitchTo(old);
+	table_close(rel, NoLock);
+}
+
+/*
+ * Where a statement stores the rows, some columns are its own to fill: what
+ * it will put there the condition does not see.
+ */
+static void
+check_condition(const Store *store)
+{
+	for (int i = 0; i < store->shape->ncols; i++)
+		if ((store->shape->cols[i].computed || store->denied[i]) &&
+			bms_is_member(store->shape->cols[i].attnum, condition_columns(store->condition)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("column \"%s\" is not supported in WHERE here",
+							NameStr(store->shape->cols[i].name)),
+					 errdetail("Rows of this table are stored by an INSERT statement, which fills the column."),
+					 errhint("Leave it out of the condition, or filter before the load.")));
+}
+
+/* See the header. */
+void
 store_in_order(Store *store, Order *order)
 {
 	store->order = store->target.order = order;
@@ -176,6 +214,8 @@ store_close(Store *store)
 	defaults_close(store->defaults);
 	if (store->generated)
 		generated_close(store->generated);
+	if (store->condition)
+		condition_close(store->condition);
 	if (store->target.checks)
 		checks_close(store->target.checks);
 	json_scanner_free(store->scanner);
@@ -305,6 +345,8 @@ store_rows(Store *store, StoreRow *rows, int n)
 		read_shape(store, rel);
 
 	store->by_sql = attempts_by_sql(store->target.attempts, rel);
+	if (store->condition && store->by_sql)
+		check_condition(store);
 	store->target.rel = rel;
 	if (store->order)
 	{

@@ -9,7 +9,8 @@
  *
  * A flush is one or more internal subtransactions. Deferred constraints of
  * the target are fired before each ends. After it a row is stored, or has its
- * misfits, or is discarded since the table's contract says so; store_rows throws only what says that the server or the
+ * misfits, or is discarded since the table's contract says so, or is left out
+ * by the load's own condition; store_rows throws only what says that the server or the
  * session is in trouble (cancel, shutdown, disk full, corruption).
  */
 #ifndef SELFHEAL_STORE_H
@@ -71,6 +72,8 @@ typedef struct StoreRow
 	bool		stored;			/* it is in the table now */
 	bool		already;		/* and was before: an equal row stood there */
 	bool		discarded;		/* it is not, by contract; then nmisfits is 1 */
+	bool		excluded;		/* nor is it held: the condition leaves it
+								 * out; then nmisfits is 0 */
 	bool		keyed;			/* in an order: it is known to have a key */
 	int			nleft;			/* values that it is stored without, or would */
 	Discard   **left;			/* have been; in store->cxt */
@@ -112,6 +115,13 @@ extern void store_stands_for(Store *store, Oid relid);
  * the shape anew: to be called before its shape is told anything else.
  */
 extern void store_try_mappings(Store *store, List *candidates);
+
+/*
+ * Rows for which a condition (condition_text) is not true are left out: they
+ * are excluded instead of stored. It runs as this role, restricted; InvalidOid:
+ * as whoever is the current user. Raises what condition_open raises.
+ */
+extern void store_where(Store *store, const char *condition, Oid role);
 
 /* Rows are stored in this order (NULL: as they come), which stands for store. */
 extern void store_in_order(Store *store, Order *order);

@@ -324,6 +324,9 @@ record_replay(const PlanRow *row, const ReplayResult *chunk, int64 left, double 
 	if (chunk->rerouted > 0 && chunk->refusal == NULL)
 		entry.result = psprintf(INT64_FORMAT " rows were stored through %s: they belong to other partitions",
 								chunk->rerouted, chunk->root);
+	if (chunk->excluded > 0 && entry.result == NULL)
+		entry.result = psprintf("rows that the WHERE of their load leaves out: " INT64_FORMAT,
+								chunk->excluded);
 	if (chunk->released > 0 && entry.result == NULL)
 		entry.result = psprintf("witnesses that are not needed any longer: " INT64_FORMAT "; their clients have had the error and send the rows again",
 								chunk->released);

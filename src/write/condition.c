@@ -118,6 +118,18 @@ analyse(Relation rel, Node *raw, Bitmapset **columns)
 	return expr;
 }
 
+/* The search_path under which a condition is written down, and read again:
+ * whatever is not of pg_catalog has its schema. */
+static int
+pin_path(void)
+{
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nest;
+}
+
 /* See the header. */
 char *
 condition_text(Relation rel, Node *raw)
@@ -125,12 +137,9 @@ condition_text(Relation rel, Node *raw)
 	Bitmapset  *columns;
 	Node	   *expr = analyse(rel, raw, &columns);
 	List	   *names = deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel));
-	int			nest = NewGUCNestLevel();
-	char	   *text;
+	int			nest = pin_path();
+	char	   *text = deparse_expression(expr, names, false, false);
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	text = deparse_expression(expr, names, false, false);
 	AtEOXact_GUC(true, nest);
 	return text;
 }
@@ -169,10 +178,13 @@ condition_open(Relation rel, TupleDesc desc, const char *text, Oid role)
 	Bitmapset  *columns;
 	Node	   *expr;
 	Before		before;
+	int			nest;
 	int			at = -1;
 
 	become(role, &before);
+	nest = pin_path();
 	expr = analyse(rel, condition_parse(text), &columns);
+	AtEOXact_GUC(true, nest);
 	c->role = role;
 	while ((at = bms_next_member(columns, at)) >= 0)
 		c->columns = bms_add_member(c->columns, at + FirstLowInvalidHeapAttributeNumber);

@@ -249,10 +249,10 @@ incident_collect(void)
 				 "    AND (i.class IN ('enum_label', 'unique') OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW ")"
 				 "     OR i.class = 'check' AND " LOOKS("i.rows + g.fresh_rows", "$1") " > " LOOKS("i.rows", "$1")
 				 "     OR " BLAMELESS " AND (" GREW "))"
-				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
+				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.incidents @> ARRAY[i.id]"
 				 "     AND p.relid = i.relid AND p.state = 'rejected') AS again,"
 				 "   i.state = 'needs_human' AND " BLAMELESS
-				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
+				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.incidents @> ARRAY[i.id]"
 				 "     AND p.relid = i.relid AND p.state = 'rejected') AS blameless, g.came,"
 				 "   i.state = 'awaiting_parent' OR i.class = 'foreign_key' AND i.state = 'needs_human' AND i.reason_kind = 'waited_too_long' AS waits"
 				 "  FROM selfheal.incident i JOIN groups g ON g.relid = i.relid AND g.class = i.class"

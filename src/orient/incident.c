@@ -465,9 +465,11 @@ incident_take_back(int64 id, const char *reason)
 	return live;
 }
 
+/* See the header. */
 Incident *
-incident_get(int64 id)
+incident_find(int64 id)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	Incident   *inc = NULL;
 	SpiUser		saved;
@@ -476,9 +478,17 @@ incident_get(int64 id)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, id);
-	if (spi_exec("SELECT " COLUMNS " FROM selfheal.incident i WHERE i.id = $1", &args) > 0)
+	if (spi_exec_kept(&plan, "SELECT " COLUMNS " FROM selfheal.incident i WHERE i.id = $1", &args) > 0)
 		inc = incident_from_row(0, cxt);
 	spi_close(&saved);
+	return inc;
+}
+
+Incident *
+incident_get(int64 id)
+{
+	Incident   *inc = incident_find(id);
+
 	if (inc == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

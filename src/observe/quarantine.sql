@@ -72,6 +72,21 @@ FROM selfheal.error e JOIN selfheal.quarantine q ON q.relid = coalesce(e.relid, 
 WHERE q.bulk AND q.state = 'held';
 COMMENT ON VIEW selfheal.held IS 'held rows by their reason and incident, witnesses among them: cheap for one incident, however many rows others hold';
 
+-- The same rows, counted: each index is asked once for a reason, in whatever
+-- plan this stands.
+CREATE VIEW selfheal.held_count AS
+SELECT e.id AS error, e.incident,
+	(SELECT count(*) FROM selfheal.quarantine q
+		WHERE q.error = e.id AND NOT q.bulk AND q.state = 'held' AND q.witness IS NULL)
+	+ CASE WHEN e.first_bulk IS NULL THEN 0 ELSE (SELECT count(*) FROM selfheal.quarantine q
+		WHERE q.relid = coalesce(e.relid, 0::regclass) AND q.id BETWEEN e.first_bulk AND e.last_bulk
+			AND q.error = e.id AND q.bulk AND q.state = 'held' AND q.witness IS NULL) END AS rows,
+	(SELECT count(*) FROM selfheal.quarantine q
+		WHERE q.error = e.id AND q.state = 'held' AND q.witness IS NOT NULL
+			AND (NOT q.bulk OR q.relid = coalesce(e.relid, 0::regclass) AND q.id BETWEEN e.first_bulk AND e.last_bulk)) AS witnesses
+FROM selfheal.error e;
+COMMENT ON VIEW selfheal.held_count IS 'how many rows are held for each reason: that wait to be stored, and witnesses';
+
 CREATE SEQUENCE selfheal.replayed_id_seq;
 COMMENT ON SEQUENCE selfheal.replayed_id_seq IS 'ids of replays';
 

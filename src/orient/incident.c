@@ -249,10 +249,10 @@ incident_collect(void)
 				 "    AND (i.class IN ('enum_label', 'unique') OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW ")"
 				 "     OR i.class = 'check' AND " LOOKS("i.rows + g.fresh_rows", "$1") " > " LOOKS("i.rows", "$1")
 				 "     OR " BLAMELESS " AND (" GREW "))"
-				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
+				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.incidents @> ARRAY[i.id]"
 				 "     AND p.relid = i.relid AND p.state = 'rejected') AS again,"
 				 "   i.state = 'needs_human' AND " BLAMELESS
-				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE i.id = ANY (p.incidents)"
+				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.incidents @> ARRAY[i.id]"
 				 "     AND p.relid = i.relid AND p.state = 'rejected') AS blameless, g.came,"
 				 "   i.state = 'awaiting_parent' OR i.class = 'foreign_key' AND i.state = 'needs_human' AND i.reason_kind = 'waited_too_long' AS waits"
 				 "  FROM selfheal.incident i JOIN groups g ON g.relid = i.relid AND g.class = i.class"
@@ -465,9 +465,11 @@ incident_take_back(int64 id, const char *reason)
 	return live;
 }
 
+/* See the header. */
 Incident *
-incident_get(int64 id)
+incident_find(int64 id)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext cxt = CurrentMemoryContext;
 	Incident   *inc = NULL;
 	SpiUser		saved;
@@ -476,9 +478,17 @@ incident_get(int64 id)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, id);
-	if (spi_exec("SELECT " COLUMNS " FROM selfheal.incident i WHERE i.id = $1", &args) > 0)
+	if (spi_exec_kept(&plan, "SELECT " COLUMNS " FROM selfheal.incident i WHERE i.id = $1", &args) > 0)
 		inc = incident_from_row(0, cxt);
 	spi_close(&saved);
+	return inc;
+}
+
+Incident *
+incident_get(int64 id)
+{
+	Incident   *inc = incident_find(id);
+
 	if (inc == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

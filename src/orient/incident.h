@@ -140,7 +140,8 @@ extern List *incident_claim(Oid relid);
  * covers them as well. */
 extern List *incident_live(Oid relid);
 
-/* One incident; raises 42704 when there is none. */
+/* One incident; NULL: there is none, and incident_get raises 42704. */
+extern Incident *incident_find(int64 id);
 extern Incident *incident_get(int64 id);
 
 /*

@@ -208,8 +208,8 @@ selfheal_explain(PG_FUNCTION_ARGS)
 				 "  CASE WHEN a.rows_replayed IS NOT NULL THEN format('%s rows %s%s', a.rows_replayed,"
 				 "   CASE a.event WHEN 'dry_run' THEN 'stored in the clone' ELSE 'stored' END,"
 				 "   ', ' || a.rows_left || ' left') END))"
-				 " FROM selfheal.audit a WHERE a.incident = $1 OR (a.plan IN"
-				 "  (SELECT p.id FROM selfheal.plan p WHERE $1 = ANY (p.incidents))) ORDER BY a.id", &args);
+				 " FROM selfheal.audit a WHERE a.incident = $1 OR a.plan = ANY (ARRAY"
+				 "  (SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$1])) ORDER BY a.id", &args);
 	for (uint64 i = 0; i < n; i++)
 		appendStringInfo(&out, "%s\n", spi_get_text(i, 1, cxt));
 	spi_close(&saved);

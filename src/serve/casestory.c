@@ -238,7 +238,7 @@ add_story(StringInfo buf, int64 id, Telling *t)
 	n = spi_read_newest(&events, "SELECT " SPI_UTC("a.at") ", a.event, CASE WHEN a.actor_client <> 'selfheal worker' THEN a.actor_role END,"
 						" a.verdict, a.policy, a.explanation, CASE WHEN a.event IN ('planned', 'proposed', 'applied') THEN a.sql_run END,"
 						" a.result, a.rows_replayed, a.rows_left"
-						" FROM (SELECT * FROM selfheal.audit a WHERE (a.incident = $1 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE $1 = ANY (p.incidents))))"
+						" FROM (SELECT * FROM selfheal.audit a WHERE (a.incident = $1 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$1])))"
 						"  AND a.event <> 'tool_called' ORDER BY a.id DESC LIMIT $2) a ORDER BY a.id DESC", &args);
 	for (uint64 i = 0; i < Min(n, STORY_EVENTS); i++)
 	{

@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	producer constant text[] := ARRAY['ingest(regclass,text[])', 'copy_from(regclass,text,text,jsonb)', 'land(text,text[])', 'last_load()'];
-	viewer constant text[] := ARRAY['may_see(regclass)', 'schema_diff(regclass,integer,integer)', 'snapshot(regclass)', 'waits_for(text,boolean)', 'shared(regclass,text,text)', 'shared_message(regclass,text,text)', 'runbook(regclass)', 'tool(text,jsonb,bigint)', 'tools()', 'mcp(jsonb)', 'packet(bigint,text)', 'worker_state()', 'claude_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)', 'drift(regclass)', 'locate(text,jsonb,text[],regclass)',
+	viewer constant text[] := ARRAY['may_see(regclass)', 'may_see(text,text)', 'schema_diff(regclass,integer,integer)', 'snapshot(regclass)', 'waits_for(text,boolean)', 'shared(regclass,text,text)', 'shared_message(regclass,text,text)', 'runbook(regclass)', 'tool(text,jsonb,bigint)', 'tools()', 'mcp(jsonb)', 'packet(bigint,text)', 'worker_state()', 'claude_state()', 'vet(regclass,text)', 'verdicts()', 'classes()', 'preview(regclass,text)', 'drift(regclass)', 'locate(text,jsonb,text[],regclass)',
 		'explain(bigint)', 'verify_audit()', 'verify_audit(bigint,text)', 'wait_idle(interval)', 'policy_effective(regclass)',
 		'transform(text,jsonb,jsonb,regtype)', 'transform_infer(text,jsonb,regtype)', 'transform_args(text,jsonb,regtype)', 'kept_rows(bigint,bytea)', 'statements_seen()'];
 	operator constant text[] := ARRAY['report_failure(regclass,text,text,text,jsonb)', 'propose(regclass,text,text)', 'propose_partition(regclass,text,text)', 'dry_run(bigint)',

@@ -29,43 +29,38 @@
 
 /* ---- who may ask for what ---- */
 
+static void
+check(const Incident *incident)
+{
+	tools_about(incident->relid);
+	if (OidIsValid(incident->relid) && get_rel_name(incident->relid))
+		watch_check_table(incident->relid, WATCH_NEED_READ);
+	else if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the table of incident " INT64_FORMAT " is gone", incident->id),
+				 errhint("Only a superuser may ask about it now.")));
+}
+
 /* See the header. */
 void
 inspect_check_incident(int64 id)
 {
-	Oid			relid = incident_get(id)->relid;
-
-	tools_about(relid);
-	if (OidIsValid(relid) && get_rel_name(relid))
-		watch_check_table(relid, WATCH_NEED_READ);
-	else if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the table of incident " INT64_FORMAT " is gone", id),
-				 errhint("Only a superuser may ask about it now.")));
+	check(incident_get(id));
 }
 
 /* See the header. A number in an error that is raised would be masked. */
 Incident *
 inspect_incident(int64 id, ToolResult **fault)
 {
-	SpiUser		saved;
-	SpiArgs		args;
-	bool		found;
+	Incident   *incident = incident_find(id);
 
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_int8(&args, id);
-	found = spi_exec("SELECT FROM selfheal.incident WHERE id = $1", &args) > 0;
-	spi_close(&saved);
 	*fault = NULL;
-	if (found)
-	{
-		inspect_check_incident(id);
-		return incident_get(id);
-	}
-	*fault = tools_error("argument \"incident\": there is no incident " INT64_FORMAT ". list_incidents has their numbers.", id);
-	return NULL;
+	if (incident != NULL)
+		check(incident);
+	else
+		*fault = tools_error("argument \"incident\": there is no incident " INT64_FORMAT ". list_incidents has their numbers.", id);
+	return incident;
 }
 
 /* Does a foreign key of the first table refer to the second? */

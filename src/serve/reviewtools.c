@@ -36,8 +36,8 @@
 	"  AND CASE WHEN $2 > 0 THEN p.id = $2 ELSE p.state IN ('awaiting_approval', 'approved') AND ($3 IS NULL OR p.state = $3) END" \
 	"  AND ($4 IS NULL OR p.relid = $4) AND ($5 OR has_table_privilege($6, p.relid::oid, 'SELECT'))" \
 	"  ORDER BY p.id DESC LIMIT $7) p," \
-	" LATERAL (SELECT count(*) FILTER (WHERE h.witness IS NULL) AS held, count(*) FILTER (WHERE h.witness IS NOT NULL) AS witnesses" \
-	"  FROM selfheal.held h WHERE h.incident = ANY (p.incidents)) h ORDER BY p.id DESC"
+	" LATERAL (SELECT coalesce(sum(h.rows), 0)::bigint AS held, coalesce(sum(h.witnesses), 0)::bigint AS witnesses" \
+	"  FROM selfheal.held_count h WHERE h.incident = ANY (p.incidents)) h ORDER BY p.id DESC"
 
 static void
 add_list(StringInfo buf, const char *key, int64 *ids, int n)

@@ -3,14 +3,14 @@
 -- see the rows that may_see() is about to hide.
 
 CREATE FUNCTION selfheal.may_see(relid regclass) RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT pg_has_role(current_user, 'pg_read_all_data', 'MEMBER')
-		OR (relid IS NOT NULL AND coalesce(has_table_privilege(relid::oid, 'SELECT'), false))
-$$;
+AS 'MODULE_PATHNAME', 'selfheal_may_see' LANGUAGE C STABLE;
 COMMENT ON FUNCTION selfheal.may_see(regclass) IS 'may the current role read this table? decides which rows the views show';
 REVOKE ALL ON FUNCTION selfheal.may_see(regclass) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.may_see(schema_name text, table_name text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'selfheal_may_see_named' LANGUAGE C STABLE;
+COMMENT ON FUNCTION selfheal.may_see(text, text) IS 'the same of the table that has these names now';
+REVOKE ALL ON FUNCTION selfheal.may_see(text, text) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.worker_state(OUT preloaded boolean, OUT pid integer,
 	OUT wait_event text, OUT xact_start timestamptz)
@@ -27,13 +27,24 @@ COMMENT ON FUNCTION selfheal.worker_state() IS
 'is the library preloaded, and what does this database''s worker do? for views whose readers may see neither';
 REVOKE ALL ON FUNCTION selfheal.worker_state() FROM PUBLIC;
 
-CREATE VIEW selfheal.incidents WITH (security_barrier) AS
+-- What is cheap of an incident, of those that may be seen, stands below, behind
+-- the barrier and in order; what has to be counted or put together stands above,
+-- so that it is done for the rows alone that a query asks for, after its LIMIT.
+CREATE VIEW selfheal.incident_seen WITH (security_barrier) AS
+SELECT i.id, i.relid, i.schema_name, i.table_name, i.class, i.column_name, i.state, i.reason, i.reason_kind, i.rows,
+	i.first_seen, i.last_seen, i.seconds, i.attempts, i.next_try, i.waiting, i.closed_by, i.why,
+	p.id AS plan, p.sql, p.conversation, w.owner
+FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan LEFT JOIN selfheal.watched w ON w.relid = i.relid
+WHERE selfheal.may_see(i.relid)
+ORDER BY i.id;
+COMMENT ON VIEW selfheal.incident_seen IS 'incidents that the current role may see: what selfheal.incidents is made of';
+
+CREATE VIEW selfheal.incidents AS
 SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class, i.column_name,
 	i.state, i.reason, i.rows AS rows_seen,
-	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL) AS rows_held,
-	p.id AS plan_id, p.sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
-	i.attempts, i.next_try, i.waiting,
-	(SELECT w.owner FROM selfheal.watched w WHERE w.relid = i.relid) AS owner,
+	(SELECT coalesce(sum(h.rows), 0)::bigint FROM selfheal.held_count h WHERE h.incident = i.id) AS rows_held,
+	i.plan AS plan_id, i.sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
+	i.attempts, i.next_try, i.waiting, i.owner,
 	i.closed_by, i.why,
 	CASE WHEN i.class = 'awaiting_order' AND i.state NOT IN ('healed', 'dismissed')
 		THEN (SELECT count(*) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS keys_blocked,
@@ -56,27 +67,30 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 	i.reason_kind,
 	(SELECT jsonb_strip_nulls(jsonb_build_object('conversation', v.id, 'state', v.state, 'outcome', v.outcome, 'plan', v.plan,
 			'confidence', v.confidence, 'explanation', v.explanation, 'options', v.options, 'requests', v.calls, 'next_try', v.next_try))
-		FROM selfheal.conversation v WHERE v.incident = i.id OR v.id = p.conversation ORDER BY v.id DESC LIMIT 1) AS claude,
-	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NOT NULL) AS witnesses
-FROM selfheal.incident i LEFT JOIN selfheal.plan p ON p.id = i.plan
-WHERE selfheal.may_see(i.relid)
-ORDER BY i.id;
+		FROM selfheal.conversation v WHERE v.incident = i.id OR v.id = i.conversation ORDER BY v.id DESC LIMIT 1) AS claude,
+	(SELECT coalesce(sum(h.witnesses), 0)::bigint FROM selfheal.held_count h WHERE h.incident = i.id) AS witnesses
+FROM selfheal.incident_seen i;
 COMMENT ON VIEW selfheal.incidents IS 'what broke, what was done about it, how long it took; mappings: how its payloads are read since, and the change of the table by which that is not needed any more; claude: the last conversation about it; rows_held: rows that wait to be stored; witnesses: rows of plain statements that failed, which are looked at and not stored';
 
-CREATE VIEW selfheal.pending WITH (security_barrier) AS
+CREATE VIEW selfheal.plan_seen WITH (security_barrier) AS
+SELECT p.*
+FROM selfheal.plan p
+WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)
+ORDER BY p.id;
+COMMENT ON VIEW selfheal.plan_seen IS 'plans that wait, and that the current role may see: what selfheal.pending is made of';
+
+CREATE VIEW selfheal.pending AS
 SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
 	p.verdict, p.reason,
-	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents) AND h.witness IS NULL) AS rows_waiting,
+	(SELECT coalesce(sum(h.rows), 0)::bigint FROM selfheal.held_count h WHERE h.incident = ANY (p.incidents)) AS rows_waiting,
 	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at,
 	ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ' (level ' || (l ->> 'depth') || ')', ': ', l ->> 'effect'), E'\n\r', '  ')
 		FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n) AS impact,
 	(SELECT jsonb_agg(jsonb_build_object('id', q.id, 'payload', left(coalesce(q.payload, encode(coalesce(q.payload_raw, q.line), 'escape')), 1000)) ORDER BY q.id)
 		FROM selfheal.quarantine q WHERE q.relid = p.relid AND q.state = 'held' AND q.id IN
 			(SELECT r::bigint FROM jsonb_array_elements(p.options) o, jsonb_array_elements_text(o -> 'rows') r)) AS samples,
-	(SELECT count(*) FROM selfheal.held h WHERE h.incident = ANY (p.incidents) AND h.witness IS NOT NULL) AS witnesses
-FROM selfheal.plan p
-WHERE p.state IN ('awaiting_approval', 'approved') AND selfheal.may_see(p.relid)
-ORDER BY p.id;
+	(SELECT coalesce(sum(h.witnesses), 0)::bigint FROM selfheal.held_count h WHERE h.incident = ANY (p.incidents)) AS witnesses
+FROM selfheal.plan_seen p;
 COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait; samples: rows to look at, where a question is open; witnesses: rows of plain statements that failed, beside those that wait';
 
 CREATE VIEW selfheal.quarantined WITH (security_barrier) AS
@@ -152,16 +166,19 @@ WHERE selfheal.may_see(d.relid)
 ORDER BY d.id;
 COMMENT ON VIEW selfheal.discarded IS 'what contracts have taken away: values that rows were stored without, and rows that were not stored';
 
-CREATE VIEW selfheal.history WITH (security_barrier) AS
+CREATE VIEW selfheal.audit_seen WITH (security_barrier) AS
+SELECT a.*
+FROM selfheal.audit a
+WHERE a.table_name IS NULL OR selfheal.may_see(a.schema_name, a.table_name)
+ORDER BY a.id;
+COMMENT ON VIEW selfheal.audit_seen IS 'decisions that the current role may see: what selfheal.history is made of';
+
+CREATE VIEW selfheal.history AS
 SELECT a.at, a.event, CASE WHEN a.schema_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END AS table_name, a.incident, a.plan,
 	a.actor_role, a.actor_client, a.explanation, a.verdict, a.policy, a.sql_run, a.inverse, a.result,
 	a.rows_held, a.rows_replayed, a.rows_left, round(a.ms_since_capture::numeric, 1) AS ms_since_capture,
 	a.seq, a.id
-FROM selfheal.audit a
-WHERE a.table_name IS NULL OR selfheal.may_see((SELECT c.oid FROM pg_catalog.pg_class c
-	JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE n.nspname = a.schema_name AND c.relname = a.table_name))
-ORDER BY a.id;
+FROM selfheal.audit_seen a;
 COMMENT ON VIEW selfheal.history IS 'every decision in order, from selfheal.audit';
 
 CREATE VIEW selfheal.activity WITH (security_barrier) AS

@@ -105,6 +105,8 @@ message_error(Buffer *out, Span id, int code, const char *text,
 			  const char *hint, const char *sqlstate)
 {
 	char		number[32];
+	bool		ended;
+	Buffer		message;
 
 	buffer_add(out, "{\"jsonrpc\":\"2.0\",\"id\":");
 	if (id.at != NULL)
@@ -115,7 +117,18 @@ message_error(Buffer *out, Span id, int code, const char *text,
 	buffer_add(out, ",\"error\":{\"code\":");
 	buffer_add(out, number);
 	buffer_add(out, ",\"message\":");
-	buffer_add_json(out, text);
+	/* clients show the message to their people, and data to nobody */
+	buffer_init(&message);
+	buffer_add(&message, text);
+	if (hint != NULL)
+	{
+		/* some of libpq's texts end with a question */
+		ended = message.len > 0 && strchr(".?!", message.data[message.len - 1]) != NULL;
+		buffer_add(&message, ended ? " " : ". ");
+		buffer_add(&message, hint);
+	}
+	buffer_add_json(out, message.data);
+	buffer_free(&message);
 	if (hint != NULL || sqlstate != NULL)
 	{
 		buffer_add(out, ",\"data\":{");

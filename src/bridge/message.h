@@ -49,7 +49,8 @@ extern bool message_is_stateless(const Message *message);
 
 /*
  * An error as one line without its newline. Hint and sqlstate may be NULL; an
- * id of none is null.
+ * id of none is null. The hint is the end of its message and stands in its
+ * data.
  */
 extern void message_error(Buffer *out, Span id, int code, const char *text,
 						  const char *hint, const char *sqlstate);

@@ -193,8 +193,8 @@ sub failed
 	return ($error->{code}, $error->{data}{sqlstate}, $error->{message});
 }
 is_deeply([ failed('XX000') ], [ -32603, 'XX000', 'said by the server: 4711' ], 'an error in the server\'s words');
-is_deeply([ failed('23505') ], [ -32603, '23505', 'the call failed in the database' ], 'but for those that may hold values');
-is_deeply([ failed('P0001') ], [ -32603, 'P0001', 'the call failed in the database' ], '... or were raised by anybody');
+is_deeply([ failed('23505') ], [ -32603, '23505', 'the call failed in the database. The server\'s log says more.' ], 'but for those that may hold values');
+is_deeply([ failed('P0001') ], [ -32603, 'P0001', 'the call failed in the database. The server\'s log says more.' ], '... or were raised by anybody');
 is((failed('22P02'))[0], -32602, 'a value that is none');
 is((failed('54001'))[0], -32602, 'too much');
 is((failed('40P01'))[0], -32603, 'a deadlock');
@@ -332,7 +332,7 @@ for (1 .. 2101)
 {
 	my $message = $bridge->message // last;
 	$message->{error} ? $full++ : $fine++;
-	is($message->{error}{message}, 'too many calls are waiting', 'beyond what waits a call is refused') if $message->{error} && $full == 1;
+	is($message->{error}{message}, 'too many calls are waiting. Wait for the answers to earlier calls.', 'beyond what waits a call is refused') if $message->{error} && $full == 1;
 }
 ok($fine >= 2048 && $full > 0 && $fine + $full == 2101, "every one is answered ($fine ran, $full were refused)");
 $bridge->finish;

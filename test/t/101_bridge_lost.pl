@@ -170,6 +170,7 @@ sub password
 my $offset = -s $node->logfile;
 $got = password({ PGPASSFILE => '/dev/null' });
 like($got->{error}{data}{hint}, qr/\.pgpass.*PGPASSWORD/, 'a password that is missing is an error with a hint');
+like($got->{error}{message}, qr/password.*\. Put the password into .*PGPASSWORD/s, '... which its message says too: clients show nothing else');
 like(password({ PGPASSWORD => 'wrong', PGPASSFILE => '/dev/null' })->{error}{message}, qr/password authentication failed/, 'a wrong one is told');
 is(said(qr/password authentication failed/, $offset), 1, '... and is not tried again');
 is(password({ PGPASSWORD => 'secret word' })->{result}{user}, 'with_password', 'PGPASSWORD');

@@ -29,8 +29,8 @@ typedef enum OtherKind
 	OTHER_NAME,					/* cuts after 63 bytes */
 	OTHER_CHAR,					/* "char": cuts after one byte */
 	OTHER_MONEY,				/* rounds to cents */
-	OTHER_OID,					/* takes -1 as 4294967295, and from 16 on 010 as
-								 * eight */
+	OTHER_OID,					/* takes -1 as 4294967295, and from 16 on 010
+								 * as eight */
 	OTHER_XID,					/* takes whatever begins with a number, 010 as
 								 * eight; up to 32 bits */
 	OTHER_XID8,					/* the same, up to 64 bits */

@@ -209,8 +209,10 @@ conversation_next(const int64 *busy, int nbusy, TimestampTz *due)
 		c = from_row(cxt);
 	else
 	{
-		/* one that is due and was not taken is in somebody's hand: nobody may
-		 * wake us when it is let go */
+		/*
+		 * one that is due and was not taken is in somebody's hand: nobody may
+		 * wake us when it is let go
+		 */
 		spi_arg_int8(&args, BUSY_MS);
 		spi_exec_kept(&later, "SELECT min(CASE WHEN v.next_try > at THEN v.next_try ELSE at + $2 * interval '1 ms' END)"
 					  " FROM selfheal.conversation v, clock_timestamp() at WHERE " LIVE, &args);

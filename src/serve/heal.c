@@ -279,7 +279,7 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 	const char *words = edata->message;
 	Jsonb	   *holders = NULL;
 	TimestampTz next_try = stopped ? GetCurrentTimestamp() :
-		passes || looking ? carry_later(round->relid) : 0;
+	passes || looking ? carry_later(round->relid) : 0;
 	MemoryContext cxt = CurrentMemoryContext;
 	ListCell   *lc;
 	AuditEntry	entry;

@@ -279,7 +279,7 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 	const char *words = edata->message;
 	Jsonb	   *holders = NULL;
 	TimestampTz next_try = stopped ? GetCurrentTimestamp() :
-		passes || looking ? carry_later(round->relid) : 0;
+	passes || looking ? carry_later(round->relid) : 0;
 	MemoryContext cxt = CurrentMemoryContext;
 	ListCell   *lc;
 	AuditEntry	entry;
@@ -614,5 +614,5 @@ heal_pass(void)
 TimestampTz
 heal_put_off(void)
 {
-	return earliest(waiting_put_off(), restore_look_again());
+	return earliest(earliest(waiting_put_off(), restore_look_again()), errands_put_off());
 }

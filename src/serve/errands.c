@@ -64,6 +64,13 @@ errands_due(void)
 	return due;
 }
 
+/* See the header. */
+TimestampTz
+errands_put_off(void)
+{
+	return errands[ERRAND_COLLECT].not_before;
+}
+
 /* One, within the transaction of errands_collect. */
 static void
 run_errand(ErrandKind kind, SpiBody body, void *arg)

@@ -52,4 +52,8 @@ extern void errands_collect(void *arg);
 /* When the first of those that rest is due; 0: none rests. */
 extern TimestampTz errands_due(void);
 
+/* Until when the joining rests; 0: it does not. Until then what was committed
+ * is not dealt with, and nothing says that it waits. */
+extern TimestampTz errands_put_off(void);
+
 #endif							/* SELFHEAL_ERRANDS_H */

@@ -614,5 +614,5 @@ heal_pass(void)
 TimestampTz
 heal_put_off(void)
 {
-	return earliest(waiting_put_off(), restore_look_again());
+	return earliest(earliest(waiting_put_off(), restore_look_again()), errands_put_off());
 }

@@ -18,7 +18,8 @@
 extern TimestampTz heal_pass(void);
 
 /* Work that a commit has asked for and that the last pass has put off, since
- * it costs much: until when. 0: none. Until then the wake is not done. */
+ * it costs much or met somebody's lock before any incident could say so: until
+ * when. 0: none. Until then the wake is not done. */
 extern TimestampTz heal_put_off(void);
 
 #endif							/* SELFHEAL_HEAL_H */

@@ -16,6 +16,8 @@ use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use lib dirname(__FILE__);
+use WorkerTest qw(crash);
 
 # ---- the module ----
 
@@ -332,8 +334,11 @@ my @bound = fails("PREPARE p AS INSERT INTO t VALUES (\$1, \$2);\n" . join "\n",
 is(scalar @bound, 5, 'another execution as well');
 $node->safe_psql('postgres', "CREATE TABLE words (w text); INSERT INTO words VALUES ('long')");
 my $stored = 'SELECT store(w, $$to$$) FROM words';
-is(brief(fails("$stored;\n$stored;\nUPDATE words SET w = 'large';\n$stored")), '22001 t long to | 22001 t large to',
-	'and the same text with another parameter');
+# a machine may be so slow that the second is no longer within a moment
+$before = dropped();
+my @stored = fails("$stored;\n$stored;\nUPDATE words SET w = 'large';\n$stored");
+is(scalar(@stored) + (split /\|/, dropped())[1] - (split /\|/, $before)[1], 3, 'all are counted,');
+like(brief(@stored), qr/^22001 t long to( \| 22001 t long to)? \| 22001 t large to$/, 'and the same text with another parameter is another failure');
 
 # ---- other databases ----
 
@@ -438,7 +443,7 @@ is($size->(), $allocated, 'in the memory that was set aside');
 $node->safe_psql('postgres', 'ALTER SYSTEM SET restart_after_crash = on; SELECT pg_reload_conf()');
 storm(20);
 my ($pid) = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'") =~ /(\d+)/;
-kill 'KILL', $pid;
+crash($node, $pid);
 $node->poll_query_until('postgres', 'SELECT true');
 is(brief(take()), '', 'a crash empties the ring');
 want();

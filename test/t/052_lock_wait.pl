@@ -26,6 +26,7 @@ shared_preload_libraries = 'selfheal'
 selfheal.lock_timeout = '${lock_timeout}s'
 selfheal.gate_timeout = '${gate_timeout}s'
 log_lock_waits = on
+autovacuum = on
 autovacuum_naptime = 1s
 log_autovacuum_min_duration = 0
 CONF

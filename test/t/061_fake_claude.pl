@@ -16,7 +16,7 @@ use Time::HiRes qw(time);
 
 my $json = JSON::PP->new->utf8->canonical;
 my $fake = FakeClaude->new(script => [ { when => qr//, text => 'fine' } ], size_limit => 1_000_000);
-my $http = HTTP::Tiny->new(timeout => 20, agent => 'selfheal-test');
+my $http = HTTP::Tiny->new(timeout => $PostgreSQL::Test::Utils::timeout_default, agent => 'selfheal-test');
 my ($T, $F) = (JSON::PP::true, JSON::PP::false);
 my $FABLE = 'claude-fable-5-2';
 my $NEW = 'claude-opus-5-5';

@@ -23,7 +23,7 @@ my ($T, $F) = (\1, \0);
 sub post
 {
 	my ($to, $body, %how) = @_;
-	my $http = $how{http} || HTTP::Tiny->new(timeout => $how{timeout} || 20, agent => 'selfheal-test');
+	my $http = $how{http} || HTTP::Tiny->new(timeout => $how{timeout} || $PostgreSQL::Test::Utils::timeout_default, agent => 'selfheal-test');
 	my %headers = ('x-api-key' => $to->key, 'anthropic-version' => '2026-10-21', 'content-type' => 'application/json', %{ $how{headers} || {} });
 	my $answer = $http->post($to->url . '/v1/messages', { headers => \%headers, content => ref $body ? to_json($body) : $body });
 	$answer->{reply} = eval { from_json($answer->{content}) };

@@ -14,7 +14,7 @@ use HTTP::Tiny;
 use Test::More;
 
 my $fake = FakeClaude->new(mode => 'think');
-my $http = HTTP::Tiny->new(timeout => 20, agent => 'selfheal-test');
+my $http = HTTP::Tiny->new(timeout => $PostgreSQL::Test::Utils::timeout_default, agent => 'selfheal-test');
 my ($T, $F) = (\1, \0);
 
 # ---- an agent ----

@@ -32,16 +32,20 @@ sub value { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
 
 sub quoted { my ($text) = @_; $text =~ s/'/''/g; return "'$text'" }
 
-# All that is left to itself has come to its end, within a bound.
+# All that is left to itself has come to its end. So many conversations take as
+# long as they take; what may not take longer than any other wait is the next
+# turn of one of them.
 sub settle_all
 {
-	my $until = time + 90;
-	for (;;)
+	my ($said, $since) = ('', time);
+	while (time - $since < $PostgreSQL::Test::Utils::timeout_default)
 	{
-		settle($node);
-		last if time > $until || value('SELECT NOT EXISTS (SELECT FROM selfheal.conversation WHERE state <> \'ended\')') eq 't';
+		last if value("SELECT selfheal.wait_idle('2 s') -> 'idle' = 'true'; SELECT NOT EXISTS (SELECT FROM selfheal.conversation WHERE state <> 'ended')") eq "t\nt";
+		my $says = value('SELECT (SELECT count(*) FROM selfheal.agent_turn), count(*) FROM selfheal.audit');
+		($said, $since) = ($says, time) if $says ne $said;
 		usleep(200_000);
 	}
+	settle($node);
 	return;
 }
 

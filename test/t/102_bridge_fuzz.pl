@@ -94,8 +94,9 @@ for my $round (1 .. $rounds)
 	my $ended = 0;
 	for my $line (@said)
 	{
-		# an id goes back as it came; half of a pair in it is more than perl reads
-		my $answer = eval { BridgeTest::json->decode($line =~ s/\\u[dD][89a-fA-F]../?/gr) };
+		# an id goes back as it came; half of a pair in it is more than perl reads;
+		# behind a backslash that is one it is none
+		my $answer = eval { BridgeTest::json->decode($line =~ s{(\\\\)|\\u[dD][89a-fA-F]..}{$1 // '?'}gre) };
 		for my $one (ref $answer eq 'ARRAY' ? @$answer : $answer)
 		{
 			$answers++;

@@ -19,16 +19,16 @@ json_of(const char *text)
 }
 
 McpAnswer *
-mcp_result(const char *json)
+mcp_result(char *json)
 {
 	McpAnswer  *answer = palloc0(sizeof(McpAnswer));
 
-	answer->result = json_of(json);
+	answer->result = json;
 	return answer;
 }
 
 McpAnswer *
-mcp_listed(const char *json)
+mcp_listed(char *json)
 {
 	McpAnswer  *answer = mcp_result(json);
 

@@ -34,7 +34,8 @@ typedef struct McpRequest
 /* An answer, in the context that was current when it was made. */
 typedef struct McpAnswer
 {
-	Jsonb	   *result;			/* an object; what an era adds to all results
+	char	   *result;			/* text of an object, that ends with its brace;
+								 * what an era adds to all results
 								 * (resultType, ttlMs) is not in it yet. NULL:
 								 * a fault */
 	bool		listed;			/* modern: may be kept for a while (ttlMs and
@@ -44,9 +45,10 @@ typedef struct McpAnswer
 	Jsonb	   *data;			/* of a fault, or NULL */
 } McpAnswer;
 
-/* json: text of an object. */
-extern McpAnswer *mcp_result(const char *json);
-extern McpAnswer *mcp_listed(const char *json);
+/* json: text of an object, that becomes the answer's. It is not read again:
+ * selfheal.mcp() parses the whole answer, once. */
+extern McpAnswer *mcp_result(char *json);
+extern McpAnswer *mcp_listed(char *json);
 extern McpAnswer *mcp_fault(int code, const char *fmt,...) pg_attribute_printf(2, 3);
 
 /* The fault of a resource that is not there, or not for this role, by the

@@ -230,6 +230,6 @@ mcp_complete(const McpRequest *req)
 	if (fault != NULL)
 		return fault;
 	if (none)
-		return mcp_result("{\"completion\":{\"values\":[],\"total\":0,\"hasMore\":false}}");
+		return mcp_result(pstrdup("{\"completion\":{\"values\":[],\"total\":0,\"hasMore\":false}}"));
 	return mcp_result(values_of(c->what, value, relid));
 }

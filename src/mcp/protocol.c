@@ -100,7 +100,7 @@ discover(const McpRequest *req)
 static McpAnswer *
 ping(const McpRequest *req)
 {
-	return mcp_result("{}");
+	return mcp_result(pstrdup("{}"));
 }
 
 /* ---- methods ---- */
@@ -303,7 +303,7 @@ envelope(const char *id, const McpAnswer *answer, bool modern)
 		appendStringInfoString(&buf, "}}");
 		return buf.data;
 	}
-	toolpage_json(&buf, "result", JsonbToCString(NULL, &answer->result->root, VARSIZE(answer->result)));
+	toolpage_json(&buf, "result", answer->result);
 	if (modern)
 	{
 		buf.data[--buf.len] = '\0'; /* open the result again */

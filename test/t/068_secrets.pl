@@ -140,7 +140,7 @@ settle($node);
 like(of_incident($node, 'clear', 'reason'), qr/not sent in clear to another machine/, 'nor is it: the incident needs a person');
 is(value('SELECT count(*) FROM selfheal.turns t JOIN selfheal.conversations v ON v.id = t.conversation WHERE v.table_name = \'public.clear\' AND status IS NOT NULL'),
 	0, 'and nobody has answered');
-for my $url ('https://api.anthropic.com', 'http://LOCALHOST', "http://localhost:$port/path", 'http://127.0.0.1', "http://[::1]:$port")
+for my $url ('https://api.example.invalid', 'http://LOCALHOST', "http://localhost:$port/path", 'http://127.0.0.1', "http://[::1]:$port")
 {
 	set_conf($node, 'selfheal.api_url', "'$url'");
 	like(status(), qr/^(ready|unavailable: since .*)/, "$url may have it");

@@ -5,11 +5,13 @@
  *
  * The protocol is the database's, in selfheal.mcp(); here are its lines.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/pump.h"
 
@@ -69,6 +71,26 @@ is_sound(const char *dbname)
 	return true;
 }
 
+/*
+ * A descriptor that we were given closed would be that of the next thing that is
+ * opened: protocol and log would go into the connection, or the connection be
+ * read as stdin. What is closed is the end for stdin, and nothing for stderr;
+ * without a stdout there is nobody to answer. False: that.
+ */
+static bool
+have_descriptors(void)
+{
+	bool		answers = fcntl(STDOUT_FILENO, F_GETFD) != -1;
+	int			fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	return answers && fd >= 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -85,10 +107,21 @@ main(int argc, char **argv)
 
 	/* in psql's order: what stands in a connection string is the last word */
 	const char *keywords[] = {"host", "port", "user", "dbname",
-	"fallback_application_name", "client_encoding", NULL};
-	const char *values[] = {NULL, NULL, NULL, NULL, "selfheal-mcp", "UTF8", NULL};
+	"fallback_application_name", "client_encoding", "connect_timeout", NULL};
+
+	/*
+	 * The seconds are for what libpq waits for itself, asking whether a
+	 * server is starting: our own loop has its own patience.
+	 */
+	const char *values[] = {NULL, NULL, NULL, NULL, "selfheal-mcp", "UTF8", "2", NULL};
 	bool		read_only = false;
 	int			c;
+
+	if (!have_descriptors())
+	{
+		fputs("selfheal-mcp: stdout is closed, or /dev/null can not be opened\n", stderr);
+		return 1;
+	}
 
 	/* "-?" is help when it was typed, and else what getopt says of errors */
 	if (argc > 1 && (strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "--help") == 0))

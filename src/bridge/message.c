@@ -35,6 +35,7 @@ message_read(Span text, JsonVerdict verdict)
 	Message		message;
 	Span		id,
 				meta;
+	bool		is_ours = json_string_is(json_member(text, "jsonrpc"), "2.0");
 
 	memset(&message, 0, sizeof(message));
 	message.text = text;
@@ -47,19 +48,23 @@ message_read(Span text, JsonVerdict verdict)
 	message.method = json_member(text, "method");
 	message.params = json_member(text, "params");
 
-	if (id.at != NULL && message.id.at == NULL)
-		return faulty(message, RPC_INVALID_REQUEST,
-					  id.len > ID_LIMIT ? "the id is too long" : "an id is a string or an integer");
-	if (verdict == JSON_TOO_DEEP)
-		return faulty(message, RPC_INVALID_REQUEST, "the message is nested too deeply");
-	if (!json_string_is(json_member(text, "jsonrpc"), "2.0"))
-		return faulty(message, RPC_INVALID_REQUEST, "\"jsonrpc\" must be \"2.0\"");
-	if (message.method.at == NULL &&
+	/*
+	 * whatever its id: one of null is how a client says that it could not
+	 * read ours, and two that answer such lines would never stop
+	 */
+	if (is_ours && message.method.at == NULL &&
 		(json_member(text, "result").at != NULL || json_member(text, "error").at != NULL))
 	{
 		message.kind = MESSAGE_RESPONSE;
 		return message;
 	}
+	if (id.at != NULL && message.id.at == NULL)
+		return faulty(message, RPC_INVALID_REQUEST,
+					  id.len > ID_LIMIT ? "the id is too long" : "an id is a string or an integer");
+	if (verdict == JSON_TOO_DEEP)
+		return faulty(message, RPC_INVALID_REQUEST, "the message is nested too deeply");
+	if (!is_ours)
+		return faulty(message, RPC_INVALID_REQUEST, "\"jsonrpc\" must be \"2.0\"");
 	if (!json_is_string(message.method))
 		return faulty(message, RPC_INVALID_REQUEST, "\"method\" must be a string");
 	message.kind = (message.id.at != NULL) ? MESSAGE_REQUEST : MESSAGE_NOTIFICATION;

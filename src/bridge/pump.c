@@ -60,10 +60,12 @@ static void refuse_waiting(const char *text, const char *hint);
 static void told(const char *json);
 static bool wait_for_something(long end);
 
-/* A signal, which the loop sees as input. */
+/* A signal, which the loop sees as input, if it is not in libpq. */
 static void
 on_signal(int number)
 {
+	if (session_is_connecting)
+		_exit(0);
 	if (write(signal_pipe[1], "x", 1) < 0)
 		return;
 }

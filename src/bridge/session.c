@@ -18,6 +18,8 @@
 /* A notice that tells of progress. */
 #define PROGRESS_SQLSTATE "SH001"
 
+volatile sig_atomic_t session_is_connecting = 0;
+
 static const char *const *with_keywords;
 static const char *const *with_values;
 static SessionTold tell;
@@ -90,7 +92,9 @@ session_deadline(void)
 void
 session_connect(void)
 {
+	session_is_connecting = 1;
 	conn = PQconnectStartParams(with_keywords, with_values, 1);
+	session_is_connecting = 0;
 	state = SESSION_CONNECTING;
 	wants = PGRES_POLLING_WRITING;
 	spoke = doomed = false;
@@ -117,10 +121,15 @@ session_send(const char *query, const char *parameter)
 SessionEvent
 session_work(bool readable)
 {
+	SessionEvent event;
+
 	switch (state)
 	{
 		case SESSION_CONNECTING:
-			return work_connecting(readable);
+			session_is_connecting = 1;
+			event = work_connecting(readable);
+			session_is_connecting = 0;
+			return event;
 		case SESSION_READY:
 			return work_ready(readable);
 		case SESSION_BUSY:

@@ -11,6 +11,7 @@
 #ifndef SELFHEAL_BRIDGE_SESSION_H
 #define SELFHEAL_BRIDGE_SESSION_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "libpq-fe.h"
@@ -80,6 +81,10 @@ extern const char *session_database(void);
 
 /* Cancels what runs. */
 extern void session_close(void);
+
+/* On while libpq connects, which may wait for a name server: nothing runs in the
+ * database then, and a signal need not wait for it. */
+extern volatile sig_atomic_t session_is_connecting;
 
 /* Milliseconds of a clock that only goes forward. */
 extern long clock_ms(void);

@@ -160,7 +160,7 @@ read_statement(void *arg)
 	}
 	if (list_length(trees) != 1)
 	{
-		plan_refuse(&r->reason, "exactly one statement is expected, not %d",
+		plan_refuse(&r->reason, "exactly one statement is expected, not %d statements",
 					list_length(trees));
 		return;
 	}

@@ -41,10 +41,11 @@ mcp_tools_call(const McpRequest *req)
 	args = mcp_object(req->params, "arguments", &wrong);
 	if (wrong)
 		return mcp_fault(MCP_INVALID_PARAMS, "params.arguments must be an object");
+	/* who tries names is to be seen in the audit, too */
+	result = tools_call_audited(&ctx, name, args);
 	if (tools_find(TOOL_AUDIENCE_MCP, name) == NULL)
 		return mcp_fault(MCP_INVALID_PARAMS, "unknown tool: %s",
 						 pnstrdup(name, pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN)));
-	result = tools_call_audited(&ctx, name, args);
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"content\":[{\"type\":\"text\"");
 	toolpage_text(&buf, "text", result->text);

@@ -127,6 +127,15 @@ static const Method methods[] = {
 	{"completion/complete", true, true, mcp_complete},
 };
 
+static bool
+is_method(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(methods); i++)
+		if (strcmp(name, methods[i].name) == 0)
+			return true;
+	return false;
+}
+
 typedef struct Run
 {
 	const Method *method;
@@ -374,7 +383,8 @@ answer_message(Jsonb *message)
 	if (!is_request)
 		return NULL;			/* a notification; cancelling is the bridge's */
 	req.params = mcp_object(message, "params", &wrong);
-	if (wrong)
+	/* JSON-RPC has arrays, too: of a method that there is not nobody knows */
+	if (wrong && is_method(req.method))
 		return envelope(id, mcp_fault(MCP_INVALID_PARAMS, "params must be an object"), false);
 	if (req.params == NULL)
 		req.params = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));

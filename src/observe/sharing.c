@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "base/compat.h"
 #include "fmgr.h"
@@ -14,6 +15,7 @@
 #include "observe/sharing.h"
 #include "observe/watch.h"
 #include "read/phrase.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -83,6 +85,25 @@ sharing_names(Oid relid)
 	}
 	relation_close(rel, AccessShareLock);
 	return names;
+}
+
+/* See the header. check_enable_rls() would not do: while our own SQL runs, FORCE
+ * ROW LEVEL SECURITY does not count for it. */
+bool
+sharing_keeps_rows(Oid relid, Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class table = (Form_pg_class) GETSTRUCT(tuple);
+
+		result = table->relrowsecurity && !has_bypassrls_privilege(role) &&
+			(table->relforcerowsecurity || !has_privs_of_role(role, table->relowner));
+		ReleaseSysCache(tuple);
+	}
+	return result;
 }
 
 /* See the header. */

@@ -22,6 +22,10 @@
  * its owner said went with it. */
 extern ShareValues sharing_of(Oid relid);
 
+/* Does row security keep rows of this table from this role? Then it is told of
+ * none that is held in full: nobody knows whose it would be. False when it is gone. */
+extern bool sharing_keeps_rows(Oid relid, Oid role);
+
 /*
  * The names of a table that are metadata: schema, table, columns, their types,
  * constraints, indexes and the tables that its foreign keys refer to. From the

@@ -8,6 +8,7 @@
 #include "base/spi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "observe/runbook.h"
 #include "observe/sharing.h"
 #include "observe/watch.h"
@@ -409,5 +410,6 @@ selfheal_packet(PG_FUNCTION_ARGS)
 				 errhint("Ids stand in the view selfheal.incidents.")));
 	incident = incident_get(PG_GETARG_INT64(0));
 	watch_check_table(incident->relid, WATCH_NEED_READ);
-	PG_RETURN_JSONB_P(packet_blocks(incident->id, SHARE_FULL, text_to_cstring(PG_GETARG_TEXT_PP(1))));
+	PG_RETURN_JSONB_P(packet_blocks(incident->id, sharing_keeps_rows(incident->relid, GetUserId()) ? SHARE_MASKED : SHARE_FULL,
+									text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }

@@ -81,7 +81,7 @@ static const char *const words[] = {
 	"kept", "key", "keys", "kind", "kinds", "know", "known", "knows", "label", "labels", "lacked",
 	"lacks", "ladder", "land", "landed", "landing", "lands", "large", "larger", "largest", "last",
 	"lasting", "lat", "later", "latin", "latitude", "launcher", "leads", "learn", "least",
-	"leave", "leaves", "left", "length", "less", "let", "letter", "letters", "level", "levels",
+	"leave", "leaves", "left", "length", "less", "let", "lets", "letter", "letters", "level", "levels",
 	"libraries", "lifts", "like", "likeliest", "likely", "likewise", "limit", "limits", "line",
 	"lines", "list", "lists", "literal", "literals", "little", "load", "loaded", "loader",
 	"loading", "loads", "lock", "locked", "locks", "log", "logical", "long", "longer",
@@ -171,7 +171,7 @@ static const char *const sized[] = {
 /* What a number before it counts. */
 static const char *const counted[] = {
 	"row", "rows", "value", "values", "character", "characters", "byte", "bytes",
-	"digit", "digits", "key", "keys", "column", "columns", "times", "loads"
+	"digit", "digits", "key", "keys", "column", "columns", "times", "loads", "statement", "statements"
 };
 
 /* Longest word that can stay. */

@@ -46,7 +46,7 @@ telling_of(ShareValues most, Oid role, Oid relid, List **cache)
 			return t;
 	}
 	t = make(relid, OidIsValid(relid) ? Min(most, sharing_of(relid)) : SHARE_NONE);
-	if (t->share == SHARE_FULL && pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK)
+	if (t->share == SHARE_FULL && (pg_class_aclcheck(relid, role, ACL_SELECT) != ACLCHECK_OK || sharing_keeps_rows(relid, role)))
 		t->share = SHARE_MASKED;
 	if (cache)
 		*cache = lappend(*cache, t);

@@ -297,6 +297,14 @@ add_words(MaskNames *names, const char *text)
 	}
 }
 
+/* How much of the table's values who calls may be told, and this at most. */
+static ShareValues
+share_with(Oid relid, ShareValues share)
+{
+	share = Min(share, sharing_of(relid));
+	return sharing_keeps_rows(relid, GetUserId()) ? Min(share, SHARE_MASKED) : share;
+}
+
 /* See the header. */
 char *
 tools_told(Oid relid, ShareValues share, Jsonb *args, const char *message)
@@ -305,7 +313,7 @@ tools_told(Oid relid, ShareValues share, Jsonb *args, const char *message)
 
 	if (args != NULL)
 		add_words(names, json_text(args));
-	return phrase_mask(Min(share, sharing_of(relid)), names, message);
+	return phrase_mask(share_with(relid, share), names, message);
 }
 
 /* What a tool has raised, as far as it may be told. */
@@ -314,7 +322,7 @@ raised(const Call *call, const ErrorData *edata)
 {
 	int64		incident = call->ctx->incident;
 	Oid			relid = OidIsValid(call->about) || incident == 0 ? call->about : incident_get(incident)->relid;
-	ShareValues share = Min(call->ctx->share, sharing_of(relid));
+	ShareValues share = share_with(relid, call->ctx->share);
 	MaskNames  *names = sharing_names(relid);
 	char	   *detail;
 	char	   *hint;

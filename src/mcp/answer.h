@@ -34,8 +34,8 @@ typedef struct McpRequest
 /* An answer, in the context that was current when it was made. */
 typedef struct McpAnswer
 {
-	char	   *result;			/* text of an object, that ends with its brace;
-								 * what an era adds to all results
+	char	   *result;			/* text of an object, that ends with its
+								 * brace; what an era adds to all results
 								 * (resultType, ttlMs) is not in it yet. NULL:
 								 * a fault */
 	bool		listed;			/* modern: may be kept for a while (ttlMs and

@@ -53,25 +53,31 @@ GRANT USAGE ON SCHEMA mcpattack TO mcpattack_auditor;
 SET ROLE mcpattack_tenant;
 SELECT * FROM told(:incident);
 SELECT selfheal.packet(:incident, 'a-marker')::text LIKE '%zulukumquat%' AS packet_tells, tool('sample_payloads', jsonb_build_object('incident', :incident)) #>> '{result,structuredContent,share_values}' AS share_values;
+SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'mcpattack.orders';
 SET row_security = off;
 SELECT tell FROM told(:incident);
+SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'mcpattack.orders';
 RESET row_security;
 -- reading all data is not to be above row security
 SET ROLE mcpattack_auditor;
 SELECT tell FROM told(:incident);
+SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'mcpattack.orders';
 -- its owner sees them all
 SET ROLE mcpattack_owner;
 SELECT tell > 5 AS tells FROM told(:incident);
+SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'mcpattack.orders';
 -- unless it binds him as well
 RESET ROLE;
 ALTER TABLE orders FORCE ROW LEVEL SECURITY;
 SET ROLE mcpattack_owner;
 SELECT tell FROM told(:incident);
+SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'mcpattack.orders';
 -- without row security who may read the table may read what is held
 RESET ROLE;
 ALTER TABLE orders DISABLE ROW LEVEL SECURITY;
 SET ROLE mcpattack_reader;
 SELECT tell > 5 AS tells FROM told(:incident);
+SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'mcpattack.orders';
 
 -- Who tries names of tools is seen.
 SET ROLE mcpattack_reader;

@@ -16,6 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -200,6 +201,11 @@ look_at(void *arg)
 	}
 	unseen.renamed = guess_renamed(relid);
 	kept = registry_keep(relid, &unseen);
+	/* the first step may have come since; the last waits for our snapshot */
+	if (kept != NULL && between_steps(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("table \"%s\" is between two steps of a command", get_rel_name(relid))));
 
 	follow_renamed(relid);
 	if (kept == NULL || kept->version == 1)

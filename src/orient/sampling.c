@@ -63,7 +63,8 @@ sampling_read(Oid relid, int64 incident, ShareValues share, MaskNames *names,
 	MemoryContextSwitchTo(tmp);
 	scanner = json_scanner(tmp);
 	rows = held_of_incident(incident, SAMPLING_ROWS, &n);
-	if (n == 0)
+	/* of a table that is gone there are no others: those of all such tables */
+	if (n == 0 && OidIsValid(relid))
 	{
 		HeldBatch	batch;
 

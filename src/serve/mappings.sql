@@ -29,5 +29,7 @@ SELECT k.at, format('%I.%I', k.schema_name, k.table_name) AS table_name, k.load,
 	CASE WHEN k.raw THEN p.payload END AS payload_raw,
 	k.mappings, k.versions
 FROM selfheal.kept k, LATERAL selfheal.kept_rows(k.first_number, k.payloads) p
-WHERE selfheal.may_see(k.schema_name, k.table_name);
+WHERE selfheal.may_see(k.schema_name, k.table_name)
+	AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = k.schema_name AND c.relname = k.table_name AND row_security_active(c.oid));
 COMMENT ON VIEW selfheal.originals IS 'what was sent, of rows that were stored through a mapping: payload, line in the load or number that it had while it was held, mappings';

@@ -93,6 +93,8 @@ SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_na
 FROM selfheal.plan_seen p;
 COMMENT ON VIEW selfheal.pending IS 'plans that wait for approve() or reject(), with what they would do and how many rows wait; samples: rows to look at, where a question is open; witnesses: rows of plain statements that failed, beside those that wait';
 
+-- Whose a row that is held would be nobody knows: whom row security binds sees
+-- none of them. (That of a table that is gone went with it.)
 CREATE VIEW selfheal.quarantined WITH (security_barrier) AS
 SELECT q.id, format('%I.%I', l.schema_name, l.table_name) AS table_name, q.state,
 	coalesce(e.class, d.class) AS class, coalesce(e.column_name, d.column_name) AS column_name, e.need,
@@ -106,7 +108,7 @@ JOIN selfheal.load l ON l.id = q.load
 LEFT JOIN selfheal.error e ON e.id = q.error
 LEFT JOIN selfheal.incident i ON i.id = e.incident
 LEFT JOIN selfheal.discard d ON d.id = q.error AND q.state = 'discarded'
-WHERE selfheal.may_see(l.relid);
+WHERE selfheal.may_see(l.relid) AND row_security_active(l.relid) IS NOT TRUE;
 COMMENT ON VIEW selfheal.quarantined IS 'rows that did not fit, with their reason, what they need, who loaded them and when; witness: of a plain statement that failed: looked at, never stored';
 COMMENT ON COLUMN selfheal.quarantined.message IS 'the first reason, in words: those of the first row of the load that was held for the same class, column and constraint, so that a value in them may be that row''s';
 COMMENT ON COLUMN selfheal.quarantined.need IS 'what would hold all rows of the load that were held for the same class and column';

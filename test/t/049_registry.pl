@@ -2,6 +2,7 @@
 # EXTENSION, event triggers of ours that fail or do not fire, two sessions.
 use strict;
 use warnings;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -101,6 +102,17 @@ $first->query_safe('ALTER TABLE parts ADD by_me int; COMMIT;');
 $first->quit;
 is($node->safe_psql('before', q{SELECT bool_or(c->>'kind' = 'column_dropped'), string_agg(c->>'name', ' ' ORDER BY version) FROM selfheal.schema_version, jsonb_array_elements(changes) c
 	WHERE table_name = 'public.parts' AND c->>'name' ~ '^by_'}), 'f|by_other by_me', 'REPEATABLE READ');
+
+# a command with CONCURRENTLY is one change, its own, whenever the healer looks
+$node->safe_psql('before', q{CREATE TABLE steps (id int); SELECT selfheal.watch('steps')});
+my $looks = "$PostgreSQL::Test::Utils::tmp_check/looks.sql";
+append_to_file($looks, 'SELECT selfheal.wake();');
+my $looker = IPC::Run::start([ 'pgbench', '-n', '-c', 1, '-T', 120, '-f', $looks, '-h', $node->host, '-p', $node->port, 'before' ],
+	'<', \undef, '>', \my $told, '2>&1', IPC::Run::timeout(180));
+$node->safe_psql('before', join '', map { ("CREATE UNIQUE INDEX CONCURRENTLY steps_$_ ON steps (id);\n", "DROP INDEX CONCURRENTLY steps_$_;\n") } 1 .. 300);
+$looker->kill_kill;
+is($node->safe_psql('before', q{SELECT count(*), count(*) FILTER (WHERE statement IS NULL) FROM selfheal.schema_version WHERE table_name = 'public.steps' AND version > 1}),
+	'600|0', 'each step by step, and none without its statement');
 
 # nothing of ours stays behind
 $node->safe_psql('before', 'DROP EXTENSION selfheal');

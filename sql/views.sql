@@ -51,6 +51,21 @@ WHERE relid IN ('selfheal.audit'::regclass, 'selfheal.plan'::regclass);
 COMMIT;
 RESET enable_seqscan;
 
+-- and its trail is, however many events of others came since, by the plan that the tool keeps
+CREATE FUNCTION views.trail(incident bigint) RETURNS integer LANGUAGE sql AS $$
+	SELECT jsonb_array_length(selfheal.mcp(jsonb_build_object('jsonrpc', '2.0', 'id', 1, 'method', 'tools/call', 'params',
+		jsonb_build_object('name', 'get_audit_trail', 'arguments', jsonb_build_object('incident', incident)))) #> '{result,structuredContent,events}')
+$$;
+BEGIN;
+INSERT INTO selfheal.audit (event, incident, schema_name, table_name, actor_role, actor_client, lsn)
+SELECT 'captured', -i, 'views', 'seen' || i, 'regress', 'regress', '0/0' FROM generate_series(2, 8) i, generate_series(1, 600);
+ANALYZE selfheal.audit;
+SELECT count(views.trail(:incident)) AS calls FROM generate_series(1, 7);
+SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0) AS before FROM pg_stat_xact_all_tables WHERE relid IN ('selfheal.audit'::regclass, 'pg_class'::regclass) \gset
+SELECT views.trail(:incident) BETWEEN 3 AND 20 AS has_events;
+SELECT sum(idx_tup_fetch + seq_tup_read) - :before < 100 AS read_for_it FROM pg_stat_xact_all_tables WHERE relid IN ('selfheal.audit'::regclass, 'pg_class'::regclass);
+ROLLBACK;
+
 -- a cheap function of the reader's own sees no row of a table that he may not read
 CREATE FUNCTION views.leak(t text) RETURNS boolean LANGUAGE plpgsql STABLE COST 0.000001 AS $$
 BEGIN

@@ -215,11 +215,12 @@ json_of(const char *text)
 
 /* See the header. */
 ToolResult *
-tools_answer(char *json)
+tools_answer(Jsonb *structured)
 {
 	ToolResult *result = palloc0(sizeof(ToolResult));
 
-	result->text = json;
+	result->structured = structured;
+	result->text = json_text(structured);
 	return result;
 }
 

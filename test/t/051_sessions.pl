@@ -66,6 +66,7 @@ sub unfinished_copy
 		$in .= $i % 2 ? qq({"id": $i}\n) : qq({"id": $i, "v": "too long"}\n);
 	}
 	$psql->pump while length $in;
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = '$name'");
 	my $pid = sql("SELECT pid FROM pg_stat_activity WHERE application_name = '$name'");
 	# it has taken more than one batch, and waits for its client
 	ok( $node->poll_query_until('postgres', "SELECT wait_event = 'ClientRead' AND EXISTS (SELECT FROM pg_locks l

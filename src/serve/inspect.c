@@ -163,7 +163,10 @@ run_inspect_schema(const ToolContext *ctx, Jsonb *args)
 	if (fault)
 		return fault;
 	doc = tabledoc_read(relid, incident && incident->relid == relid ? incident->column : NULL);
-	return doc ? tools_answer(shortened(doc)) : tools_error("the table is gone. Ask about another one.");
+	if (doc == NULL)
+		return tools_error("the table is gone. Ask about another one.");
+	doc = shortened(doc);
+	return tools_answer(JsonbToCString(NULL, &doc->root, VARSIZE(doc)));
 }
 
 /* ---- read_error_log ---- */

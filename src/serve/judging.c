@@ -178,7 +178,7 @@ judging_answer(Oid relid, const Judged *j, const DryRun *trial)
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
 	SpiArgs		args;
-	Jsonb	   *json;
+	char	   *json;
 
 	/* without a reason against it there is a forecast (judge) */
 	Assert(j->cost != NULL);
@@ -193,7 +193,7 @@ judging_answer(Oid relid, const Judged *j, const DryRun *trial)
 	spi_arg_text(&args, trial->reason ? tools_told(relid, SHARE_FULL, NULL, trial->reason) : NULL);
 	spi_exec("SELECT jsonb_build_object('verdict', $1, 'sql', $2, 'policy', $3, 'reason', $4, 'forecast', $5,"
 			 " 'dry_run', ($6 - 'checks') || jsonb_build_object('reason', $7))", &args);
-	json = spi_get_jsonb(0, 1, cxt);
+	json = spi_get_text(0, 1, cxt);
 	spi_close(&saved);
 	return tools_answer(json);
 }

@@ -215,12 +215,11 @@ json_of(const char *text)
 
 /* See the header. */
 ToolResult *
-tools_answer(Jsonb *structured)
+tools_answer(char *json)
 {
 	ToolResult *result = palloc0(sizeof(ToolResult));
 
-	result->structured = structured;
-	result->text = json_text(structured);
+	result->text = json;
 	return result;
 }
 

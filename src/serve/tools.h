@@ -50,15 +50,14 @@ typedef struct ToolContext
 
 /*
  * An answer, in the context of the caller of tools_call. With is_error text
- * says what was wrong and what to do next, and structured is NULL; else
- * structured follows the tool's output_schema and text is the same as JSON.
+ * says what was wrong and what to do next; else it is JSON that follows the
+ * tool's output_schema.
  */
 typedef struct ToolResult
 {
 	bool		is_error;
 	bool		cancelled;		/* tools_call_audited alone: somebody has
 								 * cancelled it; also is_error */
-	Jsonb	   *structured;
 	char	   *text;
 } ToolResult;
 
@@ -149,7 +148,7 @@ extern void tools_about(Oid relid);
 extern char *tools_check(const Tool *tool, Jsonb *args, Jsonb **out);
 
 /* Answers, for the tools themselves. */
-extern ToolResult *tools_answer(Jsonb *structured);
+extern ToolResult *tools_answer(char *json);
 extern ToolResult *tools_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
 /* A message about a table as far as its values may be told. What the arguments

@@ -119,7 +119,7 @@ main(int argc, char **argv)
 
 	if (!have_descriptors())
 	{
-		fputs("selfheal-mcp: stdout is closed, or /dev/null can not be opened\n", stderr);
+		fputs("selfheal-mcp: stdout is closed, or /dev/null could not be opened\n", stderr);
 		return 1;
 	}
 

@@ -15,6 +15,8 @@ SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'selfheal'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT e.evtname FROM pg_event_trigger e
 WHERE e.evtname LIKE 'selfheal%' AND obj_description(e.oid, 'pg_event_trigger') IS NULL;
+SELECT t.typname FROM pg_type t
+WHERE t.typnamespace = 'selfheal'::regnamespace AND t.typtype IN ('d', 'e', 'r') AND obj_description(t.oid, 'pg_type') IS NULL;
 -- what a dump must carry: every table with data of users, and its sequence; but
 -- not the one whose absence tells that a table was restored
 SELECT c.relname FROM pg_class c

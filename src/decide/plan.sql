@@ -41,7 +41,8 @@ CREATE TABLE selfheal.plan (
 	proposed_client text
 );
 ALTER SEQUENCE selfheal.plan_id_seq OWNED BY selfheal.plan.id;
-CREATE INDEX plan_incidents ON selfheal.plan USING gin (incidents);
+-- without a list of what is not in it yet, which every look would read
+CREATE INDEX plan_incidents ON selfheal.plan USING gin (incidents) WITH (fastupdate = off);
 CREATE INDEX plan_waiting ON selfheal.plan (relid)
 	WHERE state IN ('awaiting_approval', 'approved');
 

@@ -1,18 +1,23 @@
 -- The append-only record of every decision, and its hash chain.
 
+-- A domain and not a CHECK of the table: that one would be read anew from its
+-- text at every event that is written.
+CREATE DOMAIN selfheal.audit_event AS text CHECK (VALUE IN (
+	'captured', 'diagnosed', 'planned', 'refused', 'vetted', 'dry_run',
+	'approved', 'rejected', 'applied', 'apply_failed', 'replayed',
+	'discarded', 'paused', 'resumed', 'policy_changed', 'setting_changed',
+	'tool_called', 'proposed', 'amended', 'watched', 'unwatched',
+	'retried', 'dismissed', 'mapping_added', 'mapping_removed', 'stopped',
+	'asked', 'answered', 'playbook_offered', 'playbook_promoted', 'playbook_demoted'));
+COMMENT ON DOMAIN selfheal.audit_event IS 'what an event of the audit may be';
+
 -- Columns and their order are what docs/AUDIT.md says is hashed: a change of
 -- either is a new version of the canonical text.
 CREATE SEQUENCE selfheal.audit_id_seq;
 CREATE TABLE selfheal.audit (
 	id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('selfheal.audit_id_seq'),
 	at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp() CHECK (pg_catalog.isfinite(at)),
-	event text NOT NULL CHECK (event IN (
-		'captured', 'diagnosed', 'planned', 'refused', 'vetted', 'dry_run',
-		'approved', 'rejected', 'applied', 'apply_failed', 'replayed',
-		'discarded', 'paused', 'resumed', 'policy_changed', 'setting_changed',
-		'tool_called', 'proposed', 'amended', 'watched', 'unwatched',
-		'retried', 'dismissed', 'mapping_added', 'mapping_removed', 'stopped',
-		'asked', 'answered', 'playbook_offered', 'playbook_promoted', 'playbook_demoted')),
+	event selfheal.audit_event NOT NULL,
 	incident bigint,
 	plan bigint,
 	schema_name text,

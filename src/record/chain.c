@@ -31,6 +31,7 @@
 #include "record/chain.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
@@ -184,6 +185,9 @@ value_text(Oid type, Datum value, size_t *len)
 				return to_utf8(s, len);
 			}
 		default:
+			/* a domain, as event is */
+			if (getBaseType(type) != type)
+				return value_text(getBaseType(type), value, len);
 			elog(ERROR, "selfheal.audit has a column of type %u", type);
 	}
 	*len = strlen(s);

@@ -19,25 +19,25 @@
 
 /* Looked up row by row: a join would read all of pg_class. */
 #define RELID \
-	"(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
-	" WHERE n.nspname = a.schema_name AND c.relname = a.table_name)"
+	"CASE WHEN num_nulls(a.schema_name, a.table_name) = 0" \
+	" THEN to_regclass(format('%I.%I', a.schema_name, a.table_name)) END"
 
 /*
  * A table is known by its names, as they were then; one that is gone is told of
  * to who sees all. The page is cut out by the index of what is asked for.
  */
 #define EVENTS_OF(events, which) \
-	"SELECT a.id, a.relid, a.seq, to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), a.event," \
-	" CASE WHEN a.table_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END, a.incident, a.plan, a.actor_role, a.actor_client," \
+	"SELECT a.id, " RELID ", a.seq, to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), a.event," \
+	" a.schema_name, a.table_name, a.incident, a.plan, a.actor_role, a.actor_client," \
 	" a.verdict, a.policy, a.explanation, a.sql_run, a.result, a.rows_held, a.rows_replayed, a.rows_left," \
 	" a.approval ->> 'hash', a.prev_hash, a.hash, a.sqlstate," \
-	" (SELECT string_agg(concat_ws(' ', c ->> 'name', c ->> 'outcome'), ', ') FROM jsonb_array_elements(a.tools) c WHERE a.event = 'tool_called')" \
-	" FROM (SELECT a.*, " RELID " AS relid FROM " events " a" \
-	"  WHERE ($1 = 0 OR a.id < $1) AND " which \
-	"  AND ($5 IS NULL OR a.event = $5) AND ($6 <= 0 OR a.at >= clock_timestamp() - $6 * interval '1 hour')" \
-	"  AND (a.table_name IS NULL OR $7 OR has_table_privilege($8, " RELID ", 'SELECT'))" \
-	"  AND $2 IS NOT DISTINCT FROM $2 AND $3 IS NOT DISTINCT FROM $3 AND $4 IS NOT DISTINCT FROM $4" \
-	"  ORDER BY a.id DESC LIMIT $9) a ORDER BY a.id DESC"
+	" CASE WHEN a.event = 'tool_called' THEN a.tools END" \
+	" FROM " events " a" \
+	" WHERE ($1 = 0 OR a.id < $1) AND " which \
+	" AND ($5 IS NULL OR a.event = $5) AND ($6 <= 0 OR a.at >= clock_timestamp() - $6 * interval '1 hour')" \
+	" AND (a.table_name IS NULL OR $7 OR has_table_privilege($8, (" RELID ")::oid, 'SELECT'))" \
+	" AND $2 IS NOT DISTINCT FROM $2 AND $3 IS NOT DISTINCT FROM $3 AND $4 IS NOT DISTINCT FROM $4" \
+	" ORDER BY a.id DESC LIMIT $9"
 
 /* Few, and perhaps old: found by their own index, and not by reading back from
  * the newest event of all. */
@@ -54,39 +54,75 @@ add_count(StringInfo entry, const char *key, uint64 row, int col)
 		toolpage_int8(entry, key, value);
 }
 
+/* A member of a call as the audit has it, or nothing. */
+static void
+add_member(StringInfo buf, JsonbContainer *call, const char *key)
+{
+	JsonbValue	v;
+
+	if (getKeyJsonValueFromContainer(call, key, strlen(key), &v) != NULL && v.type == jbvString)
+		appendStringInfo(buf, "%s%.*s", strcmp(key, "name") == 0 ? "" : " ", v.val.string.len, v.val.string.val);
+}
+
+/* Calls of tools by name and outcome, or NULL. */
+static char *
+calls_text(Jsonb *calls)
+{
+	StringInfoData buf;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	if (calls == NULL)
+		return NULL;
+	initStringInfo(&buf);
+	it = JsonbIteratorInit(&calls->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token != WJB_ELEM || v.type != jbvBinary)
+			continue;
+		appendStringInfoString(&buf, buf.len > 0 ? ", " : "");
+		add_member(&buf, v.val.binary.data, "name");
+		add_member(&buf, v.val.binary.data, "outcome");
+	}
+	return buf.data;
+}
+
 /* general: what is told of an event about no table. */
 static void
 add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *event = spi_get_text(row, 5, cxt);
-	char	   *table = spi_get_text(row, 6, cxt);
+	char	   *table = spi_get_text(row, 7, cxt);
 
 	if (table == NULL)
 		t = general;
+	else
+		table = quote_qualified_identifier(spi_get_text(row, 6, cxt), table);
 	appendStringInfoChar(entry, '{');
 	toolpage_int8(entry, "id", spi_get_int8(row, 1, NULL));
 	add_count(entry, "seq", row, 3);
 	toolpage_text(entry, "at", spi_get_text(row, 4, cxt));
 	toolpage_text(entry, "event", event);
 	toolpage_cut(entry, "table", table, 300);
-	add_count(entry, "incident", row, 7);
-	add_count(entry, "plan", row, 8);
-	toolpage_cut(entry, "by", spi_get_text(row, 9, cxt), 100);
-	toolpage_cut(entry, "client", spi_get_text(row, 10, cxt), 200);
-	toolpage_text(entry, "verdict", spi_get_text(row, 11, cxt));
-	toolpage_cut(entry, "policy", spi_get_text(row, 12, cxt), 100);
-	toolpage_cut(entry, "tool", spi_get_text(row, 23, cxt), 300);
-	telling_text(entry, t, "explanation", spi_get_text(row, 13, cxt), 300);
-	telling_sql(entry, t, "sql", spi_get_text(row, 14, cxt), 500);
-	telling_text(entry, t, "result", spi_get_text(row, 15, cxt), 300);
-	toolpage_text(entry, "sqlstate", spi_get_text(row, 22, cxt));
-	add_count(entry, "rows_held", row, 16);
-	add_count(entry, strcmp(event, "dry_run") == 0 ? "rows_that_fit" : "rows_stored", row, 17);
-	add_count(entry, "rows_left", row, 18);
-	toolpage_text(entry, "approved_hash", spi_get_text(row, 19, cxt));
-	toolpage_text(entry, "prev_hash", spi_get_text(row, 20, cxt));
-	toolpage_text(entry, "hash", spi_get_text(row, 21, cxt));
+	add_count(entry, "incident", row, 8);
+	add_count(entry, "plan", row, 9);
+	toolpage_cut(entry, "by", spi_get_text(row, 10, cxt), 100);
+	toolpage_cut(entry, "client", spi_get_text(row, 11, cxt), 200);
+	toolpage_text(entry, "verdict", spi_get_text(row, 12, cxt));
+	toolpage_cut(entry, "policy", spi_get_text(row, 13, cxt), 100);
+	toolpage_cut(entry, "tool", calls_text(spi_get_jsonb(row, 24, cxt)), 300);
+	telling_text(entry, t, "explanation", spi_get_text(row, 14, cxt), 300);
+	telling_sql(entry, t, "sql", spi_get_text(row, 15, cxt), 500);
+	telling_text(entry, t, "result", spi_get_text(row, 16, cxt), 300);
+	toolpage_text(entry, "sqlstate", spi_get_text(row, 23, cxt));
+	add_count(entry, "rows_held", row, 17);
+	add_count(entry, strcmp(event, "dry_run") == 0 ? "rows_that_fit" : "rows_stored", row, 18);
+	add_count(entry, "rows_left", row, 19);
+	toolpage_text(entry, "approved_hash", spi_get_text(row, 20, cxt));
+	toolpage_text(entry, "prev_hash", spi_get_text(row, 21, cxt));
+	toolpage_text(entry, "hash", spi_get_text(row, 22, cxt));
 	appendStringInfoChar(entry, '}');
 }
 

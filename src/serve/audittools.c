@@ -149,8 +149,6 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 		return tools_error("get_audit_trail: give one of \"incident\", \"plan\" and \"table\".");
 	if (!telling_page_asked(&page, ctx, args, "audit", &fault))
 		return fault;
-	if (incident != 0 && inspect_incident(incident, &fault) == NULL)
-		return fault;
 	if (table)
 	{
 		Oid			relid = telling_table(table, &fault);
@@ -179,6 +177,14 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 		plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF(FEW("x.plan = $2"), "true"), &sql) :
 		table_name ? spi_exec_kept(&by_table, EVENTS_OF("selfheal.audit", "a.schema_name = $3 AND a.table_name = $4"), &sql) :
 		spi_exec_kept(&by_time, EVENTS_OF("selfheal.audit", "true"), &sql);
+	if (n == 0 && incident != 0 && page.cursor == 0)
+	{
+		/* is there none, may it not be seen, or has nothing happened? */
+		spi_close(&saved);
+		if (inspect_incident(incident, &fault) == NULL)
+			return fault;
+		spi_open(&saved);
+	}
 	return telling_page(&page, &buf, n, &saved, add_event, telling_general(ctx->share));
 }
 

@@ -126,10 +126,12 @@ SELECT * FROM kept('positive');
 SELECT selfheal.discard(id, 'done with') FROM selfheal.quarantine WHERE relid = 'positive'::regclass ORDER BY id LIMIT 1;
 
 -- a key that cannot be known blocks nobody
+BEGIN;
 INSERT INTO orders_intake VALUES ('{"customer_id": 10, "step": 1'), ('{"customer_id": "ten", "step": 1}'), ('{"customer_id": 99999999999, "step": 1}'),
 	('{"step": "x"}'), ('{"customer_id": null, "step": "x"}'), ('{"customer_id": 10, "customer_id": 11, "step": 1}'), ('{"customer_id": 10, "step": 2}');
 SELECT class, key FROM kept('orders');
 SELECT step FROM orders WHERE customer_id = 10 ORDER BY n;
+COMMIT;
 SELECT selfheal.wait_idle() ->> 'idle' AS idle;
 
 -- what only the insert refuses blocks its key as well: a CHECK, a unique key,
@@ -300,8 +302,11 @@ SELECT selfheal.wake();
 SELECT selfheal.wait_idle() ->> 'idle' AS idle;
 SELECT step FROM shared ORDER BY n;
 SELECT class, payload FROM kept('shared');
+-- (a GRANT alone is enough: it is tried again)
+BEGIN;
 GRANT INSERT ON shared TO regress_ordering_a;
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE relid = 'shared'::regclass AND state NOT IN ('healed', 'dismissed');
+COMMIT;
 SELECT selfheal.wait_idle() ->> 'idle' AS idle;
 SELECT step FROM shared ORDER BY n;
 SELECT * FROM incidents('shared');

@@ -192,16 +192,20 @@ SELECT state FROM selfheal.pending WHERE table_name = 'people.undone';
 SELECT count(*) AS approved FROM selfheal.audit WHERE table_name = 'undone' AND event = 'approved';
 SELECT * FROM undone;
 -- a person changed the table first: the approval was for another table
+BEGIN;
 ALTER TABLE undone ADD other int;
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.undone';
+COMMIT;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM undone;
 SELECT sql, state, reason FROM plans('undone');
 SELECT event, result FROM selfheal.audit WHERE table_name = 'undone' AND event = 'refused';
 SELECT * FROM states('undone');
 -- a person did himself what was asked for: the rows are put in
+BEGIN;
 ALTER TABLE undone ALTER must DROP NOT NULL;
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.undone';
+COMMIT;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM undone;
 SELECT sql, state, reason FROM plans('undone');
@@ -402,8 +406,10 @@ SELECT state, payload, original, changed_by, changed_at IS NOT NULL AS changed_a
 FROM selfheal.quarantined WHERE id = :row;
 -- again: the first text is the one that is kept
 SET ROLE regress_operator;
+BEGIN;
 SELECT selfheal.amend(:row, '{"id": 1, "d": "2026-02-28", "must": "x", "new": 1}', 'asked the customer');
 SELECT payload, original, why FROM selfheal.quarantined WHERE id = :row;
+COMMIT;
 RESET ROLE;
 SELECT 1 AS done FROM selfheal.wait_idle('20s');
 SELECT * FROM corrected;

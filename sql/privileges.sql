@@ -364,11 +364,14 @@ SELECT selfheal.dry_run(:plan_id) IS NOT NULL AS dry_run;
 SELECT selfheal.explain(:incident) IS NOT NULL AS explain;
 SELECT selfheal.pause('privs.open');
 SELECT selfheal.resume('privs.open');
+-- (at once: a row that is amended is put in by the worker, and its incident healed)
+BEGIN;
 SELECT selfheal.amend(:row, '{"id": 2, "v": "amended"}', 'a test');
 SELECT selfheal.report_failure('privs.open', '{"id": 35}', '22001', 'm', NULL) IS NOT NULL AS reported;
 SELECT selfheal.wake();
 SELECT selfheal.retry(:incident);
 SELECT selfheal.reject(:plan_id, 'a test');
+COMMIT;
 SELECT held IS NOT NULL AS replay FROM selfheal.replay('privs.hidden');
 SELECT ok FROM selfheal.verify_audit();
 SELECT pg_catalog.count(*) IS NOT NULL AS n FROM selfheal.status;

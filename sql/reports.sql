@@ -117,12 +117,14 @@ RESET ROLE;
 GRANT INSERT ON selfheal.error TO regress_reporter;
 GRANT INSERT ON mine TO regress_reporter;
 SET ROLE regress_reporter;
+BEGIN;
 INSERT INTO selfheal.error (relid, payload, sqlstate, message, detail, hint, context)
 	VALUES ('mine', '{"id": 1, "v": "longer"}', '22001', 'too long', 'a detail', 'a hint', '{"dag": "orders"}');
 -- by name; several in one statement; what is not his to say is overwritten
 INSERT INTO selfheal.error (schema_name, table_name, payload) VALUES ('reports', 'mine', '{"id": 2, "k": 1}'), ('reports', 'mine', '{"id": 3, "k": 2}');
 INSERT INTO selfheal.error (id, at, relid, door, load, class, need, rows, position, role, application, incident, payload)
 	VALUES (-1, '1999-01-01', 'mine', 'intake', -1, 'check', 'DROP TABLE', 1000000, -1, 'postgres', 'forged', 1, '{"id": 4, "v": "long too"}');
+COMMIT;
 INSERT INTO selfheal.error (relid, payload) VALUES ('secret', '{"id": "x"}');
 INSERT INTO selfheal.error (payload) VALUES ('{"id": 1}');
 INSERT INTO selfheal.error (relid) VALUES ('mine');

@@ -235,8 +235,10 @@ SELECT a, b, c, twice FROM dup;
 SELECT payload, class, waits_for FROM kept('dup');
 SELECT * FROM states('dup');
 -- a row that was held for another reason meets one that came meanwhile
+BEGIN;
 INSERT INTO dup_intake VALUES ('{"a": 5, "b": 5, "c": "x", "k": 1}');
 INSERT INTO dup VALUES (5, 5, 'x');
+COMMIT;
 :idle
 SELECT payload, class FROM kept('dup') OFFSET 2;
 -- a partial index: only rows within it are met; an expression, through which

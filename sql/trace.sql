@@ -276,7 +276,7 @@ FROM selfheal.pending WHERE table_name = 'tr.opaque';
 SELECT selfheal.reject(plan_id, 'seen enough') FROM selfheal.pending WHERE table_name = 'tr.opaque';
 -- a small one heals by itself, and the plan says why it may
 INSERT INTO opaque_intake VALUES ('{"id": 101, "v": "too long for it"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 CREATE FUNCTION plans(name text, OUT sql text, OUT state text, OUT verdict text, OUT policy text, OUT agreed jsonb, OUT cost text)
 	RETURNS SETOF record LANGUAGE sql AS $f$
 	SELECT sql, state, verdict, policy, forecast -> 'agreed', tr.foretold(forecast, table_name)
@@ -288,14 +288,14 @@ INSERT INTO opaque SELECT i, i, repeat('x', 1000) FROM generate_series(1000, 940
 SELECT pg_relation_size('tr.opaque') > 64 * 1024 * 1024 AS large;
 -- (and a new key beside it does not wait for the approval)
 INSERT INTO opaque_intake VALUES ('{"id": 102, "v": "far too long for a column that holds not even sixty-four characters"}'), ('{"id": 103, "fresh": "key"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM plans('opaque');
 SELECT id, fresh FROM opaque WHERE id = 103;
 SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'tr.opaque'::regclass AND attname = 'v';
 SELECT state, rows_held FROM selfheal.incidents WHERE table_name = 'tr.opaque' ORDER BY id;
 -- approved, it runs
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'tr.opaque';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state, rows_held FROM selfheal.incidents WHERE table_name = 'tr.opaque' ORDER BY id;
 SELECT count(*) FROM opaque WHERE length(v) > 60;
 SELECT selfheal.unwatch('tr.opaque');
@@ -337,10 +337,10 @@ FROM habits JOIN selfheal.plan ON id = plan;
 SELECT proposed('later') AS plan \gset
 UPDATE habit SET name = 'reindex';
 SELECT selfheal.approve(:plan);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state, reason FROM selfheal.plan WHERE id = :plan;
 SELECT selfheal.approve(plan) FROM habits WHERE habit = 'reindex';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state FROM selfheal.plan JOIN habits ON id = plan WHERE habit = 'reindex';
 SELECT attname FROM pg_attribute WHERE attrelid = 'tr.stamped'::regclass AND attnum > 3;
 -- what the team has said of a cost holds for one that only the clone shows

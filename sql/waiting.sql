@@ -12,7 +12,7 @@ $$ SELECT i.class, i.state, i.reason_kind, regexp_replace(i.reason, 'retry\(\d+\
 	FROM selfheal.incident i WHERE i.relid = want ORDER BY i.id $$;
 CREATE FUNCTION kept(want text) RETURNS TABLE (payload text, class text, waits_for text) LANGUAGE sql AS
 $$ SELECT payload, class, waits_for FROM selfheal.quarantined WHERE table_name = 'waiting.' || want AND state = 'held' ORDER BY id $$;
-\set idle 'SELECT selfheal.wait_idle(''30s'') ->> ''idle'' AS idle;'
+\set idle 'SELECT selfheal.wait_idle(''180s'') ->> ''idle'' AS idle;'
 
 -- the incident says what it waits for; nothing of it needs a person
 CREATE TABLE country (code text PRIMARY KEY);

@@ -165,7 +165,7 @@ SELECT selfheal.remove_mapping(selfheal.add_mapping('trail.walk', 'ignore_field'
 SELECT e.event, count(a.id) > 0 AS left_a_row, bool_or(a.actor_client = 'selfheal worker') AS worker,
 	bool_or(a.actor_role = 'regress_clerk') AS clerk
 FROM (SELECT m[1] AS event FROM pg_constraint k, regexp_matches(pg_get_constraintdef(k.oid), '''(\w+)''::text', 'g') m
-	WHERE k.conrelid = 'selfheal.audit'::regclass AND pg_get_constraintdef(k.oid) ~ 'event') e
+	WHERE k.contypid = 'selfheal.audit_event'::regtype AND k.contype = 'c') e
 LEFT JOIN selfheal.audit a ON a.event = e.event AND a.schema_name = 'trail'
 GROUP BY e.event ORDER BY e.event COLLATE "C";
 -- whoever discards, amends, proposes or rejects has said why

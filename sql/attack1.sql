@@ -9,7 +9,7 @@ CREATE SCHEMA attack1;
 SET search_path = attack1, public;
 SET TimeZone = 'UTC';
 SET DateStyle = 'ISO, MDY';
-\set idle 'SELECT selfheal.wait_idle(''60s'') ->> ''idle'' AS idle'
+\set idle 'SELECT selfheal.wait_idle(''180s'') ->> ''idle'' AS idle'
 CREATE FUNCTION cases(what regclass) RETURNS TABLE (class text, col text, state text, reason text)
 LANGUAGE sql AS $$
 	SELECT i.class, i.column_name, i.state, i.reason FROM selfheal.incident i WHERE i.relid = what ORDER BY i.class, i.column_name

@@ -73,7 +73,9 @@ INSERT INTO many_bad_intake VALUES ('{"id": 0, "day": "2026-03-01"}');
 SELECT state, reason_kind, next_try > clock_timestamp() AS later FROM selfheal.incident WHERE relid = 'many_bad'::regclass;
 -- (a minute later)
 INSERT INTO many_bad_intake SELECT format('{"id": %s, "day": "2026-04-01"}', i) FROM generate_series(1, 60) i;
+:idle
 UPDATE selfheal.incident SET next_try = clock_timestamp() WHERE relid = 'many_bad'::regclass;
+SELECT selfheal.wake();
 :idle
 SELECT tableoid::regclass, count(*) FROM many_bad GROUP BY 1 ORDER BY 1;
 SELECT state, reason_kind FROM selfheal.incident WHERE relid = 'many_bad'::regclass;

@@ -10,7 +10,7 @@ $$ SELECT e.class, q.ordering_key, q.payload FROM selfheal.quarantine q JOIN sel
 CREATE FUNCTION states(want regclass) RETURNS TABLE (class text, state text, reason_kind text, held bigint) LANGUAGE sql AS
 $$ SELECT i.class, i.state, i.reason_kind, (SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id)
    FROM selfheal.incident i WHERE i.relid = want AND i.state NOT IN ('healed', 'dismissed') ORDER BY i.class, i.id $$;
-\set idle 'SELECT selfheal.wait_idle(''30s'') ->> ''idle'' AS idle;'
+\set idle 'SELECT selfheal.wait_idle(''180s'') ->> ''idle'' AS idle;'
 
 -- two rows of one key wait for their parents: the later one's comes first, and
 -- it does not pass the other; rows of other keys lie between them and pass

@@ -17,7 +17,7 @@ SELECT count(*) FROM selfheal.pause('public.audited');
 ROLLBACK;
 SELECT count(*) FROM selfheal.pause('public.audited');
 SELECT count(*) FROM selfheal.resume('public.audited');
-SELECT count(*) FROM selfheal.wait_idle('20s') \gset
+SELECT count(*) FROM selfheal.wait_idle('180s') \gset
 
 -- who, what, where; what was rolled back was not done
 SELECT event, schema_name, table_name, actor_role = current_user AS role,
@@ -171,6 +171,6 @@ DROP ROLE regress_audit_stranger;
 
 SELECT count(*) FROM selfheal.unwatch('public.audited');
 DROP TABLE public.audited;
-SELECT count(*) FROM selfheal.wait_idle('20s') \gset
+SELECT count(*) FROM selfheal.wait_idle('180s') \gset
 SELECT event FROM selfheal.audit WHERE table_name = 'audited' ORDER BY id DESC LIMIT 1;
 SELECT ok, unsealed FROM selfheal.verify_audit();

@@ -38,7 +38,7 @@ CREATE FUNCTION bad.fingerprint() RETURNS text LANGUAGE sql AS $$
 		(SELECT array_agg(i) FROM selfheal.incident i), (SELECT array_agg(q) FROM selfheal.quarantine q),
 		(SELECT array_agg(l) FROM selfheal.load l), (SELECT array_agg(e) FROM selfheal.error e)))
 $$;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT bad.fingerprint() AS before \gset
 
 -- functions of a table, each with every wrong table
@@ -117,7 +117,7 @@ SELECT bad.fingerprint() = :'before' AS unchanged;
 \pset format aligned
 \pset tuples_only off
 SELECT selfheal.unwatch('bad.good');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SET client_min_messages = warning;
 DROP SCHEMA bad CASCADE;
 DROP OWNED BY regress_stranger;

@@ -48,7 +48,7 @@ INSERT INTO t_intake SELECT CASE WHEN i < 50000 THEN jsonb_build_object('id', i,
 FROM generate_series(10001, 90000) i;
 SELECT class, column_name, rows, bulk, found, in_bulk FROM reasons ORDER BY id OFFSET 6;
 SELECT * FROM agree;
-SELECT selfheal.wait_idle('60s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
+SELECT selfheal.wait_idle('180s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
 CREATE VIEW seen AS
 	SELECT class, column_name, rows_seen, rows_held, (SELECT count(*) FROM selfheal.quarantined q WHERE q.incident = i.id AND q.state = 'held') AS there
 	FROM selfheal.incidents i WHERE table_name = 'bulk.t';
@@ -67,7 +67,7 @@ SELECT selfheal.discard(id, 'a test') FROM picked WHERE n = 3;
 \set VERBOSITY default
 -- what was discarded is shown, with its table's name
 SELECT table_name, state, count(*) FROM selfheal.quarantined WHERE table_name = 'bulk.t' AND state = 'discarded' GROUP BY 1, 2;
-SELECT selfheal.wait_idle('60s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
+SELECT selfheal.wait_idle('180s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
 SELECT * FROM seen ORDER BY class, column_name;
 
 -- healed by a person: rows that need more are held again, out of the bulk
@@ -87,7 +87,7 @@ SELECT count(*) AS changed FROM t WHERE id BETWEEN 1 AND 4000
 
 -- the rows of a table that is dropped stay with its reasons
 INSERT INTO t_intake SELECT jsonb_build_object('id', -i, 'z', 1) FROM generate_series(100, 1500) i;
-SELECT selfheal.wait_idle('60s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
+SELECT selfheal.wait_idle('180s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
 DROP VIEW agree, reasons;
 DROP TABLE t CASCADE;
 SELECT e.relid, q.relid, q.bulk, count(*), (SELECT count(*) FROM selfheal.held h WHERE h.error = e.id) AS found

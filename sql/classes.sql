@@ -22,7 +22,7 @@ CREATE FUNCTION ended(pattern text, OUT name text, OUT class text, OUT column_na
 		(SELECT p.playbook FROM selfheal.plan p WHERE p.id = i.plan_id)
 	FROM selfheal.incidents i WHERE i.table_name ~ ('^classes\.' || pattern) ORDER BY i.id
 $$;
-CREATE FUNCTION idle() RETURNS text LANGUAGE sql AS $$ SELECT selfheal.wait_idle('30s') ->> 'idle' $$;
+CREATE FUNCTION idle() RETURNS text LANGUAGE sql AS $$ SELECT selfheal.wait_idle('180s') ->> 'idle' $$;
 CREATE FUNCTION say_yes() RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(selfheal.approve(plan_id)) FROM selfheal.pending WHERE table_name ~ '^classes\.'
 $$;

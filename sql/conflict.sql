@@ -16,7 +16,7 @@ CREATE TABLE held (id int PRIMARY KEY, name text, at timestamptz DEFAULT now());
 SELECT selfheal.watch('held');
 INSERT INTO held_intake VALUES ('{"id": 1, "name": "a"}'), ('{"id": 1, "name": "a"}'), ('{"id": 1, "name": "b"}');
 SELECT * FROM told('held');
-SELECT selfheal.wait_idle() ->> 'needs_human' AS needs_human;
+SELECT selfheal.wait_idle('180s') ->> 'needs_human' AS needs_human;
 SELECT id, name FROM held;
 SELECT * FROM kept('held');
 SELECT rows FROM selfheal.replayed WHERE relid = 'held'::regclass;
@@ -100,7 +100,7 @@ SELECT * FROM told('upd');
 SELECT * FROM kept('upd');
 -- a held row is written over the stored one as well, once it fits
 INSERT INTO upd_intake VALUES ('{"k1": 1, "k2": "a", "name": "healed", "extra": true}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT k1, k2, name, n, extra FROM upd ORDER BY 1, 2;
 
 -- one bad row among many costs itself alone

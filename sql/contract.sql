@@ -87,7 +87,7 @@ CREATE TABLE evolves (id int);
 SELECT selfheal.watch('evolves');
 INSERT INTO evolves_intake SELECT p FROM payloads() p;
 SELECT * FROM load;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('evolves');
 
 CREATE TABLE frozen (id int);
@@ -95,18 +95,18 @@ SELECT selfheal.watch('frozen');
 SELECT selfheal.set_contract('frozen', columns => 'freeze');
 INSERT INTO frozen_intake SELECT p FROM payloads() p;
 SELECT * FROM load;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('frozen');
 SELECT * FROM frozen ORDER BY id;
 SELECT * FROM states('frozen');
 SELECT count(*) FROM selfheal.plan WHERE relid = 'frozen'::regclass;
 -- more rows do not make it try
 INSERT INTO frozen_intake VALUES ('{"id": 6, "x": 2}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, held FROM states('frozen') WHERE column_name = 'x';
 -- the word taken back, and it does what it would have done
 SELECT selfheal.set_contract('frozen', columns => 'default');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('frozen');
 SELECT * FROM frozen ORDER BY id;
 SELECT class, column_name, state, held FROM states('frozen');
@@ -146,10 +146,10 @@ SELECT state, class, column_name, left(payload, 40) AS payload, changed_by FROM 
 SELECT DISTINCT why FROM selfheal.quarantined WHERE table_name = 'contract.strict';
 SELECT * FROM gone('strict');
 SELECT * FROM told('strict');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT count(*) FROM states('strict');
 SELECT selfheal.set_contract('strict', columns => 'evolve');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 -- discarded is discarded: what is wanted after all is sent again
 SELECT columns('strict');
 \set VERBOSITY sqlstate
@@ -157,7 +157,7 @@ SELECT selfheal.amend(id, '{"id": 1}', 'a try') FROM selfheal.quarantined WHERE 
 \set VERBOSITY terse
 SELECT * FROM selfheal.ingest('strict', ARRAY(SELECT payload FROM selfheal.quarantined
 	WHERE table_name = 'contract.strict' AND state = 'discarded' AND column_name = 'x' ORDER BY id));
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM strict ORDER BY id, x::text;
 
 --
@@ -198,14 +198,14 @@ SELECT * FROM gone('types_left');
 SELECT id FROM types_strict ORDER BY i;
 SELECT class, column_name, rows, first FROM gone('types_strict') ORDER BY 1, 2;
 -- what is left is the same in all
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, payload FROM kept('types_left');
 SELECT class, column_name, payload FROM kept('types_strict') WHERE state = 'held';
 SELECT class, column_name, payload FROM kept('types_frozen');
 SELECT class, column_name, state FROM states('types_left');
 SELECT class, column_name, state, reason ~* 'frozen by contract' AS frozen FROM states('types_frozen');
 SELECT selfheal.set_contract('types_frozen', types => 'default');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('types_frozen');
 SELECT class, column_name, state FROM states('types_frozen') WHERE state <> 'needs_human';
 
@@ -314,49 +314,49 @@ CREATE TABLE beside (id int, v varchar(4));
 SELECT selfheal.watch('beside');
 SELECT selfheal.set_contract('beside', columns => 'freeze');
 INSERT INTO beside_intake VALUES ('{"id": 1, "v": "longer", "x": 1}'), ('{"id": 2, "v": "longer"}'), ('{"id": 3, "x": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM beside ORDER BY id;
 SELECT columns('beside');
 SELECT class, column_name, state, held FROM states('beside');
 SELECT selfheal.set_contract('beside', columns => 'evolve', types => 'freeze');
 INSERT INTO beside_intake VALUES ('{"id": "four", "y": 1}'), ('{"id": 5, "y": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM beside ORDER BY id;
 SELECT class, column_name, state, held FROM states('beside');
 
 -- frozen for plans, not for people: rows follow what a person has changed
 SELECT selfheal.set_contract('beside', columns => 'freeze', types => 'freeze');
 INSERT INTO beside_intake VALUES ('{"id": 6, "z": 1}'), ('{"id": 7, "v": "rather longer than thirty-two characters"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 ALTER TABLE beside ADD COLUMN z int, ALTER COLUMN v TYPE text;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, v, z FROM beside WHERE id > 5 ORDER BY id;
 -- what waits for approval does not any more
 CREATE TABLE waits (id int, customer text);
 SELECT selfheal.watch('waits');
 INSERT INTO waits_intake VALUES ('{"id": 1, "custommer": "x"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state FROM states('waits');
 SELECT selfheal.set_contract('waits', columns => 'freeze');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, reason FROM states('waits');
 SELECT count(*) AS pending FROM selfheal.pending WHERE table_name = 'contract.waits';
 SELECT state FROM selfheal.plan WHERE relid = 'waits'::regclass;
 -- nor what was approved a moment before
 SELECT selfheal.set_contract('waits', columns => 'evolve');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 BEGIN;
 SELECT count(selfheal.approve(plan_id)) AS approved FROM selfheal.pending WHERE table_name = 'contract.waits';
 SELECT selfheal.set_contract('waits', columns => 'freeze');
 COMMIT;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('waits');
 SELECT state, reason FROM selfheal.plan WHERE relid = 'waits'::regclass ORDER BY id;
 SELECT class, column_name, state, reason FROM states('waits');
 -- a person's own proposal is his word
 SELECT verdict FROM selfheal.propose('waits', 'ALTER TABLE contract.waits ADD COLUMN custommer text', 'we want it');
 SELECT count(selfheal.approve(plan_id)) AS approved FROM selfheal.pending WHERE table_name = 'contract.waits';
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('waits');
 
 --
@@ -366,15 +366,15 @@ CREATE TABLE later (id int, v varchar(4));
 SELECT selfheal.watch('later');
 SELECT selfheal.set_contract('later', columns => 'freeze', types => 'freeze');
 INSERT INTO later_intake VALUES ('{"id": 1, "x": 1}'), ('{"id": 2, "v": "longer"}'), ('{"id": "x"}'), ('{"id": 4, "x": 1, "v": "longer"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, held FROM states('later');
 SELECT selfheal.set_contract('later', columns => 'discard_value');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM later ORDER BY id;
 SELECT class, column_name, state, held FROM states('later');
 SELECT * FROM gone('later');
 SELECT selfheal.set_contract('later', types => 'discard_row');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM later ORDER BY id;
 SELECT class, column_name, state, held, reason FROM states('later');
 SELECT * FROM gone('later');
@@ -394,14 +394,14 @@ SELECT * FROM gone('byhand');
 INSERT INTO byhand_intake VALUES ('{"id": 5');
 SELECT selfheal.amend(id, '{"id": 5, "v": "longer"}', 'half of it') FROM selfheal.quarantined WHERE table_name = 'contract.byhand' AND state = 'held';
 SELECT selfheal.watch('byhand', 'auto');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(selfheal.retry(id)) >= 0 AS retried FROM selfheal.incidents WHERE table_name = 'contract.byhand' AND state NOT IN ('healed', 'dismissed');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, v FROM byhand WHERE id = 5;
 -- and a failure that somebody reports
 SELECT selfheal.report_failure('byhand', '{"id": 6, "v": "longer"}', '22001', 'value too long', NULL) > 0 AS reported;
 SELECT selfheal.report_failure('byhand', '{"id": 7, "x": 1}', '42703', 'no such column', NULL) > 0 AS reported;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, v FROM byhand WHERE id > 5;
 SELECT state, class, column_name, payload FROM kept('byhand') WHERE payload ~ ' 7';
 
@@ -418,7 +418,7 @@ SELECT selfheal.hint('hinted', 'w', type => 'varchar(8)');
 INSERT INTO hinted_intake VALUES ('{"id": 1, "debug": 1}'), ('{"id": 2, "vee": "abcd"}'), ('{"id": 3, "Amount": 1.5}'), ('{"id": 4, "w": "longer"}'),
 	('{"id": 5, "v": "longer"}'), ('{"id": 6, "other": 1}');
 SELECT * FROM load;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM hinted ORDER BY id;
 SELECT columns('hinted');
 
@@ -602,16 +602,16 @@ SELECT selfheal.set_contract('aged', columns => 'discard_value');
 INSERT INTO aged_intake VALUES ('{"id": 1, "x": 1}');
 SELECT selfheal.set_contract('aged', columns => 'discard_row');
 INSERT INTO aged_intake VALUES ('{"id": 2, "x": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 UPDATE selfheal.load SET at = at - interval '31 days';
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT what FROM gone('aged');
 SELECT state, class FROM kept('aged');
 DELETE FROM selfheal.quarantine WHERE state = 'discarded';
 UPDATE selfheal.load_kept SET at = at - interval '49 hours';
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT what FROM gone('aged');
 
 --

@@ -298,7 +298,7 @@ SELECT class, sqlstate, payload FROM selfheal.quarantined WHERE table_name = 'co
 -- healed: what was held goes in, byte for byte; raw bytes stay
 SELECT selfheal.watch('f', 'auto');
 SELECT selfheal.wake();
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, w FROM f WHERE w IS NOT NULL ORDER BY id;
 SELECT class, column_name, count(*) FROM selfheal.quarantined WHERE table_name = 'copy.f' GROUP BY 1, 2 ORDER BY class COLLATE "C", column_name COLLATE "C";
 SELECT class, column_name, state FROM selfheal.incidents WHERE table_name = 'copy.f' ORDER BY class COLLATE "C", column_name COLLATE "C";

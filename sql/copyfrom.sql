@@ -264,21 +264,21 @@ SELECT selfheal.watch('healed', 'auto');
 SELECT * FROM try(:'file', E'id,v,p,at,doc,more\n1,ab,,2020-01-01,null,\n2,longer,,2020-01-01,"""x""",\n3,c,1,2020-01-01,,\n4,d,,,,\n'
 	|| E'5,e,,2020-01-01,,new\n150,f,,2020-01-01,,\n250,g,,2020-01-01,,\n1,h,,2020-01-01,,\n6,i,,2020-01-01,5,\n7,j\n',
 	'{"format": "csv", "header": true}', 'healed');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 INSERT INTO parent VALUES (1);
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, v, p, at, doc, doc IS NULL AS no_doc, more FROM healed ORDER BY id;
 SELECT q.position, q.class, q.column_name, encode(q.line, 'escape') AS line FROM selfheal.quarantined q WHERE q.table_name = 'copyfrom.healed' ORDER BY q.id;
 -- a new column's type is said by what its texts are: 007 is no number
 SELECT * FROM try(:'file', E'id,v,at,i,num,b,day,zip,mixed,none\n10,a,2020-01-01,1,1.50,true,2020-01-01,007,1,\n11,b,2020-01-01,-20,3,false,2020-12-31,1,x,\n',
 	'{"format": "csv", "header": true}', 'healed') AS said WHERE said LIKE 'line%';
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = 'healed'::regclass AND a.attnum > 6 ORDER BY 1;
 SELECT id, i, num, b, day, zip, mixed FROM healed WHERE id > 9 ORDER BY id;
 -- a person takes a line apart; of what he has written a string is a string
 SELECT selfheal.amend(id, '{"id": 7, "v": "j", "at": "2020-01-01", "doc": "null"}', 'the rest was cut off') FROM selfheal.quarantined
 	WHERE table_name = 'copyfrom.healed' AND class = 'bad_line';
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, v, doc FROM healed WHERE id = 7;
 
 -- by name of a load, a file is taken once

@@ -101,7 +101,7 @@ COPY t_intake FROM STDIN (FORMAT ndjson, LOG_VERBOSITY silent);
 \.
 SELECT id, v FROM t ORDER BY id;
 -- a load that was stopped is a COPY that has failed: its table is looked after
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT DISTINCT class, column_name FROM selfheal.error WHERE relid = 't'::regclass AND door = 'statement';
 
 -- ---- values that are none ----
@@ -277,7 +277,7 @@ SELECT * FROM selfheal.copy_from('w', program => 'printf "1,a,03/04/2020\n2,long
 	options => '{"format": "csv", "columns": ["id", "v", "d"], "where": "d > ''01/04/2020'' AND odd(id)"}');
 RESET datestyle;
 SET search_path = pg_catalog;
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SET search_path = copyopts, public;
 SELECT id, v, d FROM w ORDER BY 1;
 SELECT q.position, q.state, changed_by, why FROM selfheal.quarantine q JOIN selfheal.load l ON l.id = q.load

@@ -60,7 +60,7 @@ SELECT * FROM drift('t');
 SELECT selfheal.expect('t', '{"columns": {"id": "integer", "name": {"type": "varchar(64)", "not_null": true}, "qty": "text", "gone": {"type": "date", "not_null": true}}}'::jsonb);
 SELECT * FROM drift('t');
 -- what is there already is told, and is no incident: nobody has changed it
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents('t');
 SELECT selfheal.expect('t', NULL::int);
 SELECT * FROM drift('t');
@@ -91,7 +91,7 @@ SELECT column_name, message FROM selfheal.error WHERE relid = 'computed'::regcla
 -- it is captured by the commit of the change: no load has failed yet
 SELECT column_name, door, rows, message, context ->> 'kind' AS kind, context ->> 'statement' AS statement, role = current_user AS me, incident IS NULL OR incident > 0 AS ok
 FROM selfheal.error WHERE relid = 'p'::regclass ORDER BY id;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents('p');
 SELECT * FROM drift('p');
 SELECT replace(regexp_replace(split_part(selfheal.explain(id), E'\n', 1), '^Incident \d+', 'Incident n'), 'by ' || current_user || ':', 'by me:')
@@ -102,51 +102,51 @@ ALTER TABLE p ADD gone text;
 ALTER TABLE p RENAME new TO old;
 ALTER TABLE p ALTER wide TYPE varchar(80);
 ALTER TABLE p ALTER maybe DROP NOT NULL, ALTER must SET DEFAULT 0;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents('p');
 ALTER TYPE mood RENAME VALUE 'well' TO 'ok';
 ALTER TABLE p ALTER num TYPE int USING 1;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name FROM incidents('p') WHERE state <> 'healed';
 SELECT * FROM drift('p');
 -- a change that is rolled back is none
 BEGIN;
 ALTER TABLE p DROP gone;
 ROLLBACK;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) FROM incidents('p') WHERE state <> 'healed';
 -- nor one that is undone in its transaction
 BEGIN;
 ALTER TABLE p RENAME old TO new;
 ALTER TABLE p RENAME new TO old;
 COMMIT;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) FROM incidents('p') WHERE state <> 'healed';
 
 -- one incident a column, which the first change opened; dismiss() and retry()
 CREATE TABLE twice (v varchar(64));
 SELECT selfheal.watch('twice');
 ALTER TABLE twice ALTER v TYPE varchar(32);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 ALTER TABLE twice ALTER v TYPE varchar(16);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents('twice');
 SELECT * FROM drift('twice');
 SELECT selfheal.retry(id) FROM selfheal.incidents WHERE table_name = 'dr.twice';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name, state FROM incidents('twice');
 ALTER TABLE twice ALTER v TYPE varchar(48);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name, state FROM incidents('twice');
 SELECT selfheal.dismiss(id, 'we meant it') FROM selfheal.incidents WHERE table_name = 'dr.twice';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM drift('twice');
 -- what is expected from now on
 ALTER TABLE twice ALTER v TYPE varchar(20);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name, state FROM incidents('twice');
 SELECT selfheal.expect('twice', '{"columns": {"v": "varchar(20)"}}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name, state FROM incidents('twice');
 
 -- nothing is altered by itself: what a person meant is not undone without one
@@ -155,11 +155,11 @@ SELECT selfheal.watch('meant');
 ALTER TABLE meant ALTER v TYPE varchar(8);
 ALTER TABLE meant DROP w;
 INSERT INTO meant_intake VALUES ('{"id": 1, "v": "much too long"}'), ('{"id": 2, "w": "w"}'), ('{"id": 3, "x": "new"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM meant ORDER BY id;
 SELECT sql, verdict, reason, policy FROM selfheal.pending WHERE table_name = 'dr.meant';
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'dr.meant';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM meant ORDER BY id;
 SELECT column_name, state FROM incidents('meant');
 
@@ -168,13 +168,13 @@ CREATE TABLE own (id int);
 SELECT selfheal.watch('own');
 SELECT selfheal.expect('own', '{"columns": {"id": "int"}, "strict": true}');
 INSERT INTO own_intake VALUES ('{"id": 1, "x": "new"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM own;
 SELECT source, kind, name, breaks FROM drift('own');
 SELECT * FROM incidents('own');
 -- nor does a person's change make them so; his own column is
 ALTER TABLE own ALTER id TYPE bigint, ADD y int;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents('own');
 SELECT source, kind, name, expected, actual, breaks FROM drift('own');
 
@@ -183,11 +183,11 @@ CREATE TABLE v (a int, b varchar(20), c text);
 SELECT selfheal.watch('v');
 SELECT selfheal.expect('v', (SELECT max(version) FROM selfheal.schema_version WHERE relid = 'v'::regclass));
 ALTER TABLE v ADD d int, ALTER b TYPE varchar(10);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents('v');
 SELECT * FROM drift('v');
 SELECT selfheal.expect('v', (SELECT max(version) FROM selfheal.schema_version WHERE relid = 'v'::regclass));
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name, state FROM incidents('v');
 SELECT * FROM drift('v');
 
@@ -196,10 +196,10 @@ CREATE TABLE hinted (id int, old text, junk text);
 SELECT selfheal.watch('hinted');
 ALTER TABLE hinted ADD new text;
 ALTER TABLE hinted DROP old, DROP junk;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name, state FROM incidents('hinted');
 SELECT selfheal.hint('hinted', 'old', rename_to => 'new'), selfheal.hint('hinted', 'junk', ignore => true);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT column_name, state FROM incidents('hinted');
 
 -- paused and observed tables are told of too; partitions come and go
@@ -209,7 +209,7 @@ SELECT selfheal.watch('part', 'observe');
 CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');
 DROP TABLE part_1;
 ALTER TABLE part DROP v;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents('part');
 
 -- tolerance: structural changes
@@ -217,17 +217,17 @@ CREATE TABLE strict (id int, v text, w varchar(5));
 SELECT selfheal.watch('strict');
 SELECT selfheal.set_tolerance('strict', structural_changes => false, past => 'pause');
 ALTER TABLE strict ADD x int;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT paused, restraint FROM selfheal.watched WHERE relid = 'strict'::regclass;
 ALTER TABLE strict RENAME v TO vv;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT paused, restraint FROM selfheal.watched WHERE relid = 'strict'::regclass;
 SELECT exceeded FROM selfheal.tolerances WHERE table_name = 'dr.strict';
 INSERT INTO strict_intake VALUES ('{"id": 1, "w": "much longer"}'), ('{"id": 2}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM strict;
 ALTER TABLE strict RENAME vv TO v;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT paused, restraint FROM selfheal.watched WHERE relid = 'strict'::regclass;
 SELECT * FROM strict ORDER BY id;
 SELECT class, state FROM selfheal.incidents WHERE table_name = 'dr.strict' ORDER BY class;
@@ -245,7 +245,7 @@ SELECT selfheal.expect('t', '{"columns": {"v": "text"}}');
 SELECT * FROM selfheal.drift('t');
 ALTER TABLE mine DROP v;
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SET ROLE regress_dr_viewer;
 SELECT selfheal.expect('mine', '{"columns": {"id": "int"}}');
 SELECT * FROM selfheal.drift('mine');
@@ -263,10 +263,10 @@ SELECT * FROM selfheal.drift(NULL);
 ALTER TABLE mine RENAME TO yours;
 SELECT source, kind, name FROM drift('yours');
 SELECT selfheal.unwatch('yours');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state, closed_by FROM selfheal.incident WHERE schema_name = 'dr' AND table_name = 'mine' AND class = 'drift';
 DROP TABLE v, meant;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) FROM selfheal.expectation e WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = e.relid);
 
 SET client_min_messages = error;

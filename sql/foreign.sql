@@ -76,7 +76,7 @@ INSERT INTO orders_intake VALUES
 SELECT array_agg(id ORDER BY id) FROM far.orders WHERE id >= 20;
 SELECT class, column_name, sqlstate, context LIKE '%remote SQL command%' AS from_afar
 FROM (SELECT class, column_name, sqlstate, context::text FROM selfheal.error WHERE schema_name = 'near' AND table_name = 'orders') e ORDER BY class;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents ORDER BY class;
 -- nothing is planned that would change one side alone, and a person is told what to do
 SELECT reason FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class IN ('too_long', 'unknown_key', 'scale') ORDER BY class;
@@ -90,14 +90,14 @@ SELECT plan_id, verdict FROM selfheal.propose('orders', 'ALTER TABLE orders ALTE
 -- other side refuses still are tried once more and held, once
 ALTER TABLE far.orders ALTER note TYPE varchar(40), ALTER amount TYPE numeric(8, 4), ADD colour text;
 ALTER FOREIGN TABLE orders ALTER note TYPE varchar(40), ALTER amount TYPE numeric(8, 4), ADD colour text;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM far.orders WHERE id BETWEEN 20 AND 26 ORDER BY id;
 SELECT class, count(*) FROM held GROUP BY 1 ORDER BY 1;
 SELECT class, state, attempts, reason FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class IN ('check', 'unique') ORDER BY class;
 -- a cure that only the other side sees: retry
 ALTER TABLE far.orders DROP CONSTRAINT orders_n_check;
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class = 'check';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id, n FROM far.orders WHERE id = 22;
 SELECT coalesce(left(result, 24), 'by a person') AS retried, count(DISTINCT incident) FROM selfheal.audit
 WHERE schema_name = 'near' AND table_name = 'orders' AND event = 'retried' GROUP BY 1 ORDER BY 1;
@@ -107,7 +107,7 @@ SELECT count(*) AS twice FROM (SELECT id FROM far.orders GROUP BY id HAVING coun
 ALTER TABLE far.orders ALTER note DROP NOT NULL;
 SELECT replayed FROM selfheal.replay('orders');
 SELECT class, count(*) FROM held GROUP BY 1 ORDER BY 1;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT selfheal.discard(id, 'they are duplicates', 10) AS discarded FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class = 'unique';
 
 --
@@ -151,7 +151,7 @@ INSERT INTO loose_intake VALUES ('{"id": 1, "amount": 1.239}');
 SELECT class, payload FROM held WHERE table_name = 'near.loose';
 
 ALTER FOREIGN TABLE loose DROP extra;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 INSERT INTO tight_intake VALUES ('{"id": 2, "amount": 1.239}');
 SELECT id, amount FROM far.round;
 SELECT table_name, class, column_name FROM held WHERE table_name IN ('near.loose', 'near.tight');
@@ -207,14 +207,14 @@ INSERT INTO events_intake VALUES
 	('{"y": 2025, "v": "no id"}'), ('{"y": 2024, "id": 6}'), ('{"y": 2026, "id": 7, "k": 1}'),
 	('{"y": 2026, "id": 8, "v": "c"}');
 SELECT tableoid::regclass, * FROM events ORDER BY id;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT class, column_name, state, reason FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'events' AND class IN ('too_long', 'unknown_key') ORDER BY class;
 SELECT class, state FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'events' AND class NOT IN ('too_long', 'unknown_key') ORDER BY class;
 -- the person changes there, then the root; a partition for the last row
 ALTER TABLE far.old ALTER v TYPE varchar(20), ADD k bigint;
 ALTER TABLE events ALTER v TYPE varchar(20), ADD k bigint;
 CREATE TABLE events_older PARTITION OF events FOR VALUES IN (2024);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT tableoid::regclass, * FROM events ORDER BY id;
 SELECT payload FROM held WHERE table_name = 'near.events';
 -- what the dry runs of these replays did not show
@@ -225,11 +225,11 @@ CREATE TABLE parent (id int, v varchar(5));
 CREATE FOREIGN TABLE child (extra int) INHERITS (parent) SERVER regress_far OPTIONS (schema_name 'far', table_name 'old');
 SELECT selfheal.watch('parent');
 INSERT INTO parent_intake VALUES ('{"id": 1}'), ('{"id": 2, "v": "longer"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state, reason FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'parent';
 DROP FOREIGN TABLE child;
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'parent';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM parent ORDER BY id;
 
 --
@@ -245,14 +245,14 @@ SELECT class, sqlstate, rows FROM selfheal.error WHERE schema_name = 'near' AND 
 SELECT count(*) FROM far.orders WHERE id >= 100;
 -- without a password he may not, unless a superuser says so
 CREATE USER MAPPING FOR regress_foreign_loader SERVER regress_far OPTIONS (user :'USER');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND state = 'needs_human';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) FROM far.orders WHERE id >= 100;
 SELECT class, state, rows_held FROM selfheal.incidents WHERE table_name = 'near.orders' AND rows_held > 0 AND state NOT IN ('healed', 'dismissed');
 ALTER USER MAPPING FOR regress_foreign_loader SERVER regress_far OPTIONS (ADD password_required 'false');
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND state = 'needs_human';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*), count(DISTINCT id) FROM far.orders WHERE id >= 100;
 SET ROLE regress_foreign_loader;
 INSERT INTO orders_intake VALUES ('{"id": 120}'), ('{"id": 121.5}'), ('{"id": 100}');
@@ -263,7 +263,7 @@ SELECT class FROM held WHERE table_name = 'near.orders' ORDER BY class;
 --
 -- a server that is not there: the producer hears of it, nothing is lost
 --
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) AS loads FROM selfheal.load \gset
 SELECT count(*) AS held FROM selfheal.quarantine \gset
 ALTER SERVER regress_far OPTIONS (SET port '1');
@@ -277,15 +277,15 @@ SELECT count(*) - :loads AS loads FROM selfheal.load;
 SELECT count(*) - :held AS held FROM selfheal.quarantine;
 -- the replay waits for it, however often it was tried
 SELECT selfheal.amend(id, '{"id": 122}', 'a test') FROM selfheal.quarantined WHERE table_name = 'near.orders' AND class = 'fraction';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 UPDATE selfheal.incident SET attempts = 100 WHERE schema_name = 'near' AND table_name = 'orders' AND class = 'retry';
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class = 'retry';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state, attempts, next_try > clock_timestamp() AS later FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class = 'retry';
 SELECT DISTINCT sqlstate FROM selfheal.audit WHERE event = 'apply_failed' AND schema_name = 'near' AND table_name = 'orders';
 ALTER SERVER regress_far OPTIONS (SET port :'port');
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class = 'retry';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state FROM selfheal.incident WHERE schema_name = 'near' AND table_name = 'orders' AND class = 'retry';
 SELECT id FROM far.orders WHERE id > 120;
 
@@ -320,13 +320,13 @@ CREATE TABLE far.words (id int, v varchar(4));
 CREATE FOREIGN TABLE words (id int, v varchar(4)) SERVER regress_far OPTIONS (schema_name 'far', table_name 'words');
 SELECT selfheal.watch('words');
 INSERT INTO words_intake VALUES ('{"id": 1, "x": 1}'), ('{"id": 2, "y": 1}'), ('{"id": 3, "v": "longer"}'), ('{"id": 4, "z": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state FROM selfheal.incidents WHERE table_name = 'near.words' ORDER BY id;
 SELECT selfheal.hint('words', 'x', ignore => true);
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM far.words ORDER BY id;
 SELECT selfheal.set_contract('words', columns => 'discard_value', types => 'discard_value');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM far.words ORDER BY id;
 SELECT class, column_name, state FROM selfheal.incidents WHERE table_name = 'near.words' ORDER BY id;
 -- and loads do

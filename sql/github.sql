@@ -104,7 +104,7 @@ SET client_min_messages = notice;
 SET client_min_messages = warning;
 SELECT source, stored, held, skipped, stored + held + skipped AS lines FROM selfheal.load WHERE relid = 'issues'::regclass;
 SELECT class, column_name, need, rows, position FROM selfheal.error WHERE relid = 'issues'::regclass AND door = 'intake' ORDER BY class COLLATE "C", column_name COLLATE "C";
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, rows_held FROM selfheal.incidents WHERE table_name = 'github.issues' ORDER BY class COLLATE "C", column_name COLLATE "C";
 SELECT count(*) AS stored, (SELECT count(*) FROM selfheal.quarantine WHERE relid = 'issues'::regclass AND state = 'held') AS held FROM issues;
 SELECT name, b.type AS before, c.type AS now FROM columns c LEFT JOIN before b USING (t, name, n)
@@ -115,7 +115,7 @@ WHERE i.table_name = 'github.issues' AND rows_seen <> e.rows ORDER BY i.id;
 -- what a person decides
 SELECT verdict, policy, rows_waiting, state, replace(sql, ', ', E',\n') AS sql FROM selfheal.pending WHERE table_name = 'github.issues';
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'github.issues';
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT name, b.type AS before, c.type AS now FROM columns c LEFT JOIN before b USING (t, name, n)
 WHERE t = 'issues'::regclass AND b.type IS DISTINCT FROM c.type ORDER BY c.n, name;
 SELECT state, count(*) FROM selfheal.incidents WHERE table_name = 'github.issues' GROUP BY 1;
@@ -140,11 +140,11 @@ SELECT selfheal.watch('pull_requests');
 \copy pull_requests_intake FROM PROGRAM 'cat "$PG_ABS_SRCDIR/test/data/github_pull_requests.ndjson"' (FORMAT ndjson)
 SELECT source, stored, held, skipped, stored + held + skipped AS lines FROM selfheal.load WHERE relid = 'pull_requests'::regclass;
 SELECT class, column_name, need, rows, position FROM selfheal.error WHERE relid = 'pull_requests'::regclass AND door = 'intake' ORDER BY class COLLATE "C", column_name COLLATE "C";
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, rows_held FROM selfheal.incidents WHERE table_name = 'github.pull_requests' ORDER BY class COLLATE "C", column_name COLLATE "C";
 SELECT verdict, policy, rows_waiting, state, replace(sql, ', ', E',\n') AS sql FROM selfheal.pending WHERE table_name = 'github.pull_requests';
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'github.pull_requests';
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT name, b.type AS before, c.type AS now FROM columns c LEFT JOIN before b USING (t, name, n)
 WHERE t = 'pull_requests'::regclass AND b.type IS DISTINCT FROM c.type ORDER BY c.n, name;
 SELECT state, count(*) FROM selfheal.incidents WHERE table_name = 'github.pull_requests' GROUP BY 1;

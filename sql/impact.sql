@@ -370,7 +370,7 @@ CREATE PUBLICATION "two
 lines" FOR TABLE shop;
 SELECT selfheal.watch('im.shop');
 INSERT INTO shop_intake VALUES ('{"id": 1, "name": "ada", "at": "2026-01-01", "colour": "red"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT policy, reason, array_to_string(impact, E'\n') FROM (
 	SELECT policy, reason, ARRAY(SELECT i FROM unnest(impact) i WHERE i !~ '^(slot|prepared)') AS impact
 	FROM selfheal.pending WHERE table_name = 'im.shop') p;
@@ -390,12 +390,12 @@ lines";
 -- what is noted since is noted in the plan that waits
 CREATE VIEW more_shops AS SELECT id, name, at FROM shop;
 INSERT INTO shop_intake VALUES ('{"id": 2, "name": "bo", "at": "2026-01-01", "colour": "blue"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT count(*), max(array_length(array_remove(ARRAY(SELECT i FROM unnest(impact) i WHERE i ~ '^view'), NULL), 1)) FROM selfheal.pending WHERE table_name = 'im.shop';
 -- without a publication what is noted makes nothing wait
 DROP PUBLICATION shops;
 SELECT selfheal.retry(id) FROM selfheal.incidents WHERE table_name = 'im.shop';
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, colour FROM shop ORDER BY id;
 SELECT verdict, policy, state, impact @> '[{"kind": "view", "object": "im.shops", "level": "note"}]' AS noted
 FROM selfheal.plan WHERE schema_name = 'im' AND table_name = 'shop' ORDER BY id DESC LIMIT 1;

@@ -71,7 +71,7 @@ INSERT INTO h_intake SELECT format('{"id": %s, "d": "%s"}', i, CASE WHEN i % 3 =
 CREATE TABLE was AS SELECT id, payload FROM selfheal.quarantine WHERE relid = 'h'::regclass;
 SELECT count(*) FROM was;
 SELECT selfheal.add_mapping('h', 'parse_timestamp', 'd', '{"formats": ["DD_MM_YYYY"]}') > 0 AS added;
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) AS held, count(*) FILTER (WHERE o.payload = w.payload) AS right FROM was w JOIN selfheal.originals o ON o.held = w.id AND o.table_name = 'kept.h';
 SELECT count(*), count(DISTINCT d) AS days FROM h;
 
@@ -107,7 +107,7 @@ SELECT has_function_privilege('public', 'selfheal.kept_rows(bigint, bytea)', 'EX
 -- No more than selfheal.kept_max: the oldest go.
 SHOW selfheal.kept_max;
 SELECT count(*) FROM selfheal.status WHERE item = 'originals' AND note IS NULL;
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 DELETE FROM selfheal.kept;
 VACUUM selfheal.kept;
 TRUNCATE sent;
@@ -121,7 +121,7 @@ BEGIN
 END $$;
 SELECT min(l) AS first, max(l) AS last FROM loads(6) l \gset
 SELECT count(DISTINCT load) AS loads, sum(length(payloads)) > 3500000 AS much FROM selfheal.kept;
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(DISTINCT load) AS loads FROM selfheal.kept;
 ALTER SYSTEM SET selfheal.kept_max = '2MB';
 SELECT pg_reload_conf();
@@ -131,7 +131,7 @@ SET client_min_messages = error;
 SET search_path = kept, public;
 SHOW selfheal.kept_max;
 SELECT count(*) AS again FROM loads(1);
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(DISTINCT load) AS loads, min(load) > :first AS oldest_gone, max(load) > :last AS newest_there, sum(length(payloads)) BETWEEN 1000000 AND 2097152 AS bounded,
 	count(DISTINCT load) = max(load) - min(load) + 1 AS no_gap FROM selfheal.kept;
 -- what is left is whole
@@ -144,7 +144,7 @@ SELECT pg_reload_conf();
 \c -
 SHOW selfheal.kept_max;
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT sum(length(payloads)) < 1048576 AS bounded FROM selfheal.kept;
 ALTER SYSTEM SET selfheal.kept_max = 0;
 SELECT pg_reload_conf();
@@ -154,7 +154,7 @@ SET search_path = kept, public;
 SHOW selfheal.kept_max;
 SELECT count(*) AS again FROM loads(3);
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(DISTINCT load) >= 4 AS "all" FROM selfheal.kept;
 ALTER SYSTEM RESET selfheal.kept_max;
 ALTER SYSTEM RESET selfheal.load_retention;

@@ -134,6 +134,7 @@ COPY cols_intake FROM STDIN (FORMAT ndjson);
 {"id": 1, "v": "abc"}
 \.
 RESET ROLE;
+:idle
 GRANT USAGE ON SEQUENCE cols_s_seq TO regress_ada;
 SET ROLE regress_ada;
 INSERT INTO cols_intake VALUES ('{"id": 2, "v": "abc"}'), ('{"id": 3, "v": "abcd"}'), ('{"id": 4, "secret": 1}'), ('{"id": 5, "secret": null}'), ('{"id": 6, "note": "x"}'),

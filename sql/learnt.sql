@@ -104,7 +104,7 @@ SELECT selfheal.remove_mapping(selfheal.add_mapping('taken_back', 'parse_timesta
 SELECT t, send(t, '{"id": 1, "day": "2026|21|11"}') FROM unnest('{fits,not_null,stamp,parts,frozen,observed,denied,taken_back}'::text[]) t;
 -- what it does not read is left, and the rest is stored
 SELECT send('partly', '{"id": 1, "day": "2026|21|11"}', '{"id": 2, "day": "2026|31|02"}');
-SELECT selfheal.wait_idle('60 s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT t, state(t) FROM unnest('{fits,not_null,stamp,parts,frozen,observed,denied,partly,taken_back}'::text[]) t;
 SELECT * FROM fits;
 SELECT * FROM partly;
@@ -125,7 +125,7 @@ SELECT made('{}');
 CREATE TABLE hostile (id int, day date);
 SELECT selfheal.watch('hostile');
 SELECT send('hostile', '{"id": 1, "day": "2026|21|11"}');
-SELECT selfheal.wait_idle('60 s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT state('hostile');
 SELECT count(*) FROM selfheal.audit WHERE table_name = 'hostile' AND event IN ('apply_failed', 'planned');
 

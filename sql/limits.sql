@@ -36,7 +36,7 @@ INSERT INTO orders_intake VALUES
 	('{"id": 4, "cuztomer": "changed"}'), ('{"id": 5, "cutsomer": "swapped"}'), ('{"id": 6, "net_total": 1.5}'),
 	('{"id": 7, "NET-TOTAL": 1.5}'), ('{"id": 8, "sta tus": "blank"}'),
 	('{"id": 9, "costumers": "two edits"}'), ('{"id": 10, "coupon": "another word"}'), ('{"id": 11, "Twice": "computed"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id FROM orders ORDER BY id;
 SELECT columns('orders');
 SELECT class, column_name, state, reason FROM states('orders');
@@ -52,15 +52,15 @@ SELECT column_name, verdict FROM selfheal.preview('limits.orders', '{"id": 1, "S
 CREATE TABLE pair (id int, customer text);
 SELECT selfheal.watch('limits.pair');
 INSERT INTO pair_intake VALUES ('{"id": 1, "customr": "left out"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT state FROM states('pair');
 INSERT INTO pair_intake VALUES ('{"id": 2, "customr": "x", "customer": null}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT state FROM states('pair');
 SELECT * FROM pair ORDER BY id;
 -- approved: a column of its own
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'limits.orders';
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT count(*) FROM orders;
 SELECT "Customer" FROM orders WHERE id = 1;
 SELECT count(*) FROM pending('orders');
@@ -74,7 +74,7 @@ INSERT INTO series_intake VALUES
 	('{"id": 5, "keys": "x"}'), ('{"id": 6, "price": 1, "price2": 2}'), ('{"id": 7, "price2": 2}'),
 	('{"id": 8, "discount": 1}'), ('{"id": 9, "Discount": 2}'),
 	('{"id": 10, "height": 1, "weight": 2, "heights": [1], "weights": [2]}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('series');
 SELECT policy, reason, rows FROM pending('series');
 SELECT id FROM series ORDER BY id;
@@ -82,7 +82,7 @@ SELECT id FROM series ORDER BY id;
 CREATE TABLE letters (id int, "größe" int, "straße" text);
 SELECT selfheal.watch('limits.letters');
 INSERT INTO letters_intake VALUES ('{"id": 1, "GrößE": 1}'), ('{"id": 2, "straẞe": "one letter"}'), ('{"id": 3, "strasse": "two"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT reason FROM pending('letters');
 SELECT id, strasse FROM letters;
 
@@ -102,31 +102,31 @@ CREATE FUNCTION earlier(name text, columns int, by_itself boolean) RETURNS void 
 $$;
 SELECT earlier('daily', 997, true), earlier('daily', 500, false);
 INSERT INTO daily_intake VALUES ('{"id": 1, "alpha": 1, "beta": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 INSERT INTO daily_intake VALUES ('{"id": 2, "gamma": 1}'), ('{"id": 3, "delta": 1}'), ('{"id": 4, "epsilon": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('daily');
 SELECT sql, policy, reason, rows FROM pending('daily');
 SELECT class, column_name, state, reason FROM states('daily') WHERE state <> 'healed';
 -- what the team has asked for is not a producer's doing
 SELECT selfheal.hint('limits.daily', 'epsilon', type => 'smallint');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('daily');
 -- approved; it does not count, and what is older than a day does not either
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'limits.daily';
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('daily');
 UPDATE selfheal.plan SET applied_at = applied_at - interval '25 hours' WHERE relid = 'limits.daily'::regclass AND verdict = 'auto';
 SELECT earlier('daily', 997, true);
 INSERT INTO daily_intake VALUES ('{"id": 5, "lambda": 1, "iota": 1, "omikron": 1}'), ('{"id": 6, "kappa": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('daily');
 SELECT sql, reason FROM pending('daily');
 -- another table has its own
 CREATE TABLE other (id int);
 SELECT selfheal.watch('limits.other');
 INSERT INTO other_intake VALUES ('{"id": 1, "alpha": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('other');
 
 -- never within 100 of PostgreSQL's limit, dropped columns and children counted
@@ -140,7 +140,7 @@ SELECT selfheal.watch('limits.many');
 SELECT selfheal.watch('limits.parent');
 INSERT INTO many_intake VALUES ('{"id": 1, "one": 1, "two": 2}'), ('{"id": 2, "three": 3}');
 INSERT INTO parent_intake VALUES ('{"id": 1, "one": 1}'), ('{"id": 2, "two": 2}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT max(attnum) FROM pg_attribute WHERE attrelid = 'limits.many'::regclass;
 SELECT max(attnum) FROM pg_attribute WHERE attrelid = 'limits.child'::regclass;
 SELECT class, column_name, state, reason FROM states('many') WHERE state <> 'healed';
@@ -155,7 +155,7 @@ SELECT verdict FROM selfheal.propose('limits.many', 'ALTER TABLE limits.many ADD
 CREATE TABLE width (id int, v varchar(10));
 SELECT selfheal.watch('limits.width');
 INSERT INTO width_intake VALUES (format('{"id": 1, "v": "%s"}', repeat('x', 10001))), (format('{"id": 2, "v": "%s"}', repeat('x', 10000)));
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, length(v) FROM width;
 SELECT class, column_name, state FROM states('width');
 
@@ -168,7 +168,7 @@ SELECT selfheal.hint('limits.typed', 'Amount', type => 'numeric(12,2)');
 SELECT selfheal.hint('limits.typed', 'day', 'text');
 INSERT INTO typed_intake VALUES ('{"id": 1, "Amount": 5, "day": "2026-01-31"}'), ('{"id": 2, "Amount": "12.50"}'),
 	('{"id": 3, "Amount": "a word"}'), ('{"id": 4, "Amount": 1.239}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('typed');
 SELECT id, "Amount", day FROM typed ORDER BY id;
 -- what does not fit is a bad value, and no inference widens it
@@ -177,7 +177,7 @@ SELECT class, column_name, state, reason FROM states('typed') WHERE state <> 'he
 -- a first value that does not fit does not stand in the way of the next one
 SELECT selfheal.hint('limits.typed', 'since', type => 'date');
 INSERT INTO typed_intake VALUES ('{"id": 5, "since": "soon"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, payload FROM held('typed') WHERE payload LIKE '%since%';
 INSERT INTO typed_intake VALUES ('{"id": 6, "since": "2026-02-01"}');
 SELECT id, since FROM typed WHERE since IS NOT NULL;
@@ -187,14 +187,14 @@ SELECT selfheal.hint('limits.typed', 'code', type => 'varchar(4)');
 SELECT selfheal.hint('limits.typed', 'tight', type => 'numeric(7,2)');
 INSERT INTO typed_intake VALUES ('{"id": 7, "note": "longer than ten"}'), ('{"id": 8, "code": "longer"}'),
 	('{"id": 9, "tight": 12345.67}'), ('{"id": 10, "tight": 123456.78}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('typed');
 SELECT id FROM typed WHERE id > 6 ORDER BY id;
 SELECT class, column_name, payload FROM held('typed') WHERE payload ~ 'note|code|tight' ORDER BY 3;
 -- another word, and what is held fits; taken back, and inference has the say
 SELECT selfheal.hint('limits.typed', 'code', type => 'varchar(20)');
 SELECT selfheal.unhint('limits.typed', 'tight');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, code, tight FROM typed WHERE id > 7 ORDER BY id;
 SELECT columns('typed');
 
@@ -204,10 +204,10 @@ SELECT columns('typed');
 CREATE TABLE late (id int, total int);
 SELECT selfheal.watch('limits.late');
 INSERT INTO late_intake VALUES ('{"id": 1, "Total": 1}'), ('{"id": 2, "tags": ["a"]}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT sql FROM pending('late');
 SELECT selfheal.hint('limits.late', 'Total', type => 'text');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('late');
 SELECT * FROM late ORDER BY id;
 SELECT count(*) FROM pending('late');
@@ -216,7 +216,7 @@ SELECT state, reason FROM selfheal.plan WHERE relid = 'limits.late'::regclass OR
 SELECT selfheal.watch('limits.late', 'propose');
 SELECT selfheal.hint('limits.late', 'soon', type => 'timestamptz');
 INSERT INTO late_intake VALUES ('{"id": 3, "soon": "2026-01-01T00:00:00Z"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT sql, policy FROM pending('late');
 
 --
@@ -225,31 +225,31 @@ SELECT sql, policy FROM pending('late');
 CREATE TABLE quiet (id int, level int);
 SELECT selfheal.watch('limits.quiet');
 INSERT INTO quiet_intake VALUES ('{"id": 1, "Level": {"a": 1}}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT state, held FROM states('quiet');
 SELECT selfheal.hint('limits.quiet', 'Level', ignore => true);
 SELECT selfheal.hint('limits.quiet', 'debug', ignore => true);
 SELECT selfheal.hint('limits.quiet', '', ignore => true);
 SELECT selfheal.hint('limits.quiet', 'ctid', ignore => true);
 SELECT selfheal.hint('limits.quiet', repeat('k', 100), ignore => true);
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM quiet;
 -- at once from then on, also names that no column can have; other keys are drift as ever
 SELECT * FROM selfheal.ingest('limits.quiet', ARRAY['{"id": 2, "debug": 1}', '{"debug": "x", "id": 3}', '{"id": 4, "": 1, "ctid": 2}',
 	format('{"id": 5, "%s": 1}', repeat('k', 100)), '{"id": 6, "debug": [], "more": 1}', '{"id": 7, "debug": 1, "debug": 2}']);
 SELECT * FROM selfheal.preview('limits.quiet', '{"id": 1, "debug": {"x": [1]}}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM quiet ORDER BY id;
 SELECT class, column_name, payload FROM held('quiet');
 -- a failure that was reported with its payload is judged alike
 SELECT selfheal.report_failure('limits.quiet', '{"id": 8, "debug": 1}', '40001', 'could not serialize access', NULL) > 0 AS reported;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id FROM quiet WHERE id = 8;
 SELECT class, state FROM states('quiet') WHERE class IN ('retry', 'unknown_key') AND column_name IS DISTINCT FROM 'more';
 -- taken back: a key like any other
 SELECT selfheal.unhint('limits.quiet', 'debug');
 INSERT INTO quiet_intake VALUES ('{"id": 9, "debug": 1}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, debug FROM quiet WHERE debug IS NOT NULL;
 
 --
@@ -258,13 +258,13 @@ SELECT id, debug FROM quiet WHERE debug IS NOT NULL;
 CREATE TABLE aliased (id int NOT NULL, customer varchar(8), tags jsonb DEFAULT '[]');
 SELECT selfheal.watch('limits.aliased');
 INSERT INTO aliased_intake VALUES ('{"id": 1, "Customer": "Ada"}'), ('{"id": 2, "Customer": "Grace Hopper"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT reason, rows FROM pending('aliased');
 SELECT selfheal.hint('limits.aliased', 'Customer', rename_to => 'customer');
 SELECT selfheal.hint('limits.aliased', 'custName', rename_to => 'customer');
 SELECT selfheal.hint('limits.aliased', 'number', rename_to => 'id');
 SELECT selfheal.hint('limits.aliased', repeat('l', 80), rename_to => 'tags');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 -- stored, and drift of the column that it goes to is healed there
 SELECT * FROM aliased ORDER BY id;
 SELECT columns('aliased');
@@ -276,7 +276,7 @@ INSERT INTO aliased_intake VALUES
 	('{"id": 8, "custName": "one", "Customer": "two"}'), ('{"id": 9, "customer": "one", "custName": null}'),
 	('{"id": 10, "number": 10, "custName": null}'), ('{"number": null}'), ('{"number": 3000000000}'),
 	(format('{"id": 11, "%s": {"a": [1]}}', repeat('l', 80)));
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM aliased WHERE id > 2 ORDER BY id;
 SELECT * FROM held('aliased');
 SELECT message FROM selfheal.quarantined WHERE table_name = 'limits.aliased' AND class = 'duplicate_key' ORDER BY id LIMIT 1;
@@ -296,12 +296,12 @@ SELECT class, column_name, payload FROM held('aliased') WHERE class = 'permissio
 -- the column is gone: no new one is made in its stead
 ALTER TABLE aliased DROP COLUMN customer;
 INSERT INTO aliased_intake VALUES ('{"id": 14, "custName": "where to"}');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT columns('aliased');
 SELECT class, column_name, state, reason FROM states('aliased') WHERE column_name = 'custName';
 ALTER TABLE aliased ADD COLUMN client text;
 SELECT selfheal.hint('limits.aliased', 'custName', rename_to => 'client');
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, client FROM aliased WHERE id = 14;
 -- a column of the key's own name comes first
 ALTER TABLE aliased ADD COLUMN "custName" text;
@@ -318,7 +318,7 @@ SELECT selfheal.hint('limits.undone', 'x', ignore => true);
 SELECT * FROM selfheal.ingest('limits.undone', ARRAY['{"id": 1, "x": 1}']);
 ROLLBACK;
 SELECT * FROM selfheal.ingest('limits.undone', ARRAY['{"id": 2, "x": 1}']);
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 TABLE undone;
 
 --

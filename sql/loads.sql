@@ -417,7 +417,7 @@ SELECT class, position FROM selfheal.quarantined WHERE table_name = 'loads.meets
 SELECT selfheal.watch('t', 'auto');
 SELECT selfheal.watch('tx', 'auto');
 SELECT selfheal.wake();
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id, v, d, to_jsonb(t) -> 'new' AS new FROM t ORDER BY id;
 SELECT * FROM tx ORDER BY id;
 SELECT count(*) FROM selfheal.quarantine WHERE relid = 'tx'::regclass;

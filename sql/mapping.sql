@@ -20,7 +20,7 @@ CREATE FUNCTION held(name text, OUT class text, OUT column_name text, OUT messag
 $$;
 -- what waits is stored, or is not
 CREATE FUNCTION idle(name text, OUT held bigint) LANGUAGE plpgsql AS $$BEGIN
-	PERFORM selfheal.wait_idle('60s');
+	PERFORM selfheal.wait_idle('180s');
 	held := (SELECT count(*) FROM selfheal.quarantined WHERE table_name = 'mapping.' || name);
 END$$;
 \set VERBOSITY terse

@@ -152,12 +152,12 @@ GRANT INSERT ON own, own_intake TO regress_maprefused_loader;
 SET ROLE regress_maprefused_loader;
 INSERT INTO own_intake VALUES ('{"id": 1, "s": " abc "}'), ('{"id": 2, "s": "abcd"}');
 RESET ROLE;
-SELECT (selfheal.wait_idle('60s') ->> 'idle')::bool AS idle;
+SELECT (selfheal.wait_idle('180s') ->> 'idle')::bool AS idle;
 SELECT message FROM selfheal.quarantined WHERE table_name = 'maprefused.own' ORDER BY id;
 SET client_min_messages = notice;
 SELECT selfheal.add_mapping('own', 'trim', 's') > 0 AS added;
 SET client_min_messages = warning;
-SELECT (selfheal.wait_idle('60s') ->> 'idle')::bool AS idle;
+SELECT (selfheal.wait_idle('180s') ->> 'idle')::bool AS idle;
 TABLE own;
 
 -- what the owner of a table may not see is not looked at

@@ -31,7 +31,7 @@ ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON orders TO mcpattack_tenant, mcpattack_reader USING (tenant = 'a');
 SELECT selfheal.watch('orders', share_values => 'full');
 INSERT INTO orders_intake VALUES ('{"id": 1, "tenant": "b", "day": "zulukumquat"}') \g /dev/null
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id AS incident FROM selfheal.incidents WHERE table_name = 'mcpattack.orders' \gset
 
 -- everything that answers about it, and where the value is told

@@ -47,10 +47,10 @@ CREATE TABLE secrets (id bigint PRIMARY KEY, word varchar(8), code int);
 SELECT selfheal.watch('orders');
 SELECT selfheal.watch('secrets');
 INSERT INTO orders_intake VALUES ('{"id": 1, "customer": "Canary Countess", "at": "2026-11-21"}'), ('{"id": 2, "customer": "Ada", "coupon": "GOTO-10"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 INSERT INTO orders_intake VALUES ('{"id": 3, "customer": "Ada", "at": "the canary 31 of xyz"}');
 INSERT INTO secrets_intake VALUES ('{"id": 1, "word": "Canary Countess"}'), ('{"id": 2, "code": "canary forty-two"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 GRANT SELECT ON orders TO mcpread_reader;
 
 -- the list: what the role may read, in its order

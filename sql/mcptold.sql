@@ -26,7 +26,7 @@ ALTER TABLE keyed ADD COLUMN "old.kookaburra@example.org" text DEFAULT 'Kookabur
 ALTER TABLE keyed DROP COLUMN "old.kookaburra@example.org";
 INSERT INTO keyed_intake VALUES ('{"id": 1, "key.kookaburra@example.org": "Kookaburra Key", "c5813217": 2, "fine": 3}'), ('{"id": "kookaburra id"}');
 SELECT selfheal.report_failure('keyed', NULL, 'P0001', 'customer Kookaburra Report is not wanted') IS NOT NULL AS reported;
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id AS plan, incidents[1] AS incident FROM selfheal.plan WHERE relid = 'keyed'::regclass \gset
 SELECT sql ~ 'key\.kookaburra@' AND sql ~ 'c5813217' AS there FROM selfheal.plan WHERE id = :plan;
 
@@ -98,7 +98,7 @@ CREATE TABLE gone (id integer, v varchar(5));
 SELECT selfheal.watch('gone', 'propose', share_values => 'full');
 INSERT INTO gone_intake VALUES ('{"id": 1, "v": "Kookaburra Value"}'), ('{"id": "kookaburra id"}'), ('{"id": 2, "key.kookaburra@example.org": "Kookaburra Key"}');
 SELECT selfheal.report_failure('gone', NULL, 'P0001', 'customer Kookaburra Report is not wanted') IS NOT NULL AS reported;
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id AS plan, incidents[1] AS incident FROM selfheal.plan WHERE relid = 'gone'::regclass \gset
 SELECT replace(leak, 'prompt triage, ', '') AS tells FROM leaks('gone', :plan);
 DROP TABLE gone;

@@ -107,7 +107,7 @@ GRANT SELECT ON mt.orders TO mt_viewer, mt_operator;
 INSERT INTO mt.orders VALUES (1, 'x', 1, '2026-01-01');
 INSERT INTO mt.orders_intake VALUES ('{"id": 2, "email": "somebody@example.org"}'), ('{"id": 3, "email": "x", "nick": "y"}'), ('{"id": 4, "placed": "31.12.2026 or so"}');
 INSERT INTO mt.hidden_intake VALUES ('{"id": "no number"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 RESET ROLE;
 SELECT id AS i_long FROM selfheal.incident WHERE schema_name = 'mt' AND class = 'too_long' \gset
 SELECT id AS i_date FROM selfheal.incident WHERE schema_name = 'mt' AND column_name = 'placed' \gset
@@ -180,7 +180,7 @@ SELECT mt.ask('apply_safe_ddl', a::jsonb) FROM (VALUES ('{"table": "mt.orders", 
 SELECT mt.ask('approve_plan', jsonb_build_object('plan', :plan, 'plan_hash', repeat('0', 64)));
 SELECT mt.ask('approve_plan', jsonb_build_object('plan', :plan));
 SELECT a ->> 'state' AS state, a ->> 'decided_by' AS by FROM mt.ask('approve_plan', jsonb_build_object('plan', :plan, 'plan_hash', :'hash')) a;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT mt.ask('approve_plan', jsonb_build_object('plan', :plan, 'plan_hash', :'hash'));
 SELECT p ->> 'state' AS how_it_ended FROM jsonb_array_elements(mt.ask('list_pending_plans', jsonb_build_object('plan', :plan)) -> 'plans') p;
 SELECT a ->> 'state' AS state, a ->> 'next_step' AS next_step FROM mt.ask('explain_incident', jsonb_build_object('incident', :i_long, 'wait_seconds', 10)) a;
@@ -196,7 +196,7 @@ SELECT sql, state, agent, proposed_by, proposed_client, proposed_login = session
 SET ROLE mt_operator;
 SELECT mt.ask('retry_incident', jsonb_build_object('incident', :i_long));
 SELECT a - 'incident' AS retried FROM mt.ask('retry_incident', jsonb_build_object('incident', :i_date)) a;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 RESET ROLE;
 SET ROLE mt_admin;
 SELECT a ->> 'payloads_held' AS held, jsonb_array_length(a -> 'errors') AS errors
@@ -205,7 +205,7 @@ SELECT a - 'errors' - 'next_step' AS without_rows FROM mt.ask('report_failure', 
 SELECT mt.ask('report_failure', a::jsonb) FROM (VALUES ('{"table": "mt.orders"}'), ('{"table": "mt.orders", "payloads": [1]}'), ('{"table": "mt.orders", "sqlstate": "x"}'), ('{"payloads": []}'),
 	('{"table": "mt.faults", "payloads": ["{}"]}')) v(a);
 SELECT mt.ask('report_failure', jsonb_build_object('table', 'mt.orders', 'payloads', (SELECT jsonb_agg('{}'::text) FROM generate_series(1, 21))));
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 RESET ROLE;
 SELECT context ->> 'source' AS source, count(*) FROM selfheal.error WHERE schema_name = 'mt' AND door = 'report' GROUP BY 1 ORDER BY 1;
 
@@ -220,7 +220,7 @@ SELECT mt.ask('set_policy', a::jsonb) FROM (VALUES ('{"table": "mt.orders"}'), (
 SELECT a - 'mapping' AS mapping FROM mt.ask('add_mapping', '{"table": "mt.orders", "kind": "null_if", "field": "amount", "args": "{\"values\": [\"many\"]}", "why": "the shop says many for not known"}') a;
 SELECT mt.ask('add_mapping', a::jsonb) FROM (VALUES ('{"table": "mt.orders", "kind": "null_if", "field": "placed", "args": "{\"values\": [\"never\"]}"}'), ('{"table": "mt.orders", "kind": "null_if", "field": "placed", "args": "no JSON"}'),
 	('{"table": "mt.orders", "kind": "rename"}'), ('{"table": "mt.faults", "kind": "trim"}'), ('{"kind": "trim"}')) v(a);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id, amount FROM mt.orders WHERE id >= 20 ORDER BY id;
 RESET ROLE;
 

@@ -46,7 +46,7 @@ SELECT selfheal.approve(:b);
 -- by SQL, as a person does, nothing has changed
 SELECT plan_id AS by_sql FROM selfheal.propose('ma.orders', 'ALTER TABLE ma.orders ADD COLUMN c integer', 'a test') \gset
 SELECT selfheal.approve(:by_sql);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 -- it may turn its own down
 SELECT (ma.apply('ALTER TABLE ma.orders ADD COLUMN d integer') ->> 'plan')::bigint AS d \gset
 SELECT selfheal.tool('reject_plan', jsonb_build_object('plan', :d, 'why', 'a mistake')) #>> '{structured,state}' AS state;
@@ -55,14 +55,14 @@ SELECT count(*) FROM jsonb_array_elements(selfheal.tools()) t WHERE t::text ~ 's
 SELECT selfheal.set_self_approval('ma.orders', true);
 \c - ma_person
 SELECT ma.approve(:a) AS another;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT ma.state(:a) AS state, ma.state(:by_sql) AS by_sql;
 
 -- the team says so: the table's owner, another login; a table's own word comes before that of all tables
 SELECT selfheal.set_self_approval('ma.orders', true);
 \c - ma_agent
 SELECT ma.approve(:b) AS its_own;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT (ma.apply('ALTER TABLE ma.orders ADD COLUMN e integer') ->> 'plan')::bigint AS e \gset
 \c - ma_person
 SELECT selfheal.set_self_approval('ma.orders', false);
@@ -79,7 +79,7 @@ SELECT selfheal.set_self_approval('ma.orders', NULL);
 SELECT selfheal.set_self_approval('ma.orders', NULL);
 \c - ma_agent
 SELECT ma.approve(:e) AS its_own;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 \c - :me
 SELECT selfheal.set_self_approval(NULL, NULL);
 SELECT a.actor_role = session_user AS by_me, a.table_name, a.result FROM selfheal.audit a
@@ -95,7 +95,7 @@ SELECT (ma.apply('ALTER TABLE ma.orders ADD COLUMN f integer') ->> 'plan')::bigi
 SELECT selfheal.approve(:f);
 \c - ma_person
 SELECT ma.approve(:f) AS another;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT selfheal.set_self_approval('ma.orders', NULL);
 
 -- policy: what it lets run is applied by the healer, with the rows that wait for it
@@ -104,11 +104,11 @@ INSERT INTO ma.orders VALUES (1, 'x');
 \c - ma_agent
 SET client_min_messages = warning;
 INSERT INTO ma.orders_intake VALUES ('{"id": 2, "email": "x", "nick": "y"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT a ->> 'state' AS state, a ->> 'waits_for' AS waits_for, a ->> 'verdict' AS verdict, a ->> 'policy' AS policy, (a ->> 'plan')::bigint AS wider
 FROM ma.apply('ALTER TABLE ma.orders ALTER email TYPE varchar(100)') a \gset
 SELECT :'state' AS state, :'waits_for' AS waits_for, :'verdict' AS verdict, :'policy' AS policy;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT ma.state(:wider) AS how_it_ended, atttypmod - 4 AS width FROM pg_attribute WHERE attrelid = 'ma.orders'::regclass AND attname = 'email';
 -- what waits by policy waits
 SELECT a ->> 'state' AS state, a ->> 'policy' AS policy FROM ma.apply('ALTER TABLE ma.orders ADD COLUMN g integer') a;
@@ -122,7 +122,7 @@ SELECT set_by FROM selfheal.policy_effective('ma.orders') WHERE step = 'widen_ty
 \c - ma_agent
 SELECT a ->> 'state' AS state, a ->> 'policy' AS policy, (a ->> 'plan')::bigint AS wider FROM ma.apply('ALTER TABLE ma.orders ALTER email TYPE varchar(300)') a \gset
 SELECT :'state' AS state, :'policy' AS policy;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT ma.state(:wider) AS how_it_ended;
 -- under four_eyes a person sees all of it
 \c - :me

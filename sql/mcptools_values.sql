@@ -27,7 +27,7 @@ INSERT INTO mv.orders_intake VALUES
 	('{"id": 5, "parent": 471148}'), ('{"id": 6, "email": "trigger"}'), ('{"id": "canaryid"}'), ('{"id": 8, "amount": -1}'), ('{"id": 9, "canary.key@example.org": "Canary Key"}'),
 	('{"id": 10, "nick": "Canary Nick"}'), ('{"id": 11, "amount": 471149.50}'), ('{"id": 10, "nick": "Canary Again"}');
 SELECT selfheal.report_failure('mv.orders', NULL, 'P0001', 'report of Canary Report', '{"source": "Canary Source"}') IS NOT NULL AS reported;
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 -- words of people
 SELECT plan_id AS proposal FROM selfheal.propose('mv.orders', $$ALTER TABLE mv.orders ADD COLUMN hint text$$, 'since Canary Person said so') \gset
 SELECT selfheal.reject(:proposal, 'no: Canary Person was wrong');
@@ -55,7 +55,7 @@ ALTER FUNCTION mv.told() SECURITY DEFINER;
 CREATE TABLE mv.keyed (id integer);
 SELECT selfheal.watch('mv.keyed', 'propose');
 INSERT INTO mv.keyed_intake VALUES ('{"id": 1, "canary.key@example.org": 1, "c4711471": 2, "fine": 3}');
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT p ->> 'sql' AS sql, p -> 'steps' AS steps, p ->> 'explanation' AS explanation FROM jsonb_array_elements(selfheal.tool('list_pending_plans', '{"table": "mv.keyed"}') #> '{structured,plans}') p;
 -- masked, as it is by default: not even to a superuser, in whose name this runs
 SELECT count(*) > 30 AS asked, bool_and(NOT (answer ->> 'is_error')::boolean OR tool = 'execute_dry_run_migration') AS answered FROM mv.told();
@@ -77,7 +77,7 @@ SELECT selfheal.watch('mv.orders', share_values => 'masked');
 RESET client_min_messages;
 SELECT r ->> 'is_error' AS is_error, r::text ~ '[Cc]anary' AS leaks FROM selfheal.tool('add_mapping', '{"table": "mv.orders", "kind": "null_if", "field": "placed", "args": "{\"values\": [\"Canary 31.12.\"]}", "why": "a test"}') r;
 SET client_min_messages = warning;
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 -- the errors of add_mapping quote rows
 SELECT r ->> 'text' ~ 'would not make any held row fit' AS refused, r::text ~ '[Cc]anary' AS leaks FROM selfheal.tool('add_mapping', '{"table": "mv.orders", "kind": "null_if", "field": "mood", "args": "{\"values\": [\"x\"]}"}') r;
 
@@ -85,7 +85,7 @@ SELECT r ->> 'text' ~ 'would not make any held row fit' AS refused, r::text ~ '[
 -- pages
 --
 INSERT INTO mv.orders_intake SELECT format('{"id": %s, "k%s": 1}', 100 + n, n) FROM generate_series(1, 70) n;
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 CREATE FUNCTION mv.pages(tool text, list text, id text, args jsonb) RETURNS TABLE (pages int, entries bigint, different bigint, falling boolean, longest int) LANGUAGE plpgsql AS $$
 DECLARE
 	r jsonb;
@@ -126,7 +126,7 @@ SELECT selfheal.watch('mv.wide', 'propose', share_values => 'full');
 INSERT INTO mv.wide_intake SELECT jsonb_build_object('id', repeat(E'\x01"long', 300) || n)::text FROM generate_series(1, 60) n;
 INSERT INTO mv.wide_intake SELECT jsonb_build_object('id', repeat(E'\x01"long', 300) || n, 'x', 1)::text FROM generate_series(1, 60) n;
 SELECT count(selfheal.report_failure('mv.wide', NULL, '22001', repeat(E'\x01', 20000))) AS reported FROM generate_series(1, 30);
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT p.entries > 30 AS entries, p.entries = p.different AS whole, p.pages > 2 AS pages, p.longest < 24000 AS bounded FROM mv.pages('read_error_log', 'errors', 'id', '{"table": "mv.wide", "limit": 50}') p;
 SELECT right(e ->> 'message', 40) AS cut FROM jsonb_array_elements(selfheal.tool('read_error_log', '{"table": "mv.wide", "limit": 1}') #> '{structured,errors}') e;
 SELECT p.longest < 24000 AS bounded FROM mv.pages('sample_payloads', 'payloads', 'row', jsonb_build_object('limit', 50, 'incident', (SELECT min(id) FROM selfheal.incident WHERE schema_name = 'mv' AND table_name = 'wide'))) p;
@@ -152,7 +152,7 @@ SELECT selfheal.watch('"mv ""odd""; DROP TABLE mv.orders; --"."t''able
 ""\"'::regclass, 'propose') IS NOT NULL AS watched;
 SELECT selfheal.ingest('"mv ""odd""; DROP TABLE mv.orders; --"."t''able
 ""\"', ARRAY[jsonb_build_object('id', 1, E'c"ol''umn; --\n\\', 'too long')::text, jsonb_build_object('id', 2, E'key"; DROP TABLE mv.orders; --', 5)::text]) IS NOT NULL AS sent;
-SELECT 1 AS done FROM selfheal.wait_idle('30s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT i ->> 'table' AS table_name, i ->> 'column' AS column_name, i ->> 'class' AS class
 FROM jsonb_array_elements(selfheal.tool('list_incidents', jsonb_build_object('table', '"mv ""odd""; DROP TABLE mv.orders; --"."t''able
 ""\"')) #> '{structured,incidents}') i;

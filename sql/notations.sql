@@ -9,7 +9,7 @@ CREATE SCHEMA notations;
 SET search_path = notations, public;
 SET TimeZone = 'UTC';
 SET DateStyle = 'ISO, MDY';
-\set idle 'SELECT selfheal.wait_idle(''30s'') ->> ''idle'' AS idle'
+\set idle 'SELECT selfheal.wait_idle(''180s'') ->> ''idle'' AS idle'
 CREATE FUNCTION cases(what regclass) RETURNS TABLE (class text, col text, state text, reason text)
 LANGUAGE sql AS $$
 	SELECT i.class, left(i.column_name, 20), i.state, i.reason FROM selfheal.incident i WHERE i.relid = what ORDER BY i.id

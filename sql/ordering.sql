@@ -8,7 +8,7 @@ SET timezone = 'UTC';
 -- what is held, and why
 CREATE FUNCTION held() RETURNS bigint LANGUAGE sql AS
 $$ SELECT count(*) FROM selfheal.quarantine q JOIN pg_class c ON c.oid = q.relid WHERE q.state = 'held' AND c.relnamespace = 'ordering'::regnamespace $$;
-\set held 'SELECT 1 AS idle FROM selfheal.wait_idle(\'30s\'); SELECT held();'
+\set held 'SELECT 1 AS idle FROM selfheal.wait_idle(\'180s\'); SELECT held();'
 CREATE FUNCTION kept(want regclass) RETURNS TABLE (class text, key text, payload text) LANGUAGE sql AS
 $$ SELECT e.class, q.ordering_key, q.payload FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
    WHERE q.relid = want AND q.state = 'held' ORDER BY q.id $$;
@@ -39,7 +39,7 @@ SELECT * FROM kept('orders');
 SELECT count(DISTINCT ordering_hash) AS keys FROM selfheal.quarantine WHERE relid = 'orders'::regclass;
 SELECT table_name, ordering_key, key, rows_waiting, since IS NOT NULL AS since, behind = (SELECT min(id) FROM selfheal.quarantine WHERE relid = 'orders'::regclass) AS behind,
 	class, over_limit FROM selfheal.waiting WHERE table_name = 'ordering.orders';
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT selfheal.resume('orders');
 :held
 SELECT customer_id, step FROM orders WHERE customer_id = 1 ORDER BY n;
@@ -107,30 +107,32 @@ SELECT * FROM incidents('orders');
 CREATE TABLE positive (n serial, k int, step int CHECK (step > 0));
 SELECT selfheal.watch('positive', ordering_key => 'k');
 INSERT INTO positive_intake VALUES ('{"k": 1, "step": "x"}'), ('{"k": 1, "step": 0}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM kept('positive');
 SELECT selfheal.discard((SELECT min(id) FROM selfheal.quarantine WHERE relid = 'positive'::regclass), 'no number');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM kept('positive');
 SELECT * FROM incidents('positive');
 INSERT INTO positive_intake VALUES ('{"k": 1, "step": 3}'), ('{"k": 2, "step": 1}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM incidents('positive');
 SELECT k, step FROM positive ORDER BY n;
 -- two incidents of one table in one round, one of which no plan helps: rows of
 -- the other do not overtake its rows
 INSERT INTO positive_intake VALUES ('{"k": 3, "step": 1, "new": 1}'), ('{"k": 3, "step": 0}'), ('{"k": 3, "step": 2, "new": 2}'), ('{"k": 4, "step": 1, "new": 3}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT k, step FROM positive ORDER BY n;
 SELECT * FROM kept('positive');
 SELECT selfheal.discard(id, 'done with') FROM selfheal.quarantine WHERE relid = 'positive'::regclass ORDER BY id LIMIT 1;
 
 -- a key that cannot be known blocks nobody
+BEGIN;
 INSERT INTO orders_intake VALUES ('{"customer_id": 10, "step": 1'), ('{"customer_id": "ten", "step": 1}'), ('{"customer_id": 99999999999, "step": 1}'),
 	('{"step": "x"}'), ('{"customer_id": null, "step": "x"}'), ('{"customer_id": 10, "customer_id": 11, "step": 1}'), ('{"customer_id": 10, "step": 2}');
 SELECT class, key FROM kept('orders');
 SELECT step FROM orders WHERE customer_id = 10 ORDER BY n;
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+COMMIT;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 
 -- what only the insert refuses blocks its key as well: a CHECK, a unique key,
 -- a foreign key, a trigger, a default
@@ -234,12 +236,12 @@ SELECT ordering_key FROM selfheal.watched WHERE relid = 'child'::regclass;
 CREATE TABLE away (n serial, k int, step int);
 SELECT selfheal.watch('away', ordering_key => 'k');
 INSERT INTO away_intake VALUES ('{"k": 1, "step": "x"}'), ('{"k": 1, "step": 2}'), ('{"k": 1, "step": 3}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT count(*) FROM away;
 SELECT selfheal.watch('away', 'auto');
 SELECT ordering_key FROM selfheal.watched WHERE relid = 'away'::regclass;
 SELECT selfheal.watch('away', ordering_key => '');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT step FROM away ORDER BY n;
 SELECT * FROM incidents('away');
 
@@ -248,9 +250,9 @@ SELECT * FROM incidents('away');
 CREATE TABLE other (n serial, k int, l int, step int);
 SELECT selfheal.watch('other', ordering_key => 'k');
 INSERT INTO other_intake VALUES ('{"k": 1, "l": 1, "step": "x"}'), ('{"k": 1, "l": 2, "step": 2}'), ('{"k": 1, "l": 2, "step": 3}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT selfheal.watch('other', ordering_key => 'l');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 INSERT INTO other_intake VALUES ('{"k": 1, "l": 3, "step": 4}');
 SELECT step FROM other ORDER BY n;
 SELECT * FROM kept('other');
@@ -261,18 +263,18 @@ CREATE TABLE many (n serial, k int, step int);
 SELECT selfheal.watch('many', ordering_key => 'k');
 INSERT INTO many_intake SELECT format('{"k": %s, "step": %s}', g % 2, CASE WHEN g < 2 THEN '"x"' ELSE g::text END) FROM generate_series(0, 20001) g;
 INSERT INTO many_intake VALUES ('{"k": 2, "step": "x"}'), ('{"k": 2, "step": 1}'), ('{"k": 3, "step": 1}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM incidents('many');
 INSERT INTO many_intake VALUES ('{"k": 1, "step": 30000}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT state, reason FROM selfheal.incident WHERE relid = 'many'::regclass AND class = 'awaiting_order';
 SELECT key, rows_waiting, over_limit FROM selfheal.waiting WHERE table_name = 'ordering.many' ORDER BY key;
 INSERT INTO many_intake VALUES ('{"k": 0, "step": 40000}'), ('{"k": 4, "step": 1}');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT state, reason FROM selfheal.incident WHERE relid = 'many'::regclass AND class = 'awaiting_order';
 SELECT count(*) FROM many;
 SELECT selfheal.discard(i.id, 'no numbers', 3) FROM selfheal.incident i WHERE relid = 'many'::regclass AND class = 'wrong_type';
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT k, count(*), array_agg(step ORDER BY n) = array_agg(step ORDER BY step) AS in_order FROM many GROUP BY k ORDER BY k;
 SELECT * FROM incidents('many');
 
@@ -292,17 +294,20 @@ DO $$ BEGIN
 	END LOOP;
 END $$;
 SELECT class, key, payload FROM kept('shared');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 REVOKE INSERT ON shared FROM regress_ordering_a;
 ALTER TABLE shared ALTER v TYPE text;
 SELECT selfheal.watch('shared', 'auto');
 SELECT selfheal.wake();
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT step FROM shared ORDER BY n;
 SELECT class, payload FROM kept('shared');
+-- (a GRANT alone is enough: it is tried again)
+BEGIN;
 GRANT INSERT ON shared TO regress_ordering_a;
 SELECT selfheal.retry(id) FROM selfheal.incident WHERE relid = 'shared'::regclass AND state NOT IN ('healed', 'dismissed');
-SELECT selfheal.wait_idle() ->> 'idle' AS idle;
+COMMIT;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT step FROM shared ORDER BY n;
 SELECT * FROM incidents('shared');
 
@@ -314,7 +319,7 @@ INSERT INTO latest_intake VALUES ('{"id": 1, "v": "old", "at": 1}'), ('{"id": 1,
 INSERT INTO latest_intake VALUES ('{"id": 1, "at": 4}');
 SELECT * FROM latest ORDER BY id;
 SELECT selfheal.resume('latest');
-SELECT selfheal.wait_idle() -> 'held' >= '0' AS done;
+SELECT selfheal.wait_idle('180s') -> 'held' >= '0' AS done;
 SELECT * FROM latest ORDER BY id;
 
 -- what the contract discards does not block; a row it would discard is not held

@@ -16,7 +16,7 @@ CREATE FUNCTION payload(id int, first int, last int) RETURNS text LANGUAGE sql A
 	SELECT format('{"id": %s%s}', id, string_agg(format(', "new%s": %s', i, i), '' ORDER BY i)) FROM generate_series(first, last) i
 $$;
 CREATE FUNCTION idle() RETURNS text LANGUAGE sql AS $$
-	SELECT selfheal.wait_idle('30s') ->> 'idle'
+	SELECT selfheal.wait_idle('180s') ->> 'idle'
 $$;
 -- its newest columns, and how many it has
 CREATE FUNCTION newest(name regclass, n int DEFAULT 3) RETURNS text LANGUAGE sql AS $$

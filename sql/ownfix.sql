@@ -14,22 +14,22 @@ CREATE TABLE other (id int CHECK (id < 10));
 SELECT selfheal.watch('t', 'propose'), selfheal.watch('other');
 INSERT INTO t_intake VALUES ('{"id": 1, "v": "longer"}'), ('{"id": 11, "v": "a"}'), ('{"id": "x", "v": "b"}'), ('{"id": 2, "v": null}');
 INSERT INTO other_intake VALUES ('{"id": 11}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM incidents ORDER BY table_name, class;
 -- a change that is rolled back is none
 BEGIN;
 ALTER TABLE t ALTER v TYPE text, DROP CONSTRAINT few;
 ROLLBACK;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT sum(attempts) FROM incidents WHERE table_name = 't';
 -- nor is one that only asks for more
 ALTER TABLE t ADD CHECK (id > -5) NOT VALID, ADD UNIQUE (v);
 ALTER TABLE t ADD CHECK (id > -6) NOT VALID, ALTER v SET NOT NULL;
 SELECT statement, answered FROM selfheal.ddl WHERE schema_name = 'own' AND table_name = 't' ORDER BY id;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT sum(attempts) FROM incidents WHERE table_name = 't';
 ALTER TABLE t ALTER v TYPE text, DROP CONSTRAINT few;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM t ORDER BY id;
 SELECT table_name, class, column_name, state FROM incidents ORDER BY table_name, class;
 SELECT DISTINCT state FROM selfheal.plan WHERE schema_name = 'own' AND sql ~ 'TYPE';
@@ -40,7 +40,7 @@ SELECT count(*) FROM selfheal.ddl WHERE schema_name = 'own' AND NOT answered;
 -- the healer's own ALTER is no person's: what waits there is not tried again
 SELECT attempts FROM incidents WHERE table_name = 'other';
 INSERT INTO other_intake VALUES ('{"id": 1, "colour": "red"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM other;
 SELECT class, state, attempts FROM incidents WHERE table_name = 'other' ORDER BY class;
 SELECT statement, answered FROM selfheal.ddl WHERE schema_name = 'own' AND table_name = 'other';
@@ -49,9 +49,9 @@ SELECT statement, answered FROM selfheal.ddl WHERE schema_name = 'own' AND table
 CREATE TABLE thin (id int NOT NULL, v text, w text);
 SELECT selfheal.watch('thin');
 INSERT INTO thin_intake VALUES ('{"v": "a", "w": "b"}'), ('{"id": "x", "w": "b"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 ALTER TABLE thin DROP w, DROP COLUMN v;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT attname FROM pg_attribute WHERE attrelid = 'thin'::regclass AND attnum > 0 AND NOT attisdropped;
 
 -- nobody waits: nobody is woken
@@ -65,18 +65,18 @@ CREATE TABLE p (y int, id int) PARTITION BY LIST (y);
 CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1, 100);
 SELECT selfheal.watch('p');
 INSERT INTO p_intake VALUES ('{"y": 1, "id": 1}'), ('{"y": 2, "id": 2}'), ('{"y": 3, "id": 3}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT class, state FROM incidents WHERE table_name = 'p';
 CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT tableoid::regclass, * FROM p ORDER BY id;
 SELECT selfheal.pause('p');
 CREATE TABLE p3 (LIKE p);
 ALTER TABLE p ATTACH PARTITION p3 FOR VALUES IN (3);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) FROM p;
 SELECT selfheal.resume('p');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT tableoid::regclass, * FROM p ORDER BY id;
 SELECT class, state FROM incidents WHERE table_name = 'p';
 
@@ -85,7 +85,7 @@ CREATE TABLE inhand (id int, v varchar(3));
 SELECT selfheal.watch('inhand');
 SELECT selfheal.pause('inhand');
 INSERT INTO inhand_intake VALUES ('{"id": 1, "v": "long"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 BEGIN;
 UPDATE selfheal.incident SET state = 'planning' WHERE relid = 'inhand'::regclass;
 ALTER TABLE inhand ADD w text;
@@ -95,13 +95,13 @@ SELECT selfheal.unwatch('inhand');
 
 -- a table that is gone before the healer has looked is not looked at
 INSERT INTO calm_intake VALUES ('{"id": "x"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 BEGIN;
 ALTER TABLE calm ADD w text;
 SELECT selfheal.unwatch('calm');
 DROP TABLE calm;
 COMMIT;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) FROM selfheal.audit WHERE event = 'retried' AND table_name IS NULL;
 -- and a record without a table is shown as one
 BEGIN;

@@ -24,7 +24,7 @@ INSERT INTO orders_intake VALUES
 	('{"id": 2, "email": "eve@example.com", "placed": "Eve 05/12", "note": "secret"}'),
 	('{"id": 3, "email": "eve@example.com", "placed": "fence-4711 05.12.2026", "note": null}'),
 	('{"id": 4, "email": "bob@example.com", "placed": "2026-11-21", "nickname": "Bobby"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id AS i FROM selfheal.incident WHERE schema_name = 'pk' AND column_name = 'placed' \gset
 SELECT line FROM told(:i) WHERE line NOT LIKE 'constraint %not_null%';
 SELECT string_agg(DISTINCT block ->> 'type', ' ') AS types, count(*) FROM jsonb_array_elements(selfheal.packet(:i)) block;
@@ -68,7 +68,7 @@ COMMENT ON TABLE ddl IS $x$Ada $$ Lovelace$x$;
 ALTER TABLE ddl ALTER a SET DEFAULT E'Ada\'s 4711', ADD "Column 5" text;
 DO $$ BEGIN PERFORM 'Ada 4711'; ALTER TABLE pk.ddl ADD c text; END $$;
 INSERT INTO ddl_intake VALUES ('{"id": "Ada 4711"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT line FROM told((SELECT id FROM selfheal.incident WHERE schema_name = 'pk' AND table_name = 'ddl')) WHERE line LIKE '- TIME%';
 
 -- a table of thirty columns with comments, and payloads that have them all
@@ -88,7 +88,7 @@ SELECT jsonb_build_object('column_number_3', format('%s/%s on a day', i, i + 1),
 	|| (SELECT jsonb_object_agg('column_number_' || (6 * k), 'some text of this row ' || i) FROM generate_series(1, 4) k)
 	|| (CASE i % 3 WHEN 0 THEN '{"extra": {"a": [1, 2, 3]}}' WHEN 1 THEN '{"column_number_4": "x"}' ELSE '{}' END)::jsonb
 FROM generate_series(1, 30) i;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT ceil(sum(octet_length(block ->> 'text')) / 4.0) <= 3000 AS within, ceil(sum(octet_length(block ->> 'text')) / 400.0) * 100 BETWEEN 1500 AND 3000 AS about_so
 FROM jsonb_array_elements(selfheal.packet((SELECT id FROM selfheal.incident WHERE schema_name = 'pk' AND column_name = 'column_number_3' AND table_name = 'wide'))) block;
 

@@ -55,7 +55,7 @@ $$;
 CREATE TABLE seen (id int, v varchar(4), must text NOT NULL, n smallint, price numeric(6,2), d date);
 SELECT selfheal.watch('people.seen');
 INSERT INTO seen VALUES (0, 'a', 'b', 1, 1, '2026-01-01');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT stored() AS before \gset
 SET ROLE regress_operator;
 -- it fits
@@ -110,7 +110,7 @@ INSERT INTO dry (v, must) SELECT 'v', 'm' FROM generate_series(1, 1500);
 ANALYZE dry;
 SELECT selfheal.watch('people.dry', 'propose');
 INSERT INTO dry_intake VALUES ('{"v": "longer", "must": "x"}'), ('{"v": "longest", "must": "x"}'), ('{"v": "longish"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT sql, rows_waiting FROM selfheal.pending WHERE table_name = 'people.dry';
 SELECT plan_id FROM selfheal.pending WHERE table_name = 'people.dry' \gset
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA people TO regress_operator;
@@ -146,7 +146,7 @@ RESET ROLE;
 SELECT * FROM last_act('dry');
 SELECT approval ->> 'by' AS by, approval ->> 'hash' = (SELECT hash FROM selfheal.plan WHERE id = :plan_id) AS hash
 FROM selfheal.audit WHERE plan = :plan_id AND event = 'approved';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT v, must FROM dry WHERE length(v) > 4 ORDER BY v;
 SELECT * FROM states('dry');
 SELECT state, decided_by, decided_at < applied_at AS in_order FROM selfheal.plan WHERE id = :plan_id;
@@ -159,7 +159,7 @@ SELECT state FROM selfheal.plan WHERE id = :plan_id;
 -- a proposal: approved, it runs; no row was waiting for it
 SELECT plan_id FROM selfheal.pending WHERE table_name = 'people.mine' \gset
 SELECT selfheal.approve(:plan_id);
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
 WHERE attrelid = 'people.mine'::regclass AND attnum > 0 ORDER BY attnum;
 SELECT state FROM selfheal.plan WHERE id = :plan_id;
@@ -168,11 +168,11 @@ SELECT state FROM selfheal.plan WHERE id = :plan_id;
 CREATE TABLE helped (id int, must text NOT NULL);
 SELECT selfheal.watch('people.helped');
 INSERT INTO helped_intake VALUES ('{"id": 1}'), ('{"id": 2}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('helped');
 SELECT selfheal.approve(plan_id)
 FROM selfheal.propose('people.helped', 'ALTER TABLE helped ALTER must DROP NOT NULL, ADD more int', 'both at once');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM helped ORDER BY id;
 SELECT * FROM states('helped');
 SELECT sql, state, reason FROM plans('helped');
@@ -181,28 +181,32 @@ SELECT count(*) AS pending FROM selfheal.pending WHERE table_name = 'people.help
 CREATE TABLE undone (id int, must text NOT NULL);
 SELECT selfheal.watch('people.undone');
 INSERT INTO undone_intake VALUES ('{"id": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 BEGIN;
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.undone';
 SELECT state FROM selfheal.pending WHERE table_name = 'people.undone';
 ROLLBACK;
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state FROM selfheal.pending WHERE table_name = 'people.undone';
 SELECT count(*) AS approved FROM selfheal.audit WHERE table_name = 'undone' AND event = 'approved';
 SELECT * FROM undone;
 -- a person changed the table first: the approval was for another table
+BEGIN;
 ALTER TABLE undone ADD other int;
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.undone';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+COMMIT;
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM undone;
 SELECT sql, state, reason FROM plans('undone');
 SELECT event, result FROM selfheal.audit WHERE table_name = 'undone' AND event = 'refused';
 SELECT * FROM states('undone');
 -- a person did himself what was asked for: the rows are put in
+BEGIN;
 ALTER TABLE undone ALTER must DROP NOT NULL;
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.undone';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+COMMIT;
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM undone;
 SELECT sql, state, reason FROM plans('undone');
 SELECT * FROM states('undone');
@@ -210,7 +214,7 @@ SELECT * FROM states('undone');
 CREATE TABLE left_alone (id int, must text NOT NULL);
 SELECT selfheal.watch('people.left_alone');
 INSERT INTO left_alone_intake VALUES ('{"id": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT selfheal.unwatch('people.left_alone');
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.left_alone';
 SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'people.left_alone';
@@ -221,7 +225,7 @@ SELECT count(*) AS held FROM selfheal.quarantined WHERE table_name = 'people.lef
 CREATE TABLE refused (id int, must text NOT NULL);
 SELECT selfheal.watch('people.refused');
 INSERT INTO refused_intake VALUES ('{"id": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT plan_id FROM selfheal.pending WHERE table_name = 'people.refused' \gset
 SET ROLE regress_operator;
 SELECT selfheal.reject(:plan_id, 'the column is there for a reason');
@@ -233,7 +237,7 @@ FROM selfheal.incidents WHERE table_name = 'people.refused';
 SELECT count(*) AS pending FROM selfheal.pending WHERE table_name = 'people.refused';
 -- it stays rejected, more such rows are held with the others
 INSERT INTO refused_intake VALUES ('{"id": 2}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('refused');
 \set VERBOSITY sqlstate
 SELECT selfheal.approve(:plan_id);
@@ -243,11 +247,11 @@ SELECT state FROM selfheal.plan WHERE id = :plan_id;
 -- somebody thinks again
 SET ROLE regress_operator;
 SELECT selfheal.retry(id) FROM selfheal.incidents WHERE table_name = 'people.refused';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT sql, rows_waiting FROM selfheal.pending WHERE table_name = 'people.refused';
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'people.refused';
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM refused ORDER BY id;
 SELECT * FROM states('refused');
 
@@ -258,7 +262,7 @@ CREATE TABLE parent (id int PRIMARY KEY);
 CREATE TABLE child (id int, parent int REFERENCES parent);
 SELECT selfheal.watch('people.child');
 INSERT INTO child_intake VALUES ('{"id": 1, "parent": 7}'), ('{"id": 2, "parent": 8}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('child');
 SELECT id FROM selfheal.incidents WHERE table_name = 'people.child' \gset
 BEGIN;
@@ -268,7 +272,7 @@ SELECT selfheal.retry(:id);
 RESET ROLE;
 COMMIT;
 SELECT * FROM last_act('child');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM child;
 SELECT class, state, reason, rows_held FROM selfheal.incidents WHERE id = :id;
 BEGIN;
@@ -277,7 +281,7 @@ SET ROLE regress_operator;
 SELECT selfheal.retry(:id);
 RESET ROLE;
 COMMIT;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM child ORDER BY id;
 SELECT * FROM states('child');
 \set VERBOSITY sqlstate
@@ -285,7 +289,7 @@ SELECT selfheal.retry(:id);
 \set VERBOSITY default
 -- no rows came with a report: there is nothing to plan from, and a person closes it
 SELECT count(*) AS reported FROM selfheal.report_failure('people.child', NULL, '22001', 'value too long', '{"column": "id"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state, reason FROM selfheal.incidents WHERE table_name = 'people.child' AND id <> :id;
 SET ROLE regress_operator;
 SELECT selfheal.discard(id, 'the script was wrong', 1) AS discarded
@@ -300,7 +304,7 @@ CREATE TABLE again (id int PRIMARY KEY, v text, stored_by text DEFAULT current_u
 SELECT selfheal.watch('people.again');
 INSERT INTO again VALUES (1, 'was there', 'somebody'), (2, 'was there', 'somebody');
 INSERT INTO again_intake VALUES ('{"id": 1, "v": "came"}'), ('{"id": 2, "v": "came"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('again');
 DELETE FROM again WHERE id = 1;
 SET ROLE regress_operator;
@@ -311,23 +315,23 @@ SELECT rows_replayed, rows_left, payload_ref ->> 'rows' AS rows FROM selfheal.au
 WHERE table_name = 'again' AND event = 'replayed';
 SELECT id, v, stored_by FROM again ORDER BY id;
 SELECT rows, role, plan FROM selfheal.replayed WHERE table_name = 'again';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('again');
 DELETE FROM again WHERE id = 2;
 SELECT * FROM selfheal.replay('people.again');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('again');
 SELECT * FROM selfheal.replay('people.again');
 -- what waited for an approval was put in: nothing waits
 CREATE TABLE filled (id int, must text NOT NULL);
 SELECT selfheal.watch('people.filled');
 INSERT INTO filled_intake VALUES ('{"id": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 BEGIN;
 ALTER TABLE filled ALTER must SET DEFAULT 'filled';
 SELECT * FROM selfheal.replay('people.filled');
 COMMIT;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM filled;
 SELECT * FROM states('filled');
 SELECT sql, state, reason FROM plans('filled');
@@ -338,7 +342,7 @@ SELECT sql, state, reason FROM plans('filled');
 CREATE TABLE thrown (id int, d date);
 SELECT selfheal.watch('people.thrown');
 INSERT INTO thrown_intake SELECT format('{"id": %s, "d": "never"}', i) FROM generate_series(1, 6) i;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('thrown');
 SELECT min(id) AS row, min(incident) AS incident FROM selfheal.quarantined WHERE table_name = 'people.thrown' \gset
 SET ROLE regress_operator;
@@ -356,7 +360,7 @@ SET ROLE regress_operator;
 SELECT selfheal.discard(:incident, 'some of them', 2);
 RESET ROLE;
 SELECT state, why, count(*) FROM selfheal.quarantined WHERE table_name = 'people.thrown' GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('thrown');
 SELECT selfheal.discard(:incident, 'none', 0);
 SET ROLE regress_operator;
@@ -371,12 +375,12 @@ SELECT * FROM thrown;
 CREATE TABLE single (id int, must text NOT NULL);
 SELECT selfheal.watch('people.single');
 INSERT INTO single_intake VALUES ('{"id": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) AS pending FROM selfheal.pending WHERE table_name = 'people.single';
 SET ROLE regress_operator;
 SELECT selfheal.discard(id, 'not ours') FROM selfheal.quarantined WHERE table_name = 'people.single';
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('single');
 SELECT sql, state, reason FROM plans('single');
 -- discarded rows are not replayed
@@ -390,22 +394,24 @@ SELECT * FROM single;
 CREATE TABLE corrected (id int, d date, must text NOT NULL);
 SELECT selfheal.watch('people.corrected');
 INSERT INTO corrected_intake VALUES ('{"id": 1, "d": "2026-02-30", "must": "x"}'), ('{"id": 2}'), ('{"id": 3}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM states('corrected');
 SELECT id AS row FROM selfheal.quarantined WHERE table_name = 'people.corrected' AND class = 'bad_value' \gset
 SET ROLE regress_operator;
 SELECT selfheal.amend(:row, '{"id": 1, "d": "2026-02-31", "must": "x"}', 'a guess');
 RESET ROLE;
 SELECT * FROM last_act('corrected');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT state, payload, original, changed_by, changed_at IS NOT NULL AS changed_at, why
 FROM selfheal.quarantined WHERE id = :row;
 -- again: the first text is the one that is kept
 SET ROLE regress_operator;
+BEGIN;
 SELECT selfheal.amend(:row, '{"id": 1, "d": "2026-02-28", "must": "x", "new": 1}', 'asked the customer');
 SELECT payload, original, why FROM selfheal.quarantined WHERE id = :row;
+COMMIT;
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM corrected;
 SELECT count(*) AS held FROM selfheal.quarantined WHERE id = :row;
 \set VERBOSITY sqlstate
@@ -414,12 +420,12 @@ SELECT selfheal.amend(:row, '{}', 'it is stored already');
 -- a row that waits with others for an approval: amended, it waits no more
 SELECT min(id) AS row FROM selfheal.quarantined WHERE table_name = 'people.corrected' \gset
 SELECT selfheal.amend(:row, '{"id": 2, "must": "found it"}', 'asked');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id, must FROM corrected ORDER BY id;
 SELECT sql, rows_waiting FROM selfheal.pending WHERE table_name = 'people.corrected';
 SELECT id AS row FROM selfheal.quarantined WHERE table_name = 'people.corrected' \gset
 SELECT selfheal.amend(:row, '{"id": 3, "must": "as well"}', 'asked');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id, must FROM corrected ORDER BY id;
 SELECT count(*) AS pending FROM selfheal.pending WHERE table_name = 'people.corrected';
 SELECT class, column_name, state, held FROM states('corrected');
@@ -450,13 +456,13 @@ SELECT * FROM last_act('rest');
 SELECT paused FROM selfheal.watched WHERE relid = 'people.rest'::regclass;
 INSERT INTO rest_intake VALUES ('{"id": 1, "v": "too long"}'), ('{"id": 2, "v": "fits"}');
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM rest;
 SELECT class, column_name, state, held FROM states('rest');
 SELECT count(*) AS plans FROM plans('rest');
 -- what is approved meanwhile waits for the end of the pause
 SELECT selfheal.approve(plan_id) FROM selfheal.propose('people.rest', 'ALTER TABLE rest ADD k int', 'a test');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT sql, state FROM plans('rest');
 -- approving twice is an error
 \set VERBOSITY sqlstate
@@ -470,7 +476,7 @@ SET ROLE regress_operator;
 SELECT selfheal.resume('people.rest');
 RESET ROLE;
 SELECT * FROM last_act('rest');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM rest ORDER BY id;
 SELECT class, column_name, state, held FROM states('rest');
 SELECT sql, state FROM plans('rest') ORDER BY sql;
@@ -481,9 +487,9 @@ SELECT selfheal.resume('people.rest');
 --
 SET ROLE regress_operator;
 SELECT selfheal.wake();
-SELECT k, jsonb_typeof(v) FROM jsonb_each(selfheal.wait_idle('20s')) w(k, v) ORDER BY k;
+SELECT k, jsonb_typeof(v) FROM jsonb_each(selfheal.wait_idle('180s')) w(k, v) ORDER BY k;
 RESET ROLE;
-SELECT selfheal.wait_idle('20s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
+SELECT selfheal.wait_idle('180s') -> 'held' = to_jsonb(count(*)) AS held FROM selfheal.quarantine WHERE state = 'held';
 BEGIN;
 \set VERBOSITY sqlstate
 SELECT selfheal.wait_idle('1s');
@@ -492,7 +498,7 @@ DO $$ BEGIN PERFORM selfheal.wait_idle('1s'); CREATE TABLE x (); PERFORM selfhea
 \set VERBOSITY default
 
 -- no event without somebody who did it, none that is not sealed
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT ok, unsealed FROM selfheal.verify_audit();
 SELECT event, count(*) FROM selfheal.audit WHERE schema_name = 'people' AND actor_role = 'regress_operator'
 GROUP BY event ORDER BY event;

@@ -128,7 +128,7 @@ UPDATE privs.open_intake SET payload = '{}';
 DELETE FROM privs.open_intake;
 RESET ROLE;
 SET client_min_messages = warning;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 -- what was held is stored as the one who loaded it
 SELECT * FROM privs.open ORDER BY id;
 SELECT table_name, class, state, rows_held FROM selfheal.incidents WHERE table_name LIKE 'privs.%' ORDER BY id;
@@ -156,7 +156,7 @@ ALTER TABLE privs.opened ADD COLUMN note text;
 ALTER TABLE privs.opened RENAME TO open;
 COMMIT;
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT relid, intake FROM selfheal.watched WHERE table_name = 'open';
 
 --
@@ -217,7 +217,7 @@ SELECT * FROM privs.seen();
 RESET ROLE;
 REVOKE pg_read_all_data FROM regress_viewer;
 -- the worker is seen by whoever may see the views
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT value AS worker FROM selfheal.status WHERE item = 'worker' \gset
 SET ROLE regress_viewer;
 SELECT value = :'worker' AS worker FROM selfheal.status WHERE item = 'worker';
@@ -278,7 +278,7 @@ INSERT INTO selfheal.error (relid, payload, sqlstate, message) VALUES ('privs.op
 INSERT INTO selfheal.error (relid, role) VALUES ('privs.open', 'somebody');
 SELECT * FROM selfheal.error;
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id, k, by FROM privs.open WHERE id = 20;
 SELECT role, door, class FROM selfheal.error WHERE role = 'regress_reporter';
 
@@ -346,7 +346,7 @@ GRANT INSERT, SELECT ON privs.open, privs.hidden TO regress_operator;
 GRANT INSERT ON privs.open_intake TO regress_operator;
 SELECT selfheal.watch('privs.hidden', 'propose');
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SET ROLE regress_operator;
 SET search_path = evil, pg_temp, pg_catalog, selfheal, privs;
 -- the traps do work
@@ -364,11 +364,14 @@ SELECT selfheal.dry_run(:plan_id) IS NOT NULL AS dry_run;
 SELECT selfheal.explain(:incident) IS NOT NULL AS explain;
 SELECT selfheal.pause('privs.open');
 SELECT selfheal.resume('privs.open');
+-- (at once: a row that is amended is put in by the worker, and its incident healed)
+BEGIN;
 SELECT selfheal.amend(:row, '{"id": 2, "v": "amended"}', 'a test');
 SELECT selfheal.report_failure('privs.open', '{"id": 35}', '22001', 'm', NULL) IS NOT NULL AS reported;
 SELECT selfheal.wake();
 SELECT selfheal.retry(:incident);
 SELECT selfheal.reject(:plan_id, 'a test');
+COMMIT;
 SELECT held IS NOT NULL AS replay FROM selfheal.replay('privs.hidden');
 SELECT ok FROM selfheal.verify_audit();
 SELECT pg_catalog.count(*) IS NOT NULL AS n FROM selfheal.status;
@@ -377,7 +380,7 @@ SELECT pg_catalog.count(*) IS NOT NULL AS n FROM selfheal.pending;
 SELECT pg_catalog.count(*) IS NOT NULL AS n FROM selfheal.quarantined;
 SELECT pg_catalog.count(*) IS NOT NULL AS n FROM selfheal.history;
 SELECT pg_catalog.count(*) IS NOT NULL AS n FROM selfheal.activity;
-SELECT selfheal.wait_idle('20s') IS NOT NULL AS done;
+SELECT selfheal.wait_idle('180s') IS NOT NULL AS done;
 RESET ROLE;
 -- and for whoever else has it in his path
 SELECT selfheal.discard(:incident, 'a test', 100) IS NOT NULL AS discarded;
@@ -387,7 +390,7 @@ SELECT selfheal.grant_to('regress_viewer', 'viewer');
 SELECT pg_catalog.count(*) IS NOT NULL AS n FROM selfheal.audit_export;
 RESET search_path;
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 -- the worker went by its own path as well, also where it set the load's
 SELECT id, v, m, n, by FROM privs.open WHERE id BETWEEN 30 AND 39 ORDER BY id;
 SELECT count(*) AS hijacked FROM selfheal.audit WHERE result ~ 'was called as' OR explanation ~ 'was called as';

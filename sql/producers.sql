@@ -302,7 +302,7 @@ SELECT table_name, load_id, stored, held, already, skipped, incidents FROM selfh
 COMMIT;
 SELECT r ->> 'class' AS class, r ->> 'column' AS "column", r ->> 'rows' AS rows, r ->> 'first' AS first, r ->> 'message' AS message
 FROM selfheal.last_load(), jsonb_array_elements(reasons) r;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT i.class, i.column_name FROM selfheal.last_load() l JOIN selfheal.incidents i ON i.id = ANY (l.incidents) ORDER BY i.id;
 SELECT count(*) = 2 AS told FROM selfheal.last_load() l, jsonb_array_elements(l.reasons) r WHERE (r ->> 'incident')::bigint = ANY (l.incidents);
 SELECT load AS first_load FROM selfheal.last_load() \gset
@@ -488,7 +488,7 @@ RESET ROLE;
 -- selfheal.load_retention: what is old goes, but for loads of held rows
 --
 SHOW selfheal.load_retention;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SET selfheal.load_id = 'goes';
 INSERT INTO t_intake SELECT format('{"id": %s}', i) FROM generate_series(1, 320) i;
 SET selfheal.load_id = 'holds';
@@ -503,25 +503,25 @@ CREATE FUNCTION kept() RETURNS TABLE (load_id text, loads bigint, lines bigint, 
 		(SELECT count(*) FROM selfheal.load_kept k JOIN selfheal.load l ON l.id = k.load WHERE l.load_id = n)
 	FROM unnest(ARRAY['goes', 'holds', 'young', 'behind it']) n
 $$;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 UPDATE selfheal.load SET at = at - interval '31 days'
 WHERE id < (SELECT id FROM selfheal.load WHERE load_id = 'young') OR load_id = 'behind it';
 SELECT * FROM kept();
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM kept();
 SELECT count(*) AS orphans FROM selfheal.quarantine q WHERE NOT EXISTS (SELECT FROM selfheal.load l WHERE l.id = q.load);
 SELECT count(*) AS clean FROM selfheal.load WHERE schema_name = 'producers' AND at < now() - interval '30 days' AND held = 0;
 -- given up and put away, a day or two later
 DELETE FROM selfheal.quarantine WHERE load = (SELECT id FROM selfheal.load WHERE load_id = 'holds');
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM kept();
 UPDATE selfheal.load_kept SET at = at - interval '49 hours' WHERE load IN (SELECT load FROM selfheal.quarantine);
 SELECT count(*) > 0 AS with_rows FROM selfheal.load_kept WHERE load IN (SELECT load FROM selfheal.quarantine) \gset
 UPDATE selfheal.load_kept SET at = at - interval '49 hours' WHERE load = (SELECT id FROM selfheal.load WHERE load_id = 'holds');
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM kept();
 SELECT :'with_rows' AS with_rows, count(*) FILTER (WHERE at < now() - interval '1 day') AS not_looked_at FROM selfheal.load_kept WHERE load IN (SELECT load FROM selfheal.quarantine);
 SELECT count(*) AS orphans FROM selfheal.quarantine q WHERE NOT EXISTS (SELECT FROM selfheal.load l WHERE l.id = q.load);
@@ -530,7 +530,7 @@ INSERT INTO selfheal.load (relid, schema_name, table_name, at, source, role, tim
 SELECT NULL, 's', 't', now() - interval '31 days', 'insert', 'r', 'UTC', 'ISO', 'postgres', '', 1, 0, 0, 'of long ago' FROM generate_series(1, 5000);
 UPDATE selfheal.load SET at = at - interval '31 days' WHERE load_id = 'young';
 DO $$ BEGIN FOR i IN 1..1000 LOOP INSERT INTO producers.t_intake VALUES ('{"id": 1}'); END LOOP; END $$;
-SELECT 1 AS done FROM selfheal.wait_idle('60s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) AS of_long_ago FROM selfheal.load WHERE load_id = 'of long ago';
 SELECT * FROM kept();
 -- a load that is forgotten is a new one

@@ -176,7 +176,7 @@ SELECT version, statement, changes -> 0 ->> 'kind' AS kind FROM selfheal.schema_
 CREATE TABLE healed (id int, v varchar(3));
 SELECT selfheal.watch('healed');
 INSERT INTO healed_intake VALUES ('{"id": 1, "v": "longer", "colour": "red"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM healed;
 SELECT v.version, v.by, v.plan = p.id AS plan, v.statement = p.sql AS sql, v.changes FROM selfheal.schema_version v
 	LEFT JOIN selfheal.plan p ON p.id = v.plan WHERE v.relid = 'healed'::regclass ORDER BY 1;

@@ -17,7 +17,7 @@ CREATE VIEW held AS
 CREATE TABLE t (id int PRIMARY KEY, v varchar(3), d date);
 SELECT selfheal.watch('t');
 SELECT selfheal.report_failure('t', '{"id": 1, "v": "longer"}', '22001', 'value too long for type character varying(3)', '{"job": "nightly", "try": 3}') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM t;
 SELECT door, class, column_name, need, sqlstate, message, rows, role = current_user AS role, payload FROM reported WHERE table_name = 't';
 SELECT context FROM selfheal.error WHERE relid = 't'::regclass;
@@ -27,35 +27,35 @@ SELECT count(*) AS held FROM selfheal.quarantine WHERE relid = 't'::regclass;
 
 -- named arguments; only a payload: SQLSTATE and message are found as well
 SELECT selfheal.report_failure(relation => 't', payload => '{"id": 2, "new": [1, 2]}') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT to_jsonb(t) FROM t ORDER BY id;
 SELECT class, column_name, need, sqlstate, message FROM reported WHERE table_name = 't' ORDER BY id DESC LIMIT 1;
 
 -- a payload that fits: what failed was something else, or is gone; it is stored
 SELECT selfheal.report_failure('t', '{"id": 3}', '40001', 'could not serialize access') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT id FROM t ORDER BY id;
 SELECT class, column_name, state, rows_held FROM selfheal.incidents WHERE table_name = 'reports.t' ORDER BY id DESC LIMIT 1;
 
 -- a bad value stays held, and changes nothing
 SELECT selfheal.report_failure('t', '{"id": 4, "d": "2026-02-30"}', '22008', 'date/time field value out of range: "2026-02-30"') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, rows_held FROM selfheal.incidents WHERE table_name = 'reports.t' ORDER BY id DESC LIMIT 1;
 SELECT position, class, column_name, sqlstate, role = current_user AS role, payload FROM held WHERE table_name = 'reports.t';
 
 -- a payload that is stored already: unique, held once
 SELECT selfheal.report_failure('t', '{"id": 1}', '23505', 'duplicate key', '{"constraint": "t_pkey"}') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, state, rows_held FROM selfheal.incidents WHERE table_name = 'reports.t' ORDER BY id DESC LIMIT 1;
 SELECT count(*) FROM t WHERE id = 1;
 
 -- without a payload there is an incident, for a person
 SELECT selfheal.report_failure('t', NULL, '23503', 'no such customer', '{"column": "customer"}') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, rows_seen, rows_held FROM selfheal.incidents WHERE table_name = 'reports.t' ORDER BY id DESC LIMIT 1;
 -- nor does a message alone lose anything
 SELECT selfheal.report_failure('t', message => 'the disk of the file server is full') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, rows_held FROM selfheal.incidents WHERE table_name = 'reports.t' ORDER BY id DESC LIMIT 1;
 
 -- a plpgsql EXCEPTION block
@@ -76,7 +76,7 @@ BEGIN
 		END;
 	END LOOP;
 END $$;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM job ORDER BY id;
 SELECT class, column_name, need, sqlstate, message FROM reported WHERE table_name = 'job';
 
@@ -85,11 +85,11 @@ CREATE TABLE both_doors (id int, v varchar(3));
 SELECT selfheal.watch('both_doors', 'observe');
 INSERT INTO both_doors_intake VALUES ('{"id": 1, "v": "longer"}');
 SELECT selfheal.report_failure('both_doors', '{"id": 2, "v": "longer"}', '22001', 'too long') > 0 AS id;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT class, column_name, state, rows_seen, rows_held FROM selfheal.incidents WHERE table_name = 'reports.both_doors';
 SELECT selfheal.watch('both_doors', 'auto');
 SELECT selfheal.wake();
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM both_doors ORDER BY id;
 
 -- rolled back: nothing was reported
@@ -117,12 +117,14 @@ RESET ROLE;
 GRANT INSERT ON selfheal.error TO regress_reporter;
 GRANT INSERT ON mine TO regress_reporter;
 SET ROLE regress_reporter;
+BEGIN;
 INSERT INTO selfheal.error (relid, payload, sqlstate, message, detail, hint, context)
 	VALUES ('mine', '{"id": 1, "v": "longer"}', '22001', 'too long', 'a detail', 'a hint', '{"dag": "orders"}');
 -- by name; several in one statement; what is not his to say is overwritten
 INSERT INTO selfheal.error (schema_name, table_name, payload) VALUES ('reports', 'mine', '{"id": 2, "k": 1}'), ('reports', 'mine', '{"id": 3, "k": 2}');
 INSERT INTO selfheal.error (id, at, relid, door, load, class, need, rows, position, role, application, incident, payload)
 	VALUES (-1, '1999-01-01', 'mine', 'intake', -1, 'check', 'DROP TABLE', 1000000, -1, 'postgres', 'forged', 1, '{"id": 4, "v": "long too"}');
+COMMIT;
 INSERT INTO selfheal.error (relid, payload) VALUES ('secret', '{"id": "x"}');
 INSERT INTO selfheal.error (payload) VALUES ('{"id": 1}');
 INSERT INTO selfheal.error (relid) VALUES ('mine');
@@ -134,7 +136,7 @@ RESET ROLE;
 SELECT door, class, column_name, need, sqlstate, message, rows, role, payload FROM reported WHERE table_name = 'mine' ORDER BY id;
 SELECT count(*) FROM selfheal.error WHERE relid = 'mine'::regclass AND (id < 0 OR at < '2000-01-01' OR application = 'forged' OR incident = 1 AND load = -1);
 SELECT detail, hint, context FROM selfheal.error WHERE relid = 'mine'::regclass ORDER BY id LIMIT 1;
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT to_jsonb(mine) FROM mine ORDER BY id;
 SELECT class, column_name, state, sum(rows_seen) AS rows_seen FROM selfheal.incidents WHERE table_name = 'reports.mine' GROUP BY 1, 2, 3 ORDER BY class COLLATE "C", column_name COLLATE "C";
 SELECT DISTINCT role FROM selfheal.replayed WHERE relid = 'mine'::regclass;
@@ -154,7 +156,7 @@ RESET ROLE;
 REVOKE INSERT ON readonly FROM regress_reporter;
 SELECT selfheal.watch('readonly', 'auto');
 SELECT selfheal.wake();
-SELECT selfheal.wait_idle('20s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT * FROM readonly;
 SELECT role, payload FROM held WHERE table_name = 'reports.readonly';
 SELECT state, reason, rows_held FROM selfheal.incidents WHERE table_name = 'reports.readonly' AND rows_held > 0;

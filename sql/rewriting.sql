@@ -21,7 +21,7 @@ BEGIN
 END $$;
 CREATE EVENT TRIGGER regress_beside ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION beside();
 INSERT INTO rw_intake VALUES ('{"id": 1, "v": "longer"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'rw'::regclass AND attname IN ('other', 'v');
 SELECT state, regexp_replace(reason, 'plan [0-9]+', 'plan N') AS reason FROM selfheal.incident WHERE relid = 'rw'::regclass;
 -- a person's is his own
@@ -44,13 +44,13 @@ GRANT INSERT ON denied, denied_intake TO regress_denied;
 SET ROLE regress_denied;
 INSERT INTO rewriting.denied_intake VALUES ('{"id": 1}');
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT table_name, class, state FROM selfheal.incident WHERE schema_name = 'rewriting' AND table_name IN ('waits', 'denied') ORDER BY 1;
 GRANT SELECT ON unwatched TO regress_denied;
 SELECT count(*) FROM selfheal.ddl WHERE statement ~ '^GRANT' AND schema_name = 'rewriting' AND answered IS NOT NULL;
 GRANT INSERT ON elsewhere TO regress_denied;
 ALTER DOMAIN small DROP CONSTRAINT small_check;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM denied, waits, elsewhere;
 SELECT table_name, class, state FROM selfheal.incident WHERE schema_name = 'rewriting' AND table_name IN ('waits', 'denied') ORDER BY 1;
 DROP OWNED BY regress_denied;

@@ -43,7 +43,7 @@ INSERT INTO orders_intake VALUES
 	('{"id": 2, "customer_id": 1, "email": "eve@example.com", "placed": "Eve 05/12"}'),
 	('{"id": 3, "customer_id": 1, "email": "eve@example.com", "placed": "05.12.2026 Eve"}'),
 	('{"id": 4, "customer_id": 1, "email": "a.very.long.address@example.com"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT id AS dates FROM selfheal.incident WHERE table_name = 'orders' AND schema_name = 'tl' AND column_name = 'placed' \gset
 SELECT id AS emails FROM selfheal.incident WHERE table_name = 'orders' AND schema_name = 'tl' AND column_name = 'email' \gset
 

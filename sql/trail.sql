@@ -18,10 +18,10 @@ INSERT INTO trail.walk SELECT i, 'v', 'm' FROM generate_series(1, 100) i;
 ANALYZE trail.walk;
 SELECT selfheal.watch('trail.walk');
 INSERT INTO trail.walk_intake VALUES ('{"id": 101, "v": "longer"}'), ('{"id": 102, "v": "\"quoted\" \\ ü"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SET ROLE regress_clerk;
 SELECT selfheal.approve(plan_id) FROM selfheal.pending WHERE table_name = 'trail.walk';
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 RESET ROLE;
 SELECT * FROM trail.walk WHERE id > 100 ORDER BY id;
 
@@ -98,7 +98,7 @@ GRANT SELECT, INSERT ON trail.story TO regress_clerk;
 SELECT selfheal.watch('trail.story', 'propose', 'team story');
 INSERT INTO trail.story_intake VALUES ('{"id": 1, "v": "longer", "must": "x"}'), ('{"id": 2, "must": "x", "d": "2026-02-30"}'),
 	('{"id": 3, "must": "x", "d": "2026-02-31"}'), ('{"id": 4, "must": "x", "d": "2026-02-32"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT class, state, rows_held FROM selfheal.incidents WHERE table_name = 'trail.story' ORDER BY id;
 -- what is captured is hashed while it is held
 SELECT a.payload_ref ->> 'rows' AS rows, a.payload_ref ->> 'sha256' = trail.hash(array_agg(q.payload ORDER BY q.id)) AS sha256,
@@ -119,7 +119,7 @@ SELECT selfheal.amend(:row, '{"id": 2, "must": "x", "d": "2026-02-28"}', 'a test
 SELECT selfheal.discard(:next, 'a test');
 SELECT selfheal.retry(:incident);
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SET ROLE regress_clerk;
 SELECT selfheal.discard(:incident, 'a test', 10);
 SELECT * FROM selfheal.replay('trail.story');
@@ -142,7 +142,7 @@ $$;
 SELECT selfheal.watch('trail.refuses');
 CREATE EVENT TRIGGER regress_refuse ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION trail.refuse();
 INSERT INTO trail.refuses_intake VALUES ('{"id": 1, "v": "longer"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT count(*) AS stored FROM trail.refuses;
 SELECT state, reason, rows_held, attempts > 0 AS attempts, next_try IS NOT NULL AS later
 FROM selfheal.incidents WHERE table_name = 'trail.refuses';
@@ -152,11 +152,11 @@ DROP EVENT TRIGGER regress_refuse;
 SET ROLE regress_clerk;
 SELECT selfheal.retry(id) FROM selfheal.incidents WHERE table_name = 'trail.refuses';
 RESET ROLE;
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM trail.refuses;
 SELECT state FROM selfheal.incidents WHERE table_name = 'trail.refuses';
 SELECT selfheal.unwatch('trail.refuses');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 
 SELECT selfheal.remove_mapping(selfheal.add_mapping('trail.walk', 'ignore_field', 'nobody has it'), 'said by mistake');
 
@@ -165,7 +165,7 @@ SELECT selfheal.remove_mapping(selfheal.add_mapping('trail.walk', 'ignore_field'
 SELECT e.event, count(a.id) > 0 AS left_a_row, bool_or(a.actor_client = 'selfheal worker') AS worker,
 	bool_or(a.actor_role = 'regress_clerk') AS clerk
 FROM (SELECT m[1] AS event FROM pg_constraint k, regexp_matches(pg_get_constraintdef(k.oid), '''(\w+)''::text', 'g') m
-	WHERE k.conrelid = 'selfheal.audit'::regclass AND pg_get_constraintdef(k.oid) ~ 'event') e
+	WHERE k.contypid = 'selfheal.audit_event'::regtype AND k.contype = 'c') e
 LEFT JOIN selfheal.audit a ON a.event = e.event AND a.schema_name = 'trail'
 GROUP BY e.event ORDER BY e.event COLLATE "C";
 -- whoever discards, amends, proposes or rejects has said why

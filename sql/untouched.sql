@@ -11,7 +11,7 @@ SET search_path = untouched, public;
 CREATE ROLE regress_untouched_owner;
 CREATE ROLE regress_untouched_loader;
 GRANT USAGE ON SCHEMA untouched, "Else where" TO regress_untouched_owner, regress_untouched_loader;
-\set idle 'SELECT selfheal.wait_idle(\'30s\') ->> \'idle\' AS idle;'
+\set idle 'SELECT selfheal.wait_idle(\'180s\') ->> \'idle\' AS idle;'
 -- statistics are the one thing that others may change meanwhile
 ALTER SYSTEM SET autovacuum = off;
 SELECT pg_reload_conf() AS reloaded;

@@ -17,7 +17,7 @@ DO $$ BEGIN
 		EXECUTE format('INSERT INTO views.%s_intake VALUES (%L)', CASE WHEN i = 1 THEN 'hidden' ELSE 'seen' || i END, CASE WHEN i = 1 THEN '{"id": 1, "hidden": "too long"}' ELSE '{"id": 1, "name": "too long"}' END);
 	END LOOP;
 END $$;
-SELECT selfheal.wait_idle('60s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 SELECT table_name, class, state, rows_seen, rows_held, witnesses, plan_id IS NOT NULL AS planned
 FROM selfheal.incidents WHERE table_name IN ('views.hidden', 'views.seen8') ORDER BY id;
 SELECT table_name, sql, rows_waiting, witnesses FROM selfheal.pending WHERE table_name IN ('views.hidden', 'views.seen8') ORDER BY plan_id;
@@ -92,6 +92,6 @@ RESET ROLE;
 SELECT count(selfheal.unwatch(relid)) FROM selfheal.watched WHERE schema_name = 'views';
 SET client_min_messages = error;
 DROP SCHEMA views CASCADE;
-SELECT selfheal.wait_idle('60s') ->> 'idle' AS idle;
+SELECT selfheal.wait_idle('180s') ->> 'idle' AS idle;
 DROP OWNED BY regress_views_reader;
 DROP ROLE regress_views_reader;

@@ -12,7 +12,7 @@ $$ SELECT i.class, i.state, i.reason_kind, regexp_replace(i.reason, 'retry\(\d+\
 	FROM selfheal.incident i WHERE i.relid = want ORDER BY i.id $$;
 CREATE FUNCTION kept(want text) RETURNS TABLE (payload text, class text, waits_for text) LANGUAGE sql AS
 $$ SELECT payload, class, waits_for FROM selfheal.quarantined WHERE table_name = 'waiting.' || want AND state = 'held' ORDER BY id $$;
-\set idle 'SELECT selfheal.wait_idle(''30s'') ->> ''idle'' AS idle;'
+\set idle 'SELECT selfheal.wait_idle(''180s'') ->> ''idle'' AS idle;'
 
 -- the incident says what it waits for; nothing of it needs a person
 CREATE TABLE country (code text PRIMARY KEY);
@@ -235,8 +235,10 @@ SELECT a, b, c, twice FROM dup;
 SELECT payload, class, waits_for FROM kept('dup');
 SELECT * FROM states('dup');
 -- a row that was held for another reason meets one that came meanwhile
+BEGIN;
 INSERT INTO dup_intake VALUES ('{"a": 5, "b": 5, "c": "x", "k": 1}');
 INSERT INTO dup VALUES (5, 5, 'x');
+COMMIT;
 :idle
 SELECT payload, class FROM kept('dup') OFFSET 2;
 -- a partial index: only rows within it are met; an expression, through which

@@ -51,7 +51,7 @@ ALTER TABLE w.t DROP CONSTRAINT t_pkey, ALTER id DROP NOT NULL;
 CREATE TABLE w."Quoted ""Name""" ("a column" int);
 SELECT selfheal.watch('w."Quoted ""Name"""');
 INSERT INTO w."Quoted ""Name""_intake" VALUES ('{"a column": 1, "new \"key\"": "x"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM w."Quoted ""Name""";
 CREATE TABLE w.a23456789_123456789_123456789_123456789_123456789_123456789_123 (a int);
 SELECT selfheal.watch('w.a23456789_123456789_123456789_123456789_123456789_123456789_123');
@@ -72,13 +72,13 @@ SELECT relowner::regrole FROM pg_class WHERE oid = 'w.owned_intake'::regclass;
 ALTER TABLE w.t RENAME TO renamed;
 SELECT relid, intake, schema_name, table_name FROM selfheal.watched WHERE relid = 'w.renamed'::regclass;
 INSERT INTO w.renamed_intake VALUES ('{"id": 1, "v": "four"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 ALTER TABLE w.renamed SET SCHEMA w2;
 SELECT relid, intake, schema_name, table_name FROM selfheal.watched WHERE relid = 'w2.renamed'::regclass;
 ALTER SCHEMA w2 RENAME TO w3;
 SELECT relid, intake, schema_name, table_name FROM selfheal.watched WHERE relid = 'w3.renamed'::regclass;
 INSERT INTO w3.renamed_intake VALUES ('{"id": 2, "k": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM w3.renamed ORDER BY id;
 -- rolled back: nothing moved
 BEGIN;
@@ -104,7 +104,7 @@ SELECT pg_get_viewdef('w.swap_intake'::regclass);
 SELECT has_table_privilege('regress_producer', 'w.swap_intake', 'INSERT');
 SELECT selfheal.watch('w.swap', 'auto');
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM w.swap;
 -- the new table may be dropped without CASCADE
 BEGIN;
@@ -114,13 +114,13 @@ ROLLBACK;
 
 -- DROP TABLE takes the intake along, without CASCADE; what was held stays
 INSERT INTO w3.renamed_intake VALUES ('{"id": "no number"}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 DROP TABLE w3.renamed;
 SELECT to_regclass('w3.renamed_intake') AS intake;
 SELECT count(*) AS watched FROM selfheal.watched WHERE schema_name = 'w3';
 SELECT table_name, state, payload FROM selfheal.quarantined WHERE table_name = 'w3.renamed';
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT class, state, closed_by, why FROM selfheal.incidents WHERE table_name = 'w3.renamed' AND state <> 'healed';
 SELECT event, result FROM selfheal.audit WHERE table_name = 'renamed' AND event = 'unwatched';
 
@@ -142,7 +142,7 @@ SELECT count(*) AS held FROM selfheal.quarantine WHERE relid = 'w.leave'::regcla
 -- watched again: they are healed
 SELECT selfheal.watch('w.leave');
 SELECT selfheal.wake();
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT * FROM w.leave;
 
 -- a publication FOR ALL TABLES is warned of
@@ -158,7 +158,7 @@ CREATE TABLE w.parent (id int, v varchar(3)) PARTITION BY RANGE (id);
 CREATE TABLE w.child PARTITION OF w.parent FOR VALUES FROM (0) TO (10);
 SELECT selfheal.watch('w.parent');
 INSERT INTO w.parent_intake VALUES ('{"id": 1, "v": "longer"}'), ('{"id": 2, "v": "abc", "n": 1}');
-SELECT 1 AS done FROM selfheal.wait_idle('20s');
+SELECT 1 AS done FROM selfheal.wait_idle('180s');
 SELECT tableoid::regclass, * FROM w.parent ORDER BY id;
 
 SELECT selfheal.unwatch_all() > 0 AS unwatched;

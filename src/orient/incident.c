@@ -497,6 +497,21 @@ incident_get(int64 id)
 	return inc;
 }
 
+/* See the header. */
+Incident *
+incident_lock(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	(void) spi_exec("SELECT FROM selfheal.incident WHERE id = $1 FOR UPDATE", &args);
+	spi_close(&saved);
+	return incident_get(id);
+}
+
 /* See the header. The errors of an insert have a context. */
 bool
 incident_of_check(int64 id)

@@ -144,6 +144,10 @@ extern List *incident_live(Oid relid);
 extern Incident *incident_find(int64 id);
 extern Incident *incident_get(int64 id);
 
+/* incident_get, once nobody else is at it: what is read before that says
+ * nothing of where it stands. It is ours until the end of this transaction. */
+extern Incident *incident_lock(int64 id);
+
 /*
  * Tables with rows that wait for a parent and are to be looked at now (Oid).
  * *next: when the earliest of the others is due, 0 = none.

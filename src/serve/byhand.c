@@ -89,10 +89,19 @@ row_went(int64 id)
 	elog(ERROR, "held row " INT64_FORMAT " could not be changed", id);
 }
 
+/* Has it given up, or does it wait for an approval, a parent, an answer? */
+static bool
+rests(const Incident *inc)
+{
+	return inc->state == INCIDENT_NEEDS_HUMAN || inc->state == INCIDENT_FAILED ||
+		inc->state == INCIDENT_AWAITING_APPROVAL || inc->state == INCIDENT_AWAITING_PARENT ||
+		inc->state == INCIDENT_ASKING;
+}
+
 /*
- * Rows of this table were changed by a person: incidents that had given up or
- * wait for an approval are looked at again by the worker, which settles those
- * without rows.
+ * Rows of this table were changed by a person: incidents that rest are looked
+ * at again by the worker, which settles those without rows. One that somebody
+ * else has closed while we waited for him stays closed.
  */
 static void
 reopen(Oid relid)
@@ -103,9 +112,7 @@ reopen(Oid relid)
 	{
 		Incident   *inc = lfirst(lc);
 
-		if (inc->state == INCIDENT_NEEDS_HUMAN || inc->state == INCIDENT_FAILED ||
-			inc->state == INCIDENT_AWAITING_APPROVAL || inc->state == INCIDENT_AWAITING_PARENT ||
-			inc->state == INCIDENT_ASKING)
+		if (rests(inc) && rests(incident_lock(inc->id)))
 		{
 			IncidentNote note = {.reason = "rows were changed by a person"};
 
@@ -225,7 +232,8 @@ discard_rows(const char *sql, int64 key, int64 max, const char *why, Oid relid, 
 	" FROM (SELECT unnest(range_agg(int8range(id, id, '[]'))) AS r FROM d) u), 'rows', count(*)," \
 	" 'sha256', encode(sha256(coalesce(string_agg(bytes || '\\x0a'::bytea, ''::bytea ORDER BY id), ''::bytea)), 'hex')) FROM d"
 
-/* An incident of which nothing is held any more is given up with its rows. */
+/* An incident of which nothing is held any more is given up with its rows,
+ * unless somebody else has closed it meanwhile. */
 static void
 dismiss_if_empty(const Incident *inc, const char *why)
 {
@@ -234,6 +242,9 @@ dismiss_if_empty(const Incident *inc, const char *why)
 
 	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED ||
 		held_count(inc->relid, &inc->id, 1) > 0)
+		return;
+	inc = incident_lock(inc->id);
+	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
 		return;
 	note.by = verbs_caller();
 	note.why = why;

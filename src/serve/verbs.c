@@ -329,21 +329,6 @@ selfheal_approve(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Wait until nobody is at this incident: rows that came may be opening it
- * again, and what is read before says nothing. */
-static void
-lock_incident(int64 id)
-{
-	SpiUser		saved;
-	SpiArgs		args;
-
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_int8(&args, id);
-	(void) spi_exec("SELECT FROM selfheal.incident WHERE id = $1 FOR UPDATE", &args);
-	spi_close(&saved);
-}
-
 /* reject(plan_id, why): final; its incidents need a person now. */
 Datum
 selfheal_reject(PG_FUNCTION_ARGS)
@@ -358,10 +343,8 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	foureyes_decided(row->id);
 	for (int i = 0; i < row->nincidents; i++)
 	{
-		Incident   *inc;
+		Incident   *inc = incident_lock(row->incidents[i]);
 
-		lock_incident(row->incidents[i]);
-		inc = incident_get(row->incidents[i]);
 		if (inc->state == INCIDENT_AWAITING_APPROVAL)
 		{
 			IncidentNote note = {0};
@@ -469,8 +452,7 @@ selfheal_dismiss(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("why must not be empty"),
 				 errhint("Say in a sentence why: it stands in the audit.")));
-	lock_incident(inc->id);
-	inc = incident_get(inc->id);
+	inc = incident_lock(inc->id);
 	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

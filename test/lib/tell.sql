@@ -35,4 +35,4 @@ CREATE FUNCTION amend(t regclass, which text, payload text) RETURNS void LANGUAG
 	SELECT selfheal.amend(id, amend.payload, 'corrected') FROM selfheal.quarantine q
 	WHERE relid = t AND state = 'held' AND strpos(q.payload, which) > 0
 $$;
-\set idle 'SELECT selfheal.wait_idle(\'30s\') ->> \'idle\' AS idle;'
+\set idle 'SELECT selfheal.wait_idle(\'180s\') ->> \'idle\' AS idle;'

@@ -236,6 +236,19 @@ in_another_base(const char *s, int len)
 	return len > 1 && *s == '0';
 }
 
+/* The number of an object whose name was expected, begun with a zero. What is
+ * not all digits is a name. */
+static bool
+padded_number(const char *s, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+	}
+	return in_another_base(s, len);
+}
+
 /* Transaction numbers and row addresses: their input functions, up to 15, read
  * a number where one is and do not look further. */
 static bool
@@ -318,8 +331,11 @@ check_silent(const Shape *shape, int col, const JsonField *field, FitCell *cell,
 		case OTHER_TID:
 			return plain_system_value(kind, val, len) ||
 				value_wrong_type(shape, col, field, out);
+		case OTHER_REG:
 		case OTHER_REGTYPE:
-			if (memchr(val, '(', len) == NULL)
+			if (padded_number(val, len))
+				return value_wrong_type(shape, col, field, out);
+			if (kind == OTHER_REG || memchr(val, '(', len) == NULL)
 				return true;
 			return value_misfit(out, FIT_INEXACT, ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
 								pstrdup("text"), "type %s would drop the modifier",

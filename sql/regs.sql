@@ -25,5 +25,16 @@ SELECT n, role = 10 AS role, coll, config, dict FROM t WHERE n = 2;
 SELECT q.payload::json ->> 'n' AS n, e.class, e.column_name, e.sqlstate FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
 WHERE q.relid = 't'::regclass ORDER BY q.position, q.id;
 
+-- A name that would be cut might be that of another object.
+SELECT format('CREATE TABLE %I ()', repeat('b', 63)), format('CREATE TABLE %I ()', 'B."' || repeat('b', 60)) \gexec
+DELETE FROM t;
+INSERT INTO t_intake SELECT json_build_object('n', n, 'class', class)::text FROM (VALUES
+	(21, repeat('b', 63)), (22, 'regs.' || repeat('b', 63)), (23, repeat('b', 64)), (24, 'regs . ' || repeat('b', 64)),
+	(25, format('regs."B.""%s"', repeat('b', 60))), (26, format('"B.""%s"', repeat('b', 61)))) AS v (n, class);
+INSERT INTO t_intake SELECT json_build_object('n', 27, 'class', format('"B.""%s"', repeat('b', 59)));
+SELECT n, length(class::text) FROM t ORDER BY n;
+SELECT q.payload::json ->> 'n' AS n, e.class, e.sqlstate FROM selfheal.quarantine q JOIN selfheal.error e ON e.id = q.error
+WHERE q.relid = 't'::regclass AND (q.payload::json ->> 'n')::int > 20 ORDER BY q.position, q.id;
+
 SET client_min_messages = error;
 DROP SCHEMA regs CASCADE;

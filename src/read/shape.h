@@ -36,7 +36,8 @@ typedef enum OtherKind
 	OTHER_XID8,					/* the same, up to 64 bits */
 	OTHER_TID,					/* takes what stands around the brackets */
 	OTHER_REG,					/* a catalog's object: a number in place of
-								 * its name is read as an oid's is */
+								 * its name is read as an oid's is, and a name
+								 * cut after 63 bytes */
 	OTHER_REGTYPE				/* the same; drops a modifier */
 } OtherKind;
 

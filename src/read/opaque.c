@@ -236,6 +236,42 @@ in_another_base(const char *s, int len)
 	return len > 1 && *s == '0';
 }
 
+/* The number of an object whose name was expected, begun with a zero. What is
+ * not all digits is a name. */
+static bool
+padded_number(const char *s, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+	}
+	return in_another_base(s, len);
+}
+
+/* Would one of a name's parts be cut, which may name another object? */
+static bool
+part_cut(const char *s, int len)
+{
+	bool		quoted = false;
+	int			part = 0;
+
+	for (int i = 0; i < len && part < NAMEDATALEN; i++)
+	{
+		if (s[i] == '"')
+		{
+			quoted = !quoted;
+			/* two of them are one of the name */
+			part += quoted && i > 0 && s[i - 1] == '"';
+		}
+		else if (!quoted && strchr(".,() []", s[i]) != NULL)
+			part = 0;
+		else
+			part++;
+	}
+	return part >= NAMEDATALEN;
+}
+
 /* Transaction numbers and row addresses: their input functions, up to 15, read
  * a number where one is and do not look further. */
 static bool
@@ -318,8 +354,15 @@ check_silent(const Shape *shape, int col, const JsonField *field, FitCell *cell,
 		case OTHER_TID:
 			return plain_system_value(kind, val, len) ||
 				value_wrong_type(shape, col, field, out);
+		case OTHER_REG:
 		case OTHER_REGTYPE:
-			if (memchr(val, '(', len) == NULL)
+			if (padded_number(val, len))
+				return value_wrong_type(shape, col, field, out);
+			if (part_cut(val, len))
+				return value_misfit(out, FIT_BAD_VALUE, ERRCODE_NAME_TOO_LONG, NULL,
+									"a name would be cut after %d bytes by type %s",
+									NAMEDATALEN - 1, shape_type_name(shape, col));
+			if (kind == OTHER_REG || memchr(val, '(', len) == NULL)
 				return true;
 			return value_misfit(out, FIT_INEXACT, ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
 								pstrdup("text"), "type %s would drop the modifier",

@@ -99,6 +99,17 @@ other_kind(Oid type)
 			return OTHER_XID8;
 		case TIDOID:
 			return OTHER_TID;
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGNAMESPACEOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGROLEOID:
+			return OTHER_REG;
 		case REGTYPEOID:
 			return OTHER_REGTYPE;
 		default:

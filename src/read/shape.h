@@ -35,7 +35,10 @@ typedef enum OtherKind
 								 * eight; up to 32 bits */
 	OTHER_XID8,					/* the same, up to 64 bits */
 	OTHER_TID,					/* takes what stands around the brackets */
-	OTHER_REGTYPE				/* drops a modifier */
+	OTHER_REG,					/* a catalog's object: a number in place of
+								 * its name is read as an oid's is, and a name
+								 * cut after 63 bytes */
+	OTHER_REGTYPE				/* the same; drops a modifier */
 } OtherKind;
 
 #define LABELS_MAX 32

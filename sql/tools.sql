@@ -145,7 +145,7 @@ GRANT USAGE ON SCHEMA tl TO tl_viewer, tl_part;
 SET ROLE tl_viewer;
 SELECT selfheal.tool('inspect_schema', '{"table": "tl.orders"}') ->> 'text' AS text;
 SELECT selfheal.tool('read_error_log', '{"table": "tl.orders"}') ->> 'text' AS text;
-SELECT selfheal.tool('sample_payloads', format('{"incident": %s}', :dates)::jsonb) ->> 'text' AS text;
+SELECT regexp_replace(selfheal.tool('sample_payloads', format('{"incident": %s}', :dates)::jsonb) ->> 'text', '[0-9]+', 'N') AS text;
 \set VERBOSITY terse
 SELECT selfheal.tool('sample_payloads', NULL, :dates);
 \set VERBOSITY default

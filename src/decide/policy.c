@@ -615,7 +615,7 @@ policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 			const List *cautions)
 {
 	Case		c = {0};
-	Ruling		ruling = {VERDICT_REFUSE, NULL, NULL, NULL};
+	Ruling		ruling = {VERDICT_REFUSE, NULL, NULL, NULL, NIL};
 	List	   *spoken;
 	int			i;
 
@@ -644,5 +644,7 @@ policy_rule(const VettedPlan *plan, const Forecast *cost, WatchMode mode,
 			ruling.reason = psprintf("%s; %s", ruling.reason,
 									 rules[i].reason(&c));
 	}
+	ruling.rules = rules_counting(&c.said, ruling.verdict == VERDICT_AUTO ? RULE_AUTO :
+								  ruling.verdict == VERDICT_REVIEW ? RULE_REVIEW : RULE_DENY);
 	return ruling;
 }

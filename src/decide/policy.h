@@ -26,6 +26,8 @@ typedef struct Ruling
 	const char *policy;			/* the rule that gave it, a stable name */
 	const char *state;			/* all of the policy it rests on
 								 * (rules_state): what an approval binds */
+	List	   *rules;			/* of those, what set_policy() has said for
+								 * this verdict (PolicyRule *, rules.h) */
 } Ruling;
 
 /*

@@ -9,6 +9,7 @@ CREATE TABLE selfheal.policy (
 	cost text CHECK (cost IN ('metadata', 'scan', 'index', 'rewrite', 'dependents', 'published')),
 	verdict text NOT NULL CHECK (verdict IN ('auto', 'review', 'deny')),
 	set_by text NOT NULL,
+	set_login text NOT NULL,
 	set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	UNIQUE NULLS NOT DISTINCT (relid, step, cost)
 );
@@ -21,6 +22,7 @@ COMMENT ON COLUMN selfheal.policy.cost IS
 COMMENT ON COLUMN selfheal.policy.verdict IS
 'auto: runs by itself, within selfheal.auto_rewrite_limit and the mode of the table; review: waits for approve(); deny: is not planned';
 COMMENT ON COLUMN selfheal.policy.set_by IS 'role that said so';
+COMMENT ON COLUMN selfheal.policy.set_login IS 'role that it had logged in as: what that proposes over MCP does not run by this rule';
 COMMENT ON COLUMN selfheal.policy.set_at IS 'when';
 SELECT pg_catalog.pg_extension_config_dump('selfheal.policy', '');
 

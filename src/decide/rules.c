@@ -185,7 +185,7 @@ rules_read(Oid relid)
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
 	n = spi_exec("SELECT relid IS NOT NULL, step, cost, verdict, set_by, set_at,"
-				 " to_char(set_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
+				 " to_char(set_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), set_login"
 				 " FROM selfheal.policy WHERE relid IS NULL OR relid = $1", &args);
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -199,6 +199,7 @@ rules_read(Oid relid)
 		rule->set_by = spi_get_text(i, 5, cxt);
 		rule->set_at = spi_get_int8(i, 6, NULL);
 		rule->when = spi_get_text(i, 7, cxt);
+		rule->set_login = spi_get_text(i, 8, cxt);
 		result = lappend(result, rule);
 		MemoryContextSwitchTo(old);
 	}
@@ -299,11 +300,9 @@ rules_unsaid(const Said *said, int step, int cost)
 }
 
 List *
-rules_saying(const Said *said, RuleVerdict verdict)
+rules_counting(const Said *said, RuleVerdict verdict)
 {
 	List	   *found = NIL;
-	List	   *texts = NIL;
-	ListCell   *lc;
 
 	for (int i = 0; i < RULE_STEPS; i++)
 	{
@@ -315,7 +314,16 @@ rules_saying(const Said *said, RuleVerdict verdict)
 				found = list_append_unique_ptr(found, unconstify(PolicyRule *, rule));
 		}
 	}
-	foreach(lc, found)
+	return found;
+}
+
+List *
+rules_saying(const Said *said, RuleVerdict verdict)
+{
+	List	   *texts = NIL;
+	ListCell   *lc;
+
+	foreach(lc, rules_counting(said, verdict))
 		texts = lappend(texts, rules_text(lfirst(lc), said->relid));
 	return texts;
 }

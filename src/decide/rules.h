@@ -52,6 +52,7 @@ typedef struct PolicyRule
 	int			cost;			/* RuleCost, or RULE_ANY */
 	RuleVerdict verdict;
 	char	   *set_by;
+	char	   *set_login;		/* whom that had logged in as */
 	TimestampTz set_at;
 	char	   *when;			/* set_at for people */
 } PolicyRule;
@@ -86,7 +87,9 @@ extern Said rules_said(Oid relid, const List *rules, const Forecast *cost);
  * is built in counts. RULE_ANY: any kind of step. */
 extern bool rules_unsaid(const Said *said, int step, int cost);
 
-/* The rules that count with this verdict, each once, as texts for people. */
+/* The rules that count with this verdict (PolicyRule *), each once; the same as
+ * texts for people. */
+extern List *rules_counting(const Said *said, RuleVerdict verdict);
 extern List *rules_saying(const Said *said, RuleVerdict verdict);
 
 /* "policy of public.orders: widen_type, cost rewrite: deny (set by ada at ...)" */

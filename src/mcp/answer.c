@@ -12,6 +12,9 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+/* Bytes of a URI that is none of ours, told back; ours are shorter. */
+#define URI_TOLD 2000
+
 static Jsonb *
 json_of(const char *text)
 {
@@ -59,7 +62,7 @@ mcp_no_resource(const McpRequest *req, const char *uri)
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	toolpage_text(&buf, "uri", uri);
+	toolpage_text(&buf, "uri", pnstrdup(uri, pg_mbcliplen(uri, (int) strlen(uri), URI_TOLD)));
 	appendStringInfoChar(&buf, '}');
 	answer->data = json_of(buf.data);
 	return answer;

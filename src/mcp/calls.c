@@ -26,10 +26,18 @@ mcp_tools_list(const McpRequest *req)
 	return mcp_listed(buf.data);
 }
 
+static ToolContext
+context_of(const McpRequest *req)
+{
+	ToolContext ctx = {.audience = TOOL_AUDIENCE_MCP,.share = SHARE_FULL,.actor = verbs_caller(),.client = req->client};
+
+	return ctx;
+}
+
 McpAnswer *
 mcp_tools_call(const McpRequest *req)
 {
-	ToolContext ctx = {.audience = TOOL_AUDIENCE_MCP,.share = SHARE_FULL,.actor = verbs_caller(),.client = req->client};
+	ToolContext ctx = context_of(req);
 	bool		wrong;
 	char	   *name = mcp_text(req->params, "name", &wrong);
 	Jsonb	   *args;
@@ -55,4 +63,16 @@ mcp_tools_call(const McpRequest *req)
 	toolpage_bool(&buf, "isError", result->is_error);
 	appendStringInfoChar(&buf, '}');
 	return mcp_result(buf.data);
+}
+
+/* See the header. */
+void
+mcp_tools_call_failed(const McpRequest *req)
+{
+	ToolContext ctx = context_of(req);
+	bool		wrong;
+	char	   *name = mcp_text(req->params, "name", &wrong);
+
+	if (name != NULL)
+		tools_audit_failed(&ctx, name, mcp_object(req->params, "arguments", &wrong));
 }

@@ -35,6 +35,13 @@ static const char *const legacy_versions[] = {"2025-11-25", "2025-06-18", "2025-
  * with the role's rights and with what happens. */
 #define LIST_TTL 5000
 
+/* An id that is longer than this is not told back where an answer could not be
+ * made: it may be what there was no room for. */
+#define ID_BYTES 1000
+
+/* Of a revision that is not spoken, bytes that are told back. */
+#define VERSION_BYTES 100
+
 #define META "io.modelcontextprotocol/"
 
 /* What initialize has said in this session; "" where it has not been called. */
@@ -136,44 +143,6 @@ is_method(const char *name)
 	return false;
 }
 
-typedef struct Run
-{
-	const Method *method;
-	const McpRequest *req;
-	MemoryContext cxt;
-	McpAnswer  *answer;
-} Run;
-
-static void
-run(void *arg)
-{
-	Run		   *r = arg;
-	MemoryContext old = MemoryContextSwitchTo(r->cxt);
-
-	r->answer = r->method->answer(r->req);
-	MemoryContextSwitchTo(old);
-}
-
-/* A method, and what it raises as a fault: its text may quote rows, and stays
- * in the server. */
-static McpAnswer *
-run_method(const Method *method, const McpRequest *req)
-{
-	Run			r = {method, req, CurrentMemoryContext, NULL};
-	ErrorData  *edata = spi_try(run, &r);
-
-	if (edata == NULL)
-		return r.answer;
-	if (edata->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
-		return mcp_fault(MCP_INTERNAL_ERROR, "this role may not do that (SQLSTATE 42501): selfheal.grant_to() gives roles a level");
-	ereport(LOG,
-			(errmsg("selfheal could not answer %s of an MCP client", method->name),
-			 errdetail("SQLSTATE %s at %s:%d.", unpack_sql_state(edata->sqlerrcode),
-					   edata->filename ? edata->filename : "?", edata->lineno)));
-	return mcp_fault(MCP_INTERNAL_ERROR, "%s could not be answered (SQLSTATE %s)", method->name,
-					 unpack_sql_state(edata->sqlerrcode));
-}
-
 /* ---- one request ---- */
 
 /* "name version" of an Implementation object, on one line and cut to what a
@@ -205,7 +174,7 @@ unknown_version(const char *asked)
 
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"supported\":[\"" MODERN_VERSION "\"]");
-	toolpage_text(&buf, "requested", asked);
+	toolpage_text(&buf, "requested", pnstrdup(asked, pg_mbcliplen(asked, (int) strlen(asked), VERSION_BYTES)));
 	appendStringInfoChar(&buf, '}');
 	fault->data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
 	return fault;
@@ -270,8 +239,9 @@ wants_progress(const McpRequest *req)
 		(v.type == jbvString || v.type == jbvNumeric);
 }
 
+/* *method: the one of ours that it is about. */
 static McpAnswer *
-answer_request(McpRequest *req)
+answer_request(McpRequest *req, const Method **method)
 {
 	McpAnswer  *fault = read_era(req);
 
@@ -281,12 +251,13 @@ answer_request(McpRequest *req)
 
 		if (strcmp(req->method, m->name) != 0)
 			continue;
+		*method = m;
 		if (fault)
 			return fault;
 		if (!(req->modern ? m->modern : m->legacy))
 			break;
 		progress_ask(wants_progress(req));
-		return run_method(m, req);
+		return m->answer(req);
 	}
 	return fault ? fault : mcp_fault(MCP_METHOD_NOT_FOUND, "method not found: %s",
 									 pnstrdup(req->method, pg_mbcliplen(req->method, (int) strlen(req->method), 100)));
@@ -355,41 +326,108 @@ has(Jsonb *object, const char *key)
 	return getKeyJsonValueFromContainer(&object->root, key, (int) strlen(key), &v) != NULL;
 }
 
+/* A message, and what is known of it by now. */
+typedef struct Message
+{
+	Jsonb	   *json;
+	MemoryContext cxt;
+	McpRequest	request;
+	const Method *method;		/* NULL: none of ours */
+	char	   *id;				/* JSON text; NULL: none */
+	Jsonb	   *answer;			/* NULL: none is due */
+} Message;
+
 /* One message: the text of its answer, or NULL where none is due. */
 static char *
-answer_message(Jsonb *message)
+answer_message(Message *message)
 {
-	McpRequest	req = {0};
+	Jsonb	   *json = message->json;
+	McpRequest *req = &message->request;
 	McpAnswer  *answer;
 	JsonbValue	v;
-	char	   *id = NULL;
 	char	   *jsonrpc;
 	bool		wrong;
 	bool		is_request;
 
-	if (!JB_ROOT_IS_OBJECT(message))
+	if (!JB_ROOT_IS_OBJECT(json))
 		return envelope("null", mcp_fault(MCP_INVALID_REQUEST, "a message must be an object"), false);
-	is_request = getKeyJsonValueFromContainer(&message->root, "id", 2, &v) != NULL;
+	is_request = getKeyJsonValueFromContainer(&json->root, "id", 2, &v) != NULL;
 	if (is_request)
-		id = id_text(&v);
-	jsonrpc = mcp_text(message, "jsonrpc", &wrong);
-	req.method = mcp_text(message, "method", &wrong);
-	if (req.method == NULL && !wrong && (has(message, "result") || has(message, "error")))
+		message->id = id_text(&v);
+	jsonrpc = mcp_text(json, "jsonrpc", &wrong);
+	req->method = mcp_text(json, "method", &wrong);
+	if (req->method == NULL && !wrong && (has(json, "result") || has(json, "error")))
 		return NULL;			/* an answer: we have asked nothing */
-	if (jsonrpc == NULL || strcmp(jsonrpc, "2.0") != 0 || req.method == NULL || (is_request && id == NULL))
-		return envelope(id ? id : "null",
+	if (jsonrpc == NULL || strcmp(jsonrpc, "2.0") != 0 || req->method == NULL || (is_request && message->id == NULL))
+		return envelope(message->id ? message->id : "null",
 						mcp_fault(MCP_INVALID_REQUEST, "a request has \"jsonrpc\": \"2.0\", a method, and an id that is a string or an integer"),
 						false);
 	if (!is_request)
 		return NULL;			/* a notification; cancelling is the bridge's */
-	req.params = mcp_object(message, "params", &wrong);
+	req->params = mcp_object(json, "params", &wrong);
 	/* JSON-RPC has arrays, too: of a method that there is not nobody knows */
-	if (wrong && is_method(req.method))
-		return envelope(id, mcp_fault(MCP_INVALID_PARAMS, "params must be an object"), false);
-	if (req.params == NULL)
-		req.params = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	answer = answer_request(&req);
-	return envelope(id, answer, req.modern);
+	if (wrong && is_method(req->method))
+		return envelope(message->id, mcp_fault(MCP_INVALID_PARAMS, "params must be an object"), false);
+	if (req->params == NULL)
+		req->params = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	answer = answer_request(req, &message->method);
+	return envelope(message->id, answer, req->modern);
+}
+
+/* Body of a subtransaction. That the answer is JSON is seen in it, too: an
+ * answer that nobody can be given has done nothing. */
+static void
+run(void *arg)
+{
+	Message    *message = arg;
+	MemoryContext old = MemoryContextSwitchTo(message->cxt);
+	char	   *text = answer_message(message);
+
+	if (text != NULL)
+		message->answer = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	MemoryContextSwitchTo(old);
+}
+
+/* What was raised, as a fault: its text may quote rows, and stays in the server. */
+static McpAnswer *
+raised(const Message *message, const ErrorData *edata)
+{
+	const char *what = message->method ? message->method->name : "a message";
+
+	if (edata->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		return mcp_fault(MCP_INTERNAL_ERROR, "this role may not do that (SQLSTATE 42501): selfheal.grant_to() gives roles a level");
+	ereport(LOG,
+			(errmsg("selfheal could not answer %s of an MCP client", what),
+			 errdetail("SQLSTATE %s at %s:%d.", unpack_sql_state(edata->sqlerrcode),
+					   edata->filename ? edata->filename : "?", edata->lineno)));
+	return mcp_fault(MCP_INTERNAL_ERROR, "%s could not be answered (SQLSTATE %s)", what,
+					 unpack_sql_state(edata->sqlerrcode));
+}
+
+/* Body of a subtransaction. */
+static void
+note_failed_call(void *arg)
+{
+	mcp_tools_call_failed(&((Message *) arg)->request);
+}
+
+/*
+ * One message, and its answer in the current context; NULL where none is due.
+ * Whatever goes wrong on the way is an answer as well.
+ */
+static Jsonb *
+answered(Jsonb *json)
+{
+	Message		message = {.json = json,.cxt = CurrentMemoryContext};
+	ErrorData  *edata = spi_try(run, &message);
+	bool		known = message.id != NULL && strlen(message.id) <= ID_BYTES;
+
+	if (edata == NULL)
+		return message.answer;
+	/* what is undone is the event of a call, too */
+	if (message.method != NULL && message.method->answer == mcp_tools_call)
+		(void) spi_try(note_failed_call, &message);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(envelope(known ? message.id : "null", raised(&message, edata), false))));
 }
 
 /*
@@ -399,53 +437,56 @@ answer_message(Jsonb *message)
  * hands requests on to selfheal.mcp() by another way than stdio: the revision
  * requires that a server takes them.
  */
-static char *
-answer_batch(Jsonb *batch)
+static Jsonb *
+answered_batch(Jsonb *batch)
 {
 	int			n = (int) JB_ROOT_COUNT(batch);
-	StringInfoData buf;
+	JsonbParseState *state = NULL;
+	int			answers = 0;
 
 	if (strcmp(session_version, BATCH_VERSION) != 0 || JB_ROOT_IS_SCALAR(batch) || n == 0 || n > BATCH_MESSAGES)
-		return answer_message(batch);	/* it is no object: refused */
-	initStringInfo(&buf);
+		return answered(batch); /* it is no object: refused */
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (int i = 0; i < n; i++)
 	{
-		JsonbValue *v = getIthJsonbValueFromContainer(&batch->root, i);
-		char	   *text = answer_message(JsonbValueToJsonb(v));
+		Jsonb	   *answer = answered(JsonbValueToJsonb(getIthJsonbValueFromContainer(&batch->root, i)));
+		JsonbValue	v;
 
-		if (text)
-			appendStringInfo(&buf, "%c%s", buf.len == 0 ? '[' : ',', text);
+		if (answer == NULL)
+			continue;
+		v.type = jbvBinary;
+		v.val.binary.data = &answer->root;
+		v.val.binary.len = VARSIZE(answer) - VARHDRSZ;
+		(void) pushJsonbValue(&state, WJB_ELEM, &v);
+		answers++;
 	}
-	if (buf.len == 0)
-		return NULL;
-	appendStringInfoChar(&buf, ']');
-	return buf.data;
+	return answers > 0 ? JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL)) : NULL;
 }
 
 /*
  * mcp(request): the answer to one message, null where none is due. What is
- * wrong with a message is an answer, too; only what ends a statement or session
- * (cancel, shutdown) is raised.
+ * wrong with a message is an answer, too, and so is what goes wrong with us;
+ * only what ends a statement or session (cancel, shutdown) is raised.
  */
 Datum
 selfheal_mcp(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *message;
-	char	   *volatile text = NULL;
+	Jsonb	   *volatile answer = NULL;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	message = PG_GETARG_JSONB_P(0);
 	PG_TRY();
 	{
-		text = JB_ROOT_IS_ARRAY(message) ? answer_batch(message) : answer_message(message);
+		answer = JB_ROOT_IS_ARRAY(message) ? answered_batch(message) : answered(message);
 	}
 	PG_FINALLY();
 	{
 		progress_ask(false);
 	}
 	PG_END_TRY();
-	if (text == NULL)
+	if (answer == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	PG_RETURN_JSONB_P(answer);
 }

@@ -13,12 +13,13 @@
 #include "decide/playbook.h"
 #include "decide/policy.h"
 #include "decide/vet.h"
-#include "miscadmin.h"
 #include "observe/contract.h"
+#include "miscadmin.h"
 #include "observe/watch.h"
 #include "orient/diagnose.h"
 #include "orient/incident.h"
 #include "serve/ask.h"
+#include "serve/telling.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
@@ -167,6 +168,7 @@ selfheal_explain(PG_FUNCTION_ARGS)
 	MemoryContext cxt = CurrentMemoryContext;
 	StringInfoData out;
 	Incident   *inc;
+	Oid			caller;
 	SpiUser		saved;
 	SpiArgs		args;
 	uint64		n;
@@ -179,30 +181,38 @@ selfheal_explain(PG_FUNCTION_ARGS)
 	inc = incident_get(PG_GETARG_INT64(0));
 	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
 		watch_check_table(inc->relid, WATCH_NEED_READ);
+	else if (!telling_sees_all())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the table of incident " INT64_FORMAT " is gone", inc->id),
+				 errhint("Who is a member of pg_read_all_data may ask about it.")));
 
 	initStringInfo(&out);
+	caller = GetUserId();
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, inc->id);
+	spi_arg_relid(&args, inc->relid);
+	spi_arg_oid(&args, caller);
 	spi_exec("SELECT format('Incident %s: %s in %I.%I%s, state %s%s.', i.id, i.class, i.schema_name, i.table_name,"
-			 "  CASE WHEN i.column_name IS NOT NULL THEN ', column or key ' || quote_ident(i.column_name) ELSE '' END,"
-			 "  i.state, coalesce(' (' || i.reason || ')', '')),"
+			 "  CASE WHEN i.column_name IS NOT NULL THEN ', column or key ' || quote_ident(selfheal.told_name($2, i.column_name, $3)) ELSE '' END,"
+			 "  i.state, coalesce(' (' || selfheal.told($2, i.reason, $3) || ')', '')),"
 			 " format('%s rows showed it, first at %s, last at %s.', i.rows,"
 			 "  to_char(i.first_seen, 'YYYY-MM-DD HH24:MI:SS TZ'), to_char(i.last_seen, 'YYYY-MM-DD HH24:MI:SS TZ'))"
 			 " FROM selfheal.incident i WHERE i.id = $1", &args);
 	appendStringInfo(&out, "%s\n%s\n", spi_get_text(0, 1, cxt), spi_get_text(0, 2, cxt));
 	n = spi_exec("SELECT concat(to_char(a.at, 'HH24:MI:SS.MS'), '  ', rpad(a.event, greatest(10, length(a.event))), ' ',"
 				 " concat_ws(E'\n                         ',"
-				 "  CASE WHEN a.event IN ('planned', 'proposed', 'discarded', 'amended', 'dismissed') THEN a.explanation"
-				 "   WHEN a.event = 'diagnosed' THEN coalesce(a.explanation, a.result) END,"
+				 "  CASE WHEN a.event IN ('planned', 'proposed', 'discarded', 'amended', 'dismissed') THEN selfheal.told($2, a.explanation, $3)"
+				 "   WHEN a.event = 'diagnosed' THEN selfheal.told($2, coalesce(a.explanation, a.result), $3) END,"
 				 "  CASE WHEN a.event IN ('planned', 'proposed') THEN"
 				 "   (SELECT string_agg(translate(concat('felt by ', l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'), E'\\n\\r', '  '),"
 				 "     E'\n                         ' ORDER BY n)"
 				 "    FROM jsonb_array_elements(a.forecast -> 'impact') WITH ORDINALITY x(l, n)"
 				 "    WHERE l ->> 'level' <> 'note') END,"
 				 "  CASE WHEN a.event = 'vetted' THEN concat(a.verdict, ' by policy ', a.policy) END,"
-				 "  CASE WHEN a.event IN ('planned', 'proposed', 'applied') THEN a.sql_run END,"
-				 "  CASE WHEN a.event NOT IN ('diagnosed', 'planned', 'applied') THEN a.result END,"
+				 "  CASE WHEN a.event IN ('planned', 'proposed', 'applied') THEN selfheal.told_sql($2, a.sql_run, $3) END,"
+				 "  CASE WHEN a.event NOT IN ('diagnosed', 'planned', 'applied') THEN selfheal.told($2, a.result, $3) END,"
 				 "  CASE WHEN a.event IN ('approved', 'rejected', 'retried', 'proposed', 'discarded', 'amended', 'dismissed')"
 				 "   THEN 'by ' || a.actor_role END,"
 				 "  CASE WHEN a.rows_replayed IS NOT NULL THEN format('%s rows %s%s', a.rows_replayed,"

@@ -13,6 +13,7 @@
 #include "serve/casestory.h"
 #include "serve/casetools.h"
 #include "serve/inspect.h"
+#include "serve/judging.h"
 #include "serve/toolargs.h"
 #include "serve/toolpage.h"
 #include "storage/latch.h"
@@ -172,7 +173,7 @@ add_plan(StringInfo buf, int64 id, Telling *t)
 	spi_arg_int8(&args, id);
 	if (id == 0 ||
 		spi_read_newest(&facts, "SELECT p.hash, p.state, p.sql, p.verdict, p.policy, p.reason, p.explanation, p.proposed_by, p.agent, p.decided_by, "
-						SPI_UTC("p.applied_at") ", p.steps FROM selfheal.plan p WHERE p.id = $1", &args) == 0)
+						SPI_UTC("p.applied_at") ", p.steps, " JUDGING_RULES " FROM selfheal.plan p WHERE p.id = $1", &args) == 0)
 		return;
 	toolpage_key(buf, "plan");
 	appendStringInfoChar(buf, '{');
@@ -184,6 +185,7 @@ add_plan(StringInfo buf, int64 id, Telling *t)
 	toolpage_text(buf, "verdict", spi_get_text(0, 4, cxt));
 	toolpage_text(buf, "policy", spi_get_text(0, 5, cxt));
 	telling_text(buf, t, "reason", spi_get_text(0, 6, cxt), 600);
+	toolpage_json(buf, "rules", spi_get_text(0, 13, cxt));
 	telling_text(buf, t, "explanation", spi_get_text(0, 7, cxt), 600);
 	toolpage_cut(buf, "proposed_by", spi_get_text(0, 8, cxt), 200);
 	toolpage_bool(buf, "agent", spi_get_bool(0, 9, NULL));
@@ -304,7 +306,7 @@ const Tool	explain_incident_tool = {
 	TOOLPAGE_INTEGER("rows_seen") "," TOOLPAGE_INTEGER("rows_held") "," TOOLPAGE_INTEGER("witnesses") "," TOOLPAGE_STRING("first_seen") "," TOOLPAGE_STRING("last_seen") "," TOOLPAGE_STRING("closed_at")
 	"," TOOLPAGE_NUMBER("seconds") "," TOOLPAGE_INTEGER("attempts") "," TOOLPAGE_STRING("next_try") "," TOOLPAGE_STRING("closed_by") "," TOOLPAGE_STRING("why") "," TOOLPAGE_STRING("share_values")
 	",\"plan\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("sql")
-	"," CASESTORY_STEPS_SCHEMA ","
+	"," CASESTORY_STEPS_SCHEMA "," JUDGING_RULES_SCHEMA ","
 	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("proposed_by") "," TOOLPAGE_BOOLEAN("agent") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_STRING("applied_at")
 	"},\"required\":[\"plan\",\"plan_hash\",\"state\"],\"additionalProperties\":false}"
 	",\"story\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("event") "," TOOLPAGE_STRING("by") "," TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") ","

@@ -1,8 +1,8 @@
 -- What is seen of the conversations with Claude.
 
 CREATE VIEW selfheal.conversations WITH (security_barrier) AS
-SELECT v.id, v.incident, format('%I.%I', v.schema_name, v.table_name) AS table_name, v.state, v.outcome, v.reason,
-	v.plan AS plan_id, v.confidence, v.explanation, v.options, v.model, v.prompt_hash, v.calls, v.tokens,
+SELECT v.id, v.incident, format('%I.%I', v.schema_name, v.table_name) AS table_name, v.state, v.outcome, selfheal.told(v.relid, v.reason) AS reason,
+	v.plan AS plan_id, v.confidence, selfheal.told(v.relid, v.explanation) AS explanation, selfheal.told_json(v.relid, v.options) AS options, v.model, v.prompt_hash, v.calls, v.tokens,
 	round(v.cost::numeric, 6) AS dollars, v.started_at, v.ended_at, v.next_try
 FROM selfheal.conversation v
 WHERE selfheal.may_see(v.relid)
@@ -12,7 +12,8 @@ COMMENT ON VIEW selfheal.conversations IS 'what Claude was asked, what came of i
 CREATE VIEW selfheal.turns WITH (security_barrier) AS
 SELECT t.id, t.conversation, v.incident, t.at, t.kind, t.tool, t.is_error, t.stop_reason, t.status, t.fault, t.request_id,
 	t.latency_ms, t.input_tokens, t.output_tokens, t.cache_read_tokens, t.cache_write_tokens,
-	round(t.cost::numeric, 6) AS dollars, t.plan AS plan_id, t.body
+	round(t.cost::numeric, 6) AS dollars, t.plan AS plan_id,
+	CASE WHEN selfheal.told_all(v.relid) THEN t.body END AS body
 FROM selfheal.agent_turn t JOIN selfheal.conversation v ON v.id = t.conversation
 WHERE selfheal.may_see(v.relid)
 ORDER BY t.id;

@@ -104,9 +104,10 @@ add_change(StringInfo buf, Telling *t, const Judged *j)
 }
 
 static ToolResult *
-refused(Telling *t, Jsonb *args, const char *reason)
+refused(Telling *t, Jsonb *args, const Judged *j)
 {
-	return tools_error("refused: %s. Nothing was changed.", tools_told(t->relid, t->share, args, reason));
+	return tools_error("refused: %s.%s Nothing was changed.", tools_told(t->relid, t->share, args, j->reason),
+					   judging_denied_by(&j->ruling));
 }
 
 static ToolResult *
@@ -138,12 +139,12 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 	t = telling_of(ctx->share, GetUserId(), relid, NULL);
 	j = judging_of(relid, judging_vet(relid, args));
 	if (j.reason != NULL)
-		return refused(t, args, j.reason);
+		return refused(t, args, &j);
 	trial = judging_try(&j, &incident, incident != 0 ? 1 : 0);
 	if (!trial->ok)
 		return trial_failed(t, trial);
 	if (j.reason != NULL)
-		return refused(t, args, j.reason);
+		return refused(t, args, &j);
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	toolpage_text(&buf, "table", telling_name(relid));
@@ -151,6 +152,7 @@ run_execute_dry_run(const ToolContext *ctx, Jsonb *args)
 	toolpage_text(&buf, "policy", j.ruling.policy);
 	add_change(&buf, t, &j);
 	telling_text(&buf, t, "reason", j.ruling.reason, 600);
+	judging_rules(&buf, &j.ruling);
 	add_trial(&buf, t, &j, trial);
 	toolpage_text(&buf, "next_step", tools_offered_to(GetUserId(), "apply_safe_ddl") ?
 				  "Nothing was changed. apply_safe_ddl with the same ddl applies it, or puts it before a person." :
@@ -180,7 +182,8 @@ same_plan(Oid relid, const char *hash)
 	return id;
 }
 
-/* Has the one who asks set a rule himself by which changes of this table run? */
+/* Has the one who asks set a rule himself by which changes of this table run,
+ * under whatever role? */
 static bool
 rule_of_his_own(Oid relid)
 {
@@ -192,8 +195,12 @@ rule_of_his_own(Oid relid)
 		const PolicyRule *rule = lfirst(lc);
 
 		for (int i = 0; rule->verdict == RULE_AUTO && i < (int) lengthof(roles); i++)
-			if (strcmp(rule->set_by, GetUserNameFromId(roles[i], false)) == 0)
+		{
+			char	   *role = GetUserNameFromId(roles[i], false);
+
+			if (strcmp(rule->set_by, role) == 0 || strcmp(rule->set_login, role) == 0)
 				return true;
+		}
 	}
 	return false;
 }
@@ -231,6 +238,7 @@ stands(const ToolContext *ctx, int64 id, Telling *t, const Judged *j, const DryR
 	toolpage_text(&buf, "waits_for", waits ? "awaiting_approval" : "awaiting_healer");
 	add_change(&buf, t, j);
 	telling_text(&buf, t, "reason", row->reason, 600);
+	judging_rules(&buf, &j->ruling);
 	if (trial)
 		add_trial(&buf, t, j, trial);
 	toolpage_text(&buf, "next_step", waits ?
@@ -336,13 +344,13 @@ run_apply_safe_ddl(const ToolContext *ctx, Jsonb *args)
 	if (j.reason != NULL)
 	{
 		record_refusal(relid, args, j.reason);
-		return refused(t, args, j.reason);
+		return refused(t, args, &j);
 	}
 	trial = judging_try(&j, NULL, 0);
 	if (j.reason != NULL)
 	{
 		record_refusal(relid, args, j.reason);
-		return refused(t, args, j.reason);
+		return refused(t, args, &j);
 	}
 	row = store(ctx, docket_draft(j.plan, j.cost, &j.ruling), &j, trial, toolargs_text(args, "why"));
 	if (!trial->ok)
@@ -358,7 +366,7 @@ run_apply_safe_ddl(const ToolContext *ctx, Jsonb *args)
 
 #define CHANGE_SCHEMA \
 	TOOLPAGE_STRING("table") ",\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\"]}," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("sql") \
-	"," CASESTORY_STEPS_SCHEMA \
+	"," CASESTORY_STEPS_SCHEMA "," JUDGING_RULES_SCHEMA \
 	",\"forecast\":{\"type\":\"object\",\"properties\":{" JUDGING_FORECAST_PROPERTIES "},\"additionalProperties\":false}" \
 	",\"dry_run\":{\"type\":\"object\",\"properties\":{" JUDGING_DRY_RUN_PROPERTIES "," TOOLPAGE_STRING("reason") "},\"additionalProperties\":false}," TOOLPAGE_STRING("next_step")
 

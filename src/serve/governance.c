@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "observe/watch.h"
 #include "record/audit.h"
+#include "serve/foureyes.h"
 #include "serve/governance.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -165,9 +166,10 @@ write_rule(Change *change, const char *by)
 	if (spi_exec("SELECT FROM selfheal.policy" THE_RULE " AND verdict = $4", &args) > 0)
 		return;
 	spi_arg_text(&args, by);
-	spi_exec("INSERT INTO selfheal.policy (relid, step, cost, verdict, set_by) VALUES ($1, $2, $3, $4, $5)"
+	spi_arg_text(&args, foureyes_login());
+	spi_exec("INSERT INTO selfheal.policy (relid, step, cost, verdict, set_by, set_login) VALUES ($1, $2, $3, $4, $5, $6)"
 			 " ON CONFLICT (relid, step, cost) DO UPDATE"
-			 " SET verdict = $4, set_by = $5, set_at = clock_timestamp() RETURNING xmax = 0", &args);
+			 " SET verdict = $4, set_by = $5, set_login = $6, set_at = clock_timestamp() RETURNING xmax = 0", &args);
 	change->changed = true;
 	change->is_new = spi_get_bool(0, 1, NULL);
 }
@@ -378,8 +380,8 @@ put_cell(ReturnSetInfo *rsinfo, Oid relid, const Watch *watch, const char *outsi
 		 const List *rules, int step, int cost)
 {
 	const PolicyRule *rule = rules_find(rules, step, cost);
-	Datum		values[8];
-	bool		nulls[8] = {false};
+	Datum		values[9];
+	bool		nulls[9] = {false};
 	const char *source = rule == NULL ? "built-in" : rule->of_table ? "table" : "default";
 	const char *reason;
 	RuleVerdict verdict = rules_built_in(step, cost, &reason);
@@ -389,11 +391,12 @@ put_cell(ReturnSetInfo *rsinfo, Oid relid, const Watch *watch, const char *outsi
 		verdict = rule->verdict;
 		reason = rules_text(rule, relid);
 	}
-	nulls[5] = nulls[6] = rule == NULL;
+	nulls[5] = nulls[6] = nulls[8] = rule == NULL;
 	if (rule)
 	{
 		values[5] = CStringGetTextDatum(rule->set_by);
 		values[6] = TimestampTzGetDatum(rule->set_at);
+		values[8] = CStringGetTextDatum(rule->set_login);
 	}
 	/* what stands above all rules */
 	if (verdict != RULE_DENY && outside != NULL)

@@ -15,8 +15,8 @@ COMMENT ON FUNCTION selfheal.drop_policy(regclass, text, text) IS
 REVOKE ALL ON FUNCTION selfheal.drop_policy(regclass, text, text) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.policy_effective(relation regclass)
-RETURNS TABLE (step text, cost text, verdict text, source text, size_limit bigint, set_by text, set_at timestamptz, reason text)
+RETURNS TABLE (step text, cost text, verdict text, source text, size_limit bigint, set_by text, set_at timestamptz, reason text, set_login text)
 AS 'MODULE_PATHNAME', 'selfheal_policy_effective' LANGUAGE C STABLE;
 COMMENT ON FUNCTION selfheal.policy_effective(regclass) IS
-'what counts for a table (null: for tables without rules of their own), one row for each kind of step and cost that it can come with: auto, review or deny, where that comes from (built-in, default, table, mode, setting), up to how many bytes, who said so, and why';
+'what counts for a table (null: for tables without rules of their own), one row for each kind of step and cost that it can come with: auto, review or deny, where that comes from (built-in, default, table, mode, setting), up to how many bytes, who said so (set_login: logged in as whom), and why';
 REVOKE ALL ON FUNCTION selfheal.policy_effective(regclass) FROM PUBLIC;

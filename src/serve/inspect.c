@@ -49,18 +49,35 @@ inspect_check_incident(int64 id)
 	check(incident_get(id));
 }
 
-/* See the header. A number in an error that is raised would be masked. */
+/* May the current role ask about it? */
+static bool
+is_for_role(const Incident *incident)
+{
+	if (!OidIsValid(incident->relid) || get_rel_name(incident->relid) == NULL)
+		return superuser();
+	return compat_class_ownercheck(incident->relid, GetUserId()) ||
+		pg_class_aclcheck(incident->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(incident->relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+/*
+ * See the header. A number in an error that is raised would be masked. Who may
+ * not read a table does not learn by counting through the numbers what broke in
+ * it.
+ */
 Incident *
 inspect_incident(int64 id, ToolResult **fault)
 {
 	Incident   *incident = incident_find(id);
 
 	*fault = NULL;
-	if (incident != NULL)
+	if (incident != NULL && is_for_role(incident))
+	{
 		check(incident);
-	else
-		*fault = tools_error("argument \"incident\": there is no incident " INT64_FORMAT ". list_incidents has their numbers.", id);
-	return incident;
+		return incident;
+	}
+	*fault = tools_error("argument \"incident\": there is no incident " INT64_FORMAT ", or it is not for this role. list_incidents has those that there are.", id);
+	return NULL;
 }
 
 /* Does a foreign key of the first table refer to the second? */

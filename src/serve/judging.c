@@ -8,9 +8,11 @@
 #include "decide/mapsteps.h"
 #include "decide/rebuild.h"
 #include "decide/render.h"
+#include "decide/rules.h"
 #include "serve/judging.h"
 #include "serve/proving.h"
 #include "serve/toolargs.h"
+#include "utils/builtins.h"
 
 /* Steps as a model gives them, as the plan's own JSON. Inside spi_open. */
 static Jsonb *
@@ -168,6 +170,56 @@ judging_try(Judged *j, const int64 *incidents, int n)
 	}
 	forecast_tell(j->cost);
 	return trial;
+}
+
+/* See the header. */
+void
+judging_rules(StringInfo buf, const Ruling *ruling)
+{
+	ListCell   *lc;
+
+	if (ruling->rules == NIL)
+		return;
+	toolpage_json(buf, "rules", "[");
+	foreach(lc, ruling->rules)
+	{
+		const PolicyRule *rule = lfirst(lc);
+
+		appendStringInfoString(buf, foreach_current_index(lc) > 0 ? ",{" : "{");
+		toolpage_text(buf, "of", rule->of_table ? "table" : "all tables");
+		toolpage_text(buf, "step", rules_step_name(rule->step));
+		toolpage_text(buf, "cost", rules_cost_name(rule->cost));
+		toolpage_text(buf, "verdict", rules_verdict_name(rule->verdict));
+		toolpage_cut(buf, "set_by", rule->set_by, 100);
+		toolpage_cut(buf, "set_login", rule->set_login, 100);
+		/* "2026-11-22 12:00:00 UTC" as JSON writes it */
+		toolpage_text(buf, "set_at", psprintf("%.10sT%.8sZ", rule->when, rule->when + 11));
+		appendStringInfoChar(buf, '}');
+	}
+	appendStringInfoChar(buf, ']');
+}
+
+/* See the header. */
+char *
+judging_denied_by(const Ruling *ruling)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	if (ruling->policy == NULL || strcmp(ruling->policy, "policy-deny") != 0)
+		return buf.data;
+	foreach(lc, ruling->rules)
+	{
+		const PolicyRule *rule = lfirst(lc);
+
+		appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : " That was set by ", quote_identifier(rule->set_by));
+		if (strcmp(rule->set_by, rule->set_login) != 0)
+			appendStringInfo(&buf, " (logged in as %s)", quote_identifier(rule->set_login));
+	}
+	if (buf.len > 0)
+		appendStringInfoChar(&buf, '.');
+	return buf.data;
 }
 
 /* {"verdict", "sql", "policy", "reason", "forecast", "dry_run"}: dry_run as in

@@ -55,6 +55,26 @@
 	TOOLPAGE_BOOLEAN("ok") "," TOOLPAGE_INTEGER("held_tried") "," TOOLPAGE_INTEGER("held_stored") "," \
 	TOOLPAGE_INTEGER("history_tried") "," TOOLPAGE_INTEGER("history_broken")
 
+/*
+ * What set_policy() has said for the verdict of a plan, and who: in a reason,
+ * whose words are masked, his name would be gone. In SQL, of the rules that were
+ * there when the plan p was made and speak of its kinds of step; as a property
+ * of a schema.
+ */
+#define JUDGING_RULE "jsonb_build_object('of', CASE WHEN r.relid IS NULL THEN 'all tables' ELSE 'table' END, 'step', coalesce(r.step, 'any step')," \
+	" 'cost', coalesce(r.cost, 'any cost'), 'verdict', r.verdict, 'set_by', left(r.set_by, 100), 'set_login', left(r.set_login, 100), 'set_at', " SPI_UTC("r.set_at") ")"
+#define JUDGING_RULES \
+	"(SELECT jsonb_agg(" JUDGING_RULE " ORDER BY r.relid IS NULL, r.step, r.cost)::text FROM (SELECT * FROM selfheal.policy r" \
+	"  WHERE (r.relid = p.relid OR r.relid IS NULL) AND r.set_at <= p.at" \
+	"  AND r.verdict = CASE p.policy WHEN 'policy-auto' THEN 'auto' WHEN 'policy-review' THEN 'review' WHEN 'policy-deny' THEN 'deny' END" \
+	"  AND (r.step IS NULL OR p.steps @> jsonb_build_object('steps', jsonb_build_array(jsonb_build_object('kind', r.step))))" \
+	"  ORDER BY r.relid IS NULL, r.step, r.cost LIMIT 10) r)"
+#define JUDGING_RULES_SCHEMA \
+	"\"rules\":{\"type\":\"array\",\"description\":\"what set_policy has said for this verdict, and who\",\"items\":{\"type\":\"object\",\"properties\":{" \
+	TOOLPAGE_STRING("of") "," TOOLPAGE_STRING("step") "," TOOLPAGE_STRING("cost") "," TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("set_by") "," \
+	TOOLPAGE_STRING("set_login") "," TOOLPAGE_STRING("set_at") "},\"required\":[\"of\",\"step\",\"cost\",\"verdict\",\"set_by\",\"set_login\",\"set_at\"]," \
+	"\"additionalProperties\":false}}"
+
 #define JUDGING_RESULT \
 	"{\"type\": \"object\", \"additionalProperties\": true, \"properties\": {" \
 	"\"verdict\": {\"type\": \"string\", \"enum\": [\"auto\", \"review\"]}," \
@@ -89,6 +109,13 @@ extern Judged judging_of(Oid relid, Vetting vetting);
 /* Tried with the held rows of these incidents (n 0: all of the table's), and
  * judged once more by what that has shown. */
 extern DryRun *judging_try(Judged *j, const int64 *incidents, int n);
+
+/* Add "rules", where somebody has said something for this verdict. */
+extern void judging_rules(StringInfo buf, const Ruling *ruling);
+
+/* Of a change that set_policy() refuses: a sentence that says who has set it, to
+ * stand behind the reason, whose words are masked. Else "". */
+extern char *judging_denied_by(const Ruling *ruling);
 
 /* {"verdict", "sql", "policy", "reason", "forecast", "dry_run"}: dry_run as in
  * sandbox.h, its reason as far as values may be told. */

@@ -31,7 +31,7 @@
 	" ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ': ', l ->> 'effect'), E'\\n\\r', '  ')" \
 	"  FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n LIMIT 6)," \
 	" " JUDGING_FORECAST("p.forecast") ", " JUDGING_DRY_RUN("p.dry_run") ", p.steps," \
-	" p.dry_run ->> 'reason', p.decided_by" \
+	" p.dry_run ->> 'reason', p.decided_by, " JUDGING_RULES \
 	" FROM (SELECT * FROM selfheal.plan p WHERE ($1 = 0 OR p.id < $1)" \
 	"  AND CASE WHEN $2 > 0 THEN p.id = $2 ELSE p.state IN ('awaiting_approval', 'approved') AND ($3 IS NULL OR p.state = $3) END" \
 	"  AND ($4 IS NULL OR p.relid = $4) AND ($5 OR has_table_privilege($6, p.relid::oid, 'SELECT'))" \
@@ -95,6 +95,7 @@ add_pending(StringInfo entry, uint64 row, Telling *t, void *arg)
 	toolpage_text(entry, "verdict", spi_get_text(row, 7, cxt));
 	toolpage_text(entry, "policy", spi_get_text(row, 8, cxt));
 	telling_text(entry, t, "reason", spi_get_text(row, 9, cxt), 500);
+	toolpage_json(entry, "rules", spi_get_text(row, 25, cxt));
 	telling_text(entry, t, "explanation", spi_get_text(row, 10, cxt), 500);
 	telling_text(entry, t, "why", spi_get_text(row, 11, cxt), 300);
 	toolpage_cut(entry, "proposed_by", spi_get_text(row, 12, cxt), 100);
@@ -173,16 +174,20 @@ plan_asked(Jsonb *args, ToolResult **fault)
 	PlanRow    *row;
 	SpiUser		saved;
 	SpiArgs		sql;
+	Oid			caller = GetUserId();
 	bool		found;
 
 	spi_open(&saved);
 	spi_args(&sql);
 	spi_arg_int8(&sql, id);
-	found = spi_exec("SELECT FROM selfheal.plan WHERE id = $1", &sql) > 0;
+	spi_arg_oid(&sql, caller);
+	/* of a table that the role may not read there is none, as in the list */
+	found = spi_exec("SELECT FROM selfheal.plan p WHERE p.id = $1 AND (coalesce(has_any_column_privilege($2, p.relid::oid, 'SELECT'), true)"
+					 " OR pg_has_role($2, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.relid), 'USAGE'))", &sql) > 0;
 	spi_close(&saved);
 	*fault = NULL;
 	if (!found)
-		*fault = tools_error("argument \"plan\": there is no plan " INT64_FORMAT ". list_pending_plans has their numbers.", id);
+		*fault = tools_error("argument \"plan\": there is no plan " INT64_FORMAT ", or it is not for this role. list_pending_plans has those that wait.", id);
 	if (*fault)
 		return NULL;
 	row = docket_get(id, true);
@@ -260,7 +265,7 @@ const Tool	list_pending_plans_tool = {
 	TOOLPAGE_PROPERTIES "},\"required\":[],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"plans\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
 	TOOLPAGE_INTEGER("plan") "," TOOLPAGE_STRING("plan_hash") "," TOOLPAGE_STRING("table") "," TOOLPAGE_STRING("state") "," TOOLPAGE_STRING("sql")
-	"," CASESTORY_STEPS_SCHEMA ","
+	"," CASESTORY_STEPS_SCHEMA "," JUDGING_RULES_SCHEMA ","
 	TOOLPAGE_STRING("verdict") "," TOOLPAGE_STRING("policy") "," TOOLPAGE_STRING("reason") "," TOOLPAGE_STRING("explanation") "," TOOLPAGE_STRING("why") "," TOOLPAGE_STRING("proposed_by") "," TOOLPAGE_STRING("proposed_client") "," TOOLPAGE_BOOLEAN("agent") ","
 	TOOLPAGE_STRING("at") "," TOOLPAGE_STRING("decided_by") "," TOOLPAGE_INTEGER("rows_waiting") "," TOOLPAGE_INTEGER("witnesses") ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}"
 	",\"impact\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"

@@ -56,7 +56,8 @@ add_effective(StringInfo buf, Oid relid, Jsonb *args)
 	spi_arg_text(&sql, toolargs_text(args, "step"));
 	spi_arg_text(&sql, cost);
 	spi_arg_int8(&sql, MAX_CELLS);
-	n = spi_exec("SELECT p.step, p.cost, p.verdict, p.source FROM selfheal.policy_effective($1) p"
+	n = spi_exec("SELECT p.step, p.cost, p.verdict, p.source, p.set_by, p.set_login,"
+				 " pg_catalog.to_char(pg_catalog.timezone('UTC', p.set_at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM selfheal.policy_effective($1) p"
 				 " WHERE ($2 IS NULL OR p.step OPERATOR(pg_catalog.=) $2) AND ($3 IS NULL OR p.cost OPERATOR(pg_catalog.=) $3) LIMIT $4", &sql);
 	toolpage_key(buf, "effective");
 	appendStringInfoChar(buf, '[');
@@ -67,6 +68,9 @@ add_effective(StringInfo buf, Oid relid, Jsonb *args)
 		toolpage_text(buf, "cost", spi_get_text(i, 2, cxt));
 		toolpage_text(buf, "verdict", spi_get_text(i, 3, cxt));
 		toolpage_text(buf, "source", spi_get_text(i, 4, cxt));
+		toolpage_cut(buf, "set_by", spi_get_text(i, 5, cxt), 100);
+		toolpage_cut(buf, "set_login", spi_get_text(i, 6, cxt), 100);
+		toolpage_text(buf, "set_at", spi_get_text(i, 7, cxt));
 		appendStringInfoChar(buf, '}');
 	}
 	appendStringInfoChar(buf, ']');
@@ -187,7 +191,7 @@ const Tool	set_policy_tool = {
 	"\"subscribers_heal\":{\"type\":\"boolean\",\"description\":\"instead of the others: true: a publication of the table is no reason to wait\"}},"
 	"\"required\":[\"table\"],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{\"table\":{\"type\":\"string\"},\"effective\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-	"\"step\":{\"type\":\"string\"},\"cost\":{\"type\":\"string\"},\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\",\"deny\"]},\"source\":{\"type\":\"string\"}},"
+	"\"step\":{\"type\":\"string\"},\"cost\":{\"type\":\"string\"},\"verdict\":{\"type\":\"string\",\"enum\":[\"auto\",\"review\",\"deny\"]},\"source\":{\"type\":\"string\"}," TOOLPAGE_STRING("set_by") "," TOOLPAGE_STRING("set_login") "," TOOLPAGE_STRING("set_at") "},"
 	"\"required\":[\"step\",\"cost\",\"verdict\",\"source\"],\"additionalProperties\":false}},\"next_step\":{\"type\":\"string\"}},"
 	"\"required\":[\"table\",\"effective\",\"next_step\"],\"additionalProperties\":false}",
 	.destructive = true,

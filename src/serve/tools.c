@@ -477,6 +477,13 @@ audit_call(const ToolContext *ctx, const char *name, Jsonb *args, const char *ou
 }
 
 /* See the header. */
+void
+tools_audit_failed(const ToolContext *ctx, const char *name, Jsonb *args)
+{
+	audit_call(ctx, name, args ? args : json_of("{}"), "error", 0);
+}
+
+/* See the header. */
 ToolResult *
 tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args)
 {

@@ -139,6 +139,9 @@ extern ToolResult *tools_call(const ToolContext *ctx, const char *name, Jsonb *a
  */
 extern ToolResult *tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args);
 
+/* The event of a call that was undone with all that it did, its own event too. */
+extern void tools_audit_failed(const ToolContext *ctx, const char *name, Jsonb *args);
+
 /* For a tool while it runs: its call is about rows of this table, whose
  * share_values binds what is told of an error. */
 extern void tools_about(Oid relid);

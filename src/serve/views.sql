@@ -1,6 +1,7 @@
 -- Views for people. Each shows a role what concerns tables that it may read;
 -- security_barrier, else a cheap function of the reader's own in WHERE would
--- see the rows that may_see() is about to hide.
+-- see the rows that may_see() is about to hide. Whom row security of the table
+-- binds is told its texts as the tools tell them (told, views.h).
 
 CREATE FUNCTION selfheal.may_see(relid regclass) RETURNS boolean
 AS 'MODULE_PATHNAME', 'selfheal_may_see' LANGUAGE C STABLE;
@@ -11,6 +12,37 @@ CREATE FUNCTION selfheal.may_see(schema_name text, table_name text) RETURNS bool
 AS 'MODULE_PATHNAME', 'selfheal_may_see_named' LANGUAGE C STABLE;
 COMMENT ON FUNCTION selfheal.may_see(text, text) IS 'the same of the table that has these names now';
 REVOKE ALL ON FUNCTION selfheal.may_see(text, text) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.named_table(schema_name text, table_name text) RETURNS regclass
+AS 'MODULE_PATHNAME', 'selfheal_named_table' LANGUAGE C STABLE;
+COMMENT ON FUNCTION selfheal.named_table(text, text) IS 'the table that has these names now; null: none';
+REVOKE ALL ON FUNCTION selfheal.named_table(text, text) FROM PUBLIC;
+
+-- What these cost says that they are for after a LIMIT.
+CREATE FUNCTION selfheal.told_all(relid regclass) RETURNS boolean
+AS 'MODULE_PATHNAME', 'selfheal_told_all' LANGUAGE C STABLE COST 100;
+COMMENT ON FUNCTION selfheal.told_all(regclass) IS 'are values in texts about this table told to the current role? Not where its row security binds him';
+REVOKE ALL ON FUNCTION selfheal.told_all(regclass) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.told(relid regclass, message text, role oid DEFAULT NULL) RETURNS text
+AS 'MODULE_PATHNAME', 'selfheal_told' LANGUAGE C STABLE COST 100;
+COMMENT ON FUNCTION selfheal.told(regclass, text, oid) IS 'a message about a table, its values masked where row security binds the role (null: the current one)';
+REVOKE ALL ON FUNCTION selfheal.told(regclass, text, oid) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.told_name(relid regclass, name text, role oid DEFAULT NULL) RETURNS text
+AS 'MODULE_PATHNAME', 'selfheal_told_name' LANGUAGE C STABLE COST 100;
+COMMENT ON FUNCTION selfheal.told_name(regclass, text, oid) IS 'the same of a column or key: masked where it looks like data';
+REVOKE ALL ON FUNCTION selfheal.told_name(regclass, text, oid) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.told_sql(relid regclass, sql text, role oid DEFAULT NULL) RETURNS text
+AS 'MODULE_PATHNAME', 'selfheal_told_sql' LANGUAGE C STABLE COST 100;
+COMMENT ON FUNCTION selfheal.told_sql(regclass, text, oid) IS 'the same of a statement';
+REVOKE ALL ON FUNCTION selfheal.told_sql(regclass, text, oid) FROM PUBLIC;
+
+CREATE FUNCTION selfheal.told_json(relid regclass, json jsonb) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'selfheal_told_json' LANGUAGE C STABLE COST 100;
+COMMENT ON FUNCTION selfheal.told_json(regclass, jsonb) IS 'the same of each string in it';
+REVOKE ALL ON FUNCTION selfheal.told_json(regclass, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION selfheal.worker_state(OUT preloaded boolean, OUT pid integer,
 	OUT wait_event text, OUT xact_start timestamptz)
@@ -40,19 +72,19 @@ ORDER BY i.id;
 COMMENT ON VIEW selfheal.incident_seen IS 'incidents that the current role may see: what selfheal.incidents is made of';
 
 CREATE VIEW selfheal.incidents AS
-SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class, i.column_name,
-	i.state, i.reason, i.rows AS rows_seen,
+SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class, selfheal.told_name(i.relid, i.column_name) AS column_name,
+	i.state, selfheal.told(i.relid, i.reason) AS reason, i.rows AS rows_seen,
 	(SELECT coalesce(sum(h.rows), 0)::bigint FROM selfheal.held_count h WHERE h.incident = i.id) AS rows_held,
-	i.plan AS plan_id, i.sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
-	i.attempts, i.next_try, i.waiting, i.owner,
-	i.closed_by, i.why,
+	i.plan AS plan_id, selfheal.told_sql(i.relid, i.sql) AS sql, i.first_seen, i.last_seen, round(i.seconds::numeric, 3) AS seconds,
+	i.attempts, i.next_try, selfheal.told_json(i.relid, i.waiting) AS waiting, i.owner,
+	i.closed_by, selfheal.told(i.relid, i.why) AS why,
 	CASE WHEN i.class = 'awaiting_order' AND i.state NOT IN ('healed', 'dismissed')
 		THEN (SELECT count(*) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS keys_blocked,
 	CASE WHEN i.class = 'awaiting_order' AND i.state NOT IN ('healed', 'dismissed')
 		THEN (SELECT min(b.since) FROM selfheal.blocked b WHERE b.relid = i.relid) END AS blocked_since,
-	(SELECT jsonb_agg(jsonb_build_object('id', m.id, 'kind', m.kind, 'key', m.field, 'column', m.column_name, 'state', m.state,
+	(SELECT jsonb_agg(jsonb_build_object('id', m.id, 'kind', m.kind, 'key', selfheal.told_name(m.relid, m.field), 'column', m.column_name, 'state', m.state,
 			'permanent', CASE WHEN a.attname IS NULL THEN NULL WHEN a.idle THEN
-				coalesce((SELECT d.statement FROM selfheal.ddl d WHERE d.relid = m.relid AND d.at > m.added_at
+				coalesce((SELECT selfheal.told_sql(m.relid, d.statement) FROM selfheal.ddl d WHERE d.relid = m.relid AND d.at > m.added_at
 					AND strpos(d.statement, a.attname) > 0 ORDER BY d.id DESC LIMIT 1), 'the table was changed') END)
 			ORDER BY m.id)
 		FROM selfheal.mapping m
@@ -66,7 +98,7 @@ SELECT i.id, format('%I.%I', i.schema_name, i.table_name) AS table_name, i.class
 			OR (i.class = 'key_too_long' AND starts_with(m.field, i.column_name)) OR (m.field IS NULL AND i.column_name IS NULL))) AS mappings,
 	i.reason_kind,
 	(SELECT jsonb_strip_nulls(jsonb_build_object('conversation', v.id, 'state', v.state, 'outcome', v.outcome, 'plan', v.plan,
-			'confidence', v.confidence, 'explanation', v.explanation, 'options', v.options, 'requests', v.calls, 'next_try', v.next_try))
+			'confidence', v.confidence, 'explanation', selfheal.told(i.relid, v.explanation), 'options', selfheal.told_json(i.relid, v.options), 'requests', v.calls, 'next_try', v.next_try))
 		FROM selfheal.conversation v WHERE v.incident = i.id OR v.id = i.conversation ORDER BY v.id DESC LIMIT 1) AS claude,
 	(SELECT coalesce(sum(h.witnesses), 0)::bigint FROM selfheal.held_count h WHERE h.incident = i.id) AS witnesses
 FROM selfheal.incident_seen i;
@@ -80,14 +112,17 @@ ORDER BY p.id;
 COMMENT ON VIEW selfheal.plan_seen IS 'plans that wait, and that the current role may see: what selfheal.pending is made of';
 
 CREATE VIEW selfheal.pending AS
-SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, p.sql,
-	p.verdict, p.reason,
+SELECT p.id AS plan_id, format('%I.%I', p.schema_name, p.table_name) AS table_name, selfheal.told_sql(p.relid, p.sql) AS sql,
+	p.verdict, selfheal.told(p.relid, p.reason) AS reason,
 	(SELECT coalesce(sum(h.rows), 0)::bigint FROM selfheal.held_count h WHERE h.incident = ANY (p.incidents)) AS rows_waiting,
-	p.state, p.policy, p.explanation, p.options, p.forecast, p.dry_run, p.proposed_by, p.why, p.at,
+	p.state, p.policy, selfheal.told(p.relid, p.explanation) AS explanation, selfheal.told_json(p.relid, p.options) AS options,
+	CASE WHEN selfheal.told_all(p.relid) THEN p.forecast
+		ELSE selfheal.told_json(p.relid, p.forecast) || jsonb_strip_nulls(jsonb_build_object('lock', p.forecast -> 'lock')) END AS forecast,
+	selfheal.told_json(p.relid, p.dry_run) AS dry_run, p.proposed_by, selfheal.told(p.relid, p.why) AS why, p.at,
 	ARRAY(SELECT translate(concat(l ->> 'kind', ' ', l ->> 'object', ' (level ' || (l ->> 'depth') || ')', ': ', l ->> 'effect'), E'\n\r', '  ')
 		FROM jsonb_array_elements(p.impact) WITH ORDINALITY x(l, n) ORDER BY n) AS impact,
 	(SELECT jsonb_agg(jsonb_build_object('id', q.id, 'payload', left(coalesce(q.payload, encode(coalesce(q.payload_raw, q.line), 'escape')), 1000)) ORDER BY q.id)
-		FROM selfheal.quarantine q WHERE q.relid = p.relid AND q.state = 'held' AND q.id IN
+		FROM selfheal.quarantine q WHERE selfheal.told_all(p.relid) AND q.relid = p.relid AND q.state = 'held' AND q.id IN
 			(SELECT r::bigint FROM jsonb_array_elements(p.options) o, jsonb_array_elements_text(o -> 'rows') r)) AS samples,
 	(SELECT coalesce(sum(h.witnesses), 0)::bigint FROM selfheal.held_count h WHERE h.incident = ANY (p.incidents)) AS witnesses
 FROM selfheal.plan_seen p;
@@ -115,7 +150,7 @@ COMMENT ON COLUMN selfheal.quarantined.need IS 'what would hold all rows of the 
 
 CREATE VIEW selfheal.waiting WITH (security_barrier) AS
 SELECT format('%I.%I', w.schema_name, w.table_name) AS table_name, array_to_string(w.ordering_key, ', ') AS ordering_key,
-	b.key, b.rows_waiting, b.since, b.id AS behind, b.class, b.column_name, b.incident,
+	CASE WHEN selfheal.told_all(w.relid) THEN b.key END AS key, b.rows_waiting, b.since, b.id AS behind, b.class, selfheal.told_name(w.relid, b.column_name) AS column_name, b.incident,
 	b.rows_waiting > current_setting('selfheal.max_waiting', true)::bigint AS over_limit
 FROM selfheal.watched w JOIN selfheal.blocked b USING (relid)
 WHERE selfheal.may_see(w.relid)
@@ -161,7 +196,8 @@ COMMENT ON VIEW selfheal.tolerances IS
 'what set_tolerance() says of each table, what is measured now, by what it is past that (exceeded), and what that does to the healer (restraint); until: when it may be within it again by itself';
 
 CREATE VIEW selfheal.discarded WITH (security_barrier) AS
-SELECT d.at, format('%I.%I', d.schema_name, d.table_name) AS table_name, d.what, d.class, d.column_name, d.message,
+SELECT d.at, format('%I.%I', d.schema_name, d.table_name) AS table_name, d.what, d.class, selfheal.told_name(d.relid, d.column_name) AS column_name,
+	selfheal.told(d.relid, d.message) AS message,
 	d.rows, d.first_position, d.last_position, d.door, d.load, d.role, d.id
 FROM selfheal.discard d
 WHERE selfheal.may_see(d.relid)
@@ -169,7 +205,7 @@ ORDER BY d.id;
 COMMENT ON VIEW selfheal.discarded IS 'what contracts have taken away: values that rows were stored without, and rows that were not stored';
 
 CREATE VIEW selfheal.audit_seen WITH (security_barrier) AS
-SELECT a.*
+SELECT a.*, selfheal.named_table(a.schema_name, a.table_name) AS relid
 FROM selfheal.audit a
 WHERE a.table_name IS NULL OR selfheal.may_see(a.schema_name, a.table_name)
 ORDER BY a.id;
@@ -177,18 +213,19 @@ COMMENT ON VIEW selfheal.audit_seen IS 'decisions that the current role may see:
 
 CREATE VIEW selfheal.history AS
 SELECT a.at, a.event, CASE WHEN a.schema_name IS NOT NULL THEN format('%I.%I', a.schema_name, a.table_name) END AS table_name, a.incident, a.plan,
-	a.actor_role, a.actor_client, a.explanation, a.verdict, a.policy, a.sql_run, a.inverse, a.result,
+	a.actor_role, a.actor_client, selfheal.told(a.relid, a.explanation) AS explanation, a.verdict, a.policy,
+	selfheal.told_sql(a.relid, a.sql_run) AS sql_run, selfheal.told_sql(a.relid, a.inverse) AS inverse, selfheal.told(a.relid, a.result) AS result,
 	a.rows_held, a.rows_replayed, a.rows_left, round(a.ms_since_capture::numeric, 1) AS ms_since_capture,
 	a.seq, a.id
 FROM selfheal.audit_seen a;
 COMMENT ON VIEW selfheal.history IS 'every decision in order, from selfheal.audit';
 
 CREATE VIEW selfheal.activity WITH (security_barrier) AS
-SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incident, i.class, i.column_name,
+SELECT format('%I.%I', i.schema_name, i.table_name) AS table_name, i.id AS incident, i.class, selfheal.told_name(i.relid, i.column_name) AS column_name,
 	i.state, i.plan AS plan_id,
 	(SELECT count(*) FROM selfheal.held h WHERE h.incident = i.id AND h.witness IS NULL) AS rows_held,
 	(SELECT coalesce(sum(r.rows), 0)::bigint FROM selfheal.replayed r WHERE r.plan = i.plan) AS rows_replayed,
-	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, i.waiting, i.next_try
+	s.pid AS worker_pid, s.wait_event, clock_timestamp() - s.xact_start AS step_age, selfheal.told_json(i.relid, i.waiting) AS waiting, i.next_try
 FROM selfheal.incident i, selfheal.worker_state() s
 WHERE i.state IN ('planning', 'asking', 'applying', 'waiting_lock', 'awaiting_parent', 'failed') AND selfheal.may_see(i.relid)
 ORDER BY i.id;
@@ -268,7 +305,7 @@ COMMENT ON VIEW selfheal.status IS 'how selfheal does in this database, one line
 
 CREATE VIEW selfheal.schema_version WITH (security_barrier) AS
 SELECT s.relid, format('%I.%I', s.schema_name, s.table_name) AS table_name, s.version, s.at, s.role,
-	CASE WHEN s.healer THEN 'healer' WHEN NOT s.healer THEN 'person' END AS by, s.plan, d.statement,
+	CASE WHEN s.healer THEN 'healer' WHEN NOT s.healer THEN 'person' END AS by, s.plan, selfheal.told_sql(s.relid, d.statement) AS statement,
 	s.hash, s.snapshot, s.changes, s.breaks
 FROM selfheal.schema_snapshot s LEFT JOIN selfheal.ddl d ON d.id = s.command
 WHERE selfheal.may_see(s.relid)

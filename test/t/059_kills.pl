@@ -1,9 +1,11 @@
 # kill -9 at random moments amid loads by every door, heals and conversations:
-# of a producer's backend, the worker, the agent, the launcher, the
+# of a producer and his backend, the worker, the agent, the launcher, the
 # checkpointer, the postmaster; and an immediate stop. What was acknowledged
 # stands in its table exactly once, or is held, or was discarded by a rule;
-# nothing that was taken back is there; the record verifies, also against each
-# head that the server log says; nothing is left behind, and healing goes on.
+# nothing that was taken back is there; the books agree with the tables, the
+# record verifies, also against each head that the server log says; nothing is
+# left behind, and healing goes on. What a commit without a flush may lose is
+# lost here: the WAL writer sleeps.
 #
 #   SELFHEAL_KILLS_SEED=17      another order of victims, other moments
 #   SELFHEAL_KILLS_SECONDS=1200 goes on for so long, with new tables now and then
@@ -29,13 +31,13 @@ diag("SELFHEAL_KILLS_SEED=$seed") if $seconds;
 note("SELFHEAL_KILLS_SEED=$seed");
 
 # a round each, in an order that the seed says
-my @VICTIMS = ('client backend', 'selfheal worker', 'postmaster', 'selfheal worker', 'selfheal agent', 'selfheal launcher', 'checkpointer', 'immediate stop');
+my @VICTIMS = ('producer', 'client backend', 'selfheal worker', 'postmaster', 'selfheal worker', 'selfheal agent', 'selfheal launcher', 'checkpointer', 'immediate stop');
 my $STEPS = 60;    # of each door in each round; few come to pass
 my $ROWS = 5;
 
-my $fake = FakeClaude->new(mode => 'think', pace => 0.1, life => $seconds + 900);
+my $fake = FakeClaude->new(mode => 'think', pace => 0.3, life => $seconds + 900);
 my $node = claude_server('kills', $fake,
-	conf => "log_min_messages = error\nmax_prepared_transactions = 50\nselfheal.worker_linger = '120s'\nselfheal.replay_chunk = 20\n");
+	conf => "wal_writer_delay = '10s'\nlog_min_messages = error\nmax_prepared_transactions = 50\nselfheal.worker_linger = '120s'\nselfheal.replay_chunk = 20\n");
 
 sub value { return $node->safe_psql('postgres', $_[0]) }
 sub ids { return split /\n/, value($_[0]) }
@@ -61,25 +63,26 @@ sub values_of
 	return join ', ', map { "('" . $code->($_) . "')" } @ids;
 }
 
-# The doors: a table, and what one step says to psql. {seen} is what a step may
-# be refused with; {held}: rows may be left that wait for a person.
+# The doors: a table, and what one step says to psql. {refused}: what does not
+# fit is refused; {held}: rows may be left that wait for a person; {counted}: all
+# of its rows are in the books of its loads and replays.
 my %door = (
 	# taken back in part each time: id -1
 	sent => {
-		table => 'id bigint, v varchar(4), n smallint',
+		table => 'id bigint, v varchar(4), n smallint', counted => 1,
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
 			return ('BEGIN', 'SAVEPOINT s', qq(INSERT INTO ${t}_intake VALUES ('{"id": -1, "v": "taken back"}')), 'ROLLBACK TO s',
 				"INSERT INTO ${t}_intake VALUES " . values_of(sub { payload($round, $step, @_) }, @ids), 'COMMIT');
 		} },
 	lines => {
-		table => 'id bigint, v varchar(4), n smallint',
+		table => 'id bigint, v varchar(4), n smallint', counted => 1,
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
 			return join "\n", "COPY ${t}_intake FROM STDIN (FORMAT ndjson);", (map { payload($round, $step, $_) } @ids), '\\.';
 		} },
 	filed => {
-		table => 'id bigint, v varchar(4)',
+		table => 'id bigint, v varchar(4)', counted => 1,
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
 			my $lines = join ' ', map { "$_," . text_of($round, $step) } @ids;
@@ -87,7 +90,7 @@ my %door = (
 		} },
 	# in two phases: what was prepared is a promise
 	prepared => {
-		table => 'id bigint, v varchar(4), n smallint',
+		table => 'id bigint, v varchar(4), n smallint', counted => 1,
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
 			return ('BEGIN', "INSERT INTO ${t}_intake VALUES " . values_of(sub { payload($round, $step, @_) }, @ids),
@@ -95,7 +98,7 @@ my %door = (
 		} },
 	# sent again under its load_id when the server is back: all of it is there
 	again => {
-		table => 'id bigint, v varchar(4), n smallint', resent => 1,
+		table => 'id bigint, v varchar(4), n smallint', resent => 1, counted => 1,
 		first => sub { my ($t, $round) = @_; return "SET selfheal.load_id = '$t/$round'" },
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
@@ -109,7 +112,7 @@ my %door = (
 			return "INSERT INTO $t VALUES ($id, '" . text_of($round, $step) . "', " . ($step % 5 ? 1 : '7' . '0' x (3 * (1 + $round % 6))) . ')';
 		} },
 	parted => {
-		table => "id bigint, day date NOT NULL, v varchar(4), n smallint, PRIMARY KEY (id, day)) PARTITION BY RANGE (day",
+		counted => 1, table => "id bigint, day date NOT NULL, v varchar(4), n smallint, PRIMARY KEY (id, day)) PARTITION BY RANGE (day",
 		more => q(CREATE TABLE %t_2026_01 PARTITION OF %t FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
 			CREATE TABLE %t_2026_02 PARTITION OF %t FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')),
 		step => sub {
@@ -119,7 +122,7 @@ my %door = (
 		} },
 	# stored in the order in which they came, within a customer
 	ordered => {
-		table => 'pos bigserial, id bigint, customer int, v varchar(4)', watch => "ordering_key => 'customer'",
+		table => 'pos bigserial, id bigint, customer int, v varchar(4)', watch => "ordering_key => 'customer'", counted => 1,
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
 			return "INSERT INTO ${t}_intake VALUES "
@@ -127,7 +130,7 @@ my %door = (
 		} },
 	# their parents come a step later
 	child => {
-		table => 'id bigint UNIQUE, parent bigint REFERENCES %s.parent, v varchar(4)',
+		table => 'id bigint UNIQUE, parent bigint REFERENCES %s.parent, v varchar(4)', counted => 1,
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
 			my $parent = $ids[0];
@@ -135,20 +138,37 @@ my %door = (
 			return ("INSERT INTO ${t}_intake VALUES " . values_of(sub { sprintf '{"id": %d, "parent": %d, "v": "%s"}', $_[0], $parent, text_of($round, $step) }, @ids),
 				"INSERT INTO $parents VALUES ($parent)");
 		} },
+	# numbers in another notation: what was sent is kept
+	mapped => {
+		table => 'id bigint, n int', counted => 1, kept => 1,
+		step => sub {
+			my ($t, $round, $step, @ids) = @_;
+			return "INSERT INTO ${t}_intake VALUES "
+			  . values_of(sub { sprintf '{"id": %d, "n": %s}', $_[0], $_[0] % 2 ? '"1,234,567"' : 7 }, @ids);
+		} },
+	# new labels, in a transaction before the rows'
+	felt => {
+		table => 'id bigint, mood %t_mood', counted => 1, before => "CREATE TYPE %t_mood AS ENUM ('ok')",
+		after => "SELECT selfheal.set_policy('%t', step => 'add_enum_label', verdict => 'auto')",
+		step => sub {
+			my ($t, $round, $step, @ids) = @_;
+			my $mood = $step % 6 ? 'ok' : "mood_$round";
+			return "INSERT INTO ${t}_intake VALUES " . values_of(sub { qq({"id": $_[0], "mood": "$mood"}) }, @ids);
+		} },
 	# its contract discards rows with keys that it does not know
 	ruled => {
-		table => 'id bigint, v varchar(4), n smallint', contract => "columns => 'discard_row'",
+		table => 'id bigint, v varchar(4), n smallint', ruled => 1, after => "SELECT selfheal.set_contract('%t', columns => 'discard_row')",
 		step => sub {
 			my ($t, $round, $step, @ids) = @_;
 			return "INSERT INTO ${t}_intake VALUES " . values_of(sub { payload($round, $step, @_) }, @ids);
 		} },
-	# what Claude is asked about
+	# what Claude is asked about, another column in each round
 	odd => {
-		table => 'id bigint, at date', rows => 1, held => 1,
+		table => 'id bigint, ' . join(', ', map { "at_$_ date" } 1 .. @VICTIMS), rows => 1, held => 1,
 		step => sub {
 			my ($t, $round, $step, $id) = @_;
 			my $at = $step % 5 ? '2026-11-22' : (qw(2026|21|11 11.21..2026 21th-of-11))[ $round % 3 ];
-			return qq(INSERT INTO ${t}_intake VALUES ('{"id": $id, "at": "$at"}'));
+			return qq(INSERT INTO ${t}_intake VALUES ('{"id": $id, "at_$round": "$at"}'));
 		} });
 
 # ---- tables of one generation ----
@@ -168,10 +188,9 @@ sub new_tables
 	for my $name (sort keys %door)
 	{
 		my $d = $door{$name};
-		$sql .= "CREATE TABLE $schema.$name ($d->{table}); $d->{more} ;" =~ s/%t/$schema.$name/gr =~ s/%s/$schema/gr if defined $d->{more};
-		$sql .= "CREATE TABLE $schema.$name ($d->{table});" =~ s/%s/$schema/gr unless defined $d->{more};
-		$sql .= "SELECT selfheal.watch('$schema.$name'" . (defined $d->{watch} ? ", $d->{watch}" : '') . ');';
-		$sql .= "SELECT selfheal.set_contract('$schema.$name', $d->{contract});" if defined $d->{contract};
+		my @sql = ($d->{before} // (), "CREATE TABLE %t ($d->{table})", $d->{more} // (),
+			"SELECT selfheal.watch('%t'" . (defined $d->{watch} ? ", $d->{watch}" : '') . ')', $d->{after} // ());
+		$sql .= "$_;" =~ s/%t/$schema.$name/gr =~ s/%s/$schema/gr for @sql;
 	}
 	value($sql);
 	return;
@@ -212,6 +231,24 @@ sub start_producer
 				'psql', '-XqAt', '-v', 'ON_ERROR_STOP=' . ($d->{refused} ? 0 : 1), '-f', "$file.sql",
 				'-d', $node->connstr('postgres') . ' application_name=producer'
 			], '<', \undef, '>', '/dev/null', '2>', "$file.err", IPC::Run::timeout(180)) };
+}
+
+# Somebody who looks in: replays by hand, changes a table himself, asks for the
+# record. What he meets is his affair.
+sub start_person
+{
+	my ($round) = @_;
+	my $file = $node->basedir . '/person.sql';
+	open my $fh, '>', $file or die "could not write $file: $!";
+	for my $step (1 .. 20)
+	{
+		my $t = "$schema." . (shuffle qw(sent lines filed parted again felt))[0];
+		print $fh "SELECT selfheal.replay('$t');\nALTER TABLE $schema.lines ADD IF NOT EXISTS own_$round int;\n"
+		  . "SELECT ok FROM selfheal.verify_audit();\nSELECT pg_sleep(0.05);\n";
+	}
+	close $fh;
+	return IPC::Run::start([ 'psql', '-XqAt', '-f', $file, '-d', $node->connstr('postgres') . ' application_name=producer' ],
+		'<', \undef, '>', '/dev/null', '2>', '/dev/null', IPC::Run::timeout(180));
 }
 
 sub said { my ($run) = @_; return -e $run->{err} ? slurp_file($run->{err}) : '' }
@@ -286,6 +323,14 @@ sub kill_one
 	return 1;
 }
 
+# Half of the producers, which their backends notice.
+sub kill_producers
+{
+	my (@runs) = @_;
+	$_->{handle}->signal('KILL') for @runs[ 0 .. @runs / 2 ];
+	return 1;
+}
+
 # ---- what must be so ----
 
 # Each head that the log says is that of its row for ever.
@@ -301,6 +346,19 @@ sub heads_hold
 	my %is = map { $_ => 1 } ids(q{SELECT seq || ' ' || hash FROM selfheal.audit WHERE seq IS NOT NULL});
 	cmp_ok(scalar keys %said, '>', 0, "$what: the log says heads of the record");
 	is_deeply([ sort grep { !$is{$_} } keys %said ], [], "$what: and the record holds against each of them");
+	return;
+}
+
+# What the loads and replays of a table say that they brought.
+sub check_books
+{
+	my ($what, $name, $stored, $held) = @_;
+	my ($first, $later) = split /\|/, value("SELECT coalesce(sum(stored), 0), coalesce(sum(held), 0) FROM selfheal.load WHERE relid = '$schema.$name'::regclass");
+	my ($replayed, $ids, $alike) = split /\|/, value("SELECT coalesce(sum(rows), 0), coalesce(sum(n), 0), count(*) - count(DISTINCT sha256) FROM selfheal.replayed,
+		LATERAL (SELECT sum(upper(r) - lower(r)) AS n FROM unnest(ids) r) u WHERE relid = '$schema.$name'::regclass");
+	is($first + $replayed, $stored, "$what: $name: loads and replays have stored what is there");
+	is($replayed + $held, $later, "$what: $name: what was held is stored or held");
+	is("$ids $alike", "$replayed 0", "$what: $name: no held row was stored in two replays");
 	return;
 }
 
@@ -335,7 +393,10 @@ sub check
 		is_deeply([ grep { $there{$_} > 1 } sort keys %there ], [], "$what: $name: none is there twice");
 		is_deeply([ grep { !$tried{$name}{$_} } sort keys %there ], [], "$what: $name: and nothing else is there");
 		is(scalar @held, 0, "$what: $name: none is held") unless $door{$name}{held};
-		cmp_ok(scalar @discarded, '>', 0, "$what: $name: the rule was followed") if $door{$name}{contract} && @stored > 100;
+		cmp_ok(scalar @discarded, '>', 0, "$what: $name: the rule was followed") if $door{$name}{ruled} && @stored > 100;
+		check_books($what, $name, scalar @stored, scalar @held) if $door{$name}{counted};
+		is(value("SELECT count(*), count(DISTINCT payload) FROM selfheal.originals WHERE table_name = '$t'"),
+			join('|', (scalar grep { $_ % 2 } @stored) x 2), "$what: $name: what was sent is kept, once") if $door{$name}{kept};
 	}
 	is(value("SELECT count(*) FROM (SELECT id < lag(id) OVER (PARTITION BY customer ORDER BY pos) AS wrong FROM $schema.ordered) o WHERE wrong"),
 		'0', "$what: what has an order is in it");
@@ -363,13 +424,15 @@ sub run_round
 {
 	my ($round, $kind) = @_;
 	my @runs = map { start_producer($_, $round, $STEPS) } shuffle sort keys %door;
+	my $person = start_person($round);
 
 	# in the midst of it, whenever that is
 	my $until = time + 30;
 	sleep 0.02 until time > $until || 3 < grep { steps_done($_) > 1 } @runs;
 	sleep rand 0.5;
-	my $killed = kill_one($round, $kind);
+	my $killed = $kind eq 'producer' ? kill_producers(@runs) : kill_one($round, $kind);
 	end_producer($_) for @runs;
+	eval { $person->finish; 1 } or die "a person's session does not end: $@";
 	ok($node->poll_query_until('postgres', 'SELECT true'), "round $round: the server is back");
 	for my $name (grep { $door{$_}{resent} } sort keys %door)
 	{

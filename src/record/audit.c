@@ -312,23 +312,29 @@ seal_some(Chain *chain, int limit, int64 *after, int64 *seq, char *head)
 	return n;
 }
 
-/*
- * Say the head where a superuser of this database cannot take it back: the
- * server log and the WAL. WAL is flushed first: a head that was said must not
- * be of rows that a crash forgets. Should the crash hit between this and the
- * commit, the next seal finds the same rows and comes to the same head.
- */
+/* The head goes into the WAL with the seal's own transaction: who decodes it
+ * sees it when that has committed. */
 static void
-announce(int64 seq, const char *head)
+log_head(const AuditHead *head)
 {
 	char	   *json = psprintf("{\"seq\": " INT64_FORMAT ", \"head\": \"%s\"}",
-								seq, head);
+								head->seq, head->hash);
 
 	(void) compat_log_message("selfheal.audit", json, strlen(json));
-	XLogFlush(XactLastRecEnd);
+}
+
+/*
+ * See the header. Whoever noted a head holds the record against it for ever, so
+ * no crash may take it back: a row that was written before the sealed ones but
+ * committed behind them would come before them in the next seal.
+ */
+void
+audit_say(const AuditHead *head)
+{
+	XLogFlush(XactLastCommitEnd);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("selfheal: audit sealed up to seq " INT64_FORMAT ", head %s",
-					seq, head),
+					head->seq, head->hash),
 			 errhidestmt(true), errhidecontext(true)));
 }
 
@@ -338,20 +344,18 @@ announce(int64 seq, const char *head)
  * among those that are committed; one that commits later gets a later seq.
  */
 int64
-audit_seal(int64 max)
+audit_seal(int64 max, AuditHead *head)
 {
 	SpiUser		saved;
 	Chain	   *chain;
 	MemoryContext batch;
 	MemoryContext old;
-	char		head[CHAIN_HEX + 1];
-	int64		seq;
 	int64		after = 0;
 	int64		done = 0;
 
 	lock_chain();
 	spi_open(&saved);
-	seq = read_head(head);
+	head->seq = read_head(head->hash);
 	chain = chain_begin();
 	batch = AllocSetContextCreate(CurrentMemoryContext, "selfheal audit seal",
 								  ALLOCSET_DEFAULT_SIZES);
@@ -359,7 +363,7 @@ audit_seal(int64 max)
 	while (done < max)
 	{
 		int			limit = (int) Min(max - done, SEAL_ROWS);
-		int			n = seal_some(chain, limit, &after, &seq, head);
+		int			n = seal_some(chain, limit, &after, &head->seq, head->hash);
 
 		MemoryContextReset(batch);
 		done += n;
@@ -370,7 +374,7 @@ audit_seal(int64 max)
 	MemoryContextDelete(batch);
 	chain_end(chain);
 	if (done > 0)
-		announce(seq, head);
+		log_head(head);
 	spi_close(&saved);
 	return done;
 }

@@ -13,6 +13,7 @@
 
 #include "postgres.h"
 
+#include "record/chain.h"
 #include "utils/jsonb.h"
 
 /*
@@ -66,11 +67,23 @@ extern void audit_entry(AuditEntry *entry, const char *event);
  * Returns its id. */
 extern int64 audit_write(const AuditEntry *entry);
 
+/* The last sealed row. */
+typedef struct AuditHead
+{
+	int64		seq;
+	char		hash[CHAIN_HEX + 1];
+} AuditHead;
+
 /*
- * Seal committed rows that have no seq yet, in order of id, up to max rows;
- * says the new head in the server log and as a logical WAL message. Opens no
- * transaction: the worker calls it in one of its own. Returns rows sealed.
+ * Seal committed rows that have no seq yet, in order of id, up to max rows; the
+ * new head goes into the WAL as a logical message. Opens no transaction: the
+ * worker calls it in one of its own, and when that has committed and rows were
+ * sealed, audit_say. Returns rows sealed.
  */
-extern int64 audit_seal(int64 max);
+extern int64 audit_seal(int64 max, AuditHead *head);
+
+/* Say the head in the server log, where a superuser of this database cannot
+ * take it back. Right behind the commit of the seal, which is on disk first. */
+extern void audit_say(const AuditHead *head);
 
 #endif							/* SELFHEAL_AUDIT_H */

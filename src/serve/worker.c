@@ -77,13 +77,16 @@ static void
 seal_audit(void)
 {
 	int64		n = SEAL_AT_ONCE;
+	AuditHead	head;
 
 	while (n == SEAL_AT_ONCE)
 	{
 		CHECK_FOR_INTERRUPTS();
 		spi_xact_begin();
-		n = audit_seal(SEAL_AT_ONCE);
+		n = audit_seal(SEAL_AT_ONCE, &head);
 		spi_xact_commit(true);
+		if (n > 0)
+			audit_say(&head);
 	}
 }
 

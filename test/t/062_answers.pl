@@ -125,7 +125,7 @@ is(statuses(@requests), '400', 'a request that is refused before anything was sa
 
 # ---- a prompt that is too long, in the words of this server and that ----
 my %words = (
-	limit => 'input length and `max_tokens` exceed context limit: 198981 + 21333 > 200000, decrease input length or `max_tokens` and try again',
+	exceeds => 'input length and `max_tokens` exceed context limit: 198981 + 21333 > 200000, decrease input length or `max_tokens` and try again',
 	bedrock => 'Input is too long for requested model.', vllm => "This model's maximum context length is 8192 tokens.",
 	llama => 'the request exceeds the available context size, try increasing it');
 for my $table (sort keys %words)
@@ -139,16 +139,17 @@ for my $table (sort keys %words)
 # ---- fields that are not there, or new ----
 my %fields = (
 	no_tokens => { usage => undef }, null_tokens => { usage => { map { $_ => undef } qw(input_tokens output_tokens cache_read_input_tokens cache_creation) } },
-	no_usage => { usage => raw_json('[]') }, many_tokens => { usage => { input_tokens => raw_json('1e400'), output_tokens => raw_json('-5') } },
+	no_usage => { usage => raw_json('[]') },
 	more => { brand_new => { a => [ 1, undef ] }, stop_details => { type => 'x' } });
-for my $table (sort keys %fields)
+sub understood
 {
+	my ($table, $fields) = @_;
 	my %message = (type => 'message', role => 'assistant', model => 'm', stop_reason => 'tool_use', stop_sequence => undef,
-		usage => { input_tokens => 1, output_tokens => 1 }, content => [ call('propose_plan', $plan) ], %{ $fields{$table} });
+		usage => { input_tokens => 1, output_tokens => 1 }, content => [ call('propose_plan', $plan) ], %$fields);
 	asked($table, [ { body => to_json(\%message) } ]);
-	is(incident_says($table, 'state'), 'healed', "$table: is understood");
+	return is(incident_says($table, 'state'), 'healed', "$table: is understood");
 }
-is(value('SELECT tokens FROM selfheal.conversation WHERE table_name = \'many_tokens\''), 1000000000, 'more tokens than there are');
+understood($_, $fields{$_}) for sort keys %fields;
 for my $body ('', 'null', '[]', '"x"', '{}', '{"type":"message"}', '{"type":"message","role":"assistant","content":{}}',
 	'{"type":"message","role":"user","content":[]}', '{"type":"message","role":"assistant","content":[1]}',
 	'{"type":"message","role":"assistant","content":[{"text":"x"}]}', '{"type":"message","role":"assistant","content":[{"type":"tool_use"}]}',
@@ -164,6 +165,13 @@ for my $body ('', 'null', '[]', '"x"', '{}', '{"type":"message"}', '{"type":"mes
 	is(value("SELECT string_agg(coalesce(fault, kind), ' ') FROM selfheal.agent_turn t JOIN selfheal.conversation v ON v.id = t.conversation"
 		. " WHERE table_name = '$table' AND kind = 'failure'") =~ /^the reply is not (a message|text in UTF-8)$/, 1, 'and no word of it is told');
 }
+
+# what it is said to have cost counts against the budgets, however much it is
+understood('many_tokens', { usage => { input_tokens => raw_json('1e400'), output_tokens => raw_json('-5') } });
+is(value('SELECT tokens FROM selfheal.conversation WHERE table_name = \'many_tokens\''), 1000000000, 'more tokens than there are');
+@requests = asked('after', [$good]);
+is(scalar @requests, 0, 'and nobody is asked any more');
+like(incident_says('after', 'reason'), qr/max_cost_per_hour/, 'for that reason');
 
 # ---- databases of other encodings ----
 for my $case ([ LATIN1 => 'chr(233)' ], [ SQL_ASCII => "convert_from('\\xe9', 'SQL_ASCII')" ])

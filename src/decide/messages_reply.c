@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "decide/messages.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -198,18 +200,24 @@ read_content(const JsonField *content, MessagesReply *reply)
 	return jsonwalk_whole(&blocks);
 }
 
-/* A count of tokens; null and absent are none. False: it is no number. */
+/* A count of tokens; null and absent are none, what is not to be counted is the
+ * most there can be. False: it is no number. */
 static bool
 read_tokens(const JsonField *field, int64 *tokens)
 {
+	char	   *text;
+	char	   *end;
 	double		n;
 
 	if (field->kind == JSON_NULL)
 		return true;
-	if (field->kind != JSON_NUMBER)
+	if (field->kind != JSON_NUMBER && field->kind != JSON_STRING)
 		return false;
-	n = strtod(pnstrdup(field->raw, field->rawlen), NULL);
-	*tokens = n > 0 ? (int64) Min(n, MAX_TOKENS) : 0;
+	text = pnstrdup(field->val, field->len);
+	n = strtod(text, &end);
+	if (end == text || *end != '\0')
+		return false;
+	*tokens = isnan(n) || n > MAX_TOKENS ? (int64) MAX_TOKENS : n > 0 ? (int64) n : 0;
 	return true;
 }
 

@@ -74,8 +74,14 @@ typedef struct MessagesReply
 	StopReason	stop;
 	char	   *stop_word;		/* as it came; may be cut */
 	char	   *model;
-	char	   *content;		/* JSON array, word for word; "[]" if empty */
-	char	   *text;			/* of its text blocks, joined */
+	char	   *content;		/* what is sent back of it: JSON array of its
+								 * blocks word for word, without texts of
+								 * nothing, which the API gives and does not
+								 * take; "[]" if empty */
+	char	   *text;			/* of its text blocks, joined; characters that
+								 * this database lacks are left out */
+	bool		torn;			/* half a character is in it: not to be sent
+								 * back */
 	List	   *calls;			/* ToolUse *, in their order */
 	int64		input_tokens;	/* not those of the cache */
 	int64		output_tokens;
@@ -96,16 +102,19 @@ extern char *messages_error_type(const char *body);
 
 /*
  * Why a request was refused as invalid (status 400), where the words of the
- * error name it: the prompt is too long, or a setting is at fault (NULL: none
- * is named). Not a word of them is passed on. In a transaction.
+ * error name it: the prompt is too long, something in the history, or a setting
+ * is at fault (NULL: none is named). Not a word of them is passed on. In a
+ * transaction.
  */
 extern bool messages_too_long(const char *body);
+extern bool messages_history_refused(const char *body);
 extern const char *messages_setting_hint(const char *body);
 
 /*
  * From UTF-8 and back. A character that the database's encoding lacks stands
- * as its JSON escape, which means the same within JSON. from_wire gives NULL
- * when the bytes are not UTF-8, or have a NUL among them.
+ * as its JSON escape, which means the same within JSON; in SQL_ASCII, bytes
+ * that are no UTF-8 go out as U+FFFD. from_wire gives NULL when the bytes are
+ * not UTF-8, or have a NUL among them.
  */
 extern char *messages_to_wire(const char *json);
 extern char *messages_from_wire(const char *bytes, size_t len);

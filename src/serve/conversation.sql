@@ -115,7 +115,7 @@ COMMENT ON COLUMN selfheal.agent_turn.conversation IS 'conversation it belongs t
 COMMENT ON COLUMN selfheal.agent_turn.at IS 'when it was committed, but for the moment that takes';
 COMMENT ON COLUMN selfheal.agent_turn.kind IS 'request, reply, failure (no reply that is a message), tool_call (once more when the process that ran it was killed), tool_result';
 COMMENT ON COLUMN selfheal.agent_turn.body IS 'request: the blocks that it adds to what was said before, null when it is only made again; reply: the message as it came; tool_call: the arguments; tool_result: the block that is sent back';
-COMMENT ON COLUMN selfheal.agent_turn.usable IS 'false: a reply that is not gone on from, since it was cut or empty';
+COMMENT ON COLUMN selfheal.agent_turn.usable IS 'false: a reply that is not gone on from, since it was cut or empty, or not taken when it was sent back; and what was answered to that';
 COMMENT ON COLUMN selfheal.agent_turn.stop_reason IS 'why the model stopped';
 COMMENT ON COLUMN selfheal.agent_turn.tool IS 'tool that was called';
 COMMENT ON COLUMN selfheal.agent_turn.tool_use IS 'the model''s number of the call';

@@ -27,6 +27,7 @@
 #include "serve/dialogue.h"
 #include "serve/plantools.h"
 #include "serve/prompt.h"
+#include "serve/toolargs.h"
 #include "serve/tools.h"
 #include "serve/turns.h"
 #include "utils/builtins.h"
@@ -355,7 +356,7 @@ do_call(int64 id, const ToolUse *use, Arguments *a, int64 *plan)
 	if (c == NULL)
 		return CALL_ENDS;
 	if (spi_try(read_arguments, a) != NULL)
-		result = tools_error("the arguments are no JSON that this database can hold");
+		result = tools_error("the arguments are no JSON that this database can hold: %s", toolargs_unfit(use->input));
 	else if (strcmp(use->name, plantools_propose.name) != 0)
 	{
 		ToolContext ctx = {TOOL_AUDIENCE_AGENT, c->incident, sharing_of(c->relid), c->model, NULL};
@@ -514,7 +515,7 @@ ours_to_mend(const HttpReply *http)
 		case 400:
 			if (messages_error_type(http->body) == NULL)
 				return "what answers is no Messages API: see selfheal.api_url";
-			return messages_setting_hint(http->body);
+			return messages_too_long(http->body) ? NULL : messages_setting_hint(http->body);
 		case 401:
 			return "see selfheal.api_key_file and selfheal.api_auth";
 		case 402:
@@ -538,6 +539,8 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	RetryPolicy policy = retry_defaults;
 	HttpReply	seen = *http;
 	const char *mend = ours_to_mend(http);
+	bool		too_long = http->status == 413 || (http->status == 400 && messages_too_long(http->body));
+	bool		unsaid = false;
 	bool		nobody_there = http->fault == HTTP_FAULT_RESOLVE || http->fault == HTTP_FAULT_CONNECT;
 	RetryAnswer answer;
 	TimestampTz again;
@@ -549,9 +552,12 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 	answer = retry_decide(&policy, &c->retry, &seen,
 						  pg_prng_double(&pg_global_prng_state), retry_now_ms());
 	turns_failure(c, http, fault);
+	if (http->status == 400 && mend == NULL && !too_long && messages_history_refused(http->body) &&
+		c->nudges < MAX_NUDGES)
+		unsaid = turns_unsay(c);
 	if (mend != NULL)
 		claude_unavailable(fault);
-	else if (retry_breaker_failure(&seen) || (http->status == 400 && !messages_too_long(http->body)))
+	else if (retry_breaker_failure(&seen) || (http->status == 400 && !too_long && !unsaid))
 		claude_failed(fault, nobody_there && answer.verdict == RETRY_USED_UP);
 	else
 		claude_went_well();
@@ -559,8 +565,10 @@ failed(Conversation *c, const HttpReply *http, const char *fault)
 		return;
 	if ((answer.verdict == RETRY_USED_UP || mend != NULL) && claude_down_until(&again))
 		put_off(c, asked_because(c), psprintf("Claude is unavailable: %s", fault), again);
-	else if (http->status == 413 || (http->status == 400 && messages_too_long(http->body)))
+	else if (too_long)
 		give_up(c, OUTCOME_TOO_LONG, "what it was to be told is too long");
+	else if (unsaid)
+		return;					/* and asked again */
 	else if (answer.verdict == RETRY_AGAIN)
 		conversation_pause(c, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), answer.wait_ms), false, fault);
 	else
@@ -613,13 +621,14 @@ dialogue_answered(int64 id, const HttpReply *http)
 	}
 	if (reply != NULL)
 	{
-		/* a text of nothing cannot be sent back */
-		bool		said = reply->text[strspn(reply->text, " \t\r\n")] != '\0';
-		bool		usable = reply->stop == STOP_TOOL_USE || (reply->stop == STOP_END_TURN && said);
+		/* a text of nothing, or half a character, cannot be sent back */
+		bool		said = reply->text[0] != '\0';
+		bool		usable = !reply->torn &&
+		(reply->stop == STOP_TOOL_USE || (reply->stop == STOP_END_TURN && said));
 
 		claude_went_well();
 		turns_reply(c, http, reply, body, usable);
-		if (reply->text[0] != '\0')
+		if (said)
 			conversation_says(c, 0, -1, reply->text, NULL);
 		/* what nobody waits for any more is paid for all the same */
 		if (!c->ended && conversation_wanted(c) && reply->stop == STOP_CONTEXT_EXCEEDED)

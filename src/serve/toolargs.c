@@ -12,6 +12,7 @@
 #include "common/string.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "read/json.h"
 #include "read/shown.h"
 #include "serve/toolargs.h"
 #include "utils/builtins.h"
@@ -440,6 +441,30 @@ schema_fault(JsonbContainer *schema, const char *path, int depth)
 				return fault;
 		}
 	return NULL;
+}
+
+/* See the header. */
+const char *
+toolargs_unfit(const char *json)
+{
+	JsonScanner *scanner = json_scanner(CurrentMemoryContext);
+	JsonFault	fault = json_scan(scanner, json, strlen(json))->fault;
+
+	json_scanner_free(scanner);
+	switch (fault)
+	{
+		case JSON_UNTRANSLATABLE:
+			return psprintf("its encoding is %s, which lacks one of their characters. Say it without.",
+							GetDatabaseEncodingName());
+		case JSON_NUL:
+			return "no text can hold \\u0000. Say it without.";
+		case JSON_SURROGATE:
+			return "they have half of a surrogate pair. Say it without.";
+		case JSON_DEEP:
+			return "they are nested too deep. Say it in fewer levels.";
+		default:
+			return "a number in them may be too large. Write what the tool's schema says.";
+	}
 }
 
 /* See the header. */

@@ -31,6 +31,9 @@
  */
 extern char *toolargs_check(Jsonb *schema, Jsonb *args, Jsonb **out);
 
+/* Why this text is no jsonb of this database, and what to do, in words. */
+extern const char *toolargs_unfit(const char *json);
+
 /* NULL when a schema keeps within the subset above, else what does not: for
  * tests of the registry. */
 extern char *toolargs_check_schema(Jsonb *schema);

@@ -48,7 +48,7 @@ turns_step(const Conversation *c, List **calls)
 	if (kind == NULL)
 		return NEXT_BEGIN;
 	if (strcmp(kind, "request") == 0)
-		return NEXT_REQUEST;
+		return usable ? NEXT_REQUEST : NEXT_NUDGE;
 	if (strcmp(kind, "reply") == 0 && !(usable && called))
 		return NEXT_NUDGE;
 	*calls = calls_left(c);
@@ -73,6 +73,18 @@ turns_last_stop(const Conversation *c)
 	return messages_stop(word);
 }
 
+/* What goes back of a reply that was read once already. */
+static const char *
+said(const char *body)
+{
+	const char *why;
+	const MessagesReply *reply = messages_reply(body, &why);
+
+	if (reply == NULL)
+		elog(ERROR, "a stored reply is not a message");
+	return reply->content;
+}
+
 List *
 turns_history(const Conversation *c)
 {
@@ -86,8 +98,7 @@ turns_history(const Conversation *c)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_int8(&args, c->id);
-	n = spi_exec_kept(&plan, "SELECT kind = 'reply', CASE WHEN kind = 'reply' THEN (body -> 'content')::text ELSE body::text END"
-					  " FROM selfheal.agent_turn WHERE conversation = $1 AND usable"
+	n = spi_exec_kept(&plan, "SELECT kind = 'reply', body::text FROM selfheal.agent_turn WHERE conversation = $1 AND usable"
 					  " AND kind IN ('request', 'reply') AND body IS NOT NULL ORDER BY id LIMIT " MAX_STEPS, &args);
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -96,6 +107,8 @@ turns_history(const Conversation *c)
 
 		m->of_model = spi_get_bool(i, 1, NULL);
 		m->content = spi_get_text(i, 2, cxt);
+		if (m->of_model)
+			m->content = said(m->content);
 		history = lappend(history, m);
 		MemoryContextSwitchTo(old);
 	}
@@ -199,6 +212,22 @@ turns_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
 
 #define LAST_REPLY \
 	"(SELECT max(id) FROM selfheal.agent_turn WHERE conversation = $1 AND kind = 'reply' AND usable)"
+
+bool
+turns_unsay(const Conversation *c)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		was;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, c->id);
+	was = spi_exec("UPDATE selfheal.agent_turn SET usable = false WHERE conversation = $1 AND kind IN ('request', 'reply')"
+				   " AND id >= " LAST_REPLY, &args) > 0;
+	spi_close(&saved);
+	return was;
+}
 
 /* The calls of the last reply that have no result yet (ToolUse *). */
 static List *

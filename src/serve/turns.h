@@ -24,7 +24,8 @@ typedef enum NextStep
 	NEXT_REQUEST,				/* make the last request (again) */
 	NEXT_CALLS,					/* run what the last reply calls */
 	NEXT_ANSWER,				/* send the results of all of its calls */
-	NEXT_NUDGE					/* the last reply is of no use: ask again */
+	NEXT_NUDGE					/* the last reply is of no use, or was unsaid:
+								 * ask again */
 } NextStep;
 
 /* NEXT_CALLS: *calls are those of the last reply that have no result yet
@@ -47,6 +48,10 @@ extern void turns_failure(Conversation *c, const HttpReply *http, const char *fa
 /* A reply that is a message. usable: the conversation goes on from it. */
 extern void turns_reply(Conversation *c, const HttpReply *http, const MessagesReply *reply,
 						const char *body, bool usable);
+
+/* The server does not take back what it said last: neither that nor what was
+ * answered to it is sent any more. False: it has said nothing yet. */
+extern bool turns_unsay(const Conversation *c);
 
 /* A call is about to be run, the how-manieth time by *runs. Returns the plan
  * that it stored when it was run before, and was cut short; 0: none. */

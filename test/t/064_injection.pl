@@ -312,7 +312,7 @@ attack(sure_in_words => [ plans({ @good, confidence => '1' }), plans({ @good, co
 attack(names => [ { tools => [ map { [ $_ => {} ] } qw(PROPOSE_PLAN selfheal_approve tool pg_read_file set_policy), 'x' x 128 ] } ],
 	'healed', qr/(tool_called \| \w+, arguments[^\n]*there is no tool.*?){6}proposed \| auto/s);
 attack(letters => [ { tools => [ [ "pr\x{43e}pose_plan" => {} ], [ 'x' . "\x{e9}" x 60 => {} ], [ "a\nb\e[2J; DROP" => {} ] ] } ],
-	'needs_human', qr/(?:there is no tool.*?){3}failed: HTTP status 400/s);
+	'healed', qr/(?:there is no tool.*?){3}proposed \| auto/s);
 attack(no_object => [ { tools => [ [ inspect_schema => [1] ], [ read_error_log => 'x' ] ] } ], 'healed', qr/^(?!.*tool_called [^\n]*inspect_schema).*proposed \| auto/s);
 attack(long_name => [ ({ tools => [ [ 'x' x 100_000 => {} ] ] }) x 8 ], 'needs_human', qr/failed: the reply is not a message/);
 attack(long_text => [ plans({ @good, explanation => 'x' x 300_000 }, { @good, options => [ map { { option => $_, taken => \0, why => '' } } 1 .. 10_000 ] },

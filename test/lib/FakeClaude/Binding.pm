@@ -79,10 +79,19 @@ sub message_text
 	return join "\n", "<$message->{role}>", map { block_text($_->[0]) } @{ $message->{blocks} };
 }
 
+# A text of nothing: the API gives it now and then, and does not take it back,
+# so it is no part of what is signed.
+sub is_blank
+{
+	my ($block) = @_;
+	return $block->{type} eq 'text' && is_string($block->{text}) && $block->{text} !~ /\S/;
+}
+
 # Put signatures into the thinking blocks of a reply to this request.
 sub sign_reply
 {
-	my ($secret, $body, $content) = @_;
+	my ($secret, $body, $all) = @_;
+	my $content = [ grep { !is_blank($_) } @$all ];
 	my @merged = merged_messages($body->{messages});
 	my @open;
 	@open = map { $_->[0] } @{ (pop @merged)->{blocks} } if @merged && $merged[-1]{role} eq 'assistant';

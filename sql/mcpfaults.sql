@@ -52,7 +52,7 @@ SELECT length(selfheal.mcp(request('1', 'tools/list', jsonb_build_object('_meta'
 	length(selfheal.mcp(request('1', 'resources/read', jsonb_build_object('uri', repeat('x', 10000000))))::text) < 4000 AS uri,
 	length(selfheal.mcp(request('1', repeat('x', 10000000)))::text) < 1000 AS method,
 	length(selfheal.mcp(request('1', 'prompts/get', jsonb_build_object('name', repeat('x', 10000000))))::text) < 1000 AS prompt,
-	length(selfheal.mcp(request('1', 'tools/call', jsonb_build_object('name', repeat('x', 10000000))))::text) < 1000 AS tool;
+	length(selfheal.mcp(request('1', 'tools/call', jsonb_build_object('name', repeat('q', 10000000))))::text) < 1000 AS tool;
 -- what is raised all the same ends a statement: a cancel
 SET statement_timeout = '1';
 SELECT count(selfheal.mcp(request('1', 'tools/list'))) FROM generate_series(1, 1000000);

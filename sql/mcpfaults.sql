@@ -53,6 +53,11 @@ SELECT length(selfheal.mcp(request('1', 'tools/list', jsonb_build_object('_meta'
 	length(selfheal.mcp(request('1', repeat('x', 10000000)))::text) < 1000 AS method,
 	length(selfheal.mcp(request('1', 'prompts/get', jsonb_build_object('name', repeat('x', 10000000))))::text) < 1000 AS prompt,
 	length(selfheal.mcp(request('1', 'tools/call', jsonb_build_object('name', repeat('q', 10000000))))::text) < 1000 AS tool;
+-- numbers of a few bytes that print as 131 kilobytes each are not printed
+SELECT selfheal.mcp(request('1', 'tools/call', format('{"name": "list_incidents", "arguments": {"limit": [%s]}}', repeat('1e131000, ', 20000) || '1')::jsonb)) #>> '{result,content,0,text}' AS outsized,
+	selfheal.tool('list_incidents', '{"limit": 1e-16000}') ->> 'text' AS small,
+	selfheal.tool('list_incidents', '{"limit": 1e999}') ->> 'text' LIKE '%more than%' AS printed;
+SELECT tools -> 0 -> 'arguments_sha256' AS hash, tools #>> '{0,outcome}' AS outcome FROM selfheal.audit WHERE event = 'tool_called' ORDER BY id DESC LIMIT 1 OFFSET 2;
 -- what is raised all the same ends a statement: a cancel
 SET statement_timeout = '1';
 SELECT count(selfheal.mcp(request('1', 'tools/list'))) FROM generate_series(1, 1000000);

@@ -16,6 +16,7 @@
 #include "read/shown.h"
 #include "serve/toolargs.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
 typedef struct Check
@@ -441,6 +442,37 @@ schema_fault(JsonbContainer *schema, const char *path, int depth)
 				return fault;
 		}
 	return NULL;
+}
+
+/* See the header. A jsonb knows neither NaN nor infinity. */
+bool
+toolargs_outsized(Jsonb *args)
+{
+	static Datum most = 0;
+	JsonbIterator *it = JsonbIteratorInit(&args->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	if (most == 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		most = DirectFunctionCall3(numeric_in, CStringGetDatum("1e" CppAsString2(TOOLARGS_DIGITS)),
+								   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+		MemoryContextSwitchTo(old);
+	}
+	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+	{
+		Datum		number;
+
+		if ((token != WJB_ELEM && token != WJB_VALUE) || v.type != jbvNumeric)
+			continue;
+		number = NumericGetDatum(v.val.numeric);
+		if (DatumGetInt32(DirectFunctionCall1(numeric_scale, number)) > TOOLARGS_DIGITS ||
+			DatumGetBool(DirectFunctionCall2(numeric_ge, DirectFunctionCall1(numeric_abs, number), most)))
+			return true;
+	}
+	return false;
 }
 
 /* See the header. */

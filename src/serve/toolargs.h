@@ -31,6 +31,14 @@
  */
 extern char *toolargs_check(Jsonb *schema, Jsonb *args, Jsonb **out);
 
+/*
+ * Is there a number of more than TOOLARGS_DIGITS digits in them, before or
+ * behind the point? A few bytes of JSON make as many kilobytes of digits, and
+ * such arguments are not to be printed.
+ */
+#define TOOLARGS_DIGITS 1000
+extern bool toolargs_outsized(Jsonb *args);
+
 /* Why this text is no jsonb of this database, and what to do, in words. */
 extern const char *toolargs_unfit(const char *json);
 

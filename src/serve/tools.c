@@ -414,6 +414,8 @@ call_tool(const ToolContext *ctx, const Tool *tool, const char *name, Jsonb *arg
 							   tool->same_right ? ": it needs the right to EXECUTE " : "", tool->same_right ? tool->same_right : "");
 		return tools_error("%s changes something, and selfheal.mcp_read_only is on.", tool->name);
 	}
+	if (toolargs_outsized(args))
+		return tools_error("%s: a number in the arguments has more than %d digits.", tool->name, TOOLARGS_DIGITS);
 	fault = tools_check(tool, args, &call.args);
 	if (fault)
 		return tools_error("%s: %s", tool->name, fault);
@@ -456,8 +458,12 @@ audit_call(const ToolContext *ctx, const char *name, Jsonb *args, const char *ou
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "[{");
 	add_text(&buf, "name", clipped(name));
-	appendStringInfo(&buf, ",\"arguments_sha256\":\"%s\",\"outcome\":\"%s\",\"ms\":%.3f}]",
-					 canon_sha256(json_text(args)), outcome, ms);
+	appendStringInfoString(&buf, ",\"arguments_sha256\":");
+	if (toolargs_outsized(args))
+		appendStringInfoString(&buf, "null");
+	else
+		appendStringInfo(&buf, "\"%s\"", canon_sha256(json_text(args)));
+	appendStringInfo(&buf, ",\"outcome\":\"%s\",\"ms\":%.3f}]", outcome, ms);
 	if (XactReadOnly)
 	{
 		ereport(LOG_SERVER_ONLY,

@@ -127,7 +127,8 @@ extern ToolResult *tools_call(const ToolContext *ctx, const char *name, Jsonb *a
  * The same, and the call is an event of the audit: tool_called, with the role,
  * the client, the context's incident, result ok, error or cancelled, and tools
  * [{"name", "arguments_sha256", "outcome", "ms"}]. Not the arguments, which may
- * quote values: the hash is over their text as jsonb prints it.
+ * quote values: the hash is over their text as jsonb prints it, and null for
+ * those that are toolargs_outsized.
  *
  * A query cancel (57014, statement_timeout too) while the tool runs is a result
  * with cancelled: what the tool did is rolled back, the event stays, and it is

@@ -15,6 +15,7 @@
 #include "base/spi.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "mb/pg_wchar.h"
@@ -207,40 +208,78 @@ unpark(List **tables)
 	parked = NIL;
 }
 
-/* A new table of the session's own is none that anybody watches: applications
- * make thousands of them an hour. */
+/*
+ * Is it about a table that nobody watches, nor what that consists of? Nearly
+ * every command is, and applications make thousands of them an hour: so this is
+ * told from the statement, without SQL. What is not certain is looked at.
+ */
 static bool
-makes_temporary(const Node *stmt)
+is_nobodys(const Node *stmt)
 {
-	const RangeVar *name = IsA(stmt, CreateStmt) ? ((const CreateStmt *) stmt)->relation :
-	IsA(stmt, CreateTableAsStmt) ? ((const CreateTableAsStmt *) stmt)->into->rel : NULL;
+	bool		quiet = !follow_pending() && (parked == NIL || parked_lxid != compat_lxid());
+	const RangeVar *name;
+	Oid			relid;
+	Watch		watch;
 
-	return name != NULL && name->relpersistence == RELPERSISTENCE_TEMP;
+	switch (nodeTag(stmt))
+	{
+		case T_CreateStmt:
+			name = ((const CreateStmt *) stmt)->relation;
+			return name->relpersistence == RELPERSISTENCE_TEMP ||
+				(quiet && ((const CreateStmt *) stmt)->inhRelations == NIL);
+		case T_CreateTableAsStmt:
+			name = ((const CreateTableAsStmt *) stmt)->into->rel;
+			return name->relpersistence == RELPERSISTENCE_TEMP || quiet;
+		case T_IndexStmt:
+			name = ((const IndexStmt *) stmt)->relation;
+			break;
+		case T_AlterTableStmt:
+			name = ((const AlterTableStmt *) stmt)->relation;
+			break;
+		default:
+			return false;
+	}
+	relid = quiet ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+	if (!OidIsValid(relid) || (get_rel_relkind(relid) != RELKIND_RELATION &&
+							   get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE))
+		return false;
+	return get_rel_persistence(relid) == RELPERSISTENCE_TEMP ||
+		(!get_rel_relispartition(relid) && !has_subclass(relid) &&
+		 relid != get_relname_relid("watched", get_namespace_oid("selfheal", true)) && !watch_get(relid, &watch));
+}
+
+/* A schema's name stands in the shapes of tables that are not in it, too. */
+static bool
+renames_schema(const Node *stmt)
+{
+	return IsA(stmt, RenameStmt) && ((const RenameStmt *) stmt)->renameType == OBJECT_SCHEMA;
 }
 
 static void
 after_ddl(void *arg)
 {
 	const EventTriggerData *trigger = arg;
-	bool		renames = trigger->tag == CMDTAG_ALTER_SCHEMA || trigger->tag == CMDTAG_ALTER_VIEW;
 	char	   *role = GetUserNameFromId(GetUserId(), false);
-	List	   *tables;
+	Touched		touched;
 	SpiUser		saved;
 
 	open_patiently(&saved);
-	tables = touched_by_command(trigger->tag == CMDTAG_ALTER_SCHEMA);
-	unpark(&tables);
-	restore_see_ddl(tables);
-	if (tables != NIL || renames || follow_pending())
+	touched = touched_by_command(renames_schema(trigger->parsetree));
+	unpark(&touched.tables);
+	restore_see_ddl(&touched);
+	if (touched.tables != NIL || follow_pending())
 	{
-		remember_ddl(role, command_text(trigger), tables);
-		follow_renames();
-		follow_swaps(&tables);
-		remember_ddl(role, command_text(trigger), tables);
+		List	   *oids;
+
+		remember_ddl(role, command_text(trigger), touched.tables);
+		follow_renames(touched_oids(touched.tables));
+		follow_swaps(&touched.tables);
+		remember_ddl(role, command_text(trigger), touched.tables);
 		follow_columns();
-		mapping_follow_tables();
-		ordering_follow();
-		keep_shapes(role, tables);
+		oids = touched_oids(touched.tables);
+		mapping_follow_tables(oids);
+		ordering_follow(oids);
+		keep_shapes(role, touched.tables);
 	}
 	spi_close(&saved);
 }
@@ -384,7 +423,7 @@ after_drop(void *arg)
 		forget(relid, schema, table, gone, &cause);
 	}
 	if (tables != NIL || n > 0)
-		ordering_forget();
+		ordering_forget(touched_oids(tables));
 	if (ends_later(trigger->tag))
 		park(tables);
 	else if (tables != NIL)
@@ -425,12 +464,13 @@ guarded(SpiBody body, FunctionCallInfo fcinfo, const char *what)
 {
 	ErrorData  *edata;
 
-	if (resting || IsBinaryUpgrade ||
-		makes_temporary(((const EventTriggerData *) fcinfo->context)->parsetree))
+	if (resting || IsBinaryUpgrade)
 		return;
 	/* during our own install script, or DROP EXTENSION, there is no schema */
 	if (!OidIsValid(spi_extension_oid(true)) ||
 		!OidIsValid(get_relname_relid("watched", get_namespace_oid("selfheal", true))))
+		return;
+	if (body == after_ddl && is_nobodys(((const EventTriggerData *) fcinfo->context)->parsetree))
 		return;
 	edata = spi_try(body, fcinfo->context);
 	if (edata)

@@ -100,15 +100,21 @@ follow_view(Oid viewid, const char *schema, const char *intake)
 
 /* See the header. */
 void
-follow_renames(void)
+follow_renames(const List *relids)
 {
-	uint64		n = spi_exec("SELECT w.relid::oid, w.intake::oid, n.nspname, c.relname, w.schema_name, w.table_name"
-							 " FROM selfheal.watched w JOIN pg_class c ON c.oid = w.relid"
-							 " JOIN pg_namespace n ON n.oid = c.relnamespace"
-							 " WHERE (w.schema_name, w.table_name) IS DISTINCT FROM (n.nspname::text, c.relname::text)",
-							 NULL);
-	SpiRows		rows = spi_keep();
+	static SPIPlanPtr plan = NULL;
+	SpiArgs		given;
+	uint64		n;
+	SpiRows		rows;
 
+	spi_args(&given);
+	spi_arg_oids(&given, relids);
+	n = spi_exec_kept(&plan, "SELECT w.relid::oid, w.intake::oid, n.nspname, c.relname, w.schema_name, w.table_name"
+					  " FROM selfheal.watched w JOIN pg_class c ON c.oid = w.relid"
+					  " JOIN pg_namespace n ON n.oid = c.relnamespace"
+					  " WHERE w.relid::oid = ANY ($1)"
+					  " AND (w.schema_name, w.table_name) IS DISTINCT FROM (n.nspname::text, c.relname::text)", &given);
+	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
 		Oid			relid;
@@ -265,8 +271,8 @@ follow_renamed(Oid relid)
 					  " WHERE w.relid = $1 AND (w.schema_name, w.table_name) IS DISTINCT FROM (n.nspname::text, c.relname::text)", &args) > 0)
 	{
 		spi_set_local("lock_timeout", "500ms");
-		follow_renames();
-		mapping_follow_tables();
+		follow_renames(list_make1_oid(relid));
+		mapping_follow_tables(list_make1_oid(relid));
 	}
 	spi_close(&saved);
 }

@@ -14,9 +14,9 @@
 
 #include "nodes/pg_list.h"
 
-/* Names of watched tables against the catalog, and their views with them.
- * Inside spi_open. */
-extern void follow_renames(void);
+/* Names of these watched tables (Oid) against the catalog, and their views with
+ * them. Inside spi_open. */
+extern void follow_renames(const List *relids);
 
 /* Has a watched table left its name in this transaction? */
 extern bool follow_pending(void);

@@ -555,9 +555,14 @@ mapping_follow_column(Oid relid, const char *from, const char *to)
 
 /* See the header. */
 void
-mapping_follow_tables(void)
+mapping_follow_tables(const List *relids)
 {
-	spi_exec("UPDATE selfheal.mapping m SET schema_name = w.schema_name, table_name = w.table_name"
-			 " FROM selfheal.watched w WHERE w.relid = m.relid"
-			 " AND (m.schema_name, m.table_name) IS DISTINCT FROM (w.schema_name, w.table_name)", NULL);
+	static SPIPlanPtr plan = NULL;
+	SpiArgs		args;
+
+	spi_args(&args);
+	spi_arg_oids(&args, relids);
+	spi_exec_kept(&plan, "UPDATE selfheal.mapping m SET schema_name = w.schema_name, table_name = w.table_name"
+				  " FROM selfheal.watched w WHERE w.relid = m.relid AND m.relid::oid = ANY ($1)"
+				  " AND (m.schema_name, m.table_name) IS DISTINCT FROM (w.schema_name, w.table_name)", &args);
 }

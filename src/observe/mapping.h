@@ -143,9 +143,9 @@ extern int64 mapping_add(const Mapping *m, int64 incident, int64 plan);
  * has this id. what was stored through it stays as it is. */
 extern bool mapping_remove(int64 id, const char *why);
 
-/* A column was renamed; tables of mappings may have been. Inside spi_open. */
+/* A column was renamed; these tables (Oid) may have been. Inside spi_open. */
 extern void mapping_follow_column(Oid relid, const char *from, const char *to);
-extern void mapping_follow_tables(void);
+extern void mapping_follow_tables(const List *relids);
 
 /* By id, active or not, in the current context; NULL: there is none. */
 extern Mapping *mapping_get(int64 id, bool *active);

@@ -274,14 +274,20 @@ table_name(Oid relid)
  * could say which rows belong to one key. Whoever did that is told at once.
  */
 static void
-end_untold(void)
+end_untold(const List *relids)
 {
-	uint64		n = spi_exec("SELECT w.relid::oid, a.attname, a.atttypid, format_type(a.atttypid, NULL) FROM selfheal.watched w"
-							 " JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = ANY (w.ordering_key)"
-							 " WHERE w.ordering_key IS NOT NULL ORDER BY a.attrelid, a.attnum", NULL);
-	SpiRows		rows = spi_keep();
+	static SPIPlanPtr plan = NULL;
+	SpiArgs		given;
+	SpiRows		rows;
+	uint64		n;
 	Oid			last = InvalidOid;
 
+	spi_args(&given);
+	spi_arg_oids(&given, relids);
+	n = spi_exec_kept(&plan, "SELECT w.relid::oid, a.attname, a.atttypid, format_type(a.atttypid, NULL) FROM selfheal.watched w"
+					  " JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = ANY (w.ordering_key)"
+					  " WHERE w.relid::oid = ANY ($1) AND w.ordering_key IS NOT NULL ORDER BY a.attrelid, a.attnum", &given);
+	rows = spi_keep();
 	for (uint64 i = 0; i < n; i++)
 	{
 		SpiArgs		args;
@@ -408,16 +414,16 @@ tell_retyped(void)
 
 /* See the header. */
 void
-ordering_follow(void)
+ordering_follow(const List *relids)
 {
 	follow_names();
-	end_untold();
+	end_untold(relids);
 	tell_retyped();
 }
 
 /* See the header. */
 void
-ordering_forget(void)
+ordering_forget(const List *relids)
 {
 	uint64		n = spi_exec("UPDATE selfheal.watched w SET ordering_key = NULL"
 							 " FROM (SELECT d.objid, min(d.address_names[3]) AS name FROM pg_event_trigger_dropped_objects() d"
@@ -440,5 +446,5 @@ ordering_forget(void)
 	}
 	if (n > 0)
 		shmem_wake_at_commit();
-	end_untold();
+	end_untold(relids);
 }

@@ -25,11 +25,11 @@ extern List *ordering_columns(Datum array);
  */
 extern void ordering_set(Oid relid, const char *text, const List *before);
 
-/* After a command (event trigger, inside spi_open): follow columns that were
- * renamed; of those that were dropped, or whose type tells no equality any
- * more, take the key away, with an audit row. A type by which held rows are
- * not found any more is told, too. */
-extern void ordering_follow(void);
-extern void ordering_forget(void);
+/* After a command on these watched tables (Oid; event trigger, inside
+ * spi_open): follow columns that were renamed; of those that were dropped, or
+ * whose type tells no equality any more, take the key away, with an audit row.
+ * A type by which held rows are not found any more is told, too. */
+extern void ordering_follow(const List *relids);
+extern void ordering_forget(const List *relids);
 
 #endif							/* SELFHEAL_ORDERING_H */

@@ -9,10 +9,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "base/compat.h"
 #include "base/healing.h"
 #include "base/locks.h"
@@ -24,7 +20,6 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "observe/append.h"
 #include "observe/registry.h"
 #include "observe/restore.h"
 #include "observe/snapshot.h"
@@ -35,10 +30,7 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 /* When a table that only waits for a session to end is looked at again. */
 #define AGAIN_MS 1000
@@ -94,11 +86,12 @@ restore_under_way(void)
 static bool
 rests(Oid relid)
 {
+	static SPIPlanPtr plan = NULL;
 	SpiArgs		args;
 
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
-	return spi_exec("SELECT FROM selfheal.resting WHERE relid = $1", &args) > 0;
+	return spi_exec_kept(&plan, "SELECT FROM selfheal.resting WHERE relid = $1", &args) > 0;
 }
 
 /* Does it bring the column? A dump names all of them. */
@@ -148,80 +141,25 @@ selfheal_watched_loaded(PG_FUNCTION_ARGS)
 }
 
 /*
- * Does any table rest? What selfheal.resting says, read as the catalogs are:
- * every DDL of this database asks, and its transaction is not to keep locks on
- * tables of ours for it.
- */
-static bool
-any_rests(void)
-{
-	Relation	watched = table_open(append_relation("watched"), AccessShareLock);
-	Relation	settled = table_open(append_relation("settled"), AccessShareLock);
-	Oid			settled_key = append_relation("settled_pkey");
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(watched, InvalidOid, false, snapshot, 0, NULL);
-	HeapTuple	tup;
-	bool		rests = false;
-
-	while (!rests && (tup = systable_getnext(scan)) != NULL)
-	{
-		bool		isnull;
-		ScanKeyData key;
-		SysScanDesc found;
-
-		/* the first column of either is relid, the primary key */
-		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ,
-					heap_getattr(tup, 1, RelationGetDescr(watched), &isnull));
-		found = systable_beginscan(settled, settled_key, true, snapshot, 1, &key);
-		rests = systable_getnext(found) == NULL;
-		systable_endscan(found);
-	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(settled, AccessShareLock);
-	table_close(watched, AccessShareLock);
-	return rests;
-}
-
-/*
  * See the header. A dump of rows alone may switch the triggers of a table off
- * while it loads it, selfheal.watched among them.
+ * while it loads it, selfheal.watched among them. Every DDL of this database
+ * comes here: no table is asked about but those that the command was about.
  */
 void
-restore_see_ddl(const List *tables)
+restore_see_ddl(const Touched *touched)
 {
-	static SPIPlanPtr any = NULL;
 	const ListCell *lc;
-	SpiArgs		args;
-	SpiRows		rows;
-	uint64		n;
+	List	   *oids;
 
 	if (shmem_state == NULL || healing_process() || creating_extension)
 		return;
-	spi_args(&args);
-	spi_arg_int8(&args, append_relation("watched"));
-	if (spi_exec_kept(&any, "SELECT FROM pg_event_trigger_ddl_commands()"
-					  " WHERE classid = 'pg_class'::regclass AND objid = $1::oid", &args) > 0)
+	if (touched->watches)
 		mark(InvalidOid);
-	if (!any_rests())
-		return;
-	n = spi_exec("SELECT r.relid::oid FROM selfheal.resting r WHERE EXISTS"
-				 " (SELECT FROM pg_event_trigger_ddl_commands() d LEFT JOIN pg_trigger g"
-				 "   ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid"
-				 "  WHERE g.tgrelid = r.intake OR (d.classid = 'pg_class'::regclass AND d.objid = r.intake))",
-				 NULL);
-	rows = spi_keep();
-	for (uint64 i = 0; i < n; i++)
+	oids = list_concat_unique_oid(touched_oids(touched->tables), touched->intakes);
+	foreach(lc, oids)
 	{
-		spi_use(&rows);
-		mark(spi_get_oid(i, 1, NULL));
-	}
-	foreach(lc, tables)
-	{
-		const TouchedTable *table = lfirst(lc);
-
-		if (rests(table->relid))
-			mark(table->relid);
+		if (rests(lfirst_oid(lc)))
+			mark(lfirst_oid(lc));
 	}
 }
 

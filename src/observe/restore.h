@@ -35,15 +35,15 @@
 
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
+#include "observe/touched.h"
 #include "utils/timestamp.h"
 
 /* A COPY that is about to run: is it a restore's? From the utility hook. */
 extern void restore_see_copy(const CopyStmt *stmt);
 
-/* After a command: it may be a restore's. tables: the watched ones that it
- * changed (TouchedTable); what it did to intakes is looked up. Inside
- * spi_open, in an event trigger on ddl_command_end. */
-extern void restore_see_ddl(const List *tables);
+/* After a command: it may be a restore's. Inside spi_open, in an event trigger
+ * on ddl_command_end. */
+extern void restore_see_ddl(const Touched *touched);
 
 /* Is this database being restored by a session that is there? By ours, too. */
 extern bool restore_under_way(void);

@@ -18,6 +18,7 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
+#include "observe/append.h"
 #include "observe/dropped.h"
 #include "observe/touched.h"
 #include "observe/watch.h"
@@ -184,28 +185,48 @@ touched_moved(List **tables, Oid from, Oid to)
 	(void) touched_add(tables, to, false);
 }
 
+/* See the header. */
+List *
+touched_oids(const List *tables)
+{
+	List	   *oids = NIL;
+	const ListCell *lc;
+
+	foreach(lc, tables)
+		oids = lappend_oid(oids, ((const TouchedTable *) lfirst(lc))->relid);
+	return oids;
+}
+
 /* A relation that the command changed, and with a table what inherits from it. */
 static void
-touch(List **tables, Oid relid, bool helps)
+touch(Touched *touched, Oid relid, bool helps)
 {
+	char		kind = get_rel_relkind(relid);
 	List	   *all = list_make1_oid(relid);
 	ListCell   *lc;
 
-	if (has_subclass(relid) && get_rel_relkind(relid) != RELKIND_INDEX &&
-		get_rel_relkind(relid) != RELKIND_PARTITIONED_INDEX)
+	if (kind == RELKIND_VIEW)
+	{
+		Oid			table = watch_naming_intake(relid);
+
+		if (OidIsValid(table))
+			touched->intakes = list_append_unique_oid(touched->intakes, table);
+		return;
+	}
+	if (has_subclass(relid) && kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
 		all = find_all_inheritors(relid, NoLock, NULL);
 	foreach(lc, all)
 	{
 		Oid			watched = watched_of(lfirst_oid(lc));
 
 		if (OidIsValid(watched))
-			(void) touched_add(tables, watched, helps);
+			(void) touched_add(&touched->tables, watched, helps);
 	}
 }
 
 /* The same of what depends on an object, by one of the queries above. */
 static void
-touch_users(List **tables, SPIPlanPtr *plan, const char *query, Oid object, bool helps)
+touch_users(Touched *touched, SPIPlanPtr *plan, const char *query, Oid object, bool helps)
 {
 	SpiArgs		args;
 	SpiRows		rows;
@@ -218,37 +239,37 @@ touch_users(List **tables, SPIPlanPtr *plan, const char *query, Oid object, bool
 	for (uint64 i = 0; i < n; i++)
 	{
 		spi_use(&rows);
-		touch(tables, spi_get_oid(i, 1, NULL), helps);
+		touch(touched, spi_get_oid(i, 1, NULL), helps);
 	}
 }
 
 static void
-touch_type(List **tables, Oid type, bool helps)
+touch_type(Touched *touched, Oid type, bool helps)
 {
 	static SPIPlanPtr plan = NULL;
 
-	touch_users(tables, &plan, OF_TYPE, type, helps);
+	touch_users(touched, &plan, OF_TYPE, type, helps);
 }
 
 static void
-touch_relation(List **tables, Oid relid, bool helps)
+touch_relation(Touched *touched, Oid relid, bool helps)
 {
 	static SPIPlanPtr plan = NULL;
 
 	switch (get_rel_relkind(relid))
 	{
 		case RELKIND_COMPOSITE_TYPE:
-			touch_type(tables, get_rel_type_id(relid), helps);
+			touch_type(touched, get_rel_type_id(relid), helps);
 			break;
 		case RELKIND_SEQUENCE:
-			touch_users(tables, &plan, DRAWS_FROM, relid, helps);
+			touch_users(touched, &plan, DRAWS_FROM, relid, helps);
 			break;
 		case RELKIND_INDEX:
 		case RELKIND_PARTITIONED_INDEX:
-			touch(tables, IndexGetRelation(relid, true), helps);
+			touch(touched, IndexGetRelation(relid, true), helps);
 			break;
 		default:
-			touch(tables, relid, helps);
+			touch(touched, relid, helps);
 	}
 }
 
@@ -277,7 +298,7 @@ granted_name(ObjectType type, Oid object)
  * was denied. What else may be missing nobody can tell from here.
  */
 static void
-touch_granted(List **tables, const InternalGrant *grant)
+touch_granted(Touched *touched, const InternalGrant *grant)
 {
 	static SPIPlanPtr plan = NULL;
 	ListCell   *lc;
@@ -296,7 +317,7 @@ touch_granted(List **tables, const InternalGrant *grant)
 						  " WHERE i.class = 'permission' AND i.state NOT IN ('healed', 'dismissed') AND EXISTS (SELECT FROM selfheal.error e"
 						  "  WHERE e.incident = i.id AND e.sqlstate = '42501' AND strpos(e.message, $1) > 0)", &args);
 		for (uint64 i = 0; i < n; i++)
-			(void) touched_add(tables, spi_get_oid(i, 1, NULL), true);
+			(void) touched_add(&touched->tables, spi_get_oid(i, 1, NULL), true);
 	}
 }
 
@@ -322,7 +343,7 @@ note_rename(List *tables, const CollectedCommand *command)
 
 /* A trigger, policy or constraint is its table's, or its domain's. */
 static void
-touch_part(List **tables, Oid class, Oid object, bool helps)
+touch_part(Touched *touched, Oid class, Oid object, bool helps)
 {
 	SpiArgs		args;
 	SpiRows		rows;
@@ -335,19 +356,19 @@ touch_part(List **tables, Oid class, Oid object, bool helps)
 		return;
 	rows = spi_keep();
 	if (OidIsValid(spi_get_oid(0, 1, NULL)))
-		touch(tables, spi_get_oid(0, 1, NULL), helps);
+		touch(touched, spi_get_oid(0, 1, NULL), helps);
 	spi_use(&rows);
 	if (OidIsValid(spi_get_oid(0, 2, NULL)))
-		touch_type(tables, spi_get_oid(0, 2, NULL), helps);
+		touch_type(touched, spi_get_oid(0, 2, NULL), helps);
 }
 
 /* See the header. */
-List *
+Touched
 touched_by_command(bool all)
 {
 	static SPIPlanPtr plan = NULL;
 	static SPIPlanPtr every = NULL;
-	List	   *tables = NIL;
+	Touched		touched = {NIL};
 	SpiArgs		args;
 	uint64		n;
 	SpiRows		rows;
@@ -374,20 +395,23 @@ touched_by_command(bool all)
 		if (command->type == SCT_Grant)
 		{
 			if (helps)
-				touch_granted(&tables, command->d.grant.istmt);
+				touch_granted(&touched, command->d.grant.istmt);
 		}
 		else if (class == TypeRelationId)
-			touch_type(&tables, object, helps);
+			touch_type(&touched, object, helps);
 		else if (class == TriggerRelationId || class == PolicyRelationId || class == ConstraintRelationId)
-			touch_part(&tables, class, object, helps);
+			touch_part(&touched, class, object, helps);
 		else if (class == RelationRelationId)
-			touch_relation(&tables, object, helps);
-		note_rename(tables, command);
+		{
+			touched.watches |= object == append_relation("watched");
+			touch_relation(&touched, object, helps);
+		}
+		note_rename(touched.tables, command);
 	}
 	n = all ? spi_exec_kept(&every, "SELECT relid::oid FROM selfheal.watched", &args) : 0;
 	for (uint64 i = 0; i < n; i++)
-		(void) touched_add(&tables, spi_get_oid(i, 1, NULL), false);
-	return tables;
+		(void) touched_add(&touched.tables, spi_get_oid(i, 1, NULL), false);
+	return touched;
 }
 
 /* See the header. */

@@ -22,12 +22,25 @@ typedef struct TouchedTable
 	int64		command;		/* selfheal.ddl.id, or 0: not kept yet */
 } TouchedTable;
 
+/* All of it. */
+typedef struct Touched
+{
+	List	   *tables;			/* TouchedTable */
+	List	   *intakes;		/* Oid: watched tables whose intake view, or a
+								 * trigger of it, the command was about */
+	bool		watches;		/* it was about selfheal.watched itself */
+} Touched;
+
 /*
- * In ddl_command_end, inside spi_open: TouchedTable, in the current context.
- * all: every watched table, whatever the command says (ALTER SCHEMA). What a
- * GRANT touches are tables whose rows wait for that privilege.
+ * In ddl_command_end, inside spi_open; in the current context. all: every
+ * watched table, whatever the command says (ALTER SCHEMA). What a GRANT touches
+ * are tables whose rows wait for that privilege. A command on what others have
+ * leaves no lock on tables of ours.
  */
-extern List *touched_by_command(bool all);
+extern Touched touched_by_command(bool all);
+
+/* The tables' oids. */
+extern List *touched_oids(const List *tables);
 
 /* The same of what was dropped (dropped.h), in sql_drop; a table that is gone
  * itself is not among them. No SQL. */

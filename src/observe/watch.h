@@ -42,6 +42,10 @@ extern bool watch_get(Oid relid, Watch *out);
  */
 extern RowConflict watch_replay_conflict(Oid relid);
 
+/* The table whose watch names this view as its intake, or InvalidOid: also one
+ * that is half restored. One index lookup, no SQL, and no lock is left. */
+extern Oid	watch_naming_intake(Oid viewid);
+
 /* The watched table behind an intake view, or InvalidOid. Reads the catalog
  * alone (the view's triggers are ours): right also before a restore's relink. */
 extern Oid	watch_table_of_intake(Oid viewid);

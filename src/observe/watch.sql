@@ -43,6 +43,8 @@ COMMENT ON COLUMN selfheal.watched.share_values IS
 'what a model, the server log and notifications are told of the values of its rows: none (class, length and type), masked (letters and digits replaced), full; null: what the setting selfheal.share_values says';
 COMMENT ON COLUMN selfheal.watched.restraint IS
 'what its tolerance (set_tolerance) does to the healer while the table is past it; pause: it has set paused, and takes it back; propose: every plan waits for a person; null: nothing';
+-- Not unique: a restore brings numbers of views that are gone.
+CREATE INDEX watched_intake ON selfheal.watched (intake);
 SELECT pg_catalog.pg_extension_config_dump('selfheal.watched', '');
 
 -- What is not given is null and keeps what was said before; a table that is

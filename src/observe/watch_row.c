@@ -79,16 +79,56 @@ read_watch(HeapTuple tup, TupleDesc desc, Watch *out)
 		out->share_values = options_share(share);
 }
 
-/* See the header. The primary key is the only index that leads to the row;
- * it is read as the catalogs are: the lock goes with the look, since every DDL
- * looks, and its transaction may be long. */
+/*
+ * The row by one of its indexes, as the catalogs are read: the lock goes with
+ * the look, since every DDL looks, and its transaction may be long.
+ */
+typedef struct Look
+{
+	Relation	rel;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+} Look;
+
+static HeapTuple
+look(Look *l, const char *index, AttrNumber column, Oid value)
+{
+	ScanKeyData key;
+
+	l->rel = table_open(append_relation("watched"), AccessShareLock);
+	l->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
+	l->scan = systable_beginscan(l->rel, append_relation(index), true, l->snapshot, 1, &key);
+	return systable_getnext(l->scan);
+}
+
+static void
+looked(Look *l)
+{
+	systable_endscan(l->scan);
+	UnregisterSnapshot(l->snapshot);
+	table_close(l->rel, AccessShareLock);
+}
+
+/* See the header. */
+Oid
+watch_naming_intake(Oid viewid)
+{
+	Look		l;
+	HeapTuple	tup = look(&l, "watched_intake", WATCHED_INTAKE, viewid);
+	bool		isnull;
+	Oid			relid = HeapTupleIsValid(tup) ?
+	DatumGetObjectId(heap_getattr(tup, WATCHED_RELID, RelationGetDescr(l.rel), &isnull)) : InvalidOid;
+
+	looked(&l);
+	return relid;
+}
+
+/* See the header. */
 bool
 watch_get(Oid relid, Watch *out)
 {
-	Relation	rel = table_open(append_relation("watched"), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyData key;
-	SysScanDesc scan;
+	Look		l;
 	HeapTuple	tup;
 	bool		found;
 
@@ -98,17 +138,11 @@ watch_get(Oid relid, Watch *out)
 	out->on_conflict = ROW_CONFLICT_HOLD;
 	out->share_values = SHARE_BY_SETTING;
 
-	ScanKeyInit(&key, WATCHED_RELID, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, append_relation("watched_pkey"), true,
-							  snapshot, 1, &key);
-	tup = systable_getnext(scan);
+	tup = look(&l, "watched_pkey", WATCHED_RELID, relid);
 	found = HeapTupleIsValid(tup);
 	if (found)
-		read_watch(tup, RelationGetDescr(rel), out);
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
+		read_watch(tup, RelationGetDescr(l.rel), out);
+	looked(&l);
 	return found;
 }
 

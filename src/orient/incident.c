@@ -12,6 +12,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "orient/forgiven.h"
 #include "orient/incident.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -340,6 +341,7 @@ incident_claim(Oid relid)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *result;
+	ListCell   *lc;
 	SpiUser		saved;
 	SpiArgs		args;
 	uint64		n;
@@ -347,13 +349,17 @@ incident_claim(Oid relid)
 	spi_open(&saved);
 	spi_args(&args);
 	spi_arg_relid(&args, relid);
-	n = spi_exec("UPDATE selfheal.incident i SET state = 'planning', attempts = i.attempts + 1,"
+	forgiven_arg(&args);
+	n = spi_exec("UPDATE selfheal.incident i SET state = 'planning',"
+				 " attempts = i.attempts + CASE WHEN i.state IN ('planning', 'applying') AND i.id = ANY ($2) THEN 0 ELSE 1 END,"
 				 " next_try = NULL, waiting = NULL"
 				 " FROM (SELECT i.id FROM selfheal.incident i WHERE i.relid = $1 AND " DUE
 				 "  ORDER BY i.id FOR UPDATE SKIP LOCKED) d"
 				 " WHERE i.id = d.id RETURNING " COLUMNS, &args);
 	result = incidents_from_rows(n, cxt);
 	spi_close(&saved);
+	foreach(lc, result)
+		forgiven_drop(((Incident *) lfirst(lc))->id);
 	return result;
 }
 

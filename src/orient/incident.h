@@ -132,8 +132,8 @@ extern List *incident_collect(void);
  * for time is due, 0 = none. Paused tables and mode observe have none. */
 extern List *incident_due_tables(TimestampTz *next);
 
-/* Claim all due incidents of one table: attempts + 1, state planning; skips
- * what others hold. */
+/* Claim all due incidents of one table: attempts + 1 (but of what is forgiven,
+ * forgiven.h), state planning; skips what others hold. */
 extern List *incident_claim(Oid relid);
 
 /* All live incidents of a table that are not claimed here, for a plan that

@@ -7,6 +7,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "read/phrase.h"
+#include "read/quotes.h"
 
 /*
  * Words of PostgreSQL's messages about data, and of ours. Sorted. A word that
@@ -186,6 +187,7 @@ typedef struct Phrase
 	StringInfoData out;
 	char		before[WORD_BYTES]; /* the last word that stayed, in small
 									 * letters */
+	bool		hidden;			/* the last word did not stay */
 	bool		sentence;		/* it begins here */
 } Phrase;
 
@@ -257,22 +259,50 @@ is_known(const Phrase *ph, const char *p, int len, char *small)
 	return bsearch(small, words, lengthof(words), sizeof(words[0]), compare_words) != NULL;
 }
 
-/* In double quotes: a name, or a value. The quote may be missing. */
-static void
-read_quoted(Phrase *ph)
+/* Does a quote open here? Not what is an apostrophe: it's, the orders' rows,
+ * "orders"'s. */
+static bool
+opens(const Phrase *ph, const Quotes *q)
 {
-	const char *start = ph->p + 1;
-	const char *close = start < ph->end ? memchr(start, '"', ph->end - start) : NULL;
-	int			len = (int) ((close ? close : ph->end) - start);
+	const char *p = ph->p;
+	unsigned char last = ph->out.len > 0 ? ph->out.data[ph->out.len - 1] : ' ';
 
-	appendStringInfoChar(&ph->out, '"');
-	if (mask_is_name(ph->names, start, len))
-		appendBinaryStringInfo(&ph->out, start, len);
-	else if (len > 0)
-		hide(ph, start, len);
+	if (*p != '\'')
+		return q != NULL;
+	if (is_word(last) || last == '.')
+		return false;
+	return !((last == '"' || last == ')') && p + 1 < ph->end && p[1] == 's' &&
+			 (p + 2 == ph->end || !is_word(p[2])));
+}
+
+/* In quotes: a name, or a value. The one that closes may be missing. */
+static void
+read_quoted(Phrase *ph, const Quotes *q)
+{
+	int			closes = 0;
+	const char *start = ph->p + strlen(q->opens);
+	const char *close = quotes_close(q, start, ph->end, &closes);
+	const char *more;
+	const char *name = start;
+	const char *name_end = close ? close : ph->end;
+
+	quotes_trim(&name, &name_end);
+	appendBinaryStringInfo(&ph->out, ph->p, (int) (start - ph->p));
+	if (close != NULL && mask_is_name(ph->names, name, (int) (name_end - name)))
+		appendBinaryStringInfo(&ph->out, start, (int) (close - start));
+	else
+	{
+		/* what quotes a value may have is not known: its last one ends it */
+		while (close != NULL && (more = quotes_close(q, close + closes, ph->end, &closes)) != NULL)
+			close = more;
+		if (close == NULL || close > start)
+			hide(ph, start, (int) ((close ? close : ph->end) - start));
+	}
 	if (close)
-		appendStringInfoChar(&ph->out, '"');
-	ph->p = close ? close + 1 : ph->end;
+		appendBinaryStringInfo(&ph->out, close, closes);
+	ph->p = close ? close + closes : ph->end;
+	ph->sentence = ph->hidden = false;
+	ph->before[0] = '\0';
 }
 
 /* Behind the word that begins at p, which is copied. */
@@ -309,9 +339,13 @@ read_word(Phrase *ph)
 	char		small[WORD_BYTES];
 	int			len;
 
-	while (ph->p < ph->end && is_word(*ph->p))
+	/* the second half of what was masked: l'heure */
+	bool		second = ph->hidden && ph->out.data[ph->out.len - 1] == '\'';
+
+	while (ph->p < ph->end && is_word(*ph->p) && quotes_at(ph->p, ph->end) == NULL)
 		number &= is_digit(*ph->p++);
 	len = (int) (ph->p - start);
+	ph->hidden = false;
 	if (number)
 	{
 		if (counts_something(ph->p, ph->end))
@@ -320,7 +354,7 @@ read_word(Phrase *ph)
 			hide(ph, start, len);
 		ph->before[0] = '\0';
 	}
-	else if (is_known(ph, start, len, small) ||
+	else if ((is_known(ph, start, len, small) && !second) ||
 		/* somebody's */
 			 (len == 1 && *start == 's' && ph->out.len > 0 && ph->out.data[ph->out.len - 1] == '\''))
 	{
@@ -332,7 +366,10 @@ read_word(Phrase *ph)
 		if (mask_is_name(ph->names, start, len))
 			appendBinaryStringInfo(&ph->out, start, len);
 		else
+		{
 			hide(ph, start, len);
+			ph->hidden = true;
+		}
 		ph->before[0] = '\0';
 	}
 	ph->sentence = false;
@@ -352,19 +389,31 @@ size_len(const Phrase *ph)
 }
 
 /* From a bracket on: where the value behind it ends, or NULL: it is none. A
- * value may have brackets of its own, so it is the last one that counts. */
+ * value may have brackets of its own, so it is the last one that counts. What
+ * stands behind a word of another language may be a whole row. */
 static const char *
 value_end(const Phrase *ph)
 {
 	const char *last = NULL;
 
-	if (!(strcmp(ph->before, "contains") == 0 ||
+	if (!(strcmp(ph->before, "contains") == 0 || ph->hidden ||
 		  (ph->out.len > 0 && ph->out.data[ph->out.len - 1] == '=')))
 		return NULL;
 	for (const char *p = ph->p; p < ph->end; p++)
 		if (*p == ')')
 			last = p;
 	return last ? last : ph->end;
+}
+
+/* Does JSON or XML begin here, of which messages tell some? Nobody knows where
+ * that ends. */
+static bool
+begins_document(const Phrase *ph)
+{
+	unsigned char next = ph->p + 1 < ph->end ? ph->p[1] : ' ';
+
+	return *ph->p == '{' || *ph->p == '[' ||
+		(*ph->p == '<' && (is_letter(next) || next == '/' || next == '!' || next == '?'));
 }
 
 /* See the header. */
@@ -388,9 +437,15 @@ phrase_mask(ShareValues share, const MaskNames *names, const char *message)
 	while (ph.p < ph.end && ph.out.len < PHRASE_BYTES)
 	{
 		unsigned char c = *ph.p;
+		const Quotes *q = quotes_at(ph.p, ph.end);
 
-		if (c == '"')
-			read_quoted(&ph);
+		if (q != NULL && opens(&ph, q))
+			read_quoted(&ph, q);
+		else if (begins_document(&ph))
+		{
+			hide(&ph, ph.p, (int) (ph.end - ph.p));
+			ph.p = ph.end;
+		}
 		else if (is_word(c))
 			read_word(&ph);
 		else if (c == '(' && size_len(&ph) > 0)
@@ -412,6 +467,7 @@ phrase_mask(ShareValues share, const MaskNames *names, const char *message)
 			ph.sentence = (ph.sentence && c == ' ') || c == '.' || c == '\n' || c == ':';
 			if (c != ' ')
 				ph.before[0] = '\0';
+			ph.hidden = ph.hidden && (c == ' ' || c == ':' || c == '\'');
 			ph.p++;
 		}
 	}

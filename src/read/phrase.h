@@ -7,10 +7,14 @@
  * do the reasons that are built upon them. So a message is read word by word.
  * What stays: words that PostgreSQL's messages and ours are made of, in small
  * letters, capitals, or at the start of a sentence; names that are metadata
- * (mask.h); signs; the numbers in a type (varchar(8)) and before what they count (12 rows). In quotes only
- * names stay; so it is in what "=(" or "contains (" begins. All else is masked,
- * or with SHARE_NONE left out ("..."). In a language that we have no words of
- * nothing but names and signs is left: class, column and SQLSTATE say the rest.
+ * (mask.h); signs; the numbers in a type (varchar(8)) and before what they count (12 rows). In quotes, those
+ * of other languages too, only names stay. What is no name there may have quotes
+ * of its own, so it lasts to the last one that could close it; what "=(",
+ * "contains (" or a bracket behind a masked word begins, to the last bracket;
+ * JSON and XML, to the end. An apostrophe in or behind a word is no quote. All
+ * else is masked, or with SHARE_NONE left out ("..."). In a language that we
+ * have no words of little but names and signs is left: class, column and
+ * SQLSTATE say the rest.
  */
 #ifndef SELFHEAL_PHRASE_H
 #define SELFHEAL_PHRASE_H

@@ -38,6 +38,7 @@
 #include "observe/unseen.h"
 #include "observe/watch.h"
 #include "orient/foresee.h"
+#include "orient/forgiven.h"
 #include "orient/incident.h"
 #include "serve/breaker.h"
 #include "serve/carry.h"
@@ -284,6 +285,12 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 	ListCell   *lc;
 	AuditEntry	entry;
 
+	/*
+	 * if what follows cannot say so: somebody may have the plan in hand, or
+	 * an incident
+	 */
+	foreach(lc, (busy || passes) && !looking ? round->claimed : NIL)
+		forgiven_add(((Incident *) lfirst(lc))->id);
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	if (looking)

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "base/giveway.h"
 #include "base/locks.h"
 #include "base/spi.h"
@@ -588,7 +589,7 @@ drop_session_locks(void)
 }
 
 /* Commit it. async: the next crash may forget it, and nothing else depends
- * on it (claims, plans); an apply is never async. */
+ * on it (plans; claims until spi_flush); an apply is never async. */
 void
 spi_xact_commit(bool async)
 {
@@ -600,6 +601,13 @@ spi_xact_commit(bool async)
 	giveway_end();
 	drop_session_locks();
 	pgstat_report_stat(false);
+}
+
+/* See the header. Waits for no standby. */
+void
+spi_flush(void)
+{
+	XLogFlush(XactLastCommitEnd);
 }
 
 void

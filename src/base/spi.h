@@ -163,6 +163,7 @@ extern ErrorData *spi_try_locked(SpiBody body, void *arg);
  */
 extern void spi_xact_begin(void);
 extern void spi_xact_commit(bool async);
+extern void spi_flush(void);	/* the last commit, async or not, is on disk */
 extern void spi_xact_abort(void);	/* whatever state we are in */
 
 #endif							/* SELFHEAL_SPI_H */

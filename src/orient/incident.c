@@ -363,6 +363,29 @@ incident_claim(Oid relid)
 	return result;
 }
 
+/* See the header. Those that somebody holds are left to the next round. */
+int64 *
+incident_deadly(Oid relid, int *n)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	SpiUser		saved;
+	SpiArgs		args;
+	int64	   *ids;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_int8(&args, guc_max_attempts);
+	*n = (int) spi_exec("SELECT i.id FROM selfheal.incident i WHERE i.relid = $1"
+						" AND i.state IN ('planning', 'applying') AND i.attempts >= $2"
+						" ORDER BY i.id FOR UPDATE SKIP LOCKED", &args);
+	ids = MemoryContextAlloc(cxt, sizeof(int64) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		ids[i] = spi_get_int8(i, 1, NULL);
+	spi_close(&saved);
+	return ids;
+}
+
 List *
 incident_live(Oid relid)
 {

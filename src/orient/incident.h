@@ -132,6 +132,13 @@ extern List *incident_collect(void);
  * for time is due, 0 = none. Paused tables and mode observe have none. */
 extern List *incident_due_tables(TimestampTz *next);
 
+/*
+ * Incidents of a table that are in work though nobody is at it, each attempt
+ * used up: the worker, or the server with it, has died at them so often. Their
+ * numbers, locked; *n of them.
+ */
+extern int64 *incident_deadly(Oid relid, int *n);
+
 /* Claim all due incidents of one table: attempts + 1 (but of what is forgiven,
  * forgiven.h), state planning; skips what others hold. */
 extern List *incident_claim(Oid relid);

@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 
 #include "access/htup_details.h"
-#include "access/xlog.h"
 #include "base/compat.h"
 #include "base/locks.h"
 #include "base/shmem.h"
@@ -331,7 +330,7 @@ log_head(const AuditHead *head)
 void
 audit_say(const AuditHead *head)
 {
-	XLogFlush(XactLastCommitEnd);
+	spi_flush();
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("selfheal: audit sealed up to seq " INT64_FORMAT ", head %s",
 					head->seq, head->hash),

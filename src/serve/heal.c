@@ -17,8 +17,9 @@
  * duplicates are tried by duplicates.c, and rows whose foreign key misses its
  * parent are looked at by waiting.c when parents come.
  *
- * Claims and plans may be lost in a crash (synchronous_commit off): they are
- * made again. An apply may not.
+ * Plans may be lost in a crash (synchronous_commit off): they are made again. An
+ * apply may not, nor a claim, by which a heal that takes the server down comes to
+ * its end.
  */
 #include "postgres.h"
 
@@ -63,6 +64,31 @@
 /* How often a pass looks again before the worker takes a breath. */
 #define MAX_ROUNDS 16
 
+/* What a worker has died at with each attempt is for a person: it would take the
+ * server down for ever. */
+static void
+give_up_deadly(Oid relid)
+{
+	int			n;
+	int64	   *ids = incident_deadly(relid, &n);
+	IncidentNote note = {
+		.reason = psprintf("its heal ended with the death of its process %d times: see the server log", guc_max_attempts),
+		.human = HUMAN_BUDGET
+	};
+
+	for (int i = 0; i < n; i++)
+	{
+		AuditEntry	entry;
+
+		audit_entry(&entry, "apply_failed");
+		entry.relid = relid;
+		entry.incident = ids[i];
+		entry.result = note.reason;
+		audit_write(&entry);
+		incident_move(ids[i], INCIDENT_NEEDS_HUMAN, &note);
+	}
+}
+
 /* One round for one table; see the head of the file. */
 static void
 heal_table(Round *round)
@@ -79,10 +105,14 @@ heal_table(Round *round)
 	/* claim */
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
+	give_up_deadly(round->relid);
 	if (watch_get(round->relid, &round->watch))
 		round->claimed = inorder_claimed(round->relid, incident_claim(round->relid));
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
+	/* should what comes take the server down, the attempt is counted */
+	if (round->claimed != NIL)
+		spi_flush();
 	/* not with the claim, which must stand if somebody holds the table */
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);

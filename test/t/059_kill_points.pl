@@ -175,6 +175,36 @@ value('SELECT selfheal.approve(plan_id) FROM selfheal.pending');
 is(idle($node, 'postgres'), 't', 'idle');
 is(value('SELECT id, a FROM asks'), '1|1', 'approved');
 
+# ---- a heal that takes the server down each time ----
+
+# Its attempts are counted, so that it comes to its end; other tables go on.
+my $deaths = () = slurp_file($node->logfile) =~ /was terminated by signal 9/g;
+set_conf($node, 'selfheal.max_attempts', 3);
+value(<<'SQL');
+CREATE FUNCTION deadly() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND backend_type = 'selfheal worker') THEN
+		COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID';
+	END IF;
+	RETURN NEW;
+END $$;
+CREATE TABLE deadly (id int, v varchar(4));
+CREATE TRIGGER deadly BEFORE INSERT ON deadly FOR EACH ROW EXECUTE FUNCTION deadly();
+SELECT selfheal.watch('deadly');
+INSERT INTO deadly_intake VALUES ('{"id": 1, "v": "longer"}');
+SQL
+ok($node->poll_query_until('postgres', "SELECT state || ' ' || reason_kind FROM selfheal.incident WHERE table_name = 'deadly'", 'needs_human budget'),
+	'a heal that takes the server down each time is left to a person');
+is(scalar(() = slurp_file($node->logfile) =~ /was terminated by signal 9/g) - $deaths, 3, 'when its attempts are used up');
+is(value("SELECT count(*) FROM selfheal.quarantine WHERE relid = 'deadly'::regclass"), '1', 'its row is held');
+value(q(CREATE TABLE lively (id int, v varchar(4)); SELECT selfheal.watch('lively'); INSERT INTO lively_intake VALUES ('{"id": 1, "v": "longer"}')));
+is(idle($node, 'postgres'), 't', 'idle');
+is(value('SELECT v FROM lively'), 'longer', 'other tables heal');
+value(q(DROP TRIGGER deadly ON deadly; SELECT selfheal.retry(id) FROM selfheal.incident WHERE table_name = 'deadly'));
+is(idle($node, 'postgres'), 't', 'idle');
+is(value('SELECT v FROM deadly'), 'longer', 'and so does this one, when its cause is gone');
+set_conf($node, 'selfheal.max_attempts');
+
 # ---- CREATE and DROP EXTENSION ----
 
 sub install_and_heal

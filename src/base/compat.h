@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "access/xact.h"
+
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
 #error "selfheal is written for PostgreSQL 15 to 18"
 #endif
@@ -389,6 +391,14 @@ extern struct lconv *PGLC_localeconv(void);
 #define compat_copy_all(opts, member) ((opts)->member)
 #else
 #define compat_copy_all(opts, member) false
+#endif
+
+/* Has another statement of this transaction come to its end, in a pipeline?
+ * The first minor releases of 15 do not say. */
+#ifdef XACT_FLAGS_PIPELINING
+#define compat_pipelining() ((MyXactFlags & XACT_FLAGS_PIPELINING) != 0)
+#else
+#define compat_pipelining() false
 #endif
 
 #endif							/* SELFHEAL_COMPAT_H */

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/compat.h"
 #include "base/failing.h"
 #include "base/failring.h"
 #include "base/failscope.h"
@@ -231,11 +232,13 @@ copy(const ErrorData *edata, FailDatabase *db)
 	slot->start = note ? note->start : -1;
 	slot->length = note ? note->length : 0;
 	slot->escapes = !standard_conforming_strings;
+	memcpy(slot->temporary, underway_temporary(), sizeof(slot->temporary));
 	slot->used = 0;
 	put_error(slot, edata);
 	put_params(slot, note);
 	put_statements(slot, debug_query_string, inner);
-	slot->alone = !IsTransactionBlock();
+	/* what came before it in a pipeline is rolled back with it */
+	slot->alone = !IsTransactionBlock() && !compat_pipelining();
 	failring_publish(db, slot);
 }
 

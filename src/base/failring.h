@@ -12,6 +12,8 @@
 
 #include "postgres.h"
 
+#include "base/failures.h"
+#include "common/hashfn.h"
 #include "port/atomics.h"
 #include "utils/timestamp.h"
 
@@ -69,6 +71,7 @@ typedef struct FailSlot
 	bool		statement_clipped;
 	bool		inner_clipped;
 	bool		escapes;
+	uint32		temporary[FAILURE_TEMPORARY];	/* hashes of names; 0: none */
 	Oid			target;
 	int			nparams;
 	int			params;			/* where they begin in bytes */
@@ -93,6 +96,15 @@ typedef struct FailDatabase
 	int			pause_ms;		/* and how long it waits after that */
 } FailDatabase;
 extern FailDatabase *failring_database(void);
+
+/* A name as the slot remembers it. */
+static inline uint32
+failring_name(const char *name)
+{
+	uint32		hash = hash_bytes((const unsigned char *) name, (int) strlen(name));
+
+	return hash == 0 ? 1 : hash;
+}
 
 /* A slot to write into, or NULL: the drop is counted then. */
 extern FailSlot *failring_reserve(FailDatabase *db, TimestampTz now);

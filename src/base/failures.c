@@ -337,6 +337,16 @@ params_of(FailSlot *slot)
 	return params;
 }
 
+/* See the header. */
+bool
+failure_temporary(const Failure *failure, const char *name)
+{
+	for (int i = 0; i < FAILURE_TEMPORARY; i++)
+		if (failure->temporary[i] == failring_name(name))
+			return true;
+	return false;
+}
+
 /* A failure whose texts stand in a copied slot. */
 static Failure *
 failure_of(FailSlot *slot)
@@ -377,6 +387,7 @@ failure_of(FailSlot *slot)
 	f->bytea_output = text_of(slot, FAIL_BYTEA_OUTPUT);
 	f->xmloption = text_of(slot, FAIL_XMLOPTION);
 	f->escapes = slot->escapes;
+	memcpy(f->temporary, slot->temporary, sizeof(f->temporary));
 	f->target = slot->target;
 	f->nparams = slot->nparams;
 	f->params = params_of(slot);

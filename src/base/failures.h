@@ -30,6 +30,9 @@ typedef struct FailureParam
 								 * points to, a varlena with its header */
 } FailureParam;
 
+/* Names of a session's temporary tables that are remembered: the newest. */
+#define FAILURE_TEMPORARY 16
+
 /*
  * One failed statement. Strings are of the database's encoding, NULL when
  * there was none; those that did not fit are clipped at a character.
@@ -79,6 +82,9 @@ typedef struct Failure
 	char	   *client_encoding;
 	char	   *bytea_output;
 	char	   *xmloption;
+	uint32		temporary[FAILURE_TEMPORARY];	/* names of temporary tables
+												 * that the session had made;
+												 * see failure_temporary */
 	bool		escapes;		/* standard_conforming_strings was off: a
 								 * backslash in any literal is an escape */
 	Oid			target;			/* what the failing statement writes, where
@@ -91,6 +97,10 @@ typedef struct Failure
 
 /* From _PG_init, behind shmem_init. */
 extern void failures_init(void);
+
+/* May this name, without a schema, have been one of a temporary table of the
+ * session? Nobody else can see it, and it comes first. */
+extern bool failure_temporary(const Failure *failure, const char *name);
 
 /*
  * The oldest failure of this database, taken out of the ring, in the current

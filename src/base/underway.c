@@ -15,6 +15,7 @@
 #include "base/failscope.h"
 #include "base/guc.h"
 #include "base/underway.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "mb/pg_wchar.h"
@@ -51,6 +52,7 @@ typedef struct Frame
 } Frame;
 
 static UnderwayNote note;
+static uint32 temporary[FAILURE_TEMPORARY];
 static TypeShape shapes[SHAPES];
 
 static planner_hook_type prev_planner = NULL;
@@ -361,6 +363,49 @@ finish(QueryDesc *desc)
 	leave(&f);
 }
 
+/* ---- temporary tables ---- */
+
+static void
+remember(const char *name)
+{
+	static int	oldest = 0;
+	uint32		hash = failring_name(name);
+
+	for (int i = 0; i < FAILURE_TEMPORARY; i++)
+		if (temporary[i] == hash)
+			return;
+	temporary[oldest] = hash;
+	oldest = (oldest + 1) % FAILURE_TEMPORARY;
+}
+
+/*
+ * The name of a new temporary table, or another one for one that is there: it
+ * comes before any other of that name, and the worker cannot see it, nor that
+ * it was ever there when its transaction has ended. Too many are remembered,
+ * never too few: of one that was not made after all, or is gone again.
+ */
+static void
+note_temporary(const Node *stmt)
+{
+	const RangeVar *name = IsA(stmt, CreateStmt) ? ((const CreateStmt *) stmt)->relation :
+	IsA(stmt, CreateTableAsStmt) ? ((const CreateTableAsStmt *) stmt)->into->rel :
+	IsA(stmt, ViewStmt) ? ((const ViewStmt *) stmt)->view : NULL;
+
+	if (name != NULL && (name->relpersistence == RELPERSISTENCE_TEMP ||
+						 (name->schemaname != NULL && strcmp(name->schemaname, "pg_temp") == 0)))
+		remember(name->relname);
+	else if (IsA(stmt, RenameStmt) && temporary[0] != 0 && ((const RenameStmt *) stmt)->newname != NULL)
+		remember(((const RenameStmt *) stmt)->newname);
+}
+
+const uint32 *
+underway_temporary(void)
+{
+	return temporary;
+}
+
+/* ---- frames ---- */
+
 static void
 utility(COMPAT_UTILITY_ARGS)
 {
@@ -368,12 +413,16 @@ utility(COMPAT_UTILITY_ARGS)
 	Frame		f = {.writes = IsA(stmt, CopyStmt) && ((CopyStmt *) stmt)->is_from,
 	.utility = pstmt,.text = queryString};
 
+	note_temporary(stmt);
 	enter(&f);
 	if (prev_utility)
 		prev_utility(COMPAT_UTILITY_PASS);
 	else
 		standard_ProcessUtility(COMPAT_UTILITY_PASS);
 	leave(&f);
+	if (IsA(stmt, DiscardStmt) && (((DiscardStmt *) stmt)->target == DISCARD_ALL ||
+								   ((DiscardStmt *) stmt)->target == DISCARD_TEMP))
+		memset(temporary, 0, sizeof(temporary));
 }
 
 void

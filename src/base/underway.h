@@ -48,4 +48,8 @@ extern void underway_init(void);
  */
 extern const UnderwayNote *underway_take(const ErrorData *edata);
 
+/* Names of temporary tables that this session has made since it began or
+ * discarded them (failring_name; 0: none): FAILURE_TEMPORARY, the newest. */
+extern const uint32 *underway_temporary(void);
+
 #endif							/* SELFHEAL_UNDERWAY_H */

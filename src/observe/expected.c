@@ -17,6 +17,7 @@
 #include "observe/capture.h"
 #include "observe/expected.h"
 #include "observe/registry.h"
+#include "observe/standing.h"
 #include "observe/watch.h"
 #include "parser/parse_type.h"
 #include "record/audit.h"
@@ -231,41 +232,6 @@ expected_elsewhere(Oid relid, const char *name)
 	return found;
 }
 
-/* Does a drift of this table stand, or is one about to be opened? Inside
- * spi_open. */
-static bool
-any_stands(Oid relid)
-{
-	SpiArgs		args;
-
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	return spi_exec("SELECT FROM selfheal.incident i WHERE i.relid = $1 AND i.class = '" EXPECTED_CLASS "'"
-					" AND i.state NOT IN ('healed', 'dismissed')"
-					" UNION ALL SELECT FROM selfheal.error e WHERE e.incident IS NULL AND e.relid = $1"
-					"  AND e.class = '" EXPECTED_CLASS "' LIMIT 1", &args) > 0;
-}
-
-/*
- * Is it known already? The first change of a column tells what was expected of
- * it; who renames a column back breaks nothing that anybody was promised.
- * Inside spi_open.
- */
-static bool
-is_known(Oid relid, const SnapshotChange *change)
-{
-	SpiArgs		args;
-
-	spi_args(&args);
-	spi_arg_relid(&args, relid);
-	spi_arg_text(&args, change->name);
-	return spi_exec("SELECT FROM selfheal.incident i JOIN selfheal.error e ON e.incident = i.id"
-					" WHERE i.relid = $1 AND i.class = '" EXPECTED_CLASS "' AND i.state NOT IN ('healed', 'dismissed')"
-					" AND (i.column_name = $2 OR e.context ->> 'kind' = 'column_renamed' AND e.context ->> 'now' = $2)"
-					" UNION ALL SELECT FROM selfheal.error e WHERE e.incident IS NULL AND e.relid = $1 AND e.class = '" EXPECTED_CLASS "'"
-					" AND (e.column_name = $2 OR e.context ->> 'kind' = 'column_renamed' AND e.context ->> 'now' = $2) LIMIT 1", &args) > 0;
-}
-
 /* Does no producer feel it? A column that the table computes is not sent, and an
  * attribute that a composite gets besides need not be. Inside spi_open. */
 static bool
@@ -340,8 +306,10 @@ capture(Oid relid, const SnapshotChange *change, const char *source, const Jsonb
 void
 expected_changed(Oid relid, int version, const List *changes, const char *role, int64 command)
 {
-	Jsonb	   *was = registry_snapshot(relid, version - 1);
+	int			from = registry_seen_before(relid, version);
+	Jsonb	   *was = registry_snapshot(relid, from);
 	Jsonb	   *now = registry_snapshot(relid, version);
+	const List *own = changes;
 	List	   *before;
 	List	   *after;
 	SpiUser		saved;
@@ -350,14 +318,17 @@ expected_changed(Oid relid, int version, const List *changes, const char *role, 
 	/* the first, or one that was left out: nobody knows what was sent */
 	if (was == NULL || now == NULL)
 		return;
+	if (from != version - 1)
+		changes = snapshot_diff(was, now, registry_renamed(relid, from, version));
 	(void) expected_differences(relid, was, &before, NULL);
 	(void) expected_differences(relid, now, &after, NULL);
 	spi_open(&saved);
+	standing_follow_types(relid, own);
 	foreach(lc, changes)
 	{
 		const SnapshotChange *change = lfirst(lc);
 
-		if (!expected_breaks(change) || is_unfelt(was, now, change) || is_known(relid, change) ||
+		if (!expected_breaks(change) || is_unfelt(was, now, change) || standing_known(relid, change) ||
 			expected_elsewhere(relid, change->name))
 			continue;
 		capture(relid, change, "producers", part_of(was, change, CurrentMemoryContext), role, command);
@@ -366,12 +337,13 @@ expected_changed(Oid relid, int version, const List *changes, const char *role, 
 	{
 		const SnapshotChange *change = lfirst(lc);
 
-		if (!expected_breaks(change) || is_among(before, change) || is_known(relid, change))
+		if (!expected_breaks(change) || is_among(before, change) || standing_known(relid, change))
 			continue;
 		capture(relid, change, "baseline", part_of(was, change, CurrentMemoryContext), role, command);
 	}
+	standing_follow_columns(relid, own);
 	/* what stood may not stand any more */
-	if (any_stands(relid))
+	if (standing_any(relid))
 		shmem_wake_at_commit();
 	spi_close(&saved);
 }

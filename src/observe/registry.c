@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/compat.h"
 #include "base/locks.h"
 #include "base/spi.h"
@@ -237,6 +238,31 @@ registry_newest(Oid relid)
 	version = (int) spi_get_int8(0, 1, NULL);
 	spi_close(&saved);
 	return version;
+}
+
+/* See the header. */
+int
+registry_seen_before(Oid relid, int version)
+{
+	int			result = version - 1;
+	SpiUser		saved;
+	SpiArgs		args;
+	uint64		n;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_relid(&args, relid);
+	spi_arg_int8(&args, version);
+	n = spi_exec("SELECT version::int8, xmin::text::int8 FROM selfheal.schema_snapshot WHERE relid = $1 AND version < $2"
+				 " ORDER BY version DESC LIMIT 200", &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		result = (int) spi_get_int8(i, 1, NULL);
+		if (!TransactionIdIsCurrentTransactionId((TransactionId) spi_get_int8(i, 2, NULL)))
+			break;
+	}
+	spi_close(&saved);
+	return result;
 }
 
 /* A pair of names of one column. */

@@ -56,6 +56,14 @@ extern void registry_repoint(Oid from, Oid to);
 extern Jsonb *registry_snapshot(Oid relid, int version);
 extern int	registry_newest(Oid relid);
 
+/*
+ * The newest version before this one that others have seen: who makes a column
+ * and renames it in one transaction, or an enum anew under its old name, has
+ * broken nothing that anybody could have sent. Where this transaction made
+ * them all, the first.
+ */
+extern int	registry_seen_before(Oid relid, int version);
+
 /* {"old": "new"} of the columns that were renamed from one version to a later
  * one; NULL when none was. */
 extern Jsonb *registry_renamed(Oid relid, int from, int to);

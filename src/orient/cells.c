@@ -432,8 +432,11 @@ cells_of(Query *query, const Failure *failure)
 		cell->error = error;
 		if (spi_trial(try_source, &t) != NULL)
 		{
-			(void) find_const(cell->source, &ground);
-			cell->source = (Node *) ground;
+			/* one attribute of a composite is not what it was given */
+			if (!IsA(cell->source, RowExpr))
+				(void) find_const(cell->source, &ground);
+			if (ground != NULL)
+				cell->source = (Node *) ground;
 			if (ground == NULL || spi_trial(try_source, &t) != NULL)
 				cell->known = false;
 		}

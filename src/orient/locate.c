@@ -126,6 +126,7 @@ add_scenes(Locating *l, const char *text, int position, bool names)
 		scene->written = lfirst(lc);
 		scene->several = list_length(reading.statements) > 1;
 		scene->row = -1;
+		scene->write = -1;
 		l->scenes = lappend(l->scenes, scene);
 	}
 }
@@ -390,6 +391,52 @@ find_by_target(Locating *l)
 	l->out->opaque = "the statement's text does not say what it writes";
 }
 
+/* Does the statement name a temporary table of the session? */
+static bool
+names_temporary(const Failure *failure, const Scene *scene)
+{
+	ListCell   *lc;
+
+	foreach(lc, scene->written->writes)
+	{
+		const RangeVar *relation = ((Write *) lfirst(lc))->relation;
+
+		if (relation->schemaname == NULL && failure_temporary(failure, relation->relname))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A temporary table of the session comes before any other of its name, and is
+ * hidden from us: what failed there is not about the table that we find. By
+ * what a hook saw it is told; where none saw it, by its name, unless the
+ * search_path puts it behind others.
+ */
+static void
+leave_temporary(Locating *l)
+{
+	const Failure *failure = l->failure;
+	List	   *left = NIL;
+	ListCell   *lc;
+
+	if (OidIsValid(failure->target))
+	{
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(failure->target)) ||
+			get_rel_persistence(failure->target) == RELPERSISTENCE_TEMP)
+			l->scenes = NIL;
+		return;
+	}
+	if (failure->search_path != NULL && strstr(failure->search_path, "pg_temp") != NULL)
+		return;
+	foreach(lc, l->scenes)
+	{
+		if (!names_temporary(failure, lfirst(lc)))
+			left = lappend(left, lfirst(lc));
+	}
+	l->scenes = left;
+}
+
 /* The statements that may be the one, the innermost first. */
 static void
 add_statements(Locating *l)
@@ -427,6 +474,7 @@ search(void *arg)
 	}
 	become_session(failure, &saved);
 	add_statements(l);
+	leave_temporary(l);
 	foreach(lc, l->scenes)
 	{
 		Scene	   *scene = lfirst(lc);

@@ -8,11 +8,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "orient/fitting.h"
 #include "orient/rowjson.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* What the literal or expression was that analysis refused here. */
 static const Fault *
@@ -94,6 +97,18 @@ put_unknown(StringInfo buf, Located *out, const Scene *scene)
 	}
 }
 
+/* Does the source of an INSERT say more than one row of values: where they come
+ * from, or whether? */
+static bool
+has_source(const InsertStmt *insert)
+{
+	const SelectStmt *s = (const SelectStmt *) insert->selectStmt;
+
+	return s != NULL &&
+		(s->op != SETOP_NONE || s->fromClause != NIL || s->whereClause != NULL || s->groupClause != NIL ||
+		 s->havingClause != NULL || s->lockingClause != NIL || s->limitCount != NULL || s->limitOffset != NULL);
+}
+
 /* Is an INSERT of this row all that the statement is? NULL: it is. */
 static const char *
 why_not_whole(const Scene *scene)
@@ -108,13 +123,41 @@ why_not_whole(const Scene *scene)
 		return "the statement does not give a row of its own";
 	if (list_length(scene->written->writes) > 1 || !IsA(scene->written->stmt, InsertStmt))
 		return "the statement writes more than one row of one table";
-	if (write->insert->onConflictClause != NULL || write->insert->override != OVERRIDING_NOT_SET)
+	if (write->insert->onConflictClause != NULL || write->insert->override != OVERRIDING_NOT_SET ||
+		write->insert->withClause != NULL ||
+		(write->insert->selectStmt != NULL && ((SelectStmt *) write->insert->selectStmt)->withClause != NULL))
 		return "the statement says more than a row does";
+	if (scene->written->within)
+		return "the statement stands in another one";
+	if (has_source(write->insert))
+		return "the row comes from a query";
 	if (list_length(write->rows) != 1)
 		return "the statement has several rows";
 	if (get_rel_relkind(write->relid) == RELKIND_VIEW)
 		return "the statement writes through a view";
 	return NULL;
+}
+
+static char
+identity_of(Oid relid, const char *column)
+{
+	HeapTuple	tup = SearchSysCacheAttName(relid, column);
+	char		identity = HeapTupleIsValid(tup) ? ((Form_pg_attribute) GETSTRUCT(tup))->attidentity : '\0';
+
+	if (HeapTupleIsValid(tup))
+		ReleaseSysCache(tup);
+	return identity;
+}
+
+/* Does the statement say that this is to be stored in a column which makes its
+ * own values, or that it is not? The row alone could not say so. */
+static bool
+overrides(const Scene *scene, Oid relid, const char *column)
+{
+	const Write *write = linitial(scene->written->writes);
+
+	return write->insert != NULL && write->insert->override != OVERRIDING_NOT_SET &&
+		identity_of(relid, column) != '\0';
 }
 
 void
@@ -139,7 +182,8 @@ rowjson_make(Located *out, const Scene *scene)
 	{
 		Cell	   *cell = lfirst(lc);
 
-		if (cell->behind->relid != first->relid || (of != NULL && cell->write != of->write))
+		if (cell->behind->relid != first->relid || (of != NULL && cell->write != of->write) ||
+			(scene->write >= 0 && cell->write != scene->write))
 			continue;
 		if (of == NULL)
 			of = cell;
@@ -155,7 +199,8 @@ rowjson_make(Located *out, const Scene *scene)
 		char	   *column = cell->write == of->write ? cells_column(cell) : NULL;
 		char	   *json;
 
-		if (column == NULL || cell->isdefault || (rows > 1 && cell->row != scene->row))
+		if (column == NULL || cell->isdefault || (rows > 1 && cell->row != scene->row) ||
+			overrides(scene, first->relid, column))
 			continue;
 		json = cell->every ? NULL : value_of(scene, cell);
 		if (json != NULL)

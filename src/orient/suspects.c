@@ -153,9 +153,9 @@ same_code(const Failure *failure, const ErrorData *error)
 /* The row that failed is this one, unless another column of another row may
  * be meant as well. */
 static void
-note_row(Scene *scene, Oid relid, Oid named, int row)
+note_row(Scene *scene, Oid relid, Oid named, int row, int write)
 {
-	if (OidIsValid(scene->relid) && (scene->row != row || scene->named != named))
+	if (OidIsValid(scene->relid) && (scene->row != row || scene->named != named || scene->write != write))
 	{
 		/* rows fail in order: the first is the one */
 		scene->row = Min(scene->row, row);
@@ -164,6 +164,7 @@ note_row(Scene *scene, Oid relid, Oid named, int row)
 	scene->relid = relid;
 	scene->named = named;
 	scene->row = row;
+	scene->write = write;
 }
 
 static void
@@ -174,7 +175,7 @@ add_cell_value(Scene *scene, Cell *cell)
 
 	if (column == NULL)
 		return;
-	note_row(scene, relid, cell->named, cell->every ? -1 : cell->row);
+	note_row(scene, relid, cell->named, cell->every ? -1 : cell->row, cell->write);
 	suspects_value(&scene->suspects, scene->failure, relid, column, cell->text,
 				   cell->known ? given_json(cell->text, cell->isnull, cell->type) : NULL);
 }
@@ -228,7 +229,7 @@ by_fault(Scene *scene)
 			if (!OidIsValid(behind->relid) || attnum <= 0 || behind->columns[attnum - 1] == NULL)
 				continue;
 			known = given_literal(fault->value, failure, &text, &isnull, &type);
-			note_row(scene, behind->relid, fault->at.write->relid, fault->at.row);
+			note_row(scene, behind->relid, fault->at.write->relid, fault->at.row, -1);
 			suspects_value(&scene->suspects, failure, behind->relid, behind->columns[attnum - 1],
 						   known ? text : NULL, known ? given_json(text, isnull, type) : NULL);
 		}
@@ -364,7 +365,7 @@ by_elimination(Scene *scene)
 
 			if (!OidIsValid(type) || !cell_may(cell, failure, type, typmod, turn == 0))
 				continue;
-			note_row(scene, relid, cell->named, cell->every ? -1 : cell->row);
+			note_row(scene, relid, cell->named, cell->every ? -1 : cell->row, cell->write);
 			suspects_add(&scene->suspects, relid, blame_unknown(failure, type, typmod), column,
 						 need_of_length(cell, failure, type, typmod), failure->constraint_name, NULL);
 		}
@@ -544,6 +545,7 @@ void
 suspects_find(Scene *scene)
 {
 	scene->row = -1;
+	scene->write = -1;
 	by_parameter(scene);
 	if (scene->suspects == NIL)
 		by_fault(scene);

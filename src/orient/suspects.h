@@ -33,6 +33,8 @@ typedef struct Scene
 	Oid			relid;			/* of the row that failed, or InvalidOid */
 	Oid			named;			/* the relation, as the statement names it */
 	int			row;			/* which one failed, from 0; -1: not known */
+	int			write;			/* which of what the statement writes, as Cell
+								 * counts; -1: not known */
 } Scene;
 
 /* Fill in analysed and cells. Throws nothing of the statement. */

@@ -174,6 +174,7 @@ writes_read(const char *text)
 		Written    *written = palloc0(sizeof(Written));
 
 		written->stmt = core_of(raw->stmt);
+		written->within = written->stmt != raw->stmt;
 		collect(written->stmt, &written->writes);
 		written->begin = raw->stmt_location;
 		written->end = raw->stmt_len > 0 ? raw->stmt_location + raw->stmt_len : (int) strlen(text);

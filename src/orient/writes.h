@@ -33,6 +33,8 @@ typedef struct Write
 typedef struct Written
 {
 	Node	   *stmt;			/* what parse analysis takes, or COPY */
+	bool		within;			/* it stands in another, which may only
+								 * explain or prepare it */
 	List	   *writes;			/* Write * */
 	int			begin;			/* bytes of the text */
 	int			end;

@@ -37,13 +37,13 @@
 #include "observe/load.h"
 #include "observe/rowkey.h"
 #include "observe/stated.h"
+#include "observe/unsent.h"
 #include "observe/watch.h"
 #include "observe/witness.h"
-#include "orient/behind.h"
 #include "orient/locate.h"
 #include "serve/breaker.h"
+#include "serve/entitled.h"
 #include "serve/statements.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
@@ -150,7 +150,8 @@ is_for_replay(const Taking *t)
 		f->alone && f->inner == NULL && f->role == f->outer_role &&
 		list_length(t->located->targets) == 1 &&
 		linitial_oid(t->located->targets) == t->suspect->relid &&
-		rowkey_brought(t->suspect->relid, t->row.bytes);
+		rowkey_brought(t->suspect->relid, t->row.bytes) &&
+		!unsent_asks_session(t->suspect->relid, t->row.bytes);
 }
 
 /* Find the row. False: nothing of it is known. */
@@ -291,73 +292,21 @@ write_down(Taking *t)
 	return stated_write(&stated);
 }
 
-/* May the role write to this relation, or to a column of it? */
-static bool
-may_write(Oid relid, Oid role)
-{
-	return pg_class_aclcheck(relid, role, ACL_INSERT) == ACLCHECK_OK ||
-		pg_class_aclcheck(relid, role, ACL_UPDATE) == ACLCHECK_OK ||
-		pg_attribute_aclcheck_all(relid, role, ACL_INSERT, ACLMASK_ANY) == ACLCHECK_OK ||
-		pg_attribute_aclcheck_all(relid, role, ACL_UPDATE, ACLMASK_ANY) == ACLCHECK_OK;
-}
-
-/* Either of the two roles that a statement may run as. */
-static bool
-may(const Failure *f, Oid relid)
-{
-	return may_write(relid, f->role) || may_write(relid, f->outer_role);
-}
-
-/* Is this the table behind a view, or the root of a partition, that he may
- * write and that his statement names? */
-static bool
-may_through(const Failure *f, const Located *located, Oid relid)
-{
-	Oid			root = behind_root(relid);
-	ListCell   *lc;
-
-	foreach(lc, located->targets)
-	{
-		if (lfirst_oid(lc) != relid && may(f, lfirst_oid(lc)) &&
-			behind_name(lfirst_oid(lc))->relid == root)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Might the statement have succeeded, but for its values? A missing column, or
- * a literal that does not fit, is found before any privilege is looked at: who
- * may write nothing is not to change a table by an error. All that it writes
- * counts.
- */
-static bool
-is_entitled(const Failure *f, const Located *located)
-{
-	ListCell   *lc;
-
-	foreach(lc, located->targets)
-	{
-		if (!may(f, lfirst_oid(lc)) && !may_through(f, located, lfirst_oid(lc)))
-			return false;
-	}
-	return located->targets != NIL;
-}
-
 static int64
 take_up(const Failure *f)
 {
 	Taking		t = {.failure = f,.located = locate(f)};
 	ListCell   *lc;
 
-	if (!is_entitled(f, t.located))
+	if (!entitled_to_all(f, t.located))
 		return 0;
 
 	foreach(lc, t.located->suspects)
 	{
 		Suspect    *s = lfirst(lc);
 
-		if (t.suspect == NULL && get_rel_name(s->relid) && watch_get(s->relid, &t.watch))
+		if (t.suspect == NULL && get_rel_name(s->relid) && watch_get(s->relid, &t.watch) &&
+			entitled_to(f, t.located, s->relid))
 			t.suspect = s;
 	}
 	return t.suspect ? write_down(&t) : 0;

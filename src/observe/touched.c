@@ -368,7 +368,7 @@ touched_by_command(bool all)
 {
 	static SPIPlanPtr plan = NULL;
 	static SPIPlanPtr every = NULL;
-	Touched		touched = {NIL};
+	Touched		touched = {.tables = NIL};
 	SpiArgs		args;
 	uint64		n;
 	SpiRows		rows;

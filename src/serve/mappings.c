@@ -70,7 +70,7 @@ prove(Oid relid, const List *present, const Mapping *m, bool force)
 	if (proof->about > 0 && proof->fits == 0 && !force)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s would not make any held row fit", mapping_words(m)),
+				 errmsg("it would not make any held row fit: %s", mapping_words(m)),
 				 errdetail("It is about " INT64_FORMAT " held rows; the first of them: %s.",
 						   proof->about, proof->left ? proof->left : "left as it is"),
 				 errdetail_log("It is about " INT64_FORMAT " held rows; the first of them: %s.",

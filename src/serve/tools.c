@@ -330,6 +330,8 @@ raised(const Call *call, const ErrorData *edata)
 	for (int i = 0; i < (int) lengthof(registry); i++)
 		mask_name(names, registry[i]->name);
 	mask_name(names, "set_self_approval");
+	/* the table of their examples */
+	mask_name(names, "public.orders");
 	add_words(names, json_text(call->args));
 	detail = phrase_mask(share, names, edata->detail);
 	hint = phrase_mask(share, names, edata->hint);

@@ -12,6 +12,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "orient/awaiting.h"
 #include "orient/forgiven.h"
 #include "orient/incident.h"
 #include "utils/builtins.h"
@@ -87,11 +88,6 @@ static const int may_follow[] = {
 #define DUE \
 	"(i.class NOT IN " INCIDENT_FOR_PEOPLE " AND (i.state IN ('open', 'planning', 'applying')" \
 	" OR (i.state IN ('failed', 'waiting_lock') AND i.next_try <= clock_timestamp())))"
-
-/* Rows that wait for a parent are to be asked about once more: it may be there
- * by now. */
-#define CAME_IF(condition) \
-	"waiting = CASE WHEN " condition " THEN coalesce(i.waiting, '{}') || '{\"came\": true}' ELSE i.waiting END"
 
 /* A pile of bad values has grown by a tenth, or is small: more of them may prove
  * how they are to be read. So a million are looked at a hundred times, however
@@ -267,7 +263,7 @@ incident_collect(void)
 				 "   attempts = CASE WHEN l.blameless AND l.came THEN 0 ELSE i.attempts END,"
 				 "   next_try = CASE WHEN l.waits THEN clock_timestamp() WHEN l.again OR NOT l.blameless THEN i.next_try"
 				 "    ELSE clock_timestamp() + interval '1 minute' * least(greatest(i.rows / 10000.0, 1), 60) END,"
-				 "   " CAME_IF("l.waits")
+				 "   " AWAITING_CAME_IF("l.waits")
 				 "  FROM locked l JOIN groups g USING (relid, class, col) WHERE i.id = l.id"
 				 "  RETURNING " COLUMNS ", false AS opened, g.rows AS new_rows, g.oldest, g.newest, g.col),"
 				 " opened AS ("
@@ -403,60 +399,6 @@ incident_live(Oid relid)
 	result = incidents_from_rows(n, cxt);
 	spi_close(&saved);
 	return result;
-}
-
-List *
-incident_due_waiting(TimestampTz *next)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	List	   *result = NIL;
-	SpiUser		saved;
-	uint64		n;
-	bool		isnull;
-
-	spi_open(&saved);
-	n = spi_exec("SELECT i.relid::oid, i.next_try <= clock_timestamp(), i.next_try FROM selfheal.incident i"
-				 " JOIN selfheal.tended w USING (relid)"
-				 " WHERE i.state = 'awaiting_parent' AND NOT w.paused AND w.mode <> 'observe'"
-				 " ORDER BY i.next_try, i.id", NULL);
-	*next = 0;
-	for (uint64 i = 0; i < n && *next == 0; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		if (spi_get_bool(i, 2, NULL))
-			result = list_append_unique_oid(result, spi_get_oid(i, 1, NULL));
-		else
-			*next = spi_get_int8(i, 3, &isnull);
-		MemoryContextSwitchTo(old);
-	}
-	spi_close(&saved);
-	return result;
-}
-
-/*
- * See the header. Which incidents have rows that miss a row of these tables
- * is asked of the catalog. One that an open transaction of a person holds is
- * not waited for: what he does wakes us.
- */
-int64
-incident_parents_came(List *parents)
-{
-	SpiUser		saved;
-	SpiArgs		args;
-	uint64		n;
-
-	spi_open(&saved);
-	spi_args(&args);
-	spi_arg_oids(&args, parents);
-	spi_arg_bool(&args, parents == NIL);
-	n = spi_exec("UPDATE selfheal.incident i SET state = 'awaiting_parent', reason_kind = NULL, next_try = clock_timestamp(), " CAME_IF("true")
-				 " FROM (SELECT w.id FROM selfheal.incident w"
-				 "  WHERE w.class = 'foreign_key' AND (w.state = 'awaiting_parent' OR w.state = 'needs_human' AND w.reason_kind = 'waited_too_long')"
-				 "  AND ($2 OR EXISTS (SELECT FROM selfheal.awaited a WHERE a.incident = w.id AND a.parent::oid = ANY ($1)))"
-				 "  FOR UPDATE SKIP LOCKED) w WHERE i.id = w.id", &args);
-	spi_close(&saved);
-	return (int64) n;
 }
 
 /* See the header. Its errors are pointed at the live one, and so its rows. */

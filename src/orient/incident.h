@@ -156,19 +156,6 @@ extern Incident *incident_get(int64 id);
 extern Incident *incident_lock(int64 id);
 
 /*
- * Tables with rows that wait for a parent and are to be looked at now (Oid).
- * *next: when the earliest of the others is due, 0 = none.
- */
-extern List *incident_due_waiting(TimestampTz *next);
-
-/*
- * Rows that wait for these parents (oids) are to be looked at now; NIL: all
- * rows that wait. Those that have waited too long, too. Returns how many
- * incidents.
- */
-extern int64 incident_parents_came(List *parents);
-
-/*
  * A dismissed incident is taken back: it is open again, or, when the same has
  * opened another one meanwhile, its rows join that. Returns the id of the one
  * that is open. Raises 55000 when none of its rows is held any more.

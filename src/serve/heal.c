@@ -38,6 +38,7 @@
 #include "observe/sharing.h"
 #include "observe/unseen.h"
 #include "observe/watch.h"
+#include "orient/awaiting.h"
 #include "orient/foresee.h"
 #include "orient/forgiven.h"
 #include "orient/incident.h"
@@ -554,7 +555,7 @@ one_round(bool trial, TimestampTz *next_order, TimestampTz *due)
 	MemoryContextSwitchTo(cxt);
 	approved = docket_approved(&next_plan);
 	tables = incident_due_tables(&next_incident);
-	waiting = incident_due_waiting(&next_look);
+	waiting = awaiting_due(&next_look);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
 	*due = earliest(earliest(next_incident, next_plan), next_look);

@@ -17,6 +17,7 @@
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "orient/awaiting.h"
 #include "serve/carry.h"
 #include "serve/waiting.h"
 #include "utils/builtins.h"
@@ -117,9 +118,9 @@ waiting_collect(void)
 	}
 	published = true;
 	if (all)
-		incident_parents_came(NIL);
+		awaiting_parents_came(NIL);
 	else if (parents != NIL)
-		incident_parents_came(parents);
+		awaiting_parents_came(parents);
 	under_way = false;
 }
 

@@ -2,9 +2,8 @@
 # pgbench.sh: does it cost anything to have the library preloaded (and the
 # extension in the database) for those who never use it? Two servers with the
 # same settings and data, many short runs in alternation, the median of the
-# ratios of pairs. Where a server's code and memory come to lie is drawn at its
-# start and is worth some per cent for as long as it runs, with the library or
-# without: both are started anew after some pairs.
+# ratios of pairs. What a start happens to give a server (where its memory comes
+# to lie) stays for as long as it runs: both are started anew after some pairs.
 
 PAIRS=${PAIRS:-24}
 PAIRS_A_START=${PAIRS_A_START:-3}

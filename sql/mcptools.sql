@@ -112,6 +112,8 @@ RESET ROLE;
 SELECT id AS i_long FROM selfheal.incident WHERE schema_name = 'mt' AND class = 'too_long' \gset
 SELECT id AS i_date FROM selfheal.incident WHERE schema_name = 'mt' AND column_name = 'placed' \gset
 SELECT id AS i_hidden FROM selfheal.incident WHERE schema_name = 'mt' AND table_name = 'hidden' \gset
+-- an agent's call about it is an event of no table
+INSERT INTO selfheal.audit (event, incident, actor_role, actor_client, lsn) VALUES ('tool_called', :i_hidden, 'mt_admin', 'agent', pg_current_wal_lsn());
 SELECT id AS plan, hash AS hash FROM selfheal.plan WHERE schema_name = 'mt' AND state = 'awaiting_approval' \gset
 SET ROLE mt_viewer;
 SELECT i - '{incident,first_seen,last_seen,seconds,plan}'::text[] AS incident FROM jsonb_array_elements(mt.ask('list_incidents', '{"table": "mt.orders"}') -> 'incidents') i;

@@ -126,6 +126,16 @@ add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 	appendStringInfoChar(entry, '}');
 }
 
+/* Is one of the n events about a table? */
+static bool
+tells_of_table(uint64 n)
+{
+	for (uint64 i = 0; i < n; i++)
+		if (spi_get_text(i, 7, CurrentMemoryContext) != NULL)
+			return true;
+	return false;
+}
+
 static ToolResult *
 run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 {
@@ -143,6 +153,7 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	StringInfoData buf;
 	SpiUser		saved;
 	SpiArgs		sql;
+	bool		seen;
 	uint64		n;
 
 	if ((incident != 0) + (plan != 0) + (table != NULL) > 1)
@@ -161,29 +172,30 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	}
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"events\":[");
-	spi_open(&saved);
-	spi_args(&sql);
-	spi_arg_int8(&sql, page.cursor);
-	spi_arg_int8(&sql, incident != 0 ? incident : plan);
-	spi_arg_text(&sql, schema_name);
-	spi_arg_text(&sql, table_name);
-	spi_arg_text(&sql, toolargs_text(args, "event"));
-	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
-	spi_arg_bool(&sql, page.all);
-	spi_arg_oid(&sql, page.caller);
-	spi_arg_int8(&sql, page.limit + 1);
-	n = incident != 0 ?
-		spi_exec_kept(&by_incident, EVENTS_OF(FEW("x.incident = $2 OR x.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$2]))"), "true"), &sql) :
-		plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF(FEW("x.plan = $2"), "true"), &sql) :
-		table_name ? spi_exec_kept(&by_table, EVENTS_OF("selfheal.audit", "a.schema_name = $3 AND a.table_name = $4"), &sql) :
-		spi_exec_kept(&by_time, EVENTS_OF("selfheal.audit", "true"), &sql);
-	if (n == 0 && incident != 0 && page.cursor == 0)
+	/* who may see an event about its table may see the incident */
+	for (seen = incident == 0;; seen = true)
 	{
-		/* is there none, may it not be seen, or has nothing happened? */
+		spi_open(&saved);
+		spi_args(&sql);
+		spi_arg_int8(&sql, page.cursor);
+		spi_arg_int8(&sql, incident != 0 ? incident : plan);
+		spi_arg_text(&sql, schema_name);
+		spi_arg_text(&sql, table_name);
+		spi_arg_text(&sql, toolargs_text(args, "event"));
+		spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
+		spi_arg_bool(&sql, page.all);
+		spi_arg_oid(&sql, page.caller);
+		spi_arg_int8(&sql, page.limit + 1);
+		n = incident != 0 ?
+			spi_exec_kept(&by_incident, EVENTS_OF(FEW("x.incident = $2 OR x.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$2]))"), "true"), &sql) :
+			plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF(FEW("x.plan = $2"), "true"), &sql) :
+			table_name ? spi_exec_kept(&by_table, EVENTS_OF("selfheal.audit", "a.schema_name = $3 AND a.table_name = $4"), &sql) :
+			spi_exec_kept(&by_time, EVENTS_OF("selfheal.audit", "true"), &sql);
+		if (seen || tells_of_table(n))
+			break;
 		spi_close(&saved);
 		if (inspect_incident(incident, &fault) == NULL)
 			return fault;
-		spi_open(&saved);
 	}
 	return telling_page(&page, &buf, n, &saved, add_event, telling_general(ctx->share));
 }

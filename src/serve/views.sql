@@ -39,7 +39,7 @@ AS 'MODULE_PATHNAME', 'selfheal_told_sql' LANGUAGE C STABLE COST 100;
 COMMENT ON FUNCTION selfheal.told_sql(regclass, text, oid) IS 'the same of a statement';
 REVOKE ALL ON FUNCTION selfheal.told_sql(regclass, text, oid) FROM PUBLIC;
 
-CREATE FUNCTION selfheal.told_json(relid regclass, json jsonb) RETURNS jsonb
+CREATE FUNCTION selfheal.told_json(relid regclass, document jsonb) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'selfheal_told_json' LANGUAGE C STABLE COST 100;
 COMMENT ON FUNCTION selfheal.told_json(regclass, jsonb) IS 'the same of each string in it';
 REVOKE ALL ON FUNCTION selfheal.told_json(regclass, jsonb) FROM PUBLIC;

@@ -18,9 +18,7 @@
 /* ---- get_audit_trail ---- */
 
 /* Looked up row by row: a join would read all of pg_class. */
-#define RELID \
-	"CASE WHEN num_nulls(a.schema_name, a.table_name) = 0" \
-	" THEN to_regclass(format('%I.%I', a.schema_name, a.table_name)) END"
+#define RELID "selfheal.named_table(a.schema_name, a.table_name)"
 
 /*
  * A table is known by its names, as they were then; one that is gone is told of
@@ -35,7 +33,7 @@
 	" FROM " events " a" \
 	" WHERE ($1 = 0 OR a.id < $1) AND " which \
 	" AND ($5 IS NULL OR a.event = $5) AND ($6 <= 0 OR a.at >= clock_timestamp() - $6 * interval '1 hour')" \
-	" AND (a.table_name IS NULL OR $7 OR has_table_privilege($8, (" RELID ")::oid, 'SELECT'))" \
+	" AND (a.table_name IS NULL OR $7 OR has_table_privilege($8, " RELID "::oid, 'SELECT'))" \
 	" AND $2 IS NOT DISTINCT FROM $2 AND $3 IS NOT DISTINCT FROM $3 AND $4 IS NOT DISTINCT FROM $4" \
 	" ORDER BY a.id DESC LIMIT $9"
 

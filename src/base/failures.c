@@ -341,8 +341,10 @@ params_of(FailSlot *slot)
 bool
 failure_temporary(const Failure *failure, const char *name)
 {
+	uint32		hash = failring_name(name);
+
 	for (int i = 0; i < FAILURE_TEMPORARY; i++)
-		if (failure->temporary[i] == failring_name(name))
+		if (failure->temporary[i] == hash)
 			return true;
 	return false;
 }

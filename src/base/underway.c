@@ -281,6 +281,47 @@ raised(void *arg)
 	note.valid = true;
 }
 
+/* ---- temporary tables ---- */
+
+static void
+remember(const char *name)
+{
+	static int	oldest = 0;
+	uint32		hash = failring_name(name);
+
+	for (int i = 0; i < FAILURE_TEMPORARY; i++)
+		if (temporary[i] == hash)
+			return;
+	temporary[oldest] = hash;
+	oldest = (oldest + 1) % FAILURE_TEMPORARY;
+}
+
+/*
+ * The name of a new temporary table, or another one for one that is there: it
+ * comes before any other of that name, and the worker cannot see it, nor that
+ * it was ever there when its transaction has ended. Too many are remembered,
+ * never too few: of one that was not made after all, or is gone again.
+ */
+static void
+note_temporary(const Node *stmt)
+{
+	const RangeVar *name = IsA(stmt, CreateStmt) ? ((const CreateStmt *) stmt)->relation :
+	IsA(stmt, CreateTableAsStmt) ? ((const CreateTableAsStmt *) stmt)->into->rel :
+	IsA(stmt, ViewStmt) ? ((const ViewStmt *) stmt)->view : NULL;
+
+	if (name != NULL && (name->relpersistence == RELPERSISTENCE_TEMP ||
+						 (name->schemaname != NULL && strcmp(name->schemaname, "pg_temp") == 0)))
+		remember(name->relname);
+	else if (IsA(stmt, RenameStmt) && temporary[0] != 0 && ((const RenameStmt *) stmt)->newname != NULL)
+		remember(((const RenameStmt *) stmt)->newname);
+}
+
+const uint32 *
+underway_temporary(void)
+{
+	return temporary;
+}
+
 /* ---- frames ---- */
 
 static inline void
@@ -362,49 +403,6 @@ finish(QueryDesc *desc)
 		standard_ExecutorFinish(desc);
 	leave(&f);
 }
-
-/* ---- temporary tables ---- */
-
-static void
-remember(const char *name)
-{
-	static int	oldest = 0;
-	uint32		hash = failring_name(name);
-
-	for (int i = 0; i < FAILURE_TEMPORARY; i++)
-		if (temporary[i] == hash)
-			return;
-	temporary[oldest] = hash;
-	oldest = (oldest + 1) % FAILURE_TEMPORARY;
-}
-
-/*
- * The name of a new temporary table, or another one for one that is there: it
- * comes before any other of that name, and the worker cannot see it, nor that
- * it was ever there when its transaction has ended. Too many are remembered,
- * never too few: of one that was not made after all, or is gone again.
- */
-static void
-note_temporary(const Node *stmt)
-{
-	const RangeVar *name = IsA(stmt, CreateStmt) ? ((const CreateStmt *) stmt)->relation :
-	IsA(stmt, CreateTableAsStmt) ? ((const CreateTableAsStmt *) stmt)->into->rel :
-	IsA(stmt, ViewStmt) ? ((const ViewStmt *) stmt)->view : NULL;
-
-	if (name != NULL && (name->relpersistence == RELPERSISTENCE_TEMP ||
-						 (name->schemaname != NULL && strcmp(name->schemaname, "pg_temp") == 0)))
-		remember(name->relname);
-	else if (IsA(stmt, RenameStmt) && temporary[0] != 0 && ((const RenameStmt *) stmt)->newname != NULL)
-		remember(((const RenameStmt *) stmt)->newname);
-}
-
-const uint32 *
-underway_temporary(void)
-{
-	return temporary;
-}
-
-/* ---- frames ---- */
 
 static void
 utility(COMPAT_UTILITY_ARGS)

@@ -239,6 +239,32 @@ SELECT a ->> 'ok' AS ok, (a ->> 'sealed')::bigint > 0 AS sealed, length(a ->> 'h
 SELECT mt.ask('verify_audit', '{"seq": 1}');
 SELECT a ->> 'ok' AS ok FROM mt.ask('verify_audit', jsonb_build_object('seq', 1, 'head', repeat('0', 64))) a;
 RESET ROLE;
+-- whatever is asked for, in whichever combination, is what a plain reading of the record has; who may read less is told less
+INSERT INTO selfheal.audit (event, incident, schema_name, table_name, actor_role, actor_client, lsn, at) VALUES
+	('captured', :i_long, 'mt', 'orders', 'mt_admin', 'a test', '0/0', '2020-02-29 23:59:59.9876+00'),
+	('captured', NULL, 'mt', 'gone', 'mt_admin', 'a test', '0/0', now() - interval '2 hours');
+CREATE FUNCTION mt.trail(role name, args jsonb) RETURNS bigint[] LANGUAGE sql SECURITY DEFINER AS $$
+	SELECT coalesce(array_agg(id ORDER BY id DESC), '{}') FROM (SELECT a.id FROM selfheal.audit a
+	WHERE (NOT args ? 'incident' OR a.incident = (args ->> 'incident')::bigint OR EXISTS (SELECT FROM selfheal.plan p WHERE p.id = a.plan AND (args ->> 'incident')::bigint = ANY (p.incidents)))
+		AND (NOT args ? 'plan' OR a.plan = (args ->> 'plan')::bigint)
+		AND (NOT args ? 'table' OR quote_ident(a.schema_name) || '.' || quote_ident(a.table_name) = args ->> 'table')
+		AND (NOT args ? 'cursor' OR a.id < substr(args ->> 'cursor', 7)::bigint) AND (NOT args ? 'event' OR a.event = args ->> 'event')
+		AND (NOT args ? 'since_hours' OR a.at >= now() - least((args ->> 'since_hours')::numeric, 1000000)::int * interval '1 hour')
+		AND (a.table_name IS NULL OR (SELECT rolsuper FROM pg_roles WHERE rolname = role) OR has_table_privilege(role, to_regclass(quote_ident(a.schema_name) || '.' || quote_ident(a.table_name)), 'SELECT'))
+	ORDER BY a.id DESC LIMIT 10) x
+$$;
+CREATE FUNCTION mt.trails(last bigint, wholes jsonb[]) RETURNS TABLE (calls bigint, others jsonb, events boolean) LANGUAGE sql AS $$
+	SELECT count(*), jsonb_agg(a) FILTER (WHERE told <> mt.trail(current_user, a)), min(cardinality(told)) = 0 AND max(cardinality(told)) > 5
+	FROM unnest(wholes) w, (VALUES ('{}'::jsonb), ('{"event": "captured"}')) e(e), (VALUES ('{}'::jsonb), ('{"since_hours": 1}'), ('{"since_hours": 1000000}'), ('{"since_hours": 9000000000000000000}')) h(h),
+		(VALUES (last), (last - 5), (20)) c(c), jsonb_strip_nulls(w || e || h || jsonb_build_object('limit', 10, 'cursor', 'audit:' || c)) a,
+		LATERAL (SELECT ARRAY(SELECT (v ->> 'id')::bigint FROM jsonb_array_elements(mt.ask('get_audit_trail', a) -> 'events') WITH ORDINALITY x(v, n) ORDER BY n) AS told) t
+$$;
+SELECT max(id) + 1 AS last FROM selfheal.audit \gset
+SET ROLE mt_operator;
+SELECT * FROM mt.trails(:last, ARRAY['{}', jsonb_build_object('incident', :i_long), jsonb_build_object('plan', :plan), '{"table": "mt.orders"}', '{"table": "mt.hidden"}']);
+RESET ROLE;
+SELECT * FROM mt.trails(:last, ARRAY['{}', jsonb_build_object('incident', :i_long), jsonb_build_object('plan', :plan), '{"table": "mt.orders"}', '{"table": "mt.hidden"}']);
+SELECT e ->> 'at' AS at FROM jsonb_array_elements(mt.ask('get_audit_trail', jsonb_build_object('incident', :i_long, 'event', 'captured', 'limit', 50)) -> 'events') e WHERE e ->> 'client' = 'a test';
 -- every call is in it: the reading ones, those that failed, those that were refused; never what was asked
 SELECT c ->> 'name' AS tool, a.result, count(*) > 0 AS there FROM selfheal.audit a, jsonb_array_elements(a.tools) c
 WHERE a.event = 'tool_called' AND a.actor_role IN ('mt_viewer', 'mt_operator', 'mt_admin') GROUP BY 1, 2 ORDER BY (c ->> 'name') COLLATE "C", 2;

@@ -402,6 +402,17 @@ spi_get_oid(uint64 row, int col, bool *isnull)
 	return null ? InvalidOid : DatumGetObjectId(d);
 }
 
+TimestampTz
+spi_get_timestamptz(uint64 row, int col, bool *isnull)
+{
+	bool		null;
+	Datum		d = field(row, col, &null);
+
+	if (isnull)
+		*isnull = null;
+	return null ? 0 : DatumGetTimestampTz(d);
+}
+
 char *
 spi_get_text(uint64 row, int col, MemoryContext cxt)
 {

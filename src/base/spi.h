@@ -117,6 +117,7 @@ extern uint64 spi_read_newest(SPIPlanPtr *plan, const char *sql, SpiArgs *args);
 extern int64 spi_get_int8(uint64 row, int col, bool *isnull);
 extern bool spi_get_bool(uint64 row, int col, bool *isnull);
 extern Oid	spi_get_oid(uint64 row, int col, bool *isnull);
+extern TimestampTz spi_get_timestamptz(uint64 row, int col, bool *isnull);
 extern char *spi_get_text(uint64 row, int col, MemoryContext cxt);	/* NULL if null */
 extern Jsonb *spi_get_jsonb(uint64 row, int col, MemoryContext cxt);	/* NULL if null */
 

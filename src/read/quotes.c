@@ -29,13 +29,16 @@ static const Quotes quotes[] = {
 static bool
 stands(const char *mark, const char *p, const char *end)
 {
-	return mark != NULL && (Size) (end - p) >= strlen(mark) && memcmp(p, mark, strlen(mark)) == 0;
+	return mark != NULL && p < end && *p == *mark && (Size) (end - p) >= strlen(mark) && memcmp(p, mark, strlen(mark)) == 0;
 }
 
 /* See the header. */
 const Quotes *
 quotes_at(const char *p, const char *end)
 {
+	/* asked of each byte of a message, and most are letters */
+	if (p < end && !IS_HIGHBIT_SET(*p) && *p != '"' && *p != '\'' && *p != '`')
+		return NULL;
 	for (int i = 0; i < (int) lengthof(quotes); i++)
 		if (stands(quotes[i].opens, p, end))
 			return &quotes[i];

@@ -14,32 +14,80 @@
 #include "serve/toolpage.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 /* ---- get_audit_trail ---- */
 
 /* Looked up row by row: a join would read all of pg_class. */
 #define RELID "selfheal.named_table(a.schema_name, a.table_name)"
 
-/*
- * A table is known by its names, as they were then; one that is gone is told of
- * to who sees all. The page is cut out by the index of what is asked for.
- */
-#define EVENTS_OF(events, which) \
-	"SELECT a.id, " RELID ", a.seq, to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), a.event," \
-	" a.schema_name, a.table_name, a.incident, a.plan, a.actor_role, a.actor_client," \
-	" a.verdict, a.policy, a.explanation, a.sql_run, a.result, a.rows_held, a.rows_replayed, a.rows_left," \
-	" a.approval ->> 'hash', a.prev_hash, a.hash, a.sqlstate," \
-	" CASE WHEN a.event = 'tool_called' THEN a.tools END" \
-	" FROM " events " a" \
-	" WHERE ($1 = 0 OR a.id < $1) AND " which \
-	" AND ($5 IS NULL OR a.event = $5) AND ($6 <= 0 OR a.at >= clock_timestamp() - $6 * interval '1 hour')" \
-	" AND (a.table_name IS NULL OR $7 OR has_table_privilege($8, " RELID "::oid, 'SELECT'))" \
-	" AND $2 IS NOT DISTINCT FROM $2 AND $3 IS NOT DISTINCT FROM $3 AND $4 IS NOT DISTINCT FROM $4" \
-	" ORDER BY a.id DESC LIMIT $9"
+/* What of the audit is told. Each operator and function that a statement has is
+ * looked up at the first call of a connection: what C can do is done there. */
+#define EVENT_COLUMNS \
+	"SELECT a.id, " RELID ", a.seq, a.at, a.event, a.schema_name, a.table_name, a.incident, a.plan," \
+	" a.actor_role, a.actor_client, a.verdict, a.policy, a.explanation, a.sql_run, a.result," \
+	" a.rows_held, a.rows_replayed, a.rows_left, a.approval, a.prev_hash, a.hash, a.sqlstate, a.tools FROM "
 
 /* Few, and perhaps old: found by their own index, and not by reading back from
  * the newest event of all. */
-#define FEW(which) "(SELECT x.* FROM selfheal.audit x WHERE " which " OFFSET 0)"
+#define FEW(which) "(SELECT x.* FROM selfheal.audit x WHERE " which " OFFSET 0) a WHERE true"
+
+/* What may be asked for, of which one is given. $1: of which incident or plan;
+ * a table is known by its names ($2, $3), as they were then. */
+enum
+{
+	OF_ALL, OF_INCIDENT, OF_PLAN, OF_TABLE
+};
+
+static const char *const wholes[] = {
+	[OF_ALL] = "selfheal.audit a WHERE true",
+	[OF_INCIDENT] = FEW("x.incident = $1 OR x.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$1]))"),
+	[OF_PLAN] = FEW("x.plan = $1"),
+	[OF_TABLE] = "selfheal.audit a WHERE a.schema_name = $2 AND a.table_name = $3"
+};
+
+/* And those of them alone; a table that is gone is told of to who sees all. */
+enum
+{
+	PART_BELOW, PART_EVENT, PART_SINCE, PART_SEEN
+};
+
+static const char *const parts[] = {
+	[PART_BELOW] = " AND a.id < $4",
+	[PART_EVENT] = " AND a.event = $5",
+	[PART_SINCE] = " AND a.at >= $6",
+	[PART_SEEN] = " AND (a.table_name IS NULL OR has_table_privilege($7, " RELID "::oid, 'SELECT'))"
+};
+
+/* The newest of the whole that are in each part whose bit is set. */
+static uint64
+read_events(int whole, int bits, SpiArgs *args)
+{
+	static SPIPlanPtr plans[lengthof(wholes)][1 << lengthof(parts)];
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, EVENT_COLUMNS "%s", wholes[whole]);
+	for (int i = 0; i < (int) lengthof(parts); i++)
+		if (bits & (1 << i))
+			appendStringInfoString(&sql, parts[i]);
+	appendStringInfoString(&sql, " ORDER BY a.id DESC LIMIT $8");
+	return spi_exec_kept(&plans[whole][bits], sql.data, args);
+}
+
+/* An instant as JSON writes it, with milliseconds. */
+static char *
+instant(TimestampTz at)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	/* without a zone it is UTC */
+	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
+		return NULL;
+	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year, tm.tm_mon, tm.tm_mday,
+					tm.tm_hour, tm.tm_min, tm.tm_sec, (int) (fsec / 1000));
+}
 
 /* The members that may be null. */
 static void
@@ -86,6 +134,17 @@ calls_text(Jsonb *calls)
 	return buf.data;
 }
 
+/* A text of an object, or NULL. */
+static char *
+member(Jsonb *object, const char *key)
+{
+	JsonbValue	v;
+
+	if (object == NULL || getKeyJsonValueFromContainer(&object->root, key, (int) strlen(key), &v) == NULL || v.type != jbvString)
+		return NULL;
+	return pnstrdup(v.val.string.val, v.val.string.len);
+}
+
 /* general: what is told of an event about no table. */
 static void
 add_event(StringInfo entry, uint64 row, Telling *t, void *general)
@@ -101,7 +160,7 @@ add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 	appendStringInfoChar(entry, '{');
 	toolpage_int8(entry, "id", spi_get_int8(row, 1, NULL));
 	add_count(entry, "seq", row, 3);
-	toolpage_text(entry, "at", spi_get_text(row, 4, cxt));
+	toolpage_text(entry, "at", instant(spi_get_timestamptz(row, 4, NULL)));
 	toolpage_text(entry, "event", event);
 	toolpage_cut(entry, "table", table, 300);
 	add_count(entry, "incident", row, 8);
@@ -110,7 +169,8 @@ add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 	toolpage_cut(entry, "client", spi_get_text(row, 11, cxt), 200);
 	toolpage_text(entry, "verdict", spi_get_text(row, 12, cxt));
 	toolpage_cut(entry, "policy", spi_get_text(row, 13, cxt), 100);
-	toolpage_cut(entry, "tool", calls_text(spi_get_jsonb(row, 24, cxt)), 300);
+	if (strcmp(event, "tool_called") == 0)
+		toolpage_cut(entry, "tool", calls_text(spi_get_jsonb(row, 24, cxt)), 300);
 	telling_text(entry, t, "explanation", spi_get_text(row, 14, cxt), 300);
 	telling_sql(entry, t, "sql", spi_get_text(row, 15, cxt), 500);
 	telling_text(entry, t, "result", spi_get_text(row, 16, cxt), 300);
@@ -118,7 +178,7 @@ add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 	add_count(entry, "rows_held", row, 17);
 	add_count(entry, strcmp(event, "dry_run") == 0 ? "rows_that_fit" : "rows_stored", row, 18);
 	add_count(entry, "rows_left", row, 19);
-	toolpage_text(entry, "approved_hash", spi_get_text(row, 20, cxt));
+	toolpage_text(entry, "approved_hash", member(spi_get_jsonb(row, 20, cxt), "hash"));
 	toolpage_text(entry, "prev_hash", spi_get_text(row, 21, cxt));
 	toolpage_text(entry, "hash", spi_get_text(row, 22, cxt));
 	appendStringInfoChar(entry, '}');
@@ -134,16 +194,24 @@ tells_of_table(uint64 n)
 	return false;
 }
 
+/* When so many hours ago was. */
+static TimestampTz
+since(int64 hours)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	return hours > (now - MIN_TIMESTAMP) / USECS_PER_HOUR ? MIN_TIMESTAMP : now - hours * USECS_PER_HOUR;
+}
+
 static ToolResult *
 run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 {
-	static SPIPlanPtr by_incident = NULL;
-	static SPIPlanPtr by_plan = NULL;
-	static SPIPlanPtr by_table = NULL;
-	static SPIPlanPtr by_time = NULL;
 	char	   *table = toolargs_text(args, "table");
 	int64		incident = toolargs_int8(args, "incident");
 	int64		plan = toolargs_int8(args, "plan");
+	char	   *event = toolargs_text(args, "event");
+	int64		hours = toolargs_int8(args, "since_hours");
+	int			whole = incident != 0 ? OF_INCIDENT : plan != 0 ? OF_PLAN : table ? OF_TABLE : OF_ALL;
 	char	   *schema_name = NULL;
 	char	   *table_name = NULL;
 	TellingPage page;
@@ -175,20 +243,15 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	{
 		spi_open(&saved);
 		spi_args(&sql);
-		spi_arg_int8(&sql, page.cursor);
 		spi_arg_int8(&sql, incident != 0 ? incident : plan);
 		spi_arg_text(&sql, schema_name);
 		spi_arg_text(&sql, table_name);
-		spi_arg_text(&sql, toolargs_text(args, "event"));
-		spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
-		spi_arg_bool(&sql, page.all);
+		spi_arg_int8(&sql, page.cursor);
+		spi_arg_text(&sql, event);
+		spi_arg_timestamptz(&sql, since(hours));
 		spi_arg_oid(&sql, page.caller);
 		spi_arg_int8(&sql, page.limit + 1);
-		n = incident != 0 ?
-			spi_exec_kept(&by_incident, EVENTS_OF(FEW("x.incident = $2 OR x.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$2]))"), "true"), &sql) :
-			plan != 0 ? spi_exec_kept(&by_plan, EVENTS_OF(FEW("x.plan = $2"), "true"), &sql) :
-			table_name ? spi_exec_kept(&by_table, EVENTS_OF("selfheal.audit", "a.schema_name = $3 AND a.table_name = $4"), &sql) :
-			spi_exec_kept(&by_time, EVENTS_OF("selfheal.audit", "true"), &sql);
+		n = read_events(whole, (page.cursor != 0) << PART_BELOW | (event != NULL) << PART_EVENT | (hours > 0) << PART_SINCE | !page.all << PART_SEEN, &sql);
 		if (seen || tells_of_table(n))
 			break;
 		spi_close(&saved);

@@ -15,6 +15,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "base/giveway.h"
+#include "base/keptplans.h"
 #include "base/locks.h"
 #include "base/spi.h"
 #include "base/trouble.h"
@@ -286,9 +287,13 @@ spi_arg_null(SpiArgs *args, Oid type)
 uint64
 spi_exec(const char *sql, SpiArgs *args)
 {
+	int			n = args ? args->n : 0;
+	SPIPlanPtr	plan = keptplans_get(sql, n, args ? args->types : NULL);
 	int			rc;
 
-	if (args == NULL || args->n == 0)
+	if (plan != NULL)
+		rc = SPI_execute_plan(plan, n > 0 ? args->values : NULL, n > 0 ? args->nulls : NULL, false, 0);
+	else if (n == 0)
 		rc = SPI_execute(sql, false, 0);
 	else
 		rc = SPI_execute_with_args(sql, args->n, args->types, args->values,

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "access/transam.h"
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "miscadmin.h"
@@ -18,6 +20,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -218,25 +221,47 @@ look_at(void *arg)
 	shmem_wake_at_commit();
 }
 
+/* Has it a column of a type that is not built in? Of a table that is locked. */
+static bool
+is_typed(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, NoLock);
+	bool		typed = false;
+
+	if (rel == NULL)
+		return false;
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel) && !typed; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(RelationGetDescr(rel), i);
+
+		typed = !a->attisdropped && a->atttypid >= FirstNormalObjectId;
+	}
+	relation_close(rel, NoLock);
+	return typed;
+}
+
 /* First the table is locked: who changes it now keeps its shape himself. False:
  * he does. */
 static bool
-look(Oid relid, bool typed)
+look(Oid relid)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	bool		found;
 	Known	   *entry = hash_search(known, &relid, HASH_ENTER, &found);
 	ErrorData  *edata;
+	bool		locked;
 
 	CHECK_FOR_INTERRUPTS();
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	if (!found)
 		entry->between = 0;
-	entry->typed = typed;
-	entry->looked = true;		/* what changes from here on is looked at
-								 * again */
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+	entry->looked = entry->typed = true;	/* what changes from here on is
+											 * looked at again */
+	locked = ConditionalLockRelationOid(relid, AccessShareLock);
+	if (locked)
+		entry->typed = is_typed(relid);
+	if (!locked)
 		entry->looked = false;
 	else if ((edata = spi_try_locked(look_at, entry)) != NULL)
 	{
@@ -252,10 +277,10 @@ look(Oid relid, bool typed)
 	return entry->looked;
 }
 
-/* Watched tables of a query (relid, is a column of a type of people's) that were
- * not looked at, and how many: at most AT_ONCE. $1 is the last one that was. */
+/* Watched tables of a query that were not looked at, and how many: at most
+ * AT_ONCE. $1 is the last one that was. */
 static int
-not_looked(SPIPlanPtr *plan, const char *query, Oid *relids, bool *typed, bool *more)
+not_looked(SPIPlanPtr *plan, const char *query, Oid *relids, bool *more)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	SpiUser		saved;
@@ -284,18 +309,13 @@ not_looked(SPIPlanPtr *plan, const char *query, Oid *relids, bool *typed, bool *
 			*more = true;
 			continue;
 		}
-		relids[found] = relid;
-		typed[found++] = spi_get_bool(i, 2, NULL);
+		relids[found++] = relid;
 	}
 	spi_close(&saved);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
 	return found;
 }
-
-/* Built-in types are numbered below 16384 (access/transam.h). */
-#define TYPED \
-	"EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384)"
 
 /* See the header. A drift is no trouble: what was found is not looked for
  * again. */
@@ -304,16 +324,15 @@ unseen_troubled(void)
 {
 	static SPIPlanPtr plan = NULL;
 	Oid			relids[AT_ONCE];
-	bool		typed[AT_ONCE];
 	bool		more;
-	int			n = not_looked(&plan, "SELECT w.relid::oid, " TYPED " FROM selfheal.tended w WHERE $1 IS NOT NULL AND w.relid IN ("
+	int			n = not_looked(&plan, "SELECT w.relid::oid FROM selfheal.tended w WHERE $1 IS NOT NULL AND w.relid IN ("
 							   "  SELECT e.relid FROM selfheal.error e WHERE e.incident IS NULL AND e.noted IS NOT TRUE"
 							   "  UNION SELECT i.relid FROM selfheal.incident i WHERE i.state NOT IN ('healed', 'dismissed')"
 							   "   AND i.class <> '" EXPECTED_CLASS "')",
-							   relids, typed, &more);
+							   relids, &more);
 
 	for (int i = 0; i < n; i++)
-		(void) look(relids[i], typed[i]);
+		(void) look(relids[i]);
 }
 
 /* See the header. */
@@ -322,15 +341,14 @@ unseen_others(void)
 {
 	static SPIPlanPtr plan = NULL;
 	Oid			relids[AT_ONCE];
-	bool		typed[AT_ONCE];
 	bool		more;
 	bool		any = false;
-	int			n = not_looked(&plan, "SELECT w.relid::oid, " TYPED " FROM selfheal.tended w"
-							   " ORDER BY w.relid::oid::int8 <= $1, w.relid", relids, typed, &more);
+	int			n = not_looked(&plan, "SELECT w.relid::oid FROM selfheal.tended w"
+							   " ORDER BY w.relid::oid::int8 <= $1, w.relid", relids, &more);
 
 	for (int i = 0; i < n; i++)
 	{
-		any |= look(relids[i], typed[i]);
+		any |= look(relids[i]);
 		last = relids[i];
 	}
 	return more && any;

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "base/guc.h"
+#include "base/shmem.h"
 #include "base/spi.h"
 #include "read/fit.h"
 #include "miscadmin.h"
@@ -105,6 +106,9 @@ look(void)
 					spi_get_text(i, 4, cxt));
 	}
 	spi_close(&saved);
+	/* found behind the heals of a pass: the next one sees to it */
+	if (n > 0)
+		shmem_wake_at_commit();
 	return sequences;
 }
 

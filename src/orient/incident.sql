@@ -32,6 +32,9 @@ CREATE TABLE selfheal.incident (
 );
 CREATE UNIQUE INDEX incident_live ON selfheal.incident (relid, class, coalesce(column_name, ''))
 	WHERE state NOT IN ('healed', 'dismissed');
+CREATE INDEX incident_awaiting ON selfheal.incident (id)
+	WHERE class = 'foreign_key' AND (state = 'awaiting_parent' OR reason_kind = 'waited_too_long');
+COMMENT ON INDEX selfheal.incident_awaiting IS 'What waits for rows that it refers to.';
 COMMENT ON TABLE selfheal.incident IS 'what broke: one row per table, class and column until it is healed or dismissed';
 COMMENT ON COLUMN selfheal.incident.id IS 'number of the incident';
 COMMENT ON COLUMN selfheal.incident.relid IS 'the table; null once it is gone';

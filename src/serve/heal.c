@@ -624,7 +624,6 @@ heal_pass(void)
 		if (i == 0)
 		{
 			consult_pass();
-			(void) errands_run(ERRAND_SEQUENCES, look_at_sequences, &next_ends);
 			MemoryContextSwitchTo(cxt);
 		}
 		left = statements_drain();
@@ -639,8 +638,12 @@ heal_pass(void)
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
+	/* what no row waits for comes behind the heals */
 	if (state == BREAKER_RUNNING && breaker_state(&trial_at) == BREAKER_RUNNING)
+	{
 		(void) errands_run(ERRAND_LEARNING, offer_learnt, NULL);
+		(void) errands_run(ERRAND_SEQUENCES, look_at_sequences, &next_ends);
+	}
 	left |= unseen_others();
 	due = earliest(earliest(due, errands_due()), earliest(earliest(next_order, next_ends), tolerance_next()));
 	if (left)

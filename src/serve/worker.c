@@ -23,6 +23,7 @@
 #include "base/failures.h"
 #include "base/giveway.h"
 #include "base/guc.h"
+#include "base/keptplans.h"
 #include "base/memory.h"
 #include "base/shmem.h"
 #include "base/spi.h"
@@ -161,6 +162,7 @@ run_pass(uint64 seen, SpiExtension *state, TimestampTz *due)
 {
 	volatile bool ok = false;
 
+	keptplans_begin();
 	MemoryContextSwitchTo(pass_context);
 	pgstat_report_activity(STATE_RUNNING, "selfheal: healing");
 	PG_TRY();

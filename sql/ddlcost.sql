@@ -34,6 +34,7 @@ SELECT * FROM cost('ALTER TABLE t RENAME w TO x');
 SELECT * FROM cost('ALTER TABLE t DROP x');
 SELECT * FROM cost('DROP TABLE t, u');
 SELECT * FROM cost('ALTER VIEW other RENAME TO another');
+SELECT * FROM cost('DROP VIEW another');
 SELECT * FROM cost('CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END''');
 SELECT * FROM cost('CREATE TRIGGER f BEFORE INSERT ON plain FOR EACH ROW EXECUTE FUNCTION f()');
 ROLLBACK;
@@ -55,4 +56,9 @@ ALTER TABLE watched RENAME TO older;
 CREATE TABLE watched AS SELECT * FROM older;
 COMMIT;
 SELECT w.relid::regclass FROM selfheal.watched w WHERE w.schema_name = 'ddlcost';
+-- an intake ends its watch, also without the triggers that made it one
+DROP TRIGGER selfheal_row ON watched_intake;
+DROP TRIGGER selfheal_flush ON watched_intake;
+DROP VIEW watched_intake;
+SELECT count(*) AS watched FROM selfheal.watched w WHERE w.schema_name = 'ddlcost';
 DROP SCHEMA ddlcost CASCADE;

@@ -95,12 +95,14 @@ note_relation(Oid relid, int column)
 	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	char		kind;
 	bool		partition;
+	bool		triggers;
 	bool		temporary;
 
 	if (!HeapTupleIsValid(tup))
 		return;
 	kind = ((Form_pg_class) GETSTRUCT(tup))->relkind;
 	partition = ((Form_pg_class) GETSTRUCT(tup))->relispartition;
+	triggers = ((Form_pg_class) GETSTRUCT(tup))->relhastriggers;
 	temporary = ((Form_pg_class) GETSTRUCT(tup))->relpersistence == RELPERSISTENCE_TEMP;
 	ReleaseSysCache(tup);
 	if (temporary)
@@ -124,7 +126,8 @@ note_relation(Oid relid, int column)
 			note(relid, column == 0, false, false);
 			return;
 		case RELKIND_VIEW:
-			if (column == 0)
+			/* an intake has triggers, or had them: that stays noted */
+			if (column == 0 && triggers)
 				note(relid, true, true, false);
 			return;
 	}

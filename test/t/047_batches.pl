@@ -3,27 +3,17 @@
 # its row is not stored alone, where the client's retry of the batch would meet
 # it for ever.
 #
-# A client of the test (lib/bindtest, made here) sends the messages.
+# A client of the tests (DriverTest.pm) sends the messages.
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
-use IPC::Run ();
+use File::Basename;
+use lib dirname(__FILE__);
+use DriverTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-
-my $top = dirname(dirname(dirname(abs_path(__FILE__))));
-my $client = PostgreSQL::Test::Utils::tempdir() . '/bindtest';
-{
-	my %dir = map { chomp(my $d = `pg_config --$_`); $_ => $d } qw(includedir libdir);
-	my ($out, $err);
-	IPC::Run::run([ 'gcc', '-std=c99', '-Wall', "-I$dir{includedir}", '-o', $client, "$top/test/lib/bindtest/bindtest.c",
-			"-L$dir{libdir}", "-Wl,-rpath,$dir{libdir}", '-lpq' ], '>', \$out, '2>', \$err, IPC::Run::timeout(120))
-	  or die("could not build the test's client: $out$err");
-}
 
 my $node = PostgreSQL::Test::Cluster->new('batches');
 $node->init;
@@ -43,15 +33,10 @@ sub idle
 	return;
 }
 
-# What the server says to each message, in order.
 sub driver
 {
 	my ($script) = @_;
-	my ($out, $err) = ('', '');
-	my $in = join('', map { s/ \| /\t/gr . "\n" } split(/\n\s*/, $script));
-	IPC::Run::run([ $client, $node->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err,
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default)) or die("bindtest: $err");
-	return join(' ', split(/\n/, $out));
+	return join(' ', drive($node, 'postgres', $script));
 }
 
 sql('CREATE EXTENSION selfheal');

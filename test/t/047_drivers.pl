@@ -3,27 +3,17 @@
 # heals, and the same messages succeed, whatever the server shows of parameters
 # (log_parameter_max_length_on_error), which changes what CONTEXT says.
 #
-# A client of the test (lib/bindtest, made here) sends the messages.
+# A client of the tests (DriverTest.pm) sends the messages.
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
-use IPC::Run ();
+use File::Basename;
+use lib dirname(__FILE__);
+use DriverTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-
-my $top = dirname(dirname(dirname(abs_path(__FILE__))));
-my $client = PostgreSQL::Test::Utils::tempdir() . '/bindtest';
-{
-	my %dir = map { chomp(my $d = `pg_config --$_`); $_ => $d } qw(includedir libdir);
-	my ($out, $err);
-	IPC::Run::run([ 'gcc', '-std=c99', '-Wall', "-I$dir{includedir}", '-o', $client, "$top/test/lib/bindtest/bindtest.c",
-			"-L$dir{libdir}", "-Wl,-rpath,$dir{libdir}", '-lpq' ], '>', \$out, '2>', \$err, IPC::Run::timeout(120))
-	  or die("could not build the test's client: $out$err");
-}
 
 my $node = PostgreSQL::Test::Cluster->new('drivers');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
@@ -43,16 +33,11 @@ sub idle
 	return;
 }
 
-# The SQLSTATE of the first command that fails, '' when none does. A script is
-# as bindtest has it, but with " | " for a tab.
+# The SQLSTATE of the first command that fails, '' when none does.
 sub driver
 {
 	my ($script, $database) = @_;
-	my ($out, $err) = ('', '');
-	my $in = join('', map { s/ \| /\t/gr . "\n" } split(/\n\s*/, $script));
-	IPC::Run::run([ $client, $node->connstr($database // 'postgres') ], '<', \$in, '>', \$out, '2>', \$err,
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default)) or die("bindtest: $err");
-	return join(' ', grep { !/^ok/ && $_ ne 'aborted' } split(/\n/, $out));
+	return join(' ', grep { !/^ok/ && $_ ne 'aborted' } drive($node, $database // 'postgres', $script));
 }
 
 sub incidents

@@ -182,8 +182,29 @@ telling_name(Oid relid)
 	return name ? quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name) : NULL;
 }
 
+/* See the header. A member that does not inherit may not read, either, before
+ * he takes the role. */
 bool
 telling_sees_all(void)
 {
-	return is_member_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA);
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA);
+}
+
+/* ---- those that are gone ---- */
+
+/* See the header. Where no event trigger saw the DROP its number is left. */
+bool
+telling_is_gone(Oid relid)
+{
+	return !OidIsValid(relid) || get_rel_name(relid) == NULL;
+}
+
+void
+telling_check_gone(const char *what, int64 id)
+{
+	if (!telling_sees_all())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the table of %s " INT64_FORMAT " is gone", what, id),
+				 errhint("Who is a member of pg_read_all_data may ask about it.")));
 }

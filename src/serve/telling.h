@@ -84,4 +84,11 @@ extern char *telling_name(Oid relid);
  * (as the views have it, selfheal.may_see)? */
 extern bool telling_sees_all(void);
 
+/* Is there no such table any more? What is about it is for those alone. */
+extern bool telling_is_gone(Oid relid);
+
+/* Raises 42501 for anybody else; what: "incident", "plan", which stands before
+ * the id. */
+extern void telling_check_gone(const char *what, int64 id);
+
 #endif							/* SELFHEAL_TELLING_H */

@@ -19,12 +19,14 @@
 #include "decide/vet.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/landing.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/foureyes.h"
 #include "serve/lacking.h"
 #include "serve/landed.h"
 #include "serve/round.h"
+#include "serve/telling.h"
 #include "serve/tolerance.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -81,11 +83,14 @@ plan_arg(FunctionCallInfo fcinfo, bool lock)
 		lacking_check_right(row);
 		return row;
 	}
-	if (!OidIsValid(row->relid))
+	if (telling_is_gone(row->relid))
+	{
+		telling_check_gone("plan", row->id);
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the table of plan " INT64_FORMAT " is gone", row->id),
 				 errhint("Nothing can be done with this plan any more.")));
+	}
 	watch_check_table(row->relid, WATCH_NEED_READ);
 	return row;
 }
@@ -365,16 +370,45 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* See the header. */
+/* The plan of an incident, or NULL. */
+static PlanRow *
+plan_of_incident(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	int64		plan = 0;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT plan FROM selfheal.incident WHERE id = $1 AND plan IS NOT NULL", &args) > 0)
+		plan = spi_get_int8(0, 1, NULL);
+	spi_close(&saved);
+	return plan != 0 ? docket_get(plan, false) : NULL;
+}
+
+/*
+ * See the header. Of a table that is gone, who sees all; of one that is yet to be
+ * made he too, and who decides about its plan.
+ */
 Incident *
 verbs_incident_arg(FunctionCallInfo fcinfo)
 {
 	Incident   *inc;
+	PlanRow    *row;
 
 	verbs_require_arg(fcinfo, 0, "incident_id", "Ids stand in the view selfheal.incidents.");
 	inc = incident_get(PG_GETARG_INT64(0));
-	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
+	if (!telling_is_gone(inc->relid))
 		watch_check_table(inc->relid, WATCH_NEED_READ);
+	else if (telling_sees_all())
+		return inc;
+	else if (strcmp(inc->class, LANDING_CLASS) == 0)
+		landed_check_right();
+	else if (strcmp(inc->class, LACKING_CLASS) == 0 && (row = plan_of_incident(inc->id)) != NULL && lacking_is_plan(row))
+		lacking_check_right(row);
+	else
+		telling_check_gone("incident", inc->id);
 	return inc;
 }
 

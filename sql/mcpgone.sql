@@ -90,7 +90,7 @@ BEGIN
 	FOR door, q IN SELECT * FROM (VALUES
 		('approve_plan', format('mcpgone.mcp(''tools/call'', ''{"name": "approve_plan", "arguments": {"plan": %s, "plan_hash": "x"}}'') #>> ''{result,content,0,text}''', plan)),
 		('reject_plan', format('mcpgone.mcp(''tools/call'', ''{"name": "reject_plan", "arguments": {"plan": %s, "why": "x"}}'') #>> ''{result,content,0,text}''', plan)),
-		('retry_incident', format('left(mcpgone.mcp(''tools/call'', ''{"name": "retry_incident", "arguments": {"incident": %s}}'') #>> ''{result,content,0,text}'', 70)', incident)),
+		('retry_incident', format('mcpgone.mcp(''tools/call'', ''{"name": "retry_incident", "arguments": {"incident": %s}}'') #>> ''{result,content,0,text}''', incident)),
 		('approve', format('selfheal.approve(%s)::text', plan)), ('reject', format('selfheal.reject(%s, ''x'')::text', plan)), ('dry_run', format('selfheal.dry_run(%s)::text', plan)),
 		('retry', format('selfheal.retry(%s)::text', incident)), ('dismiss', format('selfheal.dismiss(%s, ''not ours'')::text', incident)), ('discard', format('selfheal.discard(%s, ''not ours'', 5)::text', incident))) v
 	LOOP
@@ -100,7 +100,7 @@ BEGIN
 			RAISE EXCEPTION SQLSTATE 'Z0001' USING MESSAGE = coalesce(says, '');
 		EXCEPTION WHEN SQLSTATE 'Z0001' THEN says := SQLERRM; WHEN OTHERS THEN says := SQLSTATE || ' ' || SQLERRM;
 		END;
-		says := regexp_replace(regexp_replace(says, '\m(incident"?:? ?|plan"?:? ?)\d+', '\1N', 'g'), '\s+', ' ', 'g');
+		says := left(regexp_replace(regexp_replace(says, '\m(incident"?:? ?|plan"?:? ?)\d+', '\1N', 'g'), '\s+', ' ', 'g'), 110);
 		RETURN NEXT;
 	END LOOP;
 	PERFORM set_config('role', 'none', true);

@@ -261,7 +261,7 @@ run_read_error_log(const ToolContext *ctx, Jsonb *args)
 	spi_args(&sql);
 	spi_arg_int8(&sql, page.cursor);
 	spi_arg_text(&sql, toolargs_text(args, "class"));
-	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
+	spi_arg_int8(&sql, toolpage_hours(args));
 	spi_arg_int8(&sql, incident);
 	spi_arg_relid(&sql, relid);
 	spi_arg_bool(&sql, page.all);

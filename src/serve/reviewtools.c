@@ -290,7 +290,7 @@ const Tool	approve_plan_tool = {
 	.name = "approve_plan",
 	.title = "Approve a plan",
 	.description = "Approve a change that waits (list_pending_plans): the healer then applies the ALTER TABLE or mapping and stores the held rows. Give the plan's number and the"
-	" plan_hash that you have read: a plan, table or policy that has changed since has another one, and is not approved. Only on the word of a person who has seen"
+	" plan_hash that you have read: a plan that was made anew since has another one, and is not approved; one whose table or policy has changed is not applied, but made anew. Only on the word of a person who has seen"
 	" the plan, unless the team says otherwise: a plan that an agent proposed (agent: true) cannot be approved by the role that proposed it.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"plan\":{\"type\":\"integer\",\"description\":\"number of the plan\"},"
 	"\"plan_hash\":{\"type\":\"string\",\"description\":\"plan_hash as list_pending_plans showed it\"}},\"required\":[\"plan\",\"plan_hash\"],\"additionalProperties\":false}",

@@ -9,9 +9,11 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "observe/sharing.h"
+#include "observe/watch.h"
 #include "orient/packet.h"
 #include "read/phrase.h"
 #include "serve/telling.h"
@@ -166,9 +168,27 @@ telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *s
 Oid
 telling_table(const char *name, ToolResult **fault)
 {
-	Oid			relid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
-										 NoLock, true);
+	List	   *parts;
+	List	   *names = NIL;
+	ListCell   *lc;
+	Oid			relid = InvalidOid;
+	Oid			behind;
 
+	/*
+	 * What is no name at all is none of a table: an error that is raised
+	 * would not say which argument it was.
+	 */
+	if (SplitIdentifierString(pstrdup(name), '.', &parts) && parts != NIL &&
+		(list_length(parts) <= 2 ||
+		 (list_length(parts) == 3 && strcmp(linitial(parts), get_database_name(MyDatabaseId)) == 0)))
+	{
+		foreach(lc, parts)
+			names = lappend(names, makeString(lfirst(lc)));
+		relid = RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+	}
+	/* who loads by an intake knows that name */
+	if (OidIsValid(relid) && OidIsValid(behind = watch_naming_intake(relid)))
+		relid = behind;
 	*fault = OidIsValid(relid) ? NULL :
 		tools_error("argument \"table\": there is no table %s. Give schema and name, as in public.orders.", name);
 	return relid;

@@ -73,8 +73,8 @@ extern bool telling_page_asked(TellingPage *page, const ToolContext *ctx, Jsonb 
 extern ToolResult *telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *saved,
 								void (*add) (StringInfo entry, uint64 row, Telling *t, void *arg), void *arg);
 
-/* A table by its name as somebody wrote it, with quotes where it needs them;
- * *fault: there is none. No privilege is checked. */
+/* A table by its name as somebody wrote it, with quotes where it needs them, or
+ * by its intake's; *fault: there is none. No privilege is checked. */
 extern Oid	telling_table(const char *name, ToolResult **fault);
 
 /* "schema.table", quoted where it must be; NULL: it is gone. */

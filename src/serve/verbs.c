@@ -334,6 +334,17 @@ selfheal_approve(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* A reason, for who reads the audit. */
+static void
+require_why(const char *why)
+{
+	if (why == NULL || why[strspn(why, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("why must not be empty"),
+				 errhint("Say in a sentence why: it stands in the audit.")));
+}
+
 /* reject(plan_id, why): final; its incidents need a person now. */
 Datum
 selfheal_reject(PG_FUNCTION_ARGS)
@@ -342,7 +353,7 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	char	   *why = verbs_text_arg(fcinfo, 1);
 	AuditEntry	entry;
 
-	verbs_require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
+	require_why(why);
 	require_awaiting(row);
 	docket_move(row->id, PLAN_REJECTED, verbs_caller(), why);
 	foureyes_decided(row->id);
@@ -481,11 +492,7 @@ selfheal_dismiss(PG_FUNCTION_ARGS)
 	IncidentNote note = {0};
 	AuditEntry	entry;
 
-	if (why == NULL || why[strspn(why, " \t\r\n")] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("why must not be empty"),
-				 errhint("Say in a sentence why: it stands in the audit.")));
+	require_why(why);
 	inc = incident_lock(inc->id);
 	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
 		ereport(ERROR,

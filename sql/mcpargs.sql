@@ -33,6 +33,19 @@ SELECT tool(t, jsonb_build_object('table', name)) AS says FROM unnest('{list_inc
 	unnest(ARRAY['"x', '', '.', 'a..b', 'a.b.c', 'a.b.c.d', format('%I.mcpargs.orders', current_database())]) WITH ORDINALITY n(name, o) WHERE t = 'list_incidents' OR o = 1 ORDER BY t, o;
 SELECT tool('report_failure', '{"table": "mcpargs.\"orders", "message": "x"}') AS says;
 
+-- in a schema that is not for him: which grant is forgotten
+RESET ROLE;
+REVOKE USAGE ON SCHEMA mcpargs FROM mcpargs_agent;
+CREATE FUNCTION public.mcpargs_tool(name text, arguments jsonb) RETURNS text LANGUAGE sql AS $$
+	SELECT r #>> '{result,content,0,text}' FROM selfheal.mcp(jsonb_build_object('jsonrpc', '2.0', 'id', 1, 'method', 'tools/call', 'params', jsonb_build_object('name', name, 'arguments', arguments))) r $$;
+SET ROLE mcpargs_agent;
+SELECT public.mcpargs_tool(t, '{"table": "mcpargs.orders"}') AS says FROM unnest('{list_incidents,inspect_schema,report_failure}'::text[]) t;
+SELECT public.mcpargs_tool('list_incidents', '{"table": "orders"}') AS says;
+RESET ROLE;
+GRANT USAGE ON SCHEMA mcpargs TO mcpargs_agent;
+DROP FUNCTION public.mcpargs_tool(text, jsonb);
+SET ROLE mcpargs_agent;
+
 -- of the audit's head: what it has to be
 SELECT tool('verify_audit', a) AS says FROM unnest(ARRAY['{"seq": -1, "head": "x"}', '{"seq": 1, "head": "x"}', jsonb_build_object('seq', 1, 'head', repeat('x', 64)), '{"seq": 1}']::jsonb[]) a;
 

@@ -164,6 +164,20 @@ telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *s
 
 /* ---- tables ---- */
 
+/* What a role may SELECT from and cannot name the lists tell of all the same:
+ * say which grant is forgotten. */
+static bool
+lacks_schema(const char *schema, ToolResult **fault)
+{
+	Oid			nsp = get_namespace_oid(schema, true);
+
+	if (!OidIsValid(nsp) || compat_namespace_aclcheck(nsp, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+		return false;
+	*fault = tools_error("argument \"table\": permission denied for schema %s. Somebody who may has to GRANT USAGE ON SCHEMA %s to this role.",
+						 quote_identifier(schema), quote_identifier(schema));
+	return true;
+}
+
 /* See the header. */
 Oid
 telling_table(const char *name, ToolResult **fault)
@@ -184,6 +198,8 @@ telling_table(const char *name, ToolResult **fault)
 	{
 		foreach(lc, parts)
 			names = lappend(names, makeString(lfirst(lc)));
+		if (list_length(parts) > 1 && lacks_schema(list_nth(parts, list_length(parts) - 2), fault))
+			return InvalidOid;
 		relid = RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
 	}
 	/* who loads by an intake knows that name */

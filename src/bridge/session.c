@@ -102,6 +102,12 @@ session_connect(void)
 	if (conn == NULL)
 		out_of_memory();
 	PQsetNoticeReceiver(conn, notice, NULL);
+
+	/*
+	 * statements and rows at which a backend was when it ended are not for
+	 * the client
+	 */
+	PQsetErrorContextVisibility(conn, PQSHOW_CONTEXT_NEVER);
 }
 
 void

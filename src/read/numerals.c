@@ -409,7 +409,7 @@ unreadable(const TransformSample *s)
 
 	for (int i = 0; i < s->len; i++)
 		if (is_digit(s->val[i]))
-			return psprintf("value %s is no number in one notation; signs beside a number are stripped only when \"strip\" lists them", shown);
+			return psprintf("value %s is no number in one notation; signs beside a number are stripped only when strip lists them", shown);
 	return psprintf("value %s is no number", shown);
 }
 

@@ -32,7 +32,7 @@ static const char *const words[] = {
 	"brings", "broken", "brought", "btree", "build", "built", "business", "busy", "but", "by",
 	"byte", "bytea", "bytes", "cache", "cached", "calculates", "call", "called", "calls", "came",
 	"can", "cancel", "canceling", "candidate", "cannot", "capture", "cardinality", "case", "cast",
-	"casts", "catalog", "cause", "certain", "chain", "change", "changed", "changes", "chapter",
+	"casts", "catalog", "cause", "century", "certain", "chain", "change", "changed", "changes", "chapter",
 	"char", "character", "characters", "charged", "check", "checked", "checks", "child",
 	"children", "choose", "chunk", "cidr", "circle", "class", "classes", "client", "clock",
 	"clone", "close", "closed", "closing", "coalesce", "code", "col", "collate", "collation",
@@ -160,7 +160,7 @@ static const char *const words[] = {
 	"who", "whoever", "whole", "whom", "whose", "why", "wide", "widen", "widening", "widens",
 	"wider", "width", "will", "window", "with", "within", "without", "word", "words", "work",
 	"worker", "workers", "would", "wrapper", "write", "writes", "writing", "written", "wrong",
-	"ws", "xml", "year", "yet", "you", "your", "yours", "yourself", "zero", "zone"
+	"ws", "xml", "year", "yet", "you", "your", "yours", "yourself", "yy", "zero", "zone"
 };
 
 /* Types whose numbers in brackets are no data. */

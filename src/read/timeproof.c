@@ -297,7 +297,7 @@ unreadable(const TransformSample *s)
 		if (s->kind == JSON_STRING &&
 			timeformat_read_part(&f, 2000, s->val, s->len, &r, &used) &&
 			(used == s->len || strchr(" T,", s->val[used]) != NULL))
-			return psprintf("value %s has a year of two digits: a format with YY and its \"century\" must be said", shown);
+			return psprintf("value %s has a year of two digits: a format with YY and its century must be said", shown);
 	}
 	return psprintf("value %s is in no notation of dates and times that is known", shown);
 }

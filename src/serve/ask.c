@@ -179,13 +179,10 @@ selfheal_explain(PG_FUNCTION_ARGS)
 				 errmsg("incident_id must not be null"),
 				 errhint("Ids stand in the view selfheal.incidents.")));
 	inc = incident_get(PG_GETARG_INT64(0));
-	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
+	if (telling_is_gone(inc->relid))
+		telling_check_gone("incident", inc->id);
+	else
 		watch_check_table(inc->relid, WATCH_NEED_READ);
-	else if (!telling_sees_all())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the table of incident " INT64_FORMAT " is gone", inc->id),
-				 errhint("Who is a member of pg_read_all_data may ask about it.")));
 
 	initStringInfo(&out);
 	caller = GetUserId();

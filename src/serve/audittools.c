@@ -7,6 +7,7 @@
 #include "base/spi.h"
 #include "miscadmin.h"
 #include "orient/incident.h"
+#include "record/chain.h"
 #include "serve/audittools.h"
 #include "serve/inspect.h"
 #include "serve/telling.h"
@@ -194,15 +195,6 @@ tells_of_table(uint64 n)
 	return false;
 }
 
-/* When so many hours ago was. */
-static TimestampTz
-since(int64 hours)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	return hours > (now - MIN_TIMESTAMP) / USECS_PER_HOUR ? MIN_TIMESTAMP : now - hours * USECS_PER_HOUR;
-}
-
 static ToolResult *
 run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 {
@@ -210,7 +202,7 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 	int64		incident = toolargs_int8(args, "incident");
 	int64		plan = toolargs_int8(args, "plan");
 	char	   *event = toolargs_text(args, "event");
-	int64		hours = toolargs_int8(args, "since_hours");
+	int64		hours = toolpage_hours(args);
 	int			whole = incident != 0 ? OF_INCIDENT : plan != 0 ? OF_PLAN : table ? OF_TABLE : OF_ALL;
 	char	   *schema_name = NULL;
 	char	   *table_name = NULL;
@@ -248,7 +240,7 @@ run_get_audit_trail(const ToolContext *ctx, Jsonb *args)
 		spi_arg_text(&sql, table_name);
 		spi_arg_int8(&sql, page.cursor);
 		spi_arg_text(&sql, event);
-		spi_arg_timestamptz(&sql, since(hours));
+		spi_arg_timestamptz(&sql, GetCurrentTimestamp() - hours * USECS_PER_HOUR);
 		spi_arg_oid(&sql, page.caller);
 		spi_arg_int8(&sql, page.limit + 1);
 		n = read_events(whole, (page.cursor != 0) << PART_BELOW | (event != NULL) << PART_EVENT | (hours > 0) << PART_SINCE | !page.all << PART_SEEN, &sql);
@@ -276,6 +268,11 @@ run_verify_audit(const ToolContext *ctx, Jsonb *args)
 
 	if ((seq != 0) != (head != NULL))
 		return tools_error("verify_audit: give \"seq\" and \"head\" together, as the server log has them, or neither.");
+	/* what the function says of these would be masked: it has numbers */
+	if (seq < 0)
+		return tools_error("argument \"seq\" is a number from 1. Give it as the server log or verify_audit had it.");
+	if (head && (strlen(head) != CHAIN_HEX || strspn(head, "0123456789abcdefABCDEF") != CHAIN_HEX))
+		return tools_error("argument \"head\" has %d hexadecimal digits. Give it as the server log or verify_audit had it.", CHAIN_HEX);
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
 	spi_open_caller();

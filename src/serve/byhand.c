@@ -23,6 +23,7 @@
 #include "orient/incident.h"
 #include "record/audit.h"
 #include "serve/byhand.h"
+#include "serve/telling.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -68,13 +69,10 @@ held_row(int64 id, int64 *incident)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("row " INT64_FORMAT " is %s already", id, state)));
-	if (OidIsValid(relid) && get_rel_name(relid))
+	if (telling_is_gone(relid))
+		telling_check_gone("held row", id);
+	else
 		watch_check_table(relid, WATCH_NEED_READ);
-	else if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the table of held row " INT64_FORMAT " is gone", id),
-				 errhint("Only a superuser may touch it now.")));
 	return relid;
 }
 

@@ -147,7 +147,7 @@ run_list_incidents(const ToolContext *ctx, Jsonb *args)
 	spi_arg_relid(&sql, relid);
 	spi_arg_text(&sql, toolargs_text(args, "state"));
 	spi_arg_text(&sql, toolargs_text(args, "class"));
-	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
+	spi_arg_int8(&sql, toolpage_hours(args));
 	spi_arg_bool(&sql, page.all);
 	spi_arg_oid(&sql, page.caller);
 	spi_arg_int8(&sql, page.limit + 1);

@@ -33,13 +33,10 @@ static void
 check(const Incident *incident)
 {
 	tools_about(incident->relid);
-	if (OidIsValid(incident->relid) && get_rel_name(incident->relid))
+	if (telling_is_gone(incident->relid))
+		telling_check_gone("incident", incident->id);
+	else
 		watch_check_table(incident->relid, WATCH_NEED_READ);
-	else if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the table of incident " INT64_FORMAT " is gone", incident->id),
-				 errhint("Only a superuser may ask about it now.")));
 }
 
 /* See the header. */
@@ -53,8 +50,8 @@ inspect_check_incident(int64 id)
 static bool
 is_for_role(const Incident *incident)
 {
-	if (!OidIsValid(incident->relid) || get_rel_name(incident->relid) == NULL)
-		return superuser();
+	if (telling_is_gone(incident->relid))
+		return telling_sees_all();
 	return compat_class_ownercheck(incident->relid, GetUserId()) ||
 		pg_class_aclcheck(incident->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
 		pg_attribute_aclcheck_all(incident->relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
@@ -264,7 +261,7 @@ run_read_error_log(const ToolContext *ctx, Jsonb *args)
 	spi_args(&sql);
 	spi_arg_int8(&sql, page.cursor);
 	spi_arg_text(&sql, toolargs_text(args, "class"));
-	spi_arg_int8(&sql, toolargs_int8(args, "since_hours"));
+	spi_arg_int8(&sql, toolpage_hours(args));
 	spi_arg_int8(&sql, incident);
 	spi_arg_relid(&sql, relid);
 	spi_arg_bool(&sql, page.all);

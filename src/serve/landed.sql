@@ -7,7 +7,7 @@ SELECT a.table_name, count(*) AS rows, min(a.at) AS first_seen, max(a.at) AS las
 FROM selfheal.arrival a
 LEFT JOIN selfheal.incident i ON i.class = 'unknown_table' AND i.table_name = a.table_name AND i.state NOT IN ('healed', 'dismissed')
 LEFT JOIN selfheal.plan p ON p.id = i.plan AND p.state = 'awaiting_approval'
-WHERE pg_catalog.pg_has_role(current_user, 'pg_read_all_data', 'MEMBER')
+WHERE pg_catalog.pg_has_role(current_user, 'pg_read_all_data', 'USAGE')
 	OR EXISTS (SELECT FROM selfheal.landing l JOIN pg_catalog.pg_namespace n ON n.nspname = l.schema_name
 		WHERE pg_catalog.has_schema_privilege(n.oid, 'CREATE'))
 GROUP BY a.table_name, i.state, i.reason, p.id, p.sql

@@ -175,14 +175,20 @@ plan_asked(Jsonb *args, ToolResult **fault)
 	SpiUser		saved;
 	SpiArgs		sql;
 	Oid			caller = GetUserId();
+	bool		all = telling_sees_all();
 	bool		found;
 
 	spi_open(&saved);
 	spi_args(&sql);
 	spi_arg_int8(&sql, id);
 	spi_arg_oid(&sql, caller);
-	/* of a table that the role may not read there is none, as in the list */
-	found = spi_exec("SELECT FROM selfheal.plan p WHERE p.id = $1 AND (coalesce(has_any_column_privilege($2, p.relid::oid, 'SELECT'), true)"
+	spi_arg_bool(&sql, all);
+
+	/*
+	 * of a table that the role may not read, or that is gone, there is none,
+	 * as in the list
+	 */
+	found = spi_exec("SELECT FROM selfheal.plan p WHERE p.id = $1 AND ($3 OR has_any_column_privilege($2, p.relid::oid, 'SELECT')"
 					 " OR pg_has_role($2, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.relid), 'USAGE'))", &sql) > 0;
 	spi_close(&saved);
 	*fault = NULL;
@@ -192,7 +198,7 @@ plan_asked(Jsonb *args, ToolResult **fault)
 		return NULL;
 	row = docket_get(id, true);
 	tools_about(row->relid);
-	if (OidIsValid(row->relid))
+	if (!telling_is_gone(row->relid))
 		watch_check_table(row->relid, WATCH_NEED_READ);
 	if (row->state == PLAN_AWAITING_APPROVAL)
 		return row;
@@ -284,7 +290,7 @@ const Tool	approve_plan_tool = {
 	.name = "approve_plan",
 	.title = "Approve a plan",
 	.description = "Approve a change that waits (list_pending_plans): the healer then applies the ALTER TABLE or mapping and stores the held rows. Give the plan's number and the"
-	" plan_hash that you have read: a plan, table or policy that has changed since has another one, and is not approved. Only on the word of a person who has seen"
+	" plan_hash that you have read: a plan that was made anew since has another one, and is not approved; one whose table or policy has changed is not applied, but made anew. Only on the word of a person who has seen"
 	" the plan, unless the team says otherwise: a plan that an agent proposed (agent: true) cannot be approved by the role that proposed it.",
 	.input_schema = "{\"type\":\"object\",\"properties\":{\"plan\":{\"type\":\"integer\",\"description\":\"number of the plan\"},"
 	"\"plan_hash\":{\"type\":\"string\",\"description\":\"plan_hash as list_pending_plans showed it\"}},\"required\":[\"plan\",\"plan_hash\"],\"additionalProperties\":false}",

@@ -9,9 +9,11 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "observe/sharing.h"
+#include "observe/watch.h"
 #include "orient/packet.h"
 #include "read/phrase.h"
 #include "serve/telling.h"
@@ -162,13 +164,47 @@ telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *s
 
 /* ---- tables ---- */
 
+/* What a role may SELECT from and cannot name the lists tell of all the same:
+ * say which grant is forgotten. */
+static bool
+lacks_schema(const char *schema, ToolResult **fault)
+{
+	Oid			nsp = get_namespace_oid(schema, true);
+
+	if (!OidIsValid(nsp) || compat_namespace_aclcheck(nsp, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+		return false;
+	*fault = tools_error("argument \"table\": permission denied for schema %s. Somebody who may has to GRANT USAGE ON SCHEMA %s to this role.",
+						 quote_identifier(schema), quote_identifier(schema));
+	return true;
+}
+
 /* See the header. */
 Oid
 telling_table(const char *name, ToolResult **fault)
 {
-	Oid			relid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
-										 NoLock, true);
+	List	   *parts;
+	List	   *names = NIL;
+	ListCell   *lc;
+	Oid			relid = InvalidOid;
+	Oid			behind;
 
+	/*
+	 * What is no name at all is none of a table: an error that is raised
+	 * would not say which argument it was.
+	 */
+	if (SplitIdentifierString(pstrdup(name), '.', &parts) && parts != NIL &&
+		(list_length(parts) <= 2 ||
+		 (list_length(parts) == 3 && strcmp(linitial(parts), get_database_name(MyDatabaseId)) == 0)))
+	{
+		foreach(lc, parts)
+			names = lappend(names, makeString(lfirst(lc)));
+		if (list_length(parts) > 1 && lacks_schema(list_nth(parts, list_length(parts) - 2), fault))
+			return InvalidOid;
+		relid = RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+	}
+	/* who loads by an intake knows that name */
+	if (OidIsValid(relid) && OidIsValid(behind = watch_naming_intake(relid)))
+		relid = behind;
 	*fault = OidIsValid(relid) ? NULL :
 		tools_error("argument \"table\": there is no table %s. Give schema and name, as in public.orders.", name);
 	return relid;
@@ -182,8 +218,29 @@ telling_name(Oid relid)
 	return name ? quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name) : NULL;
 }
 
+/* See the header. A member that does not inherit may not read, either, before
+ * he takes the role. */
 bool
 telling_sees_all(void)
 {
-	return is_member_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA);
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA);
+}
+
+/* ---- those that are gone ---- */
+
+/* See the header. Where no event trigger saw the DROP its number is left. */
+bool
+telling_is_gone(Oid relid)
+{
+	return !OidIsValid(relid) || get_rel_name(relid) == NULL;
+}
+
+void
+telling_check_gone(const char *what, int64 id)
+{
+	if (!telling_sees_all())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the table of %s " INT64_FORMAT " is gone", what, id),
+				 errhint("Who is a member of pg_read_all_data may ask about it.")));
 }

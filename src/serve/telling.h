@@ -73,8 +73,8 @@ extern bool telling_page_asked(TellingPage *page, const ToolContext *ctx, Jsonb 
 extern ToolResult *telling_page(const TellingPage *page, StringInfo buf, uint64 n, const SpiUser *saved,
 								void (*add) (StringInfo entry, uint64 row, Telling *t, void *arg), void *arg);
 
-/* A table by its name as somebody wrote it, with quotes where it needs them;
- * *fault: there is none. No privilege is checked. */
+/* A table by its name as somebody wrote it, with quotes where it needs them, or
+ * by its intake's; *fault: there is none. No privilege is checked. */
 extern Oid	telling_table(const char *name, ToolResult **fault);
 
 /* "schema.table", quoted where it must be; NULL: it is gone. */
@@ -83,5 +83,12 @@ extern char *telling_name(Oid relid);
 /* Does the current role see what is about all tables, those that are gone too
  * (as the views have it, selfheal.may_see)? */
 extern bool telling_sees_all(void);
+
+/* Is there no such table any more? What is about it is for those alone. */
+extern bool telling_is_gone(Oid relid);
+
+/* Raises 42501 for anybody else; what: "incident", "plan", which stands before
+ * the id. */
+extern void telling_check_gone(const char *what, int64 id);
 
 #endif							/* SELFHEAL_TELLING_H */

@@ -14,6 +14,9 @@
  * one more entry, have room above. */
 #define LIST_ROOM (TOOLS_ANSWER_BYTES - 8000)
 
+/* A hundred years and some. */
+#define HOURS_MAX 1000000
+
 /* See the header. */
 int
 toolpage_limit(Jsonb *args)
@@ -21,6 +24,13 @@ toolpage_limit(Jsonb *args)
 	int64		limit = toolargs_int8(args, "limit");
 
 	return limit <= 0 ? TOOLPAGE_DEFAULT : (int) Min(limit, TOOLPAGE_MAX);
+}
+
+/* See the header. */
+int64
+toolpage_hours(Jsonb *args)
+{
+	return Min(Max(toolargs_int8(args, "since_hours"), 0), HOURS_MAX);
 }
 
 bool

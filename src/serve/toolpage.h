@@ -33,6 +33,10 @@
 /* How many entries are asked for. */
 extern int	toolpage_limit(Jsonb *args);
 
+/* "since_hours": of how many hours; 0: of all. What is more than our records are
+ * old is cut, so that a time can be told by it. */
+extern int64 toolpage_hours(Jsonb *args);
+
 /* Where to go on: entries with an id below; 0: from the newest. False: *fault
  * is the answer, the cursor is none of this tool's. */
 extern bool toolpage_cursor(Jsonb *args, const char *tool, int64 *id, ToolResult **fault);

@@ -423,7 +423,7 @@ call_tool(const ToolContext *ctx, const Tool *tool, const char *name, Jsonb *arg
 		return tools_error("%s: %s", tool->name, fault);
 	edata = attempt(&call, cancelled);
 	if (cancelled && *cancelled)
-		return tools_error("%s: it was cancelled, and nothing of it stays.", tool->name);
+		return tools_error("%s: it was cancelled, by somebody or by the role's statement_timeout, and nothing of it stays.", tool->name);
 	if (edata)
 		return raised(&call, edata);
 	if (strlen(call.result->text) > TOOLS_ANSWER_BYTES)

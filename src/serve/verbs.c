@@ -19,12 +19,14 @@
 #include "decide/vet.h"
 #include "miscadmin.h"
 #include "observe/held.h"
+#include "observe/landing.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "serve/foureyes.h"
 #include "serve/lacking.h"
 #include "serve/landed.h"
 #include "serve/round.h"
+#include "serve/telling.h"
 #include "serve/tolerance.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -81,11 +83,14 @@ plan_arg(FunctionCallInfo fcinfo, bool lock)
 		lacking_check_right(row);
 		return row;
 	}
-	if (!OidIsValid(row->relid))
+	if (telling_is_gone(row->relid))
+	{
+		telling_check_gone("plan", row->id);
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the table of plan " INT64_FORMAT " is gone", row->id),
 				 errhint("Nothing can be done with this plan any more.")));
+	}
 	watch_check_table(row->relid, WATCH_NEED_READ);
 	return row;
 }
@@ -329,6 +334,17 @@ selfheal_approve(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* A reason, for who reads the audit. */
+static void
+require_why(const char *why)
+{
+	if (why == NULL || why[strspn(why, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("why must not be empty"),
+				 errhint("Say in a sentence why: it stands in the audit.")));
+}
+
 /* reject(plan_id, why): final; its incidents need a person now. */
 Datum
 selfheal_reject(PG_FUNCTION_ARGS)
@@ -337,7 +353,7 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	char	   *why = verbs_text_arg(fcinfo, 1);
 	AuditEntry	entry;
 
-	verbs_require_arg(fcinfo, 1, "why", "Say in a sentence why: it stands in the audit.");
+	require_why(why);
 	require_awaiting(row);
 	docket_move(row->id, PLAN_REJECTED, verbs_caller(), why);
 	foureyes_decided(row->id);
@@ -365,16 +381,45 @@ selfheal_reject(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* See the header. */
+/* The plan of an incident, or NULL. */
+static PlanRow *
+plan_of_incident(int64 id)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	int64		plan = 0;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_int8(&args, id);
+	if (spi_exec("SELECT plan FROM selfheal.incident WHERE id = $1 AND plan IS NOT NULL", &args) > 0)
+		plan = spi_get_int8(0, 1, NULL);
+	spi_close(&saved);
+	return plan != 0 ? docket_get(plan, false) : NULL;
+}
+
+/*
+ * See the header. Of a table that is gone, who sees all; of one that is yet to be
+ * made he too, and who decides about its plan.
+ */
 Incident *
 verbs_incident_arg(FunctionCallInfo fcinfo)
 {
 	Incident   *inc;
+	PlanRow    *row;
 
 	verbs_require_arg(fcinfo, 0, "incident_id", "Ids stand in the view selfheal.incidents.");
 	inc = incident_get(PG_GETARG_INT64(0));
-	if (OidIsValid(inc->relid) && get_rel_name(inc->relid))
+	if (!telling_is_gone(inc->relid))
 		watch_check_table(inc->relid, WATCH_NEED_READ);
+	else if (telling_sees_all())
+		return inc;
+	else if (strcmp(inc->class, LANDING_CLASS) == 0)
+		landed_check_right();
+	else if (strcmp(inc->class, LACKING_CLASS) == 0 && (row = plan_of_incident(inc->id)) != NULL && lacking_is_plan(row))
+		lacking_check_right(row);
+	else
+		telling_check_gone("incident", inc->id);
 	return inc;
 }
 
@@ -447,11 +492,7 @@ selfheal_dismiss(PG_FUNCTION_ARGS)
 	IncidentNote note = {0};
 	AuditEntry	entry;
 
-	if (why == NULL || why[strspn(why, " \t\r\n")] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("why must not be empty"),
-				 errhint("Say in a sentence why: it stands in the audit.")));
+	require_why(why);
 	inc = incident_lock(inc->id);
 	if (inc->state == INCIDENT_HEALED || inc->state == INCIDENT_DISMISSED)
 		ereport(ERROR,

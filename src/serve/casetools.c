@@ -321,7 +321,6 @@ const Tool	retry_incident_tool = {
 	"\"required\":[\"incident\"],\"additionalProperties\":false}",
 	.output_schema = "{\"type\":\"object\",\"properties\":{" TOOLPAGE_INTEGER("incident") ",\"state\":{\"type\":\"string\",\"enum\":[" INCIDENT_STATES "]},"
 	TOOLPAGE_STRING("next_step") "},\"required\":[\"incident\",\"state\",\"next_step\"],\"additionalProperties\":false}",
-	.idempotent = true,
 	.same_right = "selfheal.retry(bigint)",
 	.for_mcp = true,
 	.run = run_retry_incident

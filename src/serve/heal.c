@@ -45,6 +45,7 @@
 #include "serve/breaker.h"
 #include "serve/carry.h"
 #include "serve/consult.h"
+#include "serve/deaths.h"
 #include "serve/duplicates.h"
 #include "serve/errands.h"
 #include "serve/heal.h"
@@ -65,31 +66,6 @@
 /* How often a pass looks again before the worker takes a breath. */
 #define MAX_ROUNDS 16
 
-/* What a worker has died at with each attempt is for a person: it would take the
- * server down for ever. */
-static void
-give_up_deadly(Oid relid)
-{
-	int			n;
-	int64	   *ids = incident_deadly(relid, &n);
-	IncidentNote note = {
-		.reason = psprintf("its heal ended with the death of its process %d times: see the server log", guc_max_attempts),
-		.human = HUMAN_BUDGET
-	};
-
-	for (int i = 0; i < n; i++)
-	{
-		AuditEntry	entry;
-
-		audit_entry(&entry, "apply_failed");
-		entry.relid = relid;
-		entry.incident = ids[i];
-		entry.result = note.reason;
-		audit_write(&entry);
-		incident_move(ids[i], INCIDENT_NEEDS_HUMAN, &note);
-	}
-}
-
 /* One round for one table; see the head of the file. */
 static void
 heal_table(Round *round)
@@ -106,20 +82,20 @@ heal_table(Round *round)
 	/* claim */
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
-	give_up_deadly(round->relid);
+	deaths_of_heals(round->relid);
 	if (watch_get(round->relid, &round->watch))
 		round->claimed = inorder_claimed(round->relid, incident_claim(round->relid));
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
-	/* should what comes take the server down, the attempt is counted */
-	if (round->claimed != NIL)
-		spi_flush();
 	/* not with the claim, which must stand if somebody holds the table */
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	waiting_claim(round);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
+	/* should what comes take the server down, the attempt is counted */
+	if (round->claimed != NIL)
+		spi_flush();
 	duplicates_try(round);
 	if (round->claimed == NIL)
 		return;
@@ -210,6 +186,81 @@ beyond_approval(const PlanRow *row, const VettedPlan *plan, const Traced *seen)
 	return more ? psprintf("the dry run did more than was approved: %s", more) : NULL;
 }
 
+/* Does another person have an incident of the plan in hand? What he decides
+ * comes first. The others are the round's. */
+static bool
+is_in_hand(Round *round, const PlanRow *row)
+{
+	round->claimed = NIL;
+	for (int i = 0; i < row->nincidents; i++)
+	{
+		if (!incident_is_free(row->incidents[i]))
+		{
+			docket_wait(row->id, carry_pause(5000, 0, 5000));
+			return true;
+		}
+		round->claimed = lappend(round->claimed, incident_get(row->incidents[i]));
+	}
+	return false;
+}
+
+/* What an approved plan died at with each attempt is for a person: no row of
+ * it has gone in, and nothing was changed. */
+static void
+give_up_plan(const Round *round, int64 id)
+{
+	ListCell   *lc;
+	bool		told = false;
+
+	docket_move(id, PLAN_FAILED, NULL,
+				psprintf("%s; approve another one when the cause is gone", deaths_reason("to run it")));
+	foreach(lc, round->claimed)
+	{
+		const Incident *inc = lfirst(lc);
+
+		if (inc->state != INCIDENT_AWAITING_APPROVAL)
+			continue;
+		deaths_give_up(inc->id, round->relid, id, "its approved plan");
+		told = true;
+	}
+	if (!told)
+	{
+		AuditEntry	entry;
+
+		audit_entry(&entry, "apply_failed");
+		entry.relid = round->relid;
+		entry.plan = id;
+		entry.result = deaths_reason("to run it");
+		audit_write(&entry);
+	}
+}
+
+/* Charge an approved plan before it runs. False when it is not to run now. */
+static bool
+claim_approved(Round *round, int64 id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	PlanRow    *row;
+	bool		charged = false;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	row = docket_get(id, true);
+	round->plan = id;
+	round->relid = row->relid;
+	if (row->state == PLAN_APPROVED && !is_in_hand(round, row))
+	{
+		charged = deaths_charge(DEATHS_OF_PLAN, id);
+		if (!charged)
+			give_up_plan(round, id);
+	}
+	spi_xact_commit(true);
+	MemoryContextSwitchTo(cxt);
+	if (charged)
+		spi_flush();
+	return charged;
+}
+
 /* An approved plan: still what was approved? Then run it. */
 static void
 run_approved(Round *round, int64 id)
@@ -221,28 +272,17 @@ run_approved(Round *round, int64 id)
 	bool		by_check = false;
 	IncidentNote again = {0};
 
+	if (!claim_approved(round, id))
+		return;
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	row = docket_get(id, true);
-	round->plan = id;
-	round->relid = row->relid;
-	if (row->state != PLAN_APPROVED)
+	if (row->state != PLAN_APPROVED || is_in_hand(round, row))
 	{
+		deaths_none(DEATHS_OF_PLAN, id);
 		spi_xact_commit(true);
 		MemoryContextSwitchTo(cxt);
 		return;
-	}
-	for (int i = 0; i < row->nincidents; i++)
-	{
-		if (!incident_is_free(row->incidents[i]))
-		{
-			/* another person is at it: what he decides comes first */
-			docket_wait(id, carry_pause(5000, 0, 5000));
-			spi_xact_commit(true);
-			MemoryContextSwitchTo(cxt);
-			return;
-		}
-		round->claimed = lappend(round->claimed, incident_get(row->incidents[i]));
 	}
 	if (!OidIsValid(row->relid))
 		stale = "the table is gone";
@@ -344,7 +384,10 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 
 		/* an approval outlives a busy table */
 		if (row->state == PLAN_APPROVED && passes)
+		{
 			docket_wait(round->plan, next_try);
+			deaths_none(DEATHS_OF_PLAN, round->plan);
+		}
 		else if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
 		{
 			docket_move(round->plan, PLAN_FAILED, NULL, edata->message);

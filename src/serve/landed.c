@@ -2,9 +2,10 @@
  * landed.c
  *	  From rows of an unknown table to the table.
  *
- * Everything is done in one transaction: rows leave selfheal.arrival in the one
- * that loads them, so that none is stored twice or lost, whatever happens to
- * the worker.
+ * Rows leave selfheal.arrival in the transaction that loads them, so that none is
+ * stored twice or lost, whatever happens to the worker. The tables' own code runs
+ * then: so each name is loaded for itself, and was charged for it before
+ * (deaths.h).
  */
 #include "postgres.h"
 
@@ -23,6 +24,7 @@
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "record/audit.h"
+#include "serve/deaths.h"
 #include "serve/landed.h"
 #include "serve/verbs.h"
 #include "utils/acl.h"
@@ -48,7 +50,12 @@ typedef struct Waiting
 	int64		plan;			/* that it had last, 0: none */
 	int64		planned_for;	/* rows that this plan was made for */
 	int64		rows;
+	bool		deadly;			/* its load has taken the server down */
+	bool		charged;		/* for a load */
 } Waiting;
+
+/* Is there one that was charged? Process memory: who has charged it loads it. */
+static bool to_load = false;
 
 /* Names with arrivals, each once. */
 static List *
@@ -99,7 +106,8 @@ look_up(Waiting *w)
 	spi_args(&args);
 	spi_arg_text(&args, w->table);
 	spi_arg_text(&args, LANDING_CLASS);
-	if (spi_exec("SELECT i.id, i.state, p.id, (p.dry_run ->> 'held_tried')::int8 FROM selfheal.incident i"
+	if (spi_exec("SELECT i.id, i.state, p.id, (p.dry_run ->> 'held_tried')::int8, coalesce(i.reason_kind = 'deadly', false), i.attempts > 0"
+				 " FROM selfheal.incident i"
 				 " LEFT JOIN selfheal.plan p ON p.id = i.plan"
 				 " WHERE i.class = $2 AND i.table_name = $1 AND i.state NOT IN ('healed', 'dismissed')", &args) > 0)
 	{
@@ -107,6 +115,8 @@ look_up(Waiting *w)
 		w->state = spi_get_text(0, 2, cxt);
 		w->plan = spi_get_int8(0, 3, &isnull);
 		w->planned_for = spi_get_int8(0, 4, &isnull);
+		w->deadly = spi_get_bool(0, 5, NULL);
+		w->charged = spi_get_bool(0, 6, NULL);
 	}
 	spi_close(&saved);
 }
@@ -387,7 +397,27 @@ load_batch(void *arg)
 	spi_close(&saved);
 }
 
-/* The table is there: its rows are loaded into it. */
+/* Does a row wait whose role may bring it? Without one no code of the table's
+ * runs. */
+static bool
+some_may(const Waiting *w)
+{
+	SpiUser		saved;
+	SpiArgs		args;
+	bool		some;
+
+	spi_open(&saved);
+	spi_args(&args);
+	spi_arg_text(&args, w->table);
+	spi_arg_relid(&args, w->relid);
+	some = spi_exec("SELECT FROM (SELECT DISTINCT role FROM selfheal.arrival WHERE table_name = $1) a"
+					" JOIN pg_roles r ON r.rolname = a.role WHERE has_table_privilege(r.oid, $2::oid, 'INSERT') LIMIT 1",
+					&args) > 0;
+	spi_close(&saved);
+	return some;
+}
+
+/* Its rows are loaded into it. */
 static void
 load_table(Waiting *w, Oid relid)
 {
@@ -418,6 +448,27 @@ load_table(Waiting *w, Oid relid)
 		shmem_wake_at_commit();
 }
 
+/* The table is there: its load is charged, and comes when that is on disk. */
+static void
+claim_load(Waiting *w)
+{
+	if (w->deadly)
+		return;					/* until a person says retry() */
+	if (!some_may(w))
+	{
+		load_table(w, w->relid);	/* which says so */
+		return;
+	}
+	if (deaths_charge(DEATHS_OF_INCIDENT, w->incident))
+	{
+		to_load = true;
+		return;
+	}
+	if (strcmp(w->state, "open") == 0)
+		incident_move(w->incident, INCIDENT_PLANNING, NULL);
+	deaths_give_up(w->incident, w->relid, 0, "the load of its rows");
+}
+
 /* See the header. */
 void
 landed_collect(void)
@@ -439,7 +490,7 @@ landed_collect(void)
 		if (OidIsValid(w.relid))
 		{
 			if (watch_get(w.relid, &watch))
-				load_table(&w, w.relid);
+				claim_load(&w);
 			else if (strcmp(w.state, "needs_human") != 0)
 				move(&w, INCIDENT_NEEDS_HUMAN, "the table is there and is not watched: run selfheal.watch()", 0);
 			continue;
@@ -448,6 +499,87 @@ landed_collect(void)
 			(strcmp(w.state, "awaiting_approval") == 0 && w.rows >= 2 * w.planned_for))
 			plan_table(&w);
 	}
+}
+
+/* One name that was charged; nothing is left to do when a person was quicker. */
+static void
+load_name(const char *schema, Oid nsp, char *table)
+{
+	Waiting		w = {.schema = schema,.nsp = nsp,.table = table};
+	Watch		watch;
+
+	look_up(&w);
+	if (!w.charged)
+		return;
+	if (OidIsValid(w.relid) && !w.deadly && watch_get(w.relid, &watch))
+		load_table(&w, w.relid);
+	deaths_none(DEATHS_OF_INCIDENT, w.incident);
+}
+
+/* None of them has died: what was charged is taken back. */
+static void
+uncharge(void)
+{
+	SpiUser		saved;
+
+	spi_xact_begin();
+	spi_open(&saved);
+	spi_exec("UPDATE selfheal.incident SET attempts = 0 WHERE class = '" LANDING_CLASS "' AND attempts > 0"
+			 " AND state NOT IN ('healed', 'dismissed') AND reason_kind IS DISTINCT FROM 'deadly'", NULL);
+	spi_close(&saved);
+	spi_xact_commit(true);
+}
+
+static void
+load_names(MemoryContext cxt)
+{
+	char	   *schema;
+	Oid			nsp;
+	List	   *names;
+	ListCell   *lc;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	nsp = landing_schema(&schema);
+	names = OidIsValid(nsp) ? waiting_names() : NIL;
+	spi_xact_commit(true);
+	foreach(lc, names)
+	{
+		CHECK_FOR_INTERRUPTS();
+		spi_xact_begin();
+		load_name(schema, nsp, lfirst(lc));
+		spi_xact_commit(true);
+	}
+}
+
+/* See the header. */
+void
+landed_load(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	if (!to_load)
+		return;
+	to_load = false;
+	spi_flush();
+	PG_TRY();
+	{
+		load_names(cxt);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(cxt);
+		edata = CopyErrorData();
+		FlushErrorState();
+		spi_xact_abort();
+		uncharge();
+		MemoryContextSwitchTo(cxt);
+		ReThrowError(edata);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
 }
 
 /* See the header. */

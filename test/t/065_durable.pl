@@ -45,28 +45,16 @@ my @talk = (
 # ---- places at which a process can be stopped ----
 
 my %place = (
-	1 => [ 'before a request is stored', 'agent_turn', 'INSERT', q(NEW.kind = 'request') ],
-	2 => [ 'before a reply is stored', 'agent_turn', 'INSERT', q(NEW.kind = 'reply') ],
-	3 => [ 'after a reply is stored', 'agent_turn', 'INSERT', q(NEW.kind = 'tool_call') ],
-	4 => [ 'between a call and its result', 'agent_turn', 'INSERT', q(NEW.kind = 'tool_result') ],
-	5 => [ 'before a plan is stored', 'agent_turn', 'UPDATE', q(NEW.plan IS NOT NULL) ],
-	6 => [ 'between a stored plan and the end of its dry run', 'audit', 'INSERT', q(NEW.event = 'dry_run') ],
-	7 => [ 'between approval and apply', 'audit', 'INSERT', q(NEW.event = 'applied') ]);
+	1 => [ 'before a request is stored', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'request') ],
+	2 => [ 'before a reply is stored', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'reply') ],
+	3 => [ 'after a reply is stored', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'tool_call') ],
+	4 => [ 'between a call and its result', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'tool_result') ],
+	5 => [ 'before a plan is stored', 'selfheal.agent_turn', 'UPDATE', q(NEW.plan IS NOT NULL) ],
+	6 => [ 'between a stored plan and the end of its dry run', 'selfheal.audit', 'INSERT', q(NEW.event = 'dry_run') ],
+	7 => [ 'between approval and apply', 'selfheal.audit', 'INSERT', q(NEW.event = 'applied') ]);
 
-value(<<'SQL');
-CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	WHILE NOT pg_catalog.pg_try_advisory_xact_lock_shared(42, TG_ARGV[0]::int) LOOP
-		PERFORM pg_catalog.pg_sleep(0.02);
-	END LOOP;
-	RETURN NEW;
-END $$;
-SQL
-for my $n (sort keys %place)
-{
-	my (undef, $table, $event, $when) = @{ $place{$n} };
-	value("CREATE TRIGGER stop_$n BEFORE $event ON selfheal.$table FOR EACH ROW WHEN ($when) EXECUTE FUNCTION stop_here($n)");
-}
+make_stop($node);
+stop_at($node, $_, @{ $place{$_} }[ 1, 2, 3 ]) for sort keys %place;
 
 # Each request repeats the ones before it word for word, and has each result
 # once; nothing that the API refuses.
@@ -120,18 +108,14 @@ sub stopped_at
 	watch_table($node, $table, 'id int, at date');
 	if (defined $place)
 	{
-		$session = $node->background_psql('postgres');
-		$session->query_safe("SELECT pg_advisory_lock(42, $place)");
+		$session = hold_at($node, $place);
 	}
 	else
 	{
 		$fake->hold(170);
 	}
 	load($node, $table, map { "{\"id\": $_, \"at\": \"2026|2$_|11\"}" } 1 .. 3);
-	ok(defined $place
-		? until_true('SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type LIKE \'selfheal %\' AND wait_event = \'PgSleep\'')
-		: $fake->wait_for_count(1),
-		'it has come there');
+	ok(defined $place ? stopped($node) : $fake->wait_for_count(1), 'it has come there');
 	return ($table, $session);
 }
 
@@ -162,8 +146,7 @@ for my $place (undef, sort keys %place)
 	for my $how ('pg_terminate_backend', 'kill -9')
 	{
 		my ($table, $session) = stopped_at($place);
-		my $pid = value("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'selfheal %' AND "
-			. (defined $place ? 'wait_event = \'PgSleep\'' : $AGENT));
+		my $pid = value('SELECT pid FROM pg_stat_activity WHERE ' . (defined $place ? $STOPPED : $AGENT));
 		if ($how eq 'kill -9')
 		{
 			crash($node, $pid);

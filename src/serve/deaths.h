@@ -12,7 +12,7 @@
  *	  a heal                     by its incidents' claim (incident_claim)
  *	  an approved plan           by the plan
  *	  a look for parents         by its incidents
- *	  rows that wait for their table, which is there	by their incident
+ *	  rows that wait for their table: its trial, their load	by their incident
  *	  a rehearsal of what was learnt	by the playbook
  *
  * A call of Claude's is counted by its turns (dialogue.c). A look into a failed

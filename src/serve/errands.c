@@ -166,9 +166,9 @@ collect_landed(void *arg)
 }
 
 static void
-load_landed(void *arg)
+do_landed(void *arg)
 {
-	landed_load();
+	landed_do();
 }
 
 static void
@@ -226,5 +226,5 @@ errands_collect(void *arg)
 	}
 	spi_xact_commit(true);
 	/* what code of people's runs in: for itself */
-	(void) errands_run(ERRAND_LANDED, load_landed, NULL);
+	(void) errands_run(ERRAND_LANDED, do_landed, NULL);
 }

@@ -1,5 +1,6 @@
 # Work that takes the server down each time: a heal, a duplicate that is tried, a
-# look for parents, an approved plan, rows that wait for their table, a rehearsal.
+# look for parents, an approved plan, a table that rows wait for and their load, a
+# rehearsal.
 # Each is counted on disk before it begins, and left to a person when its attempts
 # are used up; its rows stay held, everything else goes on, and when the cause is
 # gone a word of a person's is enough. What a commit without a flush may lose is
@@ -142,8 +143,12 @@ ok($node->poll_query_until('postgres', "SELECT state = 'applied' FROM selfheal.p
 # ---- rows whose table is there ----
 
 value('CREATE SCHEMA landing');
-value(q(SELECT selfheal.set_landing('landing'), selfheal.land('things', ARRAY['{"id": 1}', '{"id": 2}'])));
-at_rest();
+value('CREATE EVENT TRIGGER deadly ON ddl_command_end EXECUTE FUNCTION deadly_ddl()');
+comes_to_its_end('a trial of a table', q(SELECT selfheal.set_landing('landing'), selfheal.land('things', ARRAY['{"id": 1}', '{"id": 2}'])), until_deadly('things'));
+cure();
+value('DROP EVENT TRIGGER deadly');
+retry('things');
+is(incident('things'), 'awaiting_approval|', 'it is planned when the cause is gone');
 comes_to_its_end('a load', q(BEGIN; CREATE TABLE landing.things (id int); CREATE TRIGGER deadly BEFORE INSERT ON landing.things FOR EACH ROW EXECUTE FUNCTION deadly();
 	SELECT selfheal.watch('landing.things'); COMMIT), until_deadly('things'));
 wakes_nothing('a load', q(SELECT selfheal.land('things', ARRAY['{"id": 3}'])));

@@ -203,26 +203,39 @@ for my $how ('kill -9', 'pg_terminate_backend', 'pg_cancel_backend')
 	is($fake->count(status => 400), 0, "$how: nothing that the API refuses");
 }
 
-# ---- a call that ends its process each time ----
+# ---- a call that ends its process each time, or the server with it ----
 
 value(<<'SQL');
+CREATE TABLE how (kill boolean);
 CREATE FUNCTION mine(d date) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = pg_backend_pid() AND backend_type = 'selfheal agent';
+	IF NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = pg_backend_pid() AND backend_type = 'selfheal agent') THEN
+		RETURN true;
+	ELSIF EXISTS (SELECT FROM public.how WHERE kill) THEN
+		COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID';
+	ELSE
+		PERFORM pg_terminate_backend(pg_backend_pid());
+	END IF;
 	RETURN true;
 END $$;
 SQL
-$fake->forget;
-$fake->set_script([ { turn => 0, tools => [ propose(steps => [ step('parse_timestamp', 'at', formats => ['YYYY|DD|MM']) ]) ] },
-	{ turn => 1, when => qr/it is not run again/, tools => [ propose(explanation => 'it cannot be tried') ] } ]);
-watch_table($node, 'mined', 'id int, at date CHECK (mine(at))');
-load($node, 'mined', '{"id": 1, "at": "2026|21|11"}');
-until_true("SELECT state = 'needs_human' FROM selfheal.incidents WHERE table_name = 'public.mined'");
-is(of_incident($node, 'mined', 'state'), 'needs_human', 'a call that ends its process is given up');
-is(value("SELECT count(*) FROM selfheal.turns t JOIN selfheal.conversations v ON v.id = t.conversation WHERE v.table_name = 'public.mined' AND t.kind = 'tool_call' AND t.plan_id IS NOT NULL"),
-	4, 'run three times, not a fourth');
-is(value("SELECT string_agg(p.state, ' ') FROM selfheal.plan p JOIN selfheal.conversation v ON v.id = p.conversation WHERE v.table_name = 'mined'"),
-	'failed', 'its plan has failed');
+for my $how ('pg_terminate_backend', 'kill -9')
+{
+	my $table = $how eq 'kill -9' ? 'mined_all' : 'mined';
+
+	$fake->forget;
+	$fake->set_script([ { turn => 0, tools => [ propose(steps => [ step('parse_timestamp', 'at', formats => ['YYYY|DD|MM']) ]) ] },
+		{ turn => 1, when => qr/it is not run again/, tools => [ propose(explanation => 'it cannot be tried') ] } ]);
+	watch_table($node, $table, 'id int, at date CHECK (mine(at))');
+	value('INSERT INTO how VALUES (true)') if $how eq 'kill -9';
+	load($node, $table, '{"id": 1, "at": "2026|21|11"}');
+	until_true("SELECT state = 'needs_human' FROM selfheal.incident WHERE table_name = '$table'");
+	is(of_incident($node, $table, 'state'), 'needs_human', "$how: a call that ends its process is given up");
+	is(value("SELECT count(*) FROM selfheal.turns t JOIN selfheal.conversations v ON v.id = t.conversation WHERE v.table_name = 'public.$table' AND t.kind = 'tool_call' AND t.plan_id IS NOT NULL"),
+		4, "$how: run three times, not a fourth");
+	is(value("SELECT string_agg(p.state, ' ') FROM selfheal.plan p JOIN selfheal.conversation v ON v.id = p.conversation WHERE v.table_name = '$table'"),
+		'failed', "$how: its plan has failed");
+}
 
 $node->stop;
 done_testing();

@@ -268,7 +268,7 @@ learnt_live(int64 id, int limit)
 	return lessons_by("SELECT 0::bigint, i.id, c.oid, i.column_name FROM selfheal.learnt l"
 					  " JOIN selfheal.incident i ON i.class = l.class"
 					  " JOIN pg_class c ON c.oid = i.relid"
-					  " WHERE l.id = $1 AND i.state NOT IN ('healed', 'dismissed')"
+					  " WHERE l.id = $1 AND i.state NOT IN ('healed', 'dismissed') AND i.reason_kind IS DISTINCT FROM 'deadly'"
 					  " AND (l.subject IS NULL OR l.subject = i.column_name)"
 					  " AND l.sqlstate IS NOT DISTINCT FROM " SQLSTATE_OF("i.id")
 					  " AND EXISTS (SELECT FROM selfheal.held h WHERE h.incident = i.id)"

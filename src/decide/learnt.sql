@@ -16,7 +16,8 @@ CREATE TABLE selfheal.learnt (
 	offered_at timestamptz,
 	decided_at timestamptz,
 	decided_by text,
-	reason text
+	reason text,
+	attempts integer NOT NULL DEFAULT 0
 );
 ALTER SEQUENCE selfheal.learnt_id_seq OWNED BY selfheal.learnt.id;
 COMMENT ON TABLE selfheal.learnt IS 'what plans of Claude''s that were applied have in common: one row per signature (SQLSTATE, class, catalog pattern, shape of the change)';
@@ -37,6 +38,7 @@ COMMENT ON COLUMN selfheal.learnt.offered_at IS 'when it was offered last';
 COMMENT ON COLUMN selfheal.learnt.decided_at IS 'when it was promoted or demoted';
 COMMENT ON COLUMN selfheal.learnt.decided_by IS 'role that did, or selfheal';
 COMMENT ON COLUMN selfheal.learnt.reason IS 'why it was demoted';
+COMMENT ON COLUMN selfheal.learnt.attempts IS 'rehearsals of which no end is known: charged before each, 0 again when it ends';
 
 CREATE TABLE selfheal.lesson (
 	plan bigint PRIMARY KEY,

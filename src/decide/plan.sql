@@ -38,7 +38,8 @@ CREATE TABLE selfheal.plan (
 	conversation bigint,
 	confidence double precision,
 	agent boolean NOT NULL DEFAULT false,
-	proposed_client text
+	proposed_client text,
+	attempts integer NOT NULL DEFAULT 0
 );
 ALTER SEQUENCE selfheal.plan_id_seq OWNED BY selfheal.plan.id;
 -- without a list of what is not in it yet, which every look would read
@@ -83,6 +84,7 @@ COMMENT ON COLUMN selfheal.plan.proposed_client IS 'The program with which it wa
 COMMENT ON COLUMN selfheal.plan.decided_login IS 'Role that whoever decided had logged in as.';
 COMMENT ON COLUMN selfheal.plan.conversation IS 'Conversation with Claude that it came of.';
 COMMENT ON COLUMN selfheal.plan.confidence IS 'How sure Claude said it was, from 0 to 1; below selfheal.auto_confidence its plan waits for approval.';
+COMMENT ON COLUMN selfheal.plan.attempts IS 'Runs of an approved plan of which no end is known: charged before each, 0 again when it ends.';
 COMMENT ON COLUMN selfheal.plan.next_try IS 'An approved plan that missed its lock is not tried before this time.';
 CREATE INDEX plan_applied ON selfheal.plan (relid, applied_at)
 	WHERE state = 'applied';

@@ -26,7 +26,7 @@ static const char *const state_names[] = {
 
 static const char *const human_names[] = {
 	"no_safe_plan", "no_playbook", "refused", "budget",
-	"contradictory_evidence", "waited_too_long", "restricted", "no_payload"
+	"contradictory_evidence", "waited_too_long", "restricted", "no_payload", "deadly"
 };
 
 StaticAssertDecl(lengthof(state_names) == INCIDENT_ASKING + 1,
@@ -104,7 +104,7 @@ static const int may_follow[] = {
  */
 #define BLAMELESS \
 	"i.class <> 'awaiting_order' AND (g.came OR g.moved AND i.reason_kind <> 'budget') AND (i.reason_kind = 'no_safe_plan'" \
-	"  OR i.class = 'no_partition' AND i.reason_kind NOT IN ('restricted', 'no_payload'))"
+	"  OR i.class = 'no_partition' AND i.reason_kind NOT IN ('restricted', 'no_payload', 'deadly'))"
 
 /* Classes that only the insert finds. The others were all found, and counted,
  * when the row came; a replay that meets them again has no new row. */
@@ -198,7 +198,8 @@ incidents_from_rows(uint64 n, MemoryContext cxt)
  * of the kind that he is to decide about; and a duplicate is one of the stored
  * row, or is not, whatever became of those before; and so with rows of which
  * none could be stored, or that lack a partition. Rows that miss a parent are all
- * looked at again: it may have come while the new ones were held.
+ * looked at again: it may have come while the new ones were held. But what takes
+ * the server down is not tried for a row's sake.
  *
  * An incident that an open transaction of a person holds (retry) is not
  * waited for: its errors are joined when that commit wakes us.
@@ -246,6 +247,7 @@ incident_collect(void)
 				 "    AND (i.class IN ('enum_label', 'unique') OR i.class IN ('wrong_type', 'bad_value', 'bad_encoding') AND (" GREW ")"
 				 "     OR i.class = 'check' AND " LOOKS("i.rows + g.fresh_rows", "$1") " > " LOOKS("i.rows", "$1")
 				 "     OR " BLAMELESS " AND (" GREW "))"
+				 "    AND i.reason_kind IS DISTINCT FROM 'deadly'"
 				 "    AND NOT EXISTS (SELECT FROM selfheal.plan p WHERE p.incidents @> ARRAY[i.id]"
 				 "     AND p.relid = i.relid AND p.state = 'rejected') AS again,"
 				 "   i.state = 'needs_human' AND " BLAMELESS

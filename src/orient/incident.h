@@ -77,10 +77,12 @@ typedef enum HumanReason
 	HUMAN_WAITED_TOO_LONG,		/* waited_too_long: selfheal.max_wait */
 	HUMAN_RESTRICTED,			/* restricted: the table's own code needs what
 								 * a replay in the background refuses */
-	HUMAN_NO_PAYLOAD			/* no_payload: a report that brought none */
+	HUMAN_NO_PAYLOAD,			/* no_payload: a report that brought none */
+	HUMAN_DEADLY				/* deadly: its process has died at it so often
+								 * as there are attempts */
 } HumanReason;
 
-#define HUMAN_REASONS (HUMAN_NO_PAYLOAD + 1)
+#define HUMAN_REASONS (HUMAN_DEADLY + 1)
 
 /*
  * Classes without rows, which no plan is made for: what a person has changed

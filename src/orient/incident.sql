@@ -14,7 +14,7 @@ CREATE TABLE selfheal.incident (
 	reason text,
 	reason_kind text CHECK (reason_kind IN
 		('no_safe_plan', 'no_playbook', 'refused', 'budget', 'contradictory_evidence',
-		 'waited_too_long', 'restricted', 'no_payload')),
+		 'waited_too_long', 'restricted', 'no_payload', 'deadly')),
 	rows bigint NOT NULL DEFAULT 0,
 	first_seen timestamptz NOT NULL,
 	last_seen timestamptz NOT NULL,
@@ -42,7 +42,7 @@ COMMENT ON COLUMN selfheal.incident.schema_name IS 'its schema then';
 COMMENT ON COLUMN selfheal.incident.table_name IS 'its name then';
 COMMENT ON COLUMN selfheal.incident.first_seen IS 'when the first row showed it';
 COMMENT ON COLUMN selfheal.incident.last_seen IS 'when the newest row showed it';
-COMMENT ON COLUMN selfheal.incident.attempts IS 'rounds that were charged; a missed lock is none';
+COMMENT ON COLUMN selfheal.incident.attempts IS 'rounds that were charged; a missed lock is none, nor is a look for parents that came to its end';
 COMMENT ON COLUMN selfheal.incident.next_try IS 'when it is tried again, in states failed, waiting_lock and awaiting_parent';
 COMMENT ON COLUMN selfheal.incident.plan IS 'the plan that was made for it last';
 COMMENT ON COLUMN selfheal.incident.closed_at IS 'when it was healed or dismissed';
@@ -52,7 +52,7 @@ COMMENT ON COLUMN selfheal.incident.column_name IS 'column or key; null: the row
 COMMENT ON COLUMN selfheal.incident.state IS 'see the diagram in src/orient/incident.h';
 COMMENT ON COLUMN selfheal.incident.reason IS 'why it is in this state';
 COMMENT ON COLUMN selfheal.incident.reason_kind IS
-'why it needs a person, from a closed list; no_safe_plan: nothing that was planned makes the rows fit; no_playbook: no step changes a table for this class; refused: by policy, contract, vetter or a person; budget: all attempts are used up; contradictory_evidence: the values do not agree; waited_too_long: selfheal.max_wait; restricted: code of the table needs what a replay in the background refuses; no_payload: a report that brought none';
+'why it needs a person, from a closed list; no_safe_plan: nothing that was planned makes the rows fit; no_playbook: no step changes a table for this class; refused: by policy, contract, vetter or a person; budget: all attempts are used up; contradictory_evidence: the values do not agree; waited_too_long: selfheal.max_wait; restricted: code of the table needs what a replay in the background refuses; no_payload: a report that brought none; deadly: its process died at it each time, and the server with it';
 COMMENT ON COLUMN selfheal.incident.rows IS 'rows that showed it, in all loads';
 COMMENT ON COLUMN selfheal.incident.waiting IS
 'in state waiting_lock who holds the lock: [{"pid", "query", "age_s", ...}]; in awaiting_parent what is missing: {"rows", "parents": [{"table", "constraint", "rows", "keys"}], "came"}, keys: different ones, null when not counted; came: only told while they are to be looked at again';

@@ -23,6 +23,7 @@
 #include "orient/refused.h"
 #include "pgstat.h"
 #include "serve/carry.h"
+#include "serve/deaths.h"
 #include "serve/inorder.h"
 #include "serve/learning.h"
 #include "serve/round.h"
@@ -268,7 +269,10 @@ wait_for_lock(const PlanRow *row, const ApplyResult *result, bool approved)
 	m->n++;
 	spi_xact_begin();
 	if (approved)
+	{
 		docket_wait(row->id, next);
+		deaths_none(DEATHS_OF_PLAN, row->id);
+	}
 	else
 		docket_move(row->id, PLAN_SUPERSEDED, NULL, "the table was busy: planned again");
 	for (int i = 0; i < row->nincidents; i++)

@@ -33,6 +33,8 @@ next_of_person(Oid role, const char *reason_kind)
 			"The report brought no row: whoever reported it does so again with the payload, or a person dismisses it.";
 	if (reason_kind && strcmp(reason_kind, "restricted") == 0)
 		return "A trigger needs what the healer may not do: the table's owner puts the rows in with selfheal.replay().";
+	if (reason_kind && strcmp(reason_kind, "deadly") == 0)
+		return psprintf("The server died each time it was worked on: the server log tells of what, and a trigger, a check or an extension of the table is to be mended first.%s", retry);
 	if (reason_kind && strcmp(reason_kind, "contradictory_evidence") == 0 && (change || mapping))
 		return psprintf("The values do not agree: look at them with sample_payloads, then %s%s%s.",
 						mapping ? "say how they are read (add_mapping)" : "", mapping && change ? " or " : "",

@@ -166,6 +166,12 @@ collect_landed(void *arg)
 }
 
 static void
+do_landed(void *arg)
+{
+	landed_do();
+}
+
+static void
 collect_lacking(void *arg)
 {
 	lacking_collect();
@@ -219,4 +225,6 @@ errands_collect(void *arg)
 		audit_write(&entry);
 	}
 	spi_xact_commit(true);
+	/* what code of people's runs in: for itself */
+	(void) errands_run(ERRAND_LANDED, do_landed, NULL);
 }

@@ -45,7 +45,8 @@ extern bool errands_run(ErrandKind kind, SpiBody body, void *arg);
  * Between two rounds: join new errors to incidents, each that got rows is an
  * event; settle those that need no heal; take back plans that nobody's rows
  * wait for any more; before that, what happened to tables unseen. In
- * transactions of its own; each step but the joining is an errand.
+ * transactions of its own; each step but the joining is an errand. Behind it, rows
+ * whose table is there by now are loaded, and tables that rows wait for planned.
  */
 extern void errands_collect(void *arg);
 

@@ -24,13 +24,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "act/sandbox.h"
 #include "base/giveway.h"
 #include "base/guc.h"
 #include "base/holders.h"
 #include "base/spi.h"
 #include "base/trouble.h"
-#include "decide/rebuild.h"
 #include "decide/replication.h"
 #include "decide/vet.h"
 #include "miscadmin.h"
@@ -42,9 +40,11 @@
 #include "orient/foresee.h"
 #include "orient/forgiven.h"
 #include "orient/incident.h"
+#include "serve/approved.h"
 #include "serve/breaker.h"
 #include "serve/carry.h"
 #include "serve/consult.h"
+#include "serve/deaths.h"
 #include "serve/duplicates.h"
 #include "serve/errands.h"
 #include "serve/heal.h"
@@ -65,31 +65,6 @@
 /* How often a pass looks again before the worker takes a breath. */
 #define MAX_ROUNDS 16
 
-/* What a worker has died at with each attempt is for a person: it would take the
- * server down for ever. */
-static void
-give_up_deadly(Oid relid)
-{
-	int			n;
-	int64	   *ids = incident_deadly(relid, &n);
-	IncidentNote note = {
-		.reason = psprintf("its heal ended with the death of its process %d times: see the server log", guc_max_attempts),
-		.human = HUMAN_BUDGET
-	};
-
-	for (int i = 0; i < n; i++)
-	{
-		AuditEntry	entry;
-
-		audit_entry(&entry, "apply_failed");
-		entry.relid = relid;
-		entry.incident = ids[i];
-		entry.result = note.reason;
-		audit_write(&entry);
-		incident_move(ids[i], INCIDENT_NEEDS_HUMAN, &note);
-	}
-}
-
 /* One round for one table; see the head of the file. */
 static void
 heal_table(Round *round)
@@ -106,20 +81,20 @@ heal_table(Round *round)
 	/* claim */
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
-	give_up_deadly(round->relid);
+	deaths_of_heals(round->relid);
 	if (watch_get(round->relid, &round->watch))
 		round->claimed = inorder_claimed(round->relid, incident_claim(round->relid));
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
-	/* should what comes take the server down, the attempt is counted */
-	if (round->claimed != NIL)
-		spi_flush();
 	/* not with the claim, which must stand if somebody holds the table */
 	spi_xact_begin();
 	MemoryContextSwitchTo(cxt);
 	waiting_claim(round);
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
+	/* should what comes take the server down, the attempt is counted */
+	if (round->claimed != NIL)
+		spi_flush();
 	duplicates_try(round);
 	if (round->claimed == NIL)
 		return;
@@ -193,111 +168,6 @@ heal_table(Round *round)
 	MemoryContextSwitchTo(cxt);
 }
 
-/* Did the trial do more than stood in the forecast that was approved? Why the
- * approval is void then, or NULL. */
-static const char *
-beyond_approval(const PlanRow *row, const VettedPlan *plan, const Traced *seen)
-{
-	Forecast   *cost = forecast_cost(plan);
-	Ruling		ruling;
-	char	   *more;
-
-	forecast_correct(cost, seen);
-	ruling = policy_rule(plan, cost, WATCH_AUTO, NIL);
-	if (ruling.verdict == VERDICT_REFUSE)
-		return ruling.reason;
-	more = row->forecast ? forecast_beyond(cost, row->forecast) : NULL;
-	return more ? psprintf("the dry run did more than was approved: %s", more) : NULL;
-}
-
-/* An approved plan: still what was approved? Then run it. */
-static void
-run_approved(Round *round, int64 id)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	PlanRow    *row;
-	Vetting		vetting = {NULL, NULL};
-	const char *stale = NULL;
-	bool		by_check = false;
-	IncidentNote again = {0};
-
-	spi_xact_begin();
-	MemoryContextSwitchTo(cxt);
-	row = docket_get(id, true);
-	round->plan = id;
-	round->relid = row->relid;
-	if (row->state != PLAN_APPROVED)
-	{
-		spi_xact_commit(true);
-		MemoryContextSwitchTo(cxt);
-		return;
-	}
-	for (int i = 0; i < row->nincidents; i++)
-	{
-		if (!incident_is_free(row->incidents[i]))
-		{
-			/* another person is at it: what he decides comes first */
-			docket_wait(id, carry_pause(5000, 0, 5000));
-			spi_xact_commit(true);
-			MemoryContextSwitchTo(cxt);
-			return;
-		}
-		round->claimed = lappend(round->claimed, incident_get(row->incidents[i]));
-	}
-	if (!OidIsValid(row->relid))
-		stale = "the table is gone";
-	else
-	{
-		vetting = vet_plan(row->plan);
-		if (vetting.plan == NULL)
-			stale = psprintf("the table changed: %s", vetting.reason);
-		else if (strcmp(rebuild_schema_hash(row->plan), row->schema_hash) != 0)
-			stale = "the table changed after the plan was made";
-		else
-			stale = round_void(row);
-	}
-	if (!stale)
-	{
-		/* approved is not proven: rows came since it was made */
-		DryRun	   *trial = sandbox_try(vetting.plan, row->incidents, row->nincidents);
-		AuditEntry	entry;
-
-		row->dry_run = trial->json;
-		docket_set_dry_run(id, trial->json, NULL);
-		round_entry(&entry, "dry_run", row);
-		entry.result = trial->ok ? "ok" : trial->reason;
-		entry.rows_held = trial->held_tried;
-		entry.rows_replayed = trial->held_stored;
-		audit_write(&entry);
-		if (!trial->ok)
-			stale = psprintf("the dry run failed: %s", trial->reason);
-		else if (trial->traced)
-			stale = beyond_approval(row, vetting.plan, trial->traced);
-		by_check = trial->refused_by_check;
-	}
-	if (stale)
-	{
-		AuditEntry	entry;
-
-		/* somebody's approval is void: that is an event of its own */
-		docket_move(id, PLAN_SUPERSEDED, NULL, stale);
-		round_entry(&entry, "refused", row);
-		entry.verdict = "refuse";
-		if (by_check)
-			entry.policy = "check";
-		entry.result = stale;
-		audit_write(&entry);
-		again.reason = stale;
-		for (int i = 0; i < row->nincidents; i++)
-			if (incident_get(row->incidents[i])->state == INCIDENT_AWAITING_APPROVAL)
-				incident_move(row->incidents[i], INCIDENT_OPEN, &again);
-	}
-	spi_xact_commit(true);
-	MemoryContextSwitchTo(cxt);
-	if (!stale && carry_out(row, vetting.plan, true, -1) && row->sql != NULL)
-		reopen_table(row->relid, row->nincidents == 0, "an approved plan was applied");
-}
-
 /* Charge a failure to the incidents it belongs to, in a new transaction. What
  * has stopped the healer stays due, so that the trial of the stop meets it. */
 static void
@@ -344,7 +214,10 @@ record_failure(Round *round, const ErrorData *edata, bool approved, bool looking
 
 		/* an approval outlives a busy table */
 		if (row->state == PLAN_APPROVED && passes)
+		{
 			docket_wait(round->plan, next_try);
+			deaths_none(DEATHS_OF_PLAN, round->plan);
+		}
 		else if (row->state == PLAN_PLANNED || row->state == PLAN_APPROVED)
 		{
 			docket_move(round->plan, PLAN_FAILED, NULL, edata->message);
@@ -427,7 +300,7 @@ fenced(Oid relid, int64 approved_plan, bool look)
 	PG_TRY();
 	{
 		if (approved_plan)
-			run_approved(round, approved_plan);
+			approved_run(round, approved_plan);
 		else if (look)
 			waiting_look(round);
 		else

@@ -2,9 +2,10 @@
  * landed.c
  *	  From rows of an unknown table to the table.
  *
- * Everything is done in one transaction: rows leave selfheal.arrival in the one
- * that loads them, so that none is stored twice or lost, whatever happens to
- * the worker.
+ * Rows leave selfheal.arrival in the transaction that loads them, so that none is
+ * stored twice or lost, whatever happens to the worker. The tables' own code runs
+ * then: so each name is loaded for itself, and was charged for it before
+ * (deaths.h).
  */
 #include "postgres.h"
 
@@ -12,18 +13,18 @@
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "catalog/pg_namespace.h"
-#include "commands/trigger.h"
 #include "decide/newcolumns.h"
 #include "decide/newtable.h"
 #include "decide/rules.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "observe/intake.h"
 #include "observe/landing.h"
 #include "observe/watch.h"
 #include "orient/incident.h"
 #include "record/audit.h"
+#include "serve/deaths.h"
 #include "serve/landed.h"
+#include "serve/landload.h"
 #include "serve/verbs.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -32,9 +33,6 @@
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(selfheal_discard_arrivals);
-
-/* Rows that are read, or loaded, in one go. */
-#define BATCH_ROWS 10000
 
 /* One name that is waited for. */
 typedef struct Waiting
@@ -48,7 +46,12 @@ typedef struct Waiting
 	int64		plan;			/* that it had last, 0: none */
 	int64		planned_for;	/* rows that this plan was made for */
 	int64		rows;
+	bool		deadly;			/* its load has taken the server down */
+	bool		charged;		/* for a load, or a trial of the table */
 } Waiting;
+
+/* Is there one that was charged? Process memory: who has charged it does it. */
+static bool to_do = false;
 
 /* Names with arrivals, each once. */
 static List *
@@ -99,7 +102,8 @@ look_up(Waiting *w)
 	spi_args(&args);
 	spi_arg_text(&args, w->table);
 	spi_arg_text(&args, LANDING_CLASS);
-	if (spi_exec("SELECT i.id, i.state, p.id, (p.dry_run ->> 'held_tried')::int8 FROM selfheal.incident i"
+	if (spi_exec("SELECT i.id, i.state, p.id, (p.dry_run ->> 'held_tried')::int8, coalesce(i.reason_kind = 'deadly', false), i.attempts > 0"
+				 " FROM selfheal.incident i"
 				 " LEFT JOIN selfheal.plan p ON p.id = i.plan"
 				 " WHERE i.class = $2 AND i.table_name = $1 AND i.state NOT IN ('healed', 'dismissed')", &args) > 0)
 	{
@@ -107,6 +111,8 @@ look_up(Waiting *w)
 		w->state = spi_get_text(0, 2, cxt);
 		w->plan = spi_get_int8(0, 3, &isnull);
 		w->planned_for = spi_get_int8(0, 4, &isnull);
+		w->deadly = spi_get_bool(0, 5, NULL);
+		w->charged = spi_get_bool(0, 6, NULL);
 	}
 	spi_close(&saved);
 }
@@ -284,122 +290,33 @@ plan_table(const Waiting *w)
 	move(w, INCIDENT_AWAITING_APPROVAL, "a table that nobody has made waits for approval", plan);
 }
 
-/* Rows of one role under one set of settings, as spi_try's argument. */
-typedef struct Batch
-{
-	Oid			relid;
-	const char *table;
-	MemoryContext cxt;			/* of why */
-	char	   *why;			/* what keeps rows waiting, or NULL */
-	int64		loaded;
-	bool		more;
-} Batch;
-
-/* May this role bring rows? */
+/* Does a row wait whose role may bring it? Without one no code of the table's
+ * runs. */
 static bool
-may_insert(const Batch *b, const char *role, Oid *oid)
+some_may(const Waiting *w)
 {
-	*oid = get_role_oid(role, true);
-	return OidIsValid(*oid) && pg_class_aclcheck(b->relid, *oid, ACL_INSERT) == ACLCHECK_OK;
-}
-
-/*
- * Load what waits, up to BATCH_ROWS, by the front door. Nothing deferred may be
- * pending when we commit: what is fired then would run as ourselves.
- */
-static void
-load_batch(void *arg)
-{
-	Batch	   *b = arg;
-	MemoryContext cxt = CurrentMemoryContext;
-	ConstraintsSetStmt *immediate = makeNode(ConstraintsSetStmt);
-	List	   *payloads = NIL;
-	int64	   *ids = palloc(sizeof(int64) * BATCH_ROWS);
-	int			nids = 0;
 	SpiUser		saved;
 	SpiArgs		args;
-	SpiRows		rows;
-	uint64		n;
-	uint64		i = 0;
+	bool		some;
 
-	AfterTriggerSetState(immediate);
 	spi_open(&saved);
 	spi_args(&args);
-	spi_arg_text(&args, b->table);
-	spi_arg_int8(&args, BATCH_ROWS);
-	n = spi_exec("SELECT id, payload, role, timezone, datestyle, intervalstyle, search_path FROM selfheal.arrival"
-				 " WHERE table_name = $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED", &args);
-	b->more = n == BATCH_ROWS;
-	rows = spi_keep();
-	while (i < n)
-	{
-		LoadSettings s = {0};
-		Oid			role;
-		Intake	   *in;
-		SpiUser		loader;
-		uint64		j;
-		bool		may;
-
-		spi_use(&rows);
-		s.role = spi_get_text(i, 3, cxt);
-		s.timezone = spi_get_text(i, 4, cxt);
-		s.datestyle = spi_get_text(i, 5, cxt);
-		s.intervalstyle = spi_get_text(i, 6, cxt);
-		s.search_path = spi_get_text(i, 7, cxt);
-		may = may_insert(b, s.role, &role);
-		payloads = NIL;
-		for (j = i; j < n; j++)
-		{
-			if (strcmp(s.role, spi_get_text(j, 3, CurrentMemoryContext)) != 0 ||
-				strcmp(s.timezone, spi_get_text(j, 4, CurrentMemoryContext)) != 0 ||
-				strcmp(s.datestyle, spi_get_text(j, 5, CurrentMemoryContext)) != 0 ||
-				strcmp(s.intervalstyle, spi_get_text(j, 6, CurrentMemoryContext)) != 0 ||
-				strcmp(s.search_path, spi_get_text(j, 7, CurrentMemoryContext)) != 0)
-				break;
-			if (may)
-			{
-				ids[nids++] = spi_get_int8(j, 1, NULL);
-				payloads = lappend(payloads, spi_get_text(j, 2, cxt));
-			}
-		}
-		i = j;
-		if (!may)
-		{
-			b->why = MemoryContextStrdup(b->cxt,
-										 psprintf("role %s may not insert into the table: GRANT INSERT, then selfheal.wake()",
-												  quote_identifier(s.role)));
-			continue;
-		}
-		spi_become(&loader, role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION, false);
-		load_apply_settings(&s);
-		in = intake_begin(b->relid, LOAD_INGEST);
-		for (int k = 0; k < list_length(payloads); k++)
-			intake_row(in, list_nth(payloads, k), strlen(list_nth(payloads, k)), false);
-		intake_end(in, NULL);
-		spi_resume(&loader);
-	}
-	spi_args(&args);
-	spi_arg_text(&args, b->table);
-	spi_arg_int8_array(&args, ids, nids);
-	b->loaded = spi_exec("DELETE FROM selfheal.arrival WHERE table_name = $1 AND id = ANY ($2)", &args);
-	if (b->loaded != nids)
-		elog(ERROR, "arrivals vanished under their locks");
+	spi_arg_text(&args, w->table);
+	spi_arg_relid(&args, w->relid);
+	some = spi_exec("SELECT FROM (SELECT DISTINCT role FROM selfheal.arrival WHERE table_name = $1) a"
+					" JOIN pg_roles r ON r.rolname = a.role WHERE has_table_privilege(r.oid, $2::oid, 'INSERT') LIMIT 1",
+					&args) > 0;
 	spi_close(&saved);
+	return some;
 }
 
-/* The table is there: its rows are loaded into it. */
+/* Its rows are loaded into it. */
 static void
 load_table(Waiting *w, Oid relid)
 {
-	Batch		batch = {.relid = relid,.table = w->table,.cxt = CurrentMemoryContext};
-	ErrorData  *edata = spi_try(load_batch, &batch);
+	LandLoad	batch = landload_run(w->table, relid);
 	AuditEntry	entry;
 
-	if (edata != NULL)
-	{
-		batch.why = psprintf("the rows could not be loaded: %s", edata->message);
-		batch.loaded = 0;
-	}
 	if (batch.loaded > 0)
 	{
 		audit_entry(&entry, "replayed");
@@ -416,6 +333,30 @@ load_table(Waiting *w, Oid relid)
 		move(w, INCIDENT_NEEDS_HUMAN, batch.why, 0);
 	if (batch.more && batch.loaded > 0)
 		shmem_wake_at_commit();
+}
+
+/* Is a plan for it to be made, or made again? */
+static bool
+wants_plan(const Waiting *w)
+{
+	return !OidIsValid(w->relid) &&
+		(strcmp(w->state, "open") == 0 ||
+		 (strcmp(w->state, "awaiting_approval") == 0 && w->rows >= 2 * w->planned_for));
+}
+
+/* A load, or the trial of a table, is charged; it comes when that is on disk. */
+static void
+claim(const Waiting *w)
+{
+	if (deaths_charge(DEATHS_OF_INCIDENT, w->incident))
+	{
+		to_do = true;
+		return;
+	}
+	if (strcmp(w->state, "open") == 0)
+		incident_move(w->incident, INCIDENT_PLANNING, NULL);
+	deaths_give_up(w->incident, w->relid, 0,
+				   OidIsValid(w->relid) ? "the load of its rows" : "the trial of its table");
 }
 
 /* See the header. */
@@ -436,18 +377,101 @@ landed_collect(void)
 
 		look_up(&w);
 		keep_incident(&w);
-		if (OidIsValid(w.relid))
+		if (OidIsValid(w.relid) && !watch_get(w.relid, &watch))
 		{
-			if (watch_get(w.relid, &watch))
-				load_table(&w, w.relid);
-			else if (strcmp(w.state, "needs_human") != 0)
+			if (strcmp(w.state, "needs_human") != 0)
 				move(&w, INCIDENT_NEEDS_HUMAN, "the table is there and is not watched: run selfheal.watch()", 0);
-			continue;
 		}
-		if (strcmp(w.state, "open") == 0 ||
-			(strcmp(w.state, "awaiting_approval") == 0 && w.rows >= 2 * w.planned_for))
-			plan_table(&w);
+		else if (OidIsValid(w.relid) && w.deadly)
+			continue;			/* until a person says retry() */
+		else if (OidIsValid(w.relid) && !some_may(&w))
+			load_table(&w, w.relid);	/* which says so */
+		else if (OidIsValid(w.relid) || wants_plan(&w))
+			claim(&w);
 	}
+}
+
+/* One name that was charged; nothing is left to do when a person was quicker. */
+static void
+do_name(const char *schema, Oid nsp, char *table)
+{
+	Waiting		w = {.schema = schema,.nsp = nsp,.table = table};
+	Watch		watch;
+
+	look_up(&w);
+	if (!w.charged || w.deadly)
+		return;
+	if (wants_plan(&w))
+		plan_table(&w);
+	else if (OidIsValid(w.relid) && watch_get(w.relid, &watch))
+		load_table(&w, w.relid);
+	deaths_none(DEATHS_OF_INCIDENT, w.incident);
+}
+
+/* None of them has died: what was charged is taken back. */
+static void
+uncharge(void)
+{
+	SpiUser		saved;
+
+	spi_xact_begin();
+	spi_open(&saved);
+	spi_exec("UPDATE selfheal.incident SET attempts = 0 WHERE class = '" LANDING_CLASS "' AND attempts > 0"
+			 " AND state NOT IN ('healed', 'dismissed') AND reason_kind IS DISTINCT FROM 'deadly'", NULL);
+	spi_close(&saved);
+	spi_xact_commit(true);
+}
+
+static void
+do_names(MemoryContext cxt)
+{
+	char	   *schema;
+	Oid			nsp;
+	List	   *names;
+	ListCell   *lc;
+
+	spi_xact_begin();
+	MemoryContextSwitchTo(cxt);
+	nsp = landing_schema(&schema);
+	names = OidIsValid(nsp) ? waiting_names() : NIL;
+	spi_xact_commit(true);
+	foreach(lc, names)
+	{
+		CHECK_FOR_INTERRUPTS();
+		spi_xact_begin();
+		do_name(schema, nsp, lfirst(lc));
+		spi_xact_commit(true);
+	}
+}
+
+/* See the header. */
+void
+landed_do(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	if (!to_do)
+		return;
+	to_do = false;
+	spi_flush();
+	PG_TRY();
+	{
+		do_names(cxt);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(cxt);
+		edata = CopyErrorData();
+		FlushErrorState();
+		spi_xact_abort();
+		uncharge();
+		MemoryContextSwitchTo(cxt);
+		ReThrowError(edata);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
 }
 
 /* See the header. */

@@ -12,7 +12,8 @@
  * the role that brought it, by the front door: what does not fit by then is
  * held and healed like any other. A role that may not INSERT into the table
  * keeps its rows waiting until it may (ALTER DEFAULT PRIVILEGES in the schema
- * says so beforehand): nothing here grants.
+ * says so beforehand): nothing here grants. What takes the server down
+ * each time is left to a person (deaths.h).
  */
 #ifndef SELFHEAL_LANDED_H
 #define SELFHEAL_LANDED_H
@@ -22,8 +23,11 @@
 #include "decide/docket.h"
 #include "record/audit.h"
 
-/* The worker's part, in the current transaction between two rounds. */
+/* The worker's part, in the current transaction between two rounds. Loads, and
+ * trials of tables, are charged by it and done by landed_do when that is
+ * committed: in transactions of their own. */
 extern void landed_collect(void);
+extern void landed_do(void);
 
 /* Is this a plan for a table that is yet to be made? */
 extern bool landed_is_plan(const PlanRow *row);

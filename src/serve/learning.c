@@ -19,6 +19,7 @@
 #include "decide/mapsteps.h"
 #include "miscadmin.h"
 #include "observe/sharing.h"
+#include "serve/deaths.h"
 #include "serve/learning.h"
 #include "serve/proving.h"
 #include "serve/rehearse.h"
@@ -391,6 +392,31 @@ due(void)
 	return ids;
 }
 
+/* It did not die at it, whatever else became of it. */
+static void
+uncharge(int64 id)
+{
+	spi_xact_begin();
+	deaths_none(DEATHS_OF_LEARNT, id);
+	spi_xact_commit(true);
+}
+
+/* Charge one before its rehearsal. False: this is not done any more. */
+static bool
+claim(int64 id)
+{
+	bool		charged;
+
+	spi_xact_begin();
+	charged = deaths_charge(DEATHS_OF_LEARNT, id);
+	if (!charged)
+		demote(id, "selfheal", deaths_reason("its rehearsal"), 0, InvalidOid, NULL);
+	spi_xact_commit(true);
+	if (charged)
+		spi_flush();
+	return charged;
+}
+
 /*
  * One, fenced: what goes wrong is said in the log, and tried again when its plan
  * is applied once more or the worker starts anew.
@@ -398,15 +424,21 @@ due(void)
 static void
 fenced_offer(int64 id, MemoryContext cxt)
 {
+	volatile bool charged = false;
 	ErrorData  *volatile edata = NULL;
 
 	if (guc_statement_timeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, guc_statement_timeout);
 	PG_TRY();
 	{
-		spi_xact_begin();
-		offer(id);
-		spi_xact_commit(true);
+		charged = claim(id);
+		if (charged)
+		{
+			spi_xact_begin();
+			offer(id);
+			deaths_none(DEATHS_OF_LEARNT, id);
+			spi_xact_commit(true);
+		}
 	}
 	PG_CATCH();
 	{
@@ -419,6 +451,11 @@ fenced_offer(int64 id, MemoryContext cxt)
 	if (guc_statement_timeout > 0)
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	MemoryContextSwitchTo(cxt);
+	if (edata != NULL && charged)
+	{
+		uncharge(id);
+		MemoryContextSwitchTo(cxt);
+	}
 	if (edata != NULL && giveway_was(edata))
 	{
 		look = true;			/* somebody has the table: not for long */

@@ -19,6 +19,7 @@
 #include "observe/held.h"
 #include "orient/awaiting.h"
 #include "serve/carry.h"
+#include "serve/deaths.h"
 #include "serve/waiting.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -211,6 +212,29 @@ find_due(Look *look)
 	look->n = (int) n;
 	for (int i = 0; i < look->n; i++)
 		look->round->claimed = lappend(look->round->claimed, incident_get(ids[i]));
+}
+
+/* Charge those that are looked at; what a look has died at each time is left to
+ * a person. False when none is left. */
+static bool
+claim(Look *look)
+{
+	ListCell   *lc;
+
+	look->n = 0;
+	foreach(lc, look->round->claimed)
+	{
+		const Incident *inc = lfirst(lc);
+
+		if (deaths_charge(DEATHS_OF_INCIDENT, inc->id))
+			look->ids[look->n++] = inc->id;
+		else
+		{
+			deaths_give_up(inc->id, inc->relid, 0, "the look whether its parents are there");
+			look->round->claimed = foreach_delete_current(look->round->claimed, lc);
+		}
+	}
+	return look->n > 0;
 }
 
 /*
@@ -409,12 +433,14 @@ waiting_look(Round *round)
 	MemoryContextSwitchTo(cxt);
 	publish(round->relid);
 	find_due(&look);
-	look.wait.ask = what_to_ask(&look);
+	if (claim(&look))
+		look.wait.ask = what_to_ask(&look);
 	look.wait.cxt = cxt;
 	spi_xact_commit(true);
 	MemoryContextSwitchTo(cxt);
 	if (look.n == 0)
 		return;
+	spi_flush();
 
 	while (more)
 	{
@@ -436,7 +462,12 @@ waiting_look(Round *round)
 		if (!more)
 		{
 			foreach(lc, round->claimed)
-				settle(&look, lfirst(lc));
+			{
+				const Incident *inc = lfirst(lc);
+
+				deaths_none(DEATHS_OF_INCIDENT, inc->id);
+				settle(&look, inc);
+			}
 			publish(InvalidOid);
 		}
 		/* a row that went in is gone from the quarantine: that must last */
@@ -468,7 +499,9 @@ waiting_failed(Round *round, const char *reason, bool held_up, TimestampTz next_
 			.next_try = next_try
 		};
 
-		if (inc->state == INCIDENT_AWAITING_PARENT && incident_is_free(inc->id))
-			incident_move(inc->id, INCIDENT_AWAITING_PARENT, &note);
+		if (inc->state != INCIDENT_AWAITING_PARENT || !incident_is_free(inc->id))
+			continue;
+		deaths_none(DEATHS_OF_INCIDENT, inc->id);
+		incident_move(inc->id, INCIDENT_AWAITING_PARENT, &note);
 	}
 }

@@ -23,72 +23,23 @@ sub value { my ($sql, $db) = @_; return $node->safe_psql($db // 'postgres', $sql
 
 # ---- places at which a process stops ----
 
-my $stop = <<'SQL';
-CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	WHILE NOT pg_catalog.pg_try_advisory_xact_lock_shared(42, TG_ARGV[0]::int) LOOP
-		PERFORM pg_catalog.pg_sleep(0.02);
-	END LOOP;
-	RETURN NEW;
-END $$;
-SQL
 my @place = (
-	[ 'before its incident is claimed', 'selfheal.incident', 'BEFORE UPDATE', q(NEW.state = 'planning') ],
-	[ 'before a plan is stored', 'selfheal.plan', 'BEFORE INSERT', 'true' ],
-	[ 'before its dry run is stored', 'selfheal.audit', 'BEFORE INSERT', q(NEW.event = 'dry_run') ],
-	[ 'between dry run and apply', 'selfheal.incident', 'BEFORE UPDATE', q(NEW.state = 'applying' AND OLD.state = 'planning') ],
-	[ 'between ALTER and the first rows', 'TABLE', 'BEFORE INSERT', 'NEW.id = 1' ],
-	[ 'before the ALTER is committed', 'selfheal.audit', 'BEFORE INSERT', q(NEW.event = 'applied') ],
-	[ 'between apply and replay', 'TABLE', 'BEFORE INSERT', 'NEW.id = 11' ],
-	[ 'in the middle of a replay', 'selfheal.audit', 'BEFORE INSERT', q(NEW.event = 'replayed' AND NEW.rows_left = 10) ],
-	[ 'before all is said to be done', 'selfheal.incident', 'BEFORE UPDATE', q(NEW.state = 'healed') ],
-	[ 'while the audit is sealed', 'selfheal.audit', 'BEFORE UPDATE', 'NEW.seq IS NOT NULL' ]);
+	[ 'before its incident is claimed', 'selfheal.incident', 'UPDATE', q(NEW.state = 'planning') ],
+	[ 'before a plan is stored', 'selfheal.plan', 'INSERT', 'true' ],
+	[ 'before its dry run is stored', 'selfheal.audit', 'INSERT', q(NEW.event = 'dry_run') ],
+	[ 'between dry run and apply', 'selfheal.incident', 'UPDATE', q(NEW.state = 'applying' AND OLD.state = 'planning') ],
+	[ 'between ALTER and the first rows', 'TABLE', 'INSERT', 'NEW.id = 1' ],
+	[ 'before the ALTER is committed', 'selfheal.audit', 'INSERT', q(NEW.event = 'applied') ],
+	[ 'between apply and replay', 'TABLE', 'INSERT', 'NEW.id = 11' ],
+	[ 'in the middle of a replay', 'selfheal.audit', 'INSERT', q(NEW.event = 'replayed' AND NEW.rows_left = 10) ],
+	[ 'before all is said to be done', 'selfheal.incident', 'UPDATE', q(NEW.state = 'healed') ],
+	[ 'while the audit is sealed', 'selfheal.audit', 'UPDATE', 'NEW.seq IS NOT NULL' ]);
 
-value($stop);
+make_stop($node);
 for my $n (0 .. $#place)
 {
 	my (undef, $table, $event, $when) = @{ $place[$n] };
-	value("CREATE TRIGGER stop_$n $event ON $table FOR EACH ROW WHEN ($when) EXECUTE FUNCTION stop_here($n)") if $table ne 'TABLE';
-}
-
-sub hold_at
-{
-	my ($n) = @_;
-	my $session = $node->background_psql('postgres');
-	$session->query_safe("SELECT pg_advisory_lock(42, $n)");
-	return $session;
-}
-
-my $STOPPED = "backend_type = 'selfheal worker' AND wait_event = 'PgSleep'";
-
-sub stopped { return $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE $STOPPED") }
-
-sub until_dead
-{
-	my ($pid) = @_;
-	for (1 .. 3000) { kill(0, $pid) or return 1; sleep 0.02; }
-	return 0;
-}
-
-# All of the server at once: as if the machine had lost power.
-sub crash_all
-{
-	my @pids = ($node->{_pid}, split /\n/, value('SELECT pid FROM pg_stat_activity'));
-	$node->kill9;
-	is(scalar(grep { !until_dead($_) } @pids), 0, 'all processes end');
-	$node->start;
-	return 1;
-}
-
-# Each head that the log says is that of its row for ever.
-sub heads_hold
-{
-	my ($what) = @_;
-	my %said = slurp_file($node->logfile) =~ /audit sealed up to seq (\d+), head ([0-9a-f]{64})/g;
-	my %is = map { split / / } split /\n/, value(q{SELECT seq || ' ' || hash FROM selfheal.audit WHERE seq IS NOT NULL});
-	cmp_ok(scalar keys %said, '>', 0, "$what: heads were said");
-	is_deeply([ grep { ($is{$_} // '') ne $said{$_} } sort { $a <=> $b } keys %said ], [], "$what: the record holds against each head that was said");
-	return;
+	stop_at($node, $n, $table, $event, $when) if $table ne 'TABLE';
 }
 
 # ---- a heal ----
@@ -105,15 +56,15 @@ sub heal_killed_at
 
 	value("CREATE TABLE $t ($kind{$kind})");
 	value("CREATE TABLE ${t}_01 PARTITION OF $t FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')") if $kind eq 'parted';
-	value("CREATE TRIGGER stop BEFORE INSERT ON $t FOR EACH ROW WHEN ($place[$n][3]) EXECUTE FUNCTION stop_here($n)") if $place[$n][1] eq 'TABLE';
+	stop_at($node, $n, $t, @{ $place[$n] }[ 2, 3 ]) if $place[$n][1] eq 'TABLE';
 	value("SELECT selfheal.watch('$t')");
 	is(idle($node, 'postgres'), 't', 'idle');
-	my $session = hold_at($n);
+	my $session = hold_at($node, $n);
 	value("INSERT INTO ${t}_intake SELECT format('{\"id\": %s, \"v\": \"longer\"" . ($kind eq 'parted' ? ', "day": "2026-02-03"' : '')
 		. "}', i) FROM generate_series(1, 30) i");
-	ok(stopped(), "$what: it has come there");
+	ok(stopped($node), "$what: it has come there");
 	if ($how eq 'kill -9') { crash($node, worker_pid($node, 'postgres')) }
-	else { crash_all() }
+	else { crash_all($node) }
 	$session->{run}->kill_kill;
 	ok($node->poll_query_until('postgres', 'SELECT true'), "$what: the server is back");
 	ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM selfheal.quarantine WHERE relid = '$t'::regclass"), "$what: the rows are put in");
@@ -132,7 +83,7 @@ heal_killed_at($_, $_ % 2 ? 'parted' : 'plain', 'kill -9') for 0 .. $#place;
 heal_killed_at($_, $_ % 2 ? 'plain' : 'parted', 'all killed') for 3, 6, 9;
 
 is(value('SELECT ok, unsealed FROM selfheal.verify_audit()'), 't|0', 'the record verifies');
-heads_hold('killed in heals');
+heads_hold($node, 'killed in heals');
 is(value("SELECT count(*) FROM pg_class WHERE relnamespace = 'selfheal_sandbox'::regnamespace"), '0', 'the sandbox is empty');
 value("DROP TRIGGER stop_$_ ON $place[$_][1]") for grep { $place[$_][1] ne 'TABLE' } 0 .. $#place;
 
@@ -144,19 +95,19 @@ value("DROP TRIGGER stop_$_ ON $place[$_][1]") for grep { $place[$_][1] ne 'TABL
 value(q(CREATE TABLE one (id int); CREATE TABLE other (id int); SELECT selfheal.watch('one'), selfheal.watch('other')));
 is(idle($node, 'postgres'), 't', 'idle');
 value('CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON selfheal.audit DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION stop_here(99)');
-my $session = hold_at(99);
+my $session = hold_at($node, 99);
 my $person = $node->background_psql('postgres');
 $person->query_safe(q(BEGIN; SELECT selfheal.pause('one')));
 value(q(SELECT selfheal.pause('other')));
-ok(stopped(), 'the seal is about to commit');
+ok(stopped($node), 'the seal is about to commit');
 my $before = value("SELECT count(*) FROM selfheal.audit WHERE seq IS NOT NULL");
 $person->query_safe('COMMIT');
-crash_all();
+crash_all($node);
 $_->{run}->kill_kill for $session, $person;
 value('DROP TRIGGER late ON selfheal.audit; SELECT selfheal.wake()');
 is(idle($node, 'postgres'), 't', 'idle');
 cmp_ok(value('SELECT sealed FROM selfheal.verify_audit()'), '>=', $before + 2, 'both are sealed');
-heads_hold('killed before a seal is committed');
+heads_hold($node, 'killed before a seal is committed');
 
 # A plan that somebody has seen has its number for ever: who approves it
 # approves what he has seen.
@@ -168,42 +119,12 @@ is(idle($node, 'postgres'), 't', 'idle');
 my $seen = value('SELECT plan_id, sql FROM selfheal.pending');
 like($seen, qr/ADD COLUMN a/, 'a plan waits for approval');
 set_conf($node, 'selfheal.enabled', 'off');
-crash_all();
+crash_all($node);
 is(value('SELECT plan_id, sql FROM selfheal.pending'), $seen, 'and is the same after a crash');
 set_conf($node, 'selfheal.enabled');
 value('SELECT selfheal.approve(plan_id) FROM selfheal.pending');
 is(idle($node, 'postgres'), 't', 'idle');
 is(value('SELECT id, a FROM asks'), '1|1', 'approved');
-
-# ---- a heal that takes the server down each time ----
-
-# Its attempts are counted, so that it comes to its end; other tables go on.
-my $deaths = () = slurp_file($node->logfile) =~ /was terminated by signal 9/g;
-set_conf($node, 'selfheal.max_attempts', 3);
-value(<<'SQL');
-CREATE FUNCTION deadly() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	IF EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND backend_type = 'selfheal worker') THEN
-		COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID';
-	END IF;
-	RETURN NEW;
-END $$;
-CREATE TABLE deadly (id int, v varchar(4));
-CREATE TRIGGER deadly BEFORE INSERT ON deadly FOR EACH ROW EXECUTE FUNCTION deadly();
-SELECT selfheal.watch('deadly');
-INSERT INTO deadly_intake VALUES ('{"id": 1, "v": "longer"}');
-SQL
-ok($node->poll_query_until('postgres', "SELECT state || ' ' || reason_kind FROM selfheal.incident WHERE table_name = 'deadly'", 'needs_human budget'),
-	'a heal that takes the server down each time is left to a person');
-is(scalar(() = slurp_file($node->logfile) =~ /was terminated by signal 9/g) - $deaths, 3, 'when its attempts are used up');
-is(value("SELECT count(*) FROM selfheal.quarantine WHERE relid = 'deadly'::regclass"), '1', 'its row is held');
-value(q(CREATE TABLE lively (id int, v varchar(4)); SELECT selfheal.watch('lively'); INSERT INTO lively_intake VALUES ('{"id": 1, "v": "longer"}')));
-is(idle($node, 'postgres'), 't', 'idle');
-is(value('SELECT v FROM lively'), 'longer', 'other tables heal');
-value(q(DROP TRIGGER deadly ON deadly; SELECT selfheal.retry(id) FROM selfheal.incident WHERE table_name = 'deadly'));
-is(idle($node, 'postgres'), 't', 'idle');
-is(value('SELECT v FROM deadly'), 'longer', 'and so does this one, when its cause is gone');
-set_conf($node, 'selfheal.max_attempts');
 
 # ---- CREATE and DROP EXTENSION ----
 
@@ -269,7 +190,6 @@ install_and_heal('made', 'again');
 value('CREATE DATABASE source');
 value(<<"SQL", 'source');
 CREATE EXTENSION selfheal;
-$stop
 CREATE FUNCTION slowly(i int) RETURNS boolean LANGUAGE plpgsql AS \$\$
 BEGIN
 	WHILE NOT pg_catalog.pg_try_advisory_xact_lock_shared(42) LOOP PERFORM pg_catalog.pg_sleep(0.02); END LOOP;

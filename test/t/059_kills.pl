@@ -342,22 +342,6 @@ sub kill_producers
 
 # ---- what must be so ----
 
-# Each head that the log says is that of its row for ever.
-sub heads_hold
-{
-	my ($what) = @_;
-	my %said;
-	for (slurp_file($node->logfile) =~ /(audit sealed up to seq \d+, head [0-9a-f]{64})/g)
-	{
-		my ($seq, $head) = /seq (\d+), head (\w+)/;
-		$said{"$seq $head"} = 1;
-	}
-	my %is = map { $_ => 1 } ids(q{SELECT seq || ' ' || hash FROM selfheal.audit WHERE seq IS NOT NULL});
-	cmp_ok(scalar keys %said, '>', 0, "$what: the log says heads of the record");
-	is_deeply([ sort grep { !$is{$_} } keys %said ], [], "$what: and the record holds against each of them");
-	return;
-}
-
 # What the loads and replays of a table say that they brought.
 sub check_books
 {
@@ -411,7 +395,7 @@ sub check
 		'0', "$what: what has an order is in it");
 
 	is(value('SELECT ok, unsealed FROM selfheal.verify_audit()'), 't|0', "$what: the record verifies");
-	heads_hold($what);
+	heads_hold($node, $what);
 	is(value("SELECT string_agg(i.id || ' ' || i.state, ', ') FROM selfheal.incident i
 		WHERE state NOT IN ('healed', 'dismissed', 'needs_human', 'awaiting_approval')"), '', "$what: no incident is under way");
 	is(value("SELECT string_agg(format('%s %s %s', table_name, class, reason), E'\\n') FROM selfheal.incidents

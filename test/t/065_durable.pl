@@ -45,28 +45,16 @@ my @talk = (
 # ---- places at which a process can be stopped ----
 
 my %place = (
-	1 => [ 'before a request is stored', 'agent_turn', 'INSERT', q(NEW.kind = 'request') ],
-	2 => [ 'before a reply is stored', 'agent_turn', 'INSERT', q(NEW.kind = 'reply') ],
-	3 => [ 'after a reply is stored', 'agent_turn', 'INSERT', q(NEW.kind = 'tool_call') ],
-	4 => [ 'between a call and its result', 'agent_turn', 'INSERT', q(NEW.kind = 'tool_result') ],
-	5 => [ 'before a plan is stored', 'agent_turn', 'UPDATE', q(NEW.plan IS NOT NULL) ],
-	6 => [ 'between a stored plan and the end of its dry run', 'audit', 'INSERT', q(NEW.event = 'dry_run') ],
-	7 => [ 'between approval and apply', 'audit', 'INSERT', q(NEW.event = 'applied') ]);
+	1 => [ 'before a request is stored', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'request') ],
+	2 => [ 'before a reply is stored', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'reply') ],
+	3 => [ 'after a reply is stored', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'tool_call') ],
+	4 => [ 'between a call and its result', 'selfheal.agent_turn', 'INSERT', q(NEW.kind = 'tool_result') ],
+	5 => [ 'before a plan is stored', 'selfheal.agent_turn', 'UPDATE', q(NEW.plan IS NOT NULL) ],
+	6 => [ 'between a stored plan and the end of its dry run', 'selfheal.audit', 'INSERT', q(NEW.event = 'dry_run') ],
+	7 => [ 'between approval and apply', 'selfheal.audit', 'INSERT', q(NEW.event = 'applied') ]);
 
-value(<<'SQL');
-CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	WHILE NOT pg_catalog.pg_try_advisory_xact_lock_shared(42, TG_ARGV[0]::int) LOOP
-		PERFORM pg_catalog.pg_sleep(0.02);
-	END LOOP;
-	RETURN NEW;
-END $$;
-SQL
-for my $n (sort keys %place)
-{
-	my (undef, $table, $event, $when) = @{ $place{$n} };
-	value("CREATE TRIGGER stop_$n BEFORE $event ON selfheal.$table FOR EACH ROW WHEN ($when) EXECUTE FUNCTION stop_here($n)");
-}
+make_stop($node);
+stop_at($node, $_, @{ $place{$_} }[ 1, 2, 3 ]) for sort keys %place;
 
 # Each request repeats the ones before it word for word, and has each result
 # once; nothing that the API refuses.
@@ -120,18 +108,14 @@ sub stopped_at
 	watch_table($node, $table, 'id int, at date');
 	if (defined $place)
 	{
-		$session = $node->background_psql('postgres');
-		$session->query_safe("SELECT pg_advisory_lock(42, $place)");
+		$session = hold_at($node, $place);
 	}
 	else
 	{
 		$fake->hold(170);
 	}
 	load($node, $table, map { "{\"id\": $_, \"at\": \"2026|2$_|11\"}" } 1 .. 3);
-	ok(defined $place
-		? until_true('SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type LIKE \'selfheal %\' AND wait_event = \'PgSleep\'')
-		: $fake->wait_for_count(1),
-		'it has come there');
+	ok(defined $place ? stopped($node) : $fake->wait_for_count(1), 'it has come there');
 	return ($table, $session);
 }
 
@@ -162,8 +146,7 @@ for my $place (undef, sort keys %place)
 	for my $how ('pg_terminate_backend', 'kill -9')
 	{
 		my ($table, $session) = stopped_at($place);
-		my $pid = value("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'selfheal %' AND "
-			. (defined $place ? 'wait_event = \'PgSleep\'' : $AGENT));
+		my $pid = value('SELECT pid FROM pg_stat_activity WHERE ' . (defined $place ? $STOPPED : $AGENT));
 		if ($how eq 'kill -9')
 		{
 			crash($node, $pid);
@@ -220,26 +203,39 @@ for my $how ('kill -9', 'pg_terminate_backend', 'pg_cancel_backend')
 	is($fake->count(status => 400), 0, "$how: nothing that the API refuses");
 }
 
-# ---- a call that ends its process each time ----
+# ---- a call that ends its process each time, or the server with it ----
 
 value(<<'SQL');
+CREATE TABLE how (kill boolean);
 CREATE FUNCTION mine(d date) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = pg_backend_pid() AND backend_type = 'selfheal agent';
+	IF NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = pg_backend_pid() AND backend_type = 'selfheal agent') THEN
+		RETURN true;
+	ELSIF EXISTS (SELECT FROM public.how WHERE kill) THEN
+		COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID';
+	ELSE
+		PERFORM pg_terminate_backend(pg_backend_pid());
+	END IF;
 	RETURN true;
 END $$;
 SQL
-$fake->forget;
-$fake->set_script([ { turn => 0, tools => [ propose(steps => [ step('parse_timestamp', 'at', formats => ['YYYY|DD|MM']) ]) ] },
-	{ turn => 1, when => qr/it is not run again/, tools => [ propose(explanation => 'it cannot be tried') ] } ]);
-watch_table($node, 'mined', 'id int, at date CHECK (mine(at))');
-load($node, 'mined', '{"id": 1, "at": "2026|21|11"}');
-until_true("SELECT state = 'needs_human' FROM selfheal.incidents WHERE table_name = 'public.mined'");
-is(of_incident($node, 'mined', 'state'), 'needs_human', 'a call that ends its process is given up');
-is(value("SELECT count(*) FROM selfheal.turns t JOIN selfheal.conversations v ON v.id = t.conversation WHERE v.table_name = 'public.mined' AND t.kind = 'tool_call' AND t.plan_id IS NOT NULL"),
-	4, 'run three times, not a fourth');
-is(value("SELECT string_agg(p.state, ' ') FROM selfheal.plan p JOIN selfheal.conversation v ON v.id = p.conversation WHERE v.table_name = 'mined'"),
-	'failed', 'its plan has failed');
+for my $how ('pg_terminate_backend', 'kill -9')
+{
+	my $table = $how eq 'kill -9' ? 'mined_all' : 'mined';
+
+	$fake->forget;
+	$fake->set_script([ { turn => 0, tools => [ propose(steps => [ step('parse_timestamp', 'at', formats => ['YYYY|DD|MM']) ]) ] },
+		{ turn => 1, when => qr/it is not run again/, tools => [ propose(explanation => 'it cannot be tried') ] } ]);
+	watch_table($node, $table, 'id int, at date CHECK (mine(at))');
+	value('INSERT INTO how VALUES (true)') if $how eq 'kill -9';
+	load($node, $table, '{"id": 1, "at": "2026|21|11"}');
+	until_true("SELECT state = 'needs_human' FROM selfheal.incident WHERE table_name = '$table'");
+	is(of_incident($node, $table, 'state'), 'needs_human', "$how: a call that ends its process is given up");
+	is(value("SELECT count(*) FROM selfheal.turns t JOIN selfheal.conversations v ON v.id = t.conversation WHERE v.table_name = 'public.$table' AND t.kind = 'tool_call' AND t.plan_id IS NOT NULL"),
+		4, "$how: run three times, not a fourth");
+	is(value("SELECT string_agg(p.state, ' ') FROM selfheal.plan p JOIN selfheal.conversation v ON v.id = p.conversation WHERE v.table_name = '$table'"),
+		'failed', "$how: its plan has failed");
+}
 
 $node->stop;
 done_testing();

@@ -9,12 +9,13 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   new_server set_conf workers worker_pid no_worker install make_table load_long
-  hold let_go wait_until_held idle healed seconds_of crash
-  $AT_ONCE $PATIENCE
+  hold let_go wait_until_held idle healed seconds_of crash crash_all
+  make_stop stop_at hold_at stopped make_deadly deaths heads_hold
+  $AT_ONCE $PATIENCE $STOPPED
 );
 
 # Seconds that no machine is slow enough to need for what waits for nobody.
@@ -180,6 +181,128 @@ sub crash
 
 	$node->wait_for_log(qr/database system is ready to accept connections/, $offset);
 	return $killed;
+}
+
+# All of the server at once: as if the machine had lost power.
+sub crash_all
+{
+	my ($node) = @_;
+	my @pids = ($node->{_pid}, split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity'));
+
+	$node->kill9;
+	is(scalar(grep { !until_dead($_) } @pids), 0, 'all processes end');
+	$node->start;
+	return 1;
+}
+
+sub until_dead
+{
+	my ($pid) = @_;
+	for (1 .. 3000) { kill(0, $pid) or return 1; sleep 0.02; }
+	return 0;
+}
+
+# ---- places at which a process stops ----
+
+# The trigger function stop_here(place): it waits for as long as a session has
+# that place in hand (hold_at).
+sub make_stop
+{
+	my ($node, $db) = @_;
+	$node->safe_psql($db // 'postgres', <<'SQL');
+CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE NOT pg_catalog.pg_try_advisory_xact_lock_shared(42, TG_ARGV[0]::int) LOOP
+		PERFORM pg_catalog.pg_sleep(0.02);
+	END LOOP;
+	RETURN NEW;
+END $$;
+SQL
+	return;
+}
+
+# A place: before what of which table, and of which rows.
+sub stop_at
+{
+	my ($node, $n, $table, $event, $when) = @_;
+	$node->safe_psql('postgres',
+		"CREATE TRIGGER stop_$n BEFORE $event ON $table FOR EACH ROW WHEN ($when) EXECUTE FUNCTION stop_here($n)");
+	return;
+}
+
+# Whoever comes there stops. Returns the session.
+sub hold_at
+{
+	my ($node, $n) = @_;
+	my $session = $node->background_psql('postgres');
+	$session->query_safe("SELECT pg_advisory_lock(42, $n)");
+	return $session;
+}
+
+# Who has come to one.
+our $STOPPED = "backend_type LIKE 'selfheal %' AND wait_event = 'PgSleep'";
+
+sub stopped
+{
+	my ($node) = @_;
+	return $node->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE $STOPPED");
+}
+
+# ---- what takes the server down ----
+
+# The functions deadly() for triggers and deadly(anyelement) for checks: as long
+# as somebody has said set_deadly(true), a worker that runs them is killed, and
+# the server with it; nobody else is.
+sub make_deadly
+{
+	my ($node, $db) = @_;
+	$node->safe_psql($db // 'postgres', <<'SQL');
+CREATE TABLE public.deadly_now (yes boolean);
+CREATE FUNCTION set_deadly(yes boolean) RETURNS void LANGUAGE sql AS 'DELETE FROM public.deadly_now; INSERT INTO public.deadly_now VALUES (yes)';
+CREATE FUNCTION kill_worker() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM public.deadly_now WHERE yes) AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND backend_type = 'selfheal worker') THEN
+		COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID';
+	END IF;
+END $$;
+CREATE FUNCTION deadly() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM public.kill_worker();
+	RETURN NEW;
+END $$;
+CREATE FUNCTION deadly(anyelement) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM public.kill_worker();
+	RETURN true;
+END $$;
+SQL
+	return;
+}
+
+# How often was a process killed until now?
+sub deaths
+{
+	my ($node) = @_;
+	return scalar(() = slurp_file($node->logfile) =~ /was terminated by signal 9/g);
+}
+
+# ---- the record ----
+
+# Each head that the log says is that of its row for ever.
+sub heads_hold
+{
+	my ($node, $what) = @_;
+	my %said;
+	for (slurp_file($node->logfile) =~ /(audit sealed up to seq \d+, head [0-9a-f]{64})/g)
+	{
+		my ($seq, $head) = /seq (\d+), head (\w+)/;
+		$said{"$seq $head"} = 1;
+	}
+	my %is = map { $_ => 1 } split /\n/,
+	  $node->safe_psql('postgres', q{SELECT seq || ' ' || hash FROM selfheal.audit WHERE seq IS NOT NULL});
+	cmp_ok(scalar keys %said, '>', 0, "$what: the log says heads of the record");
+	is_deeply([ grep { !$is{$_} } sort keys %said ], [], "$what: and the record holds against each of them");
+	return;
 }
 
 # How long does this take?

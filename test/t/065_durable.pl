@@ -162,8 +162,15 @@ for my $place (undef, sort keys %place)
 	for my $how ('pg_terminate_backend', 'kill -9')
 	{
 		my ($table, $session) = stopped_at($place);
-		my $pid = value("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'selfheal %' AND "
-			. (defined $place ? 'wait_event = \'PgSleep\'' : $AGENT));
+		my $pid = '';
+
+		# whoever stops there is awake for a moment between two naps
+		for (1 .. 100)
+		{
+			last if $pid ne '';
+			$pid = value("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'selfheal %' AND "
+				. (defined $place ? 'wait_event = \'PgSleep\'' : $AGENT));
+		}
 		if ($how eq 'kill -9')
 		{
 			crash($node, $pid);

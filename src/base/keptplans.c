@@ -13,6 +13,7 @@
 #include "base/keptplans.h"
 #include "catalog/pg_class.h"
 #include "common/hashfn.h"
+#include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/bufmgr.h"
 #include "utils/hsearch.h"
@@ -114,6 +115,18 @@ is_query(const char *sql)
 	return false;
 }
 
+/*
+ * Under a table's owner or a loading role nothing is kept: such a text holds names
+ * and literals that mean what this role, its settings and the rows put beside the
+ * query (parents.c) make of them, and all that is decided when it is read. A plan
+ * is not read anew when one of these is another, as it is for a table.
+ */
+static bool
+is_ours(void)
+{
+	return !InSecurityRestrictedOperation();
+}
+
 /* Two texts with one hash are not mistaken for each other. */
 static bool
 is_of(const KeptPlan *kept, const char *sql, int nargs, const Oid *types)
@@ -129,7 +142,8 @@ is_of(const KeptPlan *kept, const char *sql, int nargs, const Oid *types)
 static void
 prepare(KeptPlan *kept, const char *sql, int nargs, const Oid *types)
 {
-	SPIPlanPtr	plan = SPI_prepare(sql, nargs, unconstify(Oid *, types));
+	/* as SPI_execute would: several processes may read */
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, unconstify(Oid *, types), CURSOR_OPT_PARALLEL_OK);
 
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "own statement could not be prepared (%s): %s", SPI_result_code_string(SPI_result), sql);
@@ -148,7 +162,7 @@ keptplans_get(const char *sql, int nargs, const Oid *types)
 	uint32		sizes;
 	bool		found;
 
-	if (known == NULL || !is_query(sql))
+	if (known == NULL || !is_ours() || !is_query(sql))
 		return NULL;
 	hash = hash_bytes_extended((const unsigned char *) sql, (int) strlen(sql),
 							   hash_bytes_extended((const unsigned char *) types, nargs * (int) sizeof(Oid), 0));

@@ -10,6 +10,9 @@
  * when what a plan rests on was altered or analyzed. So do we when a table of it
  * has grown to double or shrunk to half: a burst of rows is there before anybody
  * analyzes.
+ *
+ * Only what runs under our own name is kept, not what runs under a table's owner
+ * or a loading role.
  */
 #ifndef SELFHEAL_KEPTPLANS_H
 #define SELFHEAL_KEPTPLANS_H

@@ -146,7 +146,14 @@ for my $place (undef, sort keys %place)
 	for my $how ('pg_terminate_backend', 'kill -9')
 	{
 		my ($table, $session) = stopped_at($place);
-		my $pid = value('SELECT pid FROM pg_stat_activity WHERE ' . (defined $place ? $STOPPED : $AGENT));
+		my $pid = '';
+
+		# whoever stops there is awake for a moment between two naps
+		for (1 .. 100)
+		{
+			last if $pid ne '';
+			$pid = value('SELECT pid FROM pg_stat_activity WHERE ' . (defined $place ? $STOPPED : $AGENT));
+		}
 		if ($how eq 'kill -9')
 		{
 			crash($node, $pid);

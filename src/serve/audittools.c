@@ -29,10 +29,6 @@
 	" a.actor_role, a.actor_client, a.verdict, a.policy, a.explanation, a.sql_run, a.result," \
 	" a.rows_held, a.rows_replayed, a.rows_left, a.approval, a.prev_hash, a.hash, a.sqlstate, a.tools FROM "
 
-/* Few, and perhaps old: found by their own index, and not by reading back from
- * the newest event of all. */
-#define FEW(which) "(SELECT x.* FROM selfheal.audit x WHERE " which " OFFSET 0) a WHERE true"
-
 /* What may be asked for, of which one is given. $1: of which incident or plan;
  * a table is known by its names ($2, $3), as they were then. */
 enum
@@ -41,10 +37,19 @@ enum
 };
 
 static const char *const wholes[] = {
-	[OF_ALL] = "selfheal.audit a WHERE true",
-	[OF_INCIDENT] = FEW("x.incident = $1 OR x.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$1]))"),
-	[OF_PLAN] = FEW("x.plan = $1"),
-	[OF_TABLE] = "selfheal.audit a WHERE a.schema_name = $2 AND a.table_name = $3"
+	[OF_ALL] = "true",
+	[OF_INCIDENT] = "(a.incident = $1 OR a.plan = ANY (ARRAY(SELECT p.id FROM selfheal.plan p WHERE p.incidents @> ARRAY[$1])))",
+	[OF_PLAN] = "a.plan = $1",
+	[OF_TABLE] = "a.schema_name = $2 AND a.table_name = $3"
+};
+
+/* Few, and perhaps old: not in the index's own order, they are found by theirs
+ * and not by reading back from the newest event of all. */
+static const char *const orders[] = {
+	[OF_ALL] = "a.id",
+	[OF_INCIDENT] = "a.id + 0",
+	[OF_PLAN] = "a.id + 0",
+	[OF_TABLE] = "a.id"
 };
 
 /* And those of them alone; a table that is gone is told of to who sees all. */
@@ -68,11 +73,11 @@ read_events(int whole, int bits, SpiArgs *args)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, EVENT_COLUMNS "%s", wholes[whole]);
+	appendStringInfo(&sql, EVENT_COLUMNS "selfheal.audit a WHERE %s", wholes[whole]);
 	for (int i = 0; i < (int) lengthof(parts); i++)
 		if (bits & (1 << i))
 			appendStringInfoString(&sql, parts[i]);
-	appendStringInfoString(&sql, " ORDER BY a.id DESC LIMIT $8");
+	appendStringInfo(&sql, " ORDER BY %s DESC LIMIT $8", orders[whole]);
 	return spi_exec_kept(&plans[whole][bits], sql.data, args);
 }
 

@@ -40,6 +40,7 @@ static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
 
 static bool callback_registered = false;
 static bool wake_armed[WORKER_KINDS];	/* this transaction's */
+static bool later_armed = false;
 static bool own_wakes = false;	/* we are a worker */
 static bool own_wake = false;	/* and have left ourselves work */
 
@@ -119,7 +120,7 @@ static bool
 recyclable(const WorkerSlot *slot)
 {
 	return slot->state == SLOT_IDLE && slot->wakes_sent == slot->wakes_done &&
-		slot->due == 0;
+		slot->due == 0 && slot->later == 0;
 }
 
 /*
@@ -272,6 +273,33 @@ shmem_wake_now(Oid dbid)
 	wake(dbid, WORKER_HEALER);
 }
 
+/* The same without a number; whoever is to act on it is told of the first one
+ * alone. */
+static void
+wake_later(Oid dbid)
+{
+	WorkerSlot *slot;
+	int			worker = -1;
+	bool		launcher = false;
+
+	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+	slot = shmem_slot(dbid, WORKER_HEALER, true);
+	if (slot != NULL && slot->later == 0)
+	{
+		slot->later = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SHMEM_LATER_MS);
+		if (slot->state == SLOT_RUNNING)
+			worker = slot->pgprocno;
+		launcher = slot->state == SLOT_IDLE;
+	}
+	LWLockRelease(shmem_state->lock);
+	if (slot == NULL)
+		shmem_wake_now(dbid);
+	if (worker >= 0)
+		SetLatch(&GetPGProcByNumber(worker)->procLatch);
+	if (launcher)
+		shmem_wake_launcher();
+}
+
 /* Unlocked read: a launcher that comes or goes right now looks at every slot
  * when it starts. */
 void
@@ -298,6 +326,7 @@ disarm(void)
 {
 	for (int i = 0; i < WORKER_KINDS; i++)
 		wake_armed[i] = false;
+	later_armed = false;
 }
 
 /*
@@ -313,6 +342,8 @@ at_xact_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 			if (wake_armed[WORKER_HEALER])
 				shmem_wake_committed();
+			else if (later_armed)
+				wake_later(MyDatabaseId);
 			if (wake_armed[WORKER_AGENT])
 				wake(MyDatabaseId, WORKER_AGENT);
 			disarm();
@@ -333,7 +364,7 @@ at_xact_end(XactEvent event, void *arg)
  * empty pass.
  */
 static void
-arm(WorkerKind kind)
+arm(bool *armed)
 {
 	if (shmem_state == NULL || IsParallelWorker())
 		return;
@@ -342,19 +373,26 @@ arm(WorkerKind kind)
 		RegisterXactCallback(at_xact_end, NULL);
 		callback_registered = true;
 	}
-	wake_armed[kind] = true;
+	*armed = true;
 }
 
 void
 shmem_wake_at_commit(void)
 {
-	arm(WORKER_HEALER);
+	arm(&wake_armed[WORKER_HEALER]);
 }
 
 void
 shmem_wake_agent_at_commit(void)
 {
-	arm(WORKER_AGENT);
+	arm(&wake_armed[WORKER_AGENT]);
+}
+
+/* A worker's own pass sees to it. */
+void
+shmem_wake_later_at_commit(void)
+{
+	arm(own_wakes ? &wake_armed[WORKER_HEALER] : &later_armed);
 }
 
 void

@@ -66,6 +66,8 @@ typedef struct WorkerSlot
 	uint64		wakes_sent;
 	uint64		wakes_done;
 	TimestampTz due;			/* something waits for this time; 0 = nothing */
+	TimestampTz later;			/* what is in no hurry has its pass then; 0 =
+								 * there is none */
 	TimestampTz backoff_until;	/* no start before; 0 = at once */
 	int			failed_starts;	/* in a row; 0 again after a pass without
 								 * error */
@@ -108,6 +110,14 @@ extern void shmem_require(void);
  */
 extern void shmem_wake_at_commit(void);
 extern void shmem_wake_now(Oid dbid);
+
+/*
+ * The same for what is in no hurry: it has a pass of its own after
+ * SHMEM_LATER_MS, if none comes before. Agents that only read would have the
+ * healer at work all the time. wait_idle waits for that as well.
+ */
+#define SHMEM_LATER_MS 1000
+extern void shmem_wake_later_at_commit(void);
 
 /* The same for the database's agent. */
 extern void shmem_wake_agent_at_commit(void);

@@ -202,7 +202,10 @@ audit_write(const AuditEntry *entry)
 	id = spi_get_int8(0, 1, NULL);
 	spi_close(&saved);
 
-	shmem_wake_at_commit();
+	if (entry->no_hurry)
+		shmem_wake_later_at_commit();
+	else
+		shmem_wake_at_commit();
 	return id;
 }
 

@@ -58,6 +58,7 @@ typedef struct AuditEntry
 	const char *schema_hash_before;
 	const char *schema_hash_after;
 	double		ms_since_capture;	/* < 0 = null */
+	bool		no_hurry;		/* to seal it: within SHMEM_LATER_MS */
 } AuditEntry;
 
 /* All fields unknown, event set. */

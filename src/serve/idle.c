@@ -110,6 +110,21 @@ is_idle(WorkerKind kind, uint64 target, const char **why)
 	return idle;
 }
 
+/* What is in no hurry is in one when somebody waits. */
+static void
+hurry(void)
+{
+	WorkerSlot *slot;
+	bool		later;
+
+	LWLockAcquire(shmem_state->lock, LW_SHARED);
+	slot = shmem_slot(MyDatabaseId, WORKER_HEALER, false);
+	later = slot != NULL && slot->later != 0;
+	LWLockRelease(shmem_state->lock);
+	if (later)
+		shmem_wake_now(MyDatabaseId);
+}
+
 /*
  * The wake to wait for: the last one sent, and one for failures of other
  * sessions that nobody was woken for yet. A database without a slot has not
@@ -122,6 +137,7 @@ wake_to_wait_for(void)
 	uint64		target = 0;
 
 	failures_wake_mine();
+	hurry();
 	for (int i = 0; i < 2; i++)
 	{
 		WorkerSlot *slot;

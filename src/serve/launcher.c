@@ -530,12 +530,11 @@ turn(void)
 
 		CHECK_FOR_INTERRUPTS();
 		LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
-		if (slot->state == SLOT_IDLE && slot->due != 0)
+		at = slot->state == SLOT_IDLE ? earlier(slot->due, slot->later) : 0;
+		if (at != 0 && at <= now)
 		{
-			if (slot->due <= now)
-				shmem_slot_move(slot, SLOT_WANTED);
-			else
-				at = slot->due;
+			shmem_slot_move(slot, SLOT_WANTED);
+			at = 0;
 		}
 		wanted = slot->state == SLOT_WANTED;
 		if (wanted && slot->backoff_until > now)

@@ -98,6 +98,25 @@ slot_wakes(bool *may_linger, bool *must_go)
 	return sent;
 }
 
+TimestampTz
+slot_later(void)
+{
+	TimestampTz later;
+
+	LWLockAcquire(shmem_state->lock, LW_SHARED);
+	later = my_slot->later;
+	LWLockRelease(shmem_state->lock);
+	return later;
+}
+
+void
+slot_begin(void)
+{
+	LWLockAcquire(shmem_state->lock, LW_EXCLUSIVE);
+	my_slot->later = 0;
+	LWLockRelease(shmem_state->lock);
+}
+
 void
 slot_note_done(uint64 seen, TimestampTz due)
 {

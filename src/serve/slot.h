@@ -33,6 +33,10 @@ extern void slot_connect(WorkerKind kind);
  * next one. May we stay when there is nothing to do, and must we go now? */
 extern uint64 slot_wakes(bool *may_linger, bool *must_go);
 
+/* When what is in no hurry has its pass, or 0; a pass begins, which is that. */
+extern TimestampTz slot_later(void);
+extern void slot_begin(void);
+
 /* Everything up to this wake is done; the next thing is due then (0 = no
  * time). Whoever waits for us to be idle looks again. */
 extern void slot_note_done(uint64 seen, TimestampTz due);

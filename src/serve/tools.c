@@ -481,6 +481,7 @@ audit_call(const ToolContext *ctx, const char *name, Jsonb *args, const char *ou
 	entry.actor_client = ctx->client ? clipped(ctx->client) : NULL;
 	entry.result = outcome;
 	entry.tools = json_of(buf.data);
+	entry.no_hurry = true;
 	audit_write(&entry);
 }
 

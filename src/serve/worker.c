@@ -236,6 +236,7 @@ work(void)
 	{
 		TimestampTz now;
 		TimestampTz until;
+		TimestampTz later;
 		bool		run;
 
 		slot_take_breath();
@@ -249,7 +250,8 @@ work(void)
 		if (must_go)
 			return;
 		now = GetCurrentTimestamp();
-		run = wanted || seen != done || (due != 0 && due <= now);
+		later = slot_later();
+		run = wanted || seen != done || (due != 0 && due <= now) || (later != 0 && later <= now);
 
 		/* a wake ends the first pause: DROP EXTENSION's commit may be it */
 		if (failed <= 1 && seen != paused_at)
@@ -259,7 +261,10 @@ work(void)
 		{
 			SpiExtension state = SPI_EXTENSION_BUSY;
 			TimestampTz began = now;
-			bool		ok = run_pass(seen, &state, &due);
+			bool		ok;
+
+			slot_begin();
+			ok = run_pass(seen, &state, &due);
 
 			now = GetCurrentTimestamp();
 			wanted = false;
@@ -332,6 +337,8 @@ work(void)
 				return;			/* what is due later, the launcher knows */
 			if (due != 0 && due < until)
 				until = due;
+			if (later != 0 && later < until)
+				until = later;
 		}
 		(void) WaitLatch(MyLatch,
 						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

@@ -36,6 +36,7 @@ static int	cancelling = -1;
 static Buffer trouble;
 static const char *hint;
 static bool may_retry;
+static bool came_up;			/* perhaps: it is asked once more */
 
 static SessionEvent work_connecting(bool readable);
 static SessionEvent work_ready(bool readable);
@@ -174,6 +175,7 @@ work_connecting(bool ready)
 	if (PQsetnonblocking(conn, 1) != 0)
 		return refused();
 	state = SESSION_READY;
+	came_up = false;
 	log_line("connected to database \"%s\" as \"%s\"", session_database(), session_user());
 	return SESSION_CONNECTED;
 }
@@ -247,8 +249,13 @@ refused(void)
 		hint = "Put the password into ~/.pgpass, or into PGPASSWORD: stdin is the protocol, nobody is asked.";
 	}
 	else if (spoke)
-		may_retry = !PQconnectionUsedPassword(conn) &&
-			PQpingParams(with_keywords, with_values, 1) == PQPING_REJECT;
+	{
+		PGPing		ping = PQpingParams(with_keywords, with_values, 1);
+
+		/* one that starts may have come up between no and ping */
+		came_up = ping == PQPING_OK && !came_up;
+		may_retry = !PQconnectionUsedPassword(conn) && (ping == PQPING_REJECT || came_up);
+	}
 	else
 	{
 		may_retry = true;

@@ -36,7 +36,7 @@ static int	cancelling = -1;
 static Buffer trouble;
 static const char *hint;
 static bool may_retry;
-static bool came_up;			/* perhaps: it is asked once more */
+static bool away;				/* the server was, at the last attempt */
 
 static SessionEvent work_connecting(bool readable);
 static SessionEvent work_ready(bool readable);
@@ -175,7 +175,7 @@ work_connecting(bool ready)
 	if (PQsetnonblocking(conn, 1) != 0)
 		return refused();
 	state = SESSION_READY;
-	came_up = false;
+	away = false;
 	log_line("connected to database \"%s\" as \"%s\"", session_database(), session_user());
 	return SESSION_CONNECTED;
 }
@@ -252,13 +252,14 @@ refused(void)
 	{
 		PGPing		ping = PQpingParams(with_keywords, with_values, 1);
 
-		/* one that starts may have come up between no and ping */
-		came_up = ping == PQPING_OK && !came_up;
-		may_retry = !PQconnectionUsedPassword(conn) && (ping == PQPING_REJECT || came_up);
+		/* one that was away may have come up between its no and the ping */
+		may_retry = !PQconnectionUsedPassword(conn) &&
+			(ping == PQPING_REJECT || (ping == PQPING_OK && away));
+		away = ping == PQPING_REJECT;
 	}
 	else
 	{
-		may_retry = true;
+		may_retry = away = true;
 		hint = "Is the server running, and are host, port and database right? The next call tries again.";
 	}
 	drop();

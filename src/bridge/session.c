@@ -248,13 +248,14 @@ refused(void)
 		may_retry = false;
 		hint = "Put the password into ~/.pgpass, or into PGPASSWORD: stdin is the protocol, nobody is asked.";
 	}
+	else if (spoke && PQconnectionUsedPassword(conn))
+		may_retry = away = false;
 	else if (spoke)
 	{
 		PGPing		ping = PQpingParams(with_keywords, with_values, 1);
 
 		/* one that was away may have come up between its no and the ping */
-		may_retry = !PQconnectionUsedPassword(conn) &&
-			(ping == PQPING_REJECT || (ping == PQPING_OK && away));
+		may_retry = ping == PQPING_REJECT || (ping == PQPING_OK && away);
 		away = ping == PQPING_REJECT;
 	}
 	else

@@ -260,7 +260,7 @@ guc_init(void)
 							&guc_check_timeout, 5000, 1, INT_MAX / 2,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("selfheal.max_attempts",
-							"Attempts before an incident is left to a person.",
+							"Attempts before an incident, or an approved plan that the server dies of, is left to a person.",
 							"A missed lock is not an attempt.",
 							&guc_max_attempts, 8, 1, 1000,
 							PGC_SUSET, 0, NULL, NULL, NULL);

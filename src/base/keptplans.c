@@ -149,8 +149,9 @@ prepare(KeptPlan *kept, const char *sql, int nargs, const Oid *types)
 		elog(ERROR, "own statement could not be prepared (%s): %s", SPI_result_code_string(SPI_result), sql);
 	kept->sql = MemoryContextStrdup(TopMemoryContext, sql);
 	kept->plan = plan;
-	kept->sizes = sizes_of(plan);
 	plans++;
+	kept->sizes = 0;			/* should asking raise an error */
+	kept->sizes = sizes_of(plan);
 }
 
 /* See the header. */

@@ -140,17 +140,6 @@ calls_text(Jsonb *calls)
 	return buf.data;
 }
 
-/* A text of an object, or NULL. */
-static char *
-member(Jsonb *object, const char *key)
-{
-	JsonbValue	v;
-
-	if (object == NULL || getKeyJsonValueFromContainer(&object->root, key, (int) strlen(key), &v) == NULL || v.type != jbvString)
-		return NULL;
-	return pnstrdup(v.val.string.val, v.val.string.len);
-}
-
 /* general: what is told of an event about no table. */
 static void
 add_event(StringInfo entry, uint64 row, Telling *t, void *general)
@@ -158,6 +147,7 @@ add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *event = spi_get_text(row, 5, cxt);
 	char	   *table = spi_get_text(row, 7, cxt);
+	Jsonb	   *approval = spi_get_jsonb(row, 20, cxt);
 
 	if (table == NULL)
 		t = general;
@@ -184,7 +174,7 @@ add_event(StringInfo entry, uint64 row, Telling *t, void *general)
 	add_count(entry, "rows_held", row, 17);
 	add_count(entry, strcmp(event, "dry_run") == 0 ? "rows_that_fit" : "rows_stored", row, 18);
 	add_count(entry, "rows_left", row, 19);
-	toolpage_text(entry, "approved_hash", member(spi_get_jsonb(row, 20, cxt), "hash"));
+	toolpage_text(entry, "approved_hash", approval ? toolargs_text(approval, "hash") : NULL);
 	toolpage_text(entry, "prev_hash", spi_get_text(row, 21, cxt));
 	toolpage_text(entry, "hash", spi_get_text(row, 22, cxt));
 	appendStringInfoChar(entry, '}');

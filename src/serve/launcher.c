@@ -525,7 +525,7 @@ turn(void)
 	{
 		WorkerSlot *slot = &shmem_state->slots[i];
 		TimestampTz now = GetCurrentTimestamp();
-		TimestampTz at = 0;
+		TimestampTz at;
 		bool		wanted;
 
 		CHECK_FOR_INTERRUPTS();

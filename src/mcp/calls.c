@@ -6,6 +6,7 @@
 
 #include "mb/pg_wchar.h"
 #include "mcp/calls.h"
+#include "serve/toolaudit.h"
 #include "serve/toolpage.h"
 #include "serve/tools.h"
 #include "serve/verbs.h"
@@ -67,12 +68,17 @@ mcp_tools_call(const McpRequest *req)
 
 /* See the header. */
 void
-mcp_tools_call_failed(const McpRequest *req)
+mcp_tools_call_undone(const McpRequest *req, bool cancelled)
 {
 	ToolContext ctx = context_of(req);
 	bool		wrong;
 	char	   *name = mcp_text(req->params, "name", &wrong);
+	Jsonb	   *args = mcp_object(req->params, "arguments", &wrong);
 
-	if (name != NULL)
-		tools_audit_failed(&ctx, name, mcp_object(req->params, "arguments", &wrong));
+	if (name == NULL)
+		return;
+	if (cancelled)
+		toolaudit_cancelled(&ctx, name, args, 0);
+	else
+		toolaudit_call(&ctx, name, args, "error", 0);
 }

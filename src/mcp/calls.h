@@ -20,8 +20,8 @@ extern McpAnswer *mcp_tools_list(const McpRequest *req);
  */
 extern McpAnswer *mcp_tools_call(const McpRequest *req);
 
-/* Of a call that was undone, since its answer could not be made: what is to stay
- * of it in the audit. */
-extern void mcp_tools_call_failed(const McpRequest *req);
+/* Of a call that was undone, since its answer could not be made or it was
+ * cancelled outside its tool: what is to stay of it in the audit. */
+extern void mcp_tools_call_undone(const McpRequest *req, bool cancelled);
 
 #endif							/* SELFHEAL_MCP_CALLS_H */

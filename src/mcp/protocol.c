@@ -388,12 +388,46 @@ run(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+static bool
+is_tool_call(const Message *message)
+{
+	return message->method != NULL && message->method->answer == mcp_tools_call;
+}
+
+/*
+ * Do what answers a message, in a subtransaction. Returns what was raised, NULL:
+ * nothing. A cancel that met the call of a tool outside its tool is among it,
+ * since that call is an event, too; every other one ends the statement.
+ */
+static ErrorData *
+attempt(Message *message)
+{
+	ErrorData  *volatile edata = NULL;
+
+	PG_TRY();
+	{
+		edata = spi_try(run, message);
+	}
+	PG_CATCH();
+	{
+		if (!is_tool_call(message) || geterrcode() != ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(message->cxt);
+		edata = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return edata;
+}
+
 /* What was raised, as a fault: its text may quote rows, and stays in the server. */
 static McpAnswer *
 raised(const Message *message, const ErrorData *edata)
 {
 	const char *what = message->method ? message->method->name : "a message";
 
+	if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return mcp_fault(MCP_INTERNAL_ERROR, "%s was cancelled, by somebody or by the role's statement_timeout, and nothing of it stays", what);
 	if (edata->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
 		return mcp_fault(MCP_INTERNAL_ERROR, "this role may not do that (SQLSTATE 42501): selfheal.grant_to() gives roles a level");
 	ereport(LOG,
@@ -408,7 +442,7 @@ raised(const Message *message, const ErrorData *edata)
 static void
 note_failed_call(void *arg)
 {
-	mcp_tools_call_failed(&((Message *) arg)->request);
+	mcp_tools_call_undone(&((Message *) arg)->request, false);
 }
 
 /*
@@ -419,13 +453,15 @@ static Jsonb *
 answered(Jsonb *json)
 {
 	Message		message = {.json = json,.cxt = CurrentMemoryContext};
-	ErrorData  *edata = spi_try(run, &message);
+	ErrorData  *edata = attempt(&message);
 	bool		known = message.id != NULL && strlen(message.id) <= ID_BYTES;
 
 	if (edata == NULL)
 		return message.answer;
 	/* what is undone is the event of a call, too */
-	if (message.method != NULL && message.method->answer == mcp_tools_call)
+	if (is_tool_call(&message) && edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		mcp_tools_call_undone(&message.request, true);
+	else if (is_tool_call(&message))
 		(void) spi_try(note_failed_call, &message);
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(envelope(known ? message.id : "null", raised(&message, edata), false))));
 }

@@ -4,9 +4,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/asynccommit.h"
-#include "base/canon.h"
 #include "base/compat.h"
 #include "base/spi.h"
 #include "base/words.h"
@@ -17,7 +15,6 @@
 #include "orient/incident.h"
 #include "portability/instr_time.h"
 #include "read/phrase.h"
-#include "record/audit.h"
 #include "serve/audittools.h"
 #include "serve/casestory.h"
 #include "serve/casetools.h"
@@ -27,6 +24,7 @@
 #include "serve/reviewtools.h"
 #include "serve/settools.h"
 #include "serve/toolargs.h"
+#include "serve/toolaudit.h"
 #include "serve/tools.h"
 #include "serve/verbs.h"
 #include "utils/builtins.h"
@@ -439,59 +437,6 @@ tools_call(const ToolContext *ctx, const char *name, Jsonb *args)
 	return call_tool(ctx, tools_find(ctx->audience, name), name, args ? args : json_of("{}"), NULL);
 }
 
-/* ---- the audit of calls ---- */
-
-/* Names and clients come from outside. */
-#define AUDITED_NAME_BYTES 200
-
-static char *
-clipped(const char *text)
-{
-	return pnstrdup(text, pg_mbcliplen(text, (int) strlen(text), AUDITED_NAME_BYTES));
-}
-
-/* The event of a call. Where nothing can be written, a line of the server log. */
-static void
-audit_call(const ToolContext *ctx, const char *name, Jsonb *args, const char *outcome, double ms)
-{
-	AuditEntry	entry;
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	appendStringInfoString(&buf, "[{");
-	add_text(&buf, "name", clipped(name));
-	appendStringInfoString(&buf, ",\"arguments_sha256\":");
-	if (toolargs_outsized(args))
-		appendStringInfoString(&buf, "null");
-	else
-		appendStringInfo(&buf, "\"%s\"", canon_sha256(json_text(args)));
-	appendStringInfo(&buf, ",\"outcome\":\"%s\",\"ms\":%.3f}]", outcome, ms);
-	if (XactReadOnly)
-	{
-		ereport(LOG_SERVER_ONLY,
-				(errmsg("selfheal: a tool was called and cannot be recorded in the audit: %s by role \"%s\"%s%s",
-						buf.data, ctx->actor, ctx->client ? " with " : "", ctx->client ? clipped(ctx->client) : ""),
-				 errdetail_log("The transaction is read only."),
-				 errhidestmt(true), errhidecontext(true)));
-		return;
-	}
-	audit_entry(&entry, "tool_called");
-	entry.incident = ctx->incident;
-	entry.actor_role = ctx->actor;
-	entry.actor_client = ctx->client ? clipped(ctx->client) : NULL;
-	entry.result = outcome;
-	entry.tools = json_of(buf.data);
-	entry.no_hurry = true;
-	audit_write(&entry);
-}
-
-/* See the header. */
-void
-tools_audit_failed(const ToolContext *ctx, const char *name, Jsonb *args)
-{
-	audit_call(ctx, name, args ? args : json_of("{}"), "error", 0);
-}
-
 /* See the header. */
 ToolResult *
 tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args)
@@ -502,6 +447,7 @@ tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args)
 	ToolResult *result;
 	instr_time	start;
 	instr_time	end;
+	double		ms;
 
 	if (args == NULL)
 		args = json_of("{}");
@@ -509,9 +455,12 @@ tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args)
 	result = call_tool(ctx, tool, name, args, &cancelled);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
+	ms = INSTR_TIME_GET_MILLISEC(end);
 	result->cancelled = cancelled;
-	audit_call(ctx, name, args, cancelled ? "cancelled" : result->is_error ? "error" : "ok",
-			   INSTR_TIME_GET_MILLISEC(end));
+	if (cancelled)
+		toolaudit_cancelled(ctx, name, args, ms);
+	else
+		toolaudit_call(ctx, name, args, result->is_error ? "error" : "ok", ms);
 	if (no_hurry)
 		asynccommit_so_far();
 	return result;

@@ -124,24 +124,16 @@ extern char *tools_schema_json(ToolAudience audience, bool strict);
 extern ToolResult *tools_call(const ToolContext *ctx, const char *name, Jsonb *args);
 
 /*
- * The same, and the call is an event of the audit: tool_called, with the role,
- * the client, the context's incident, result ok, error or cancelled, and tools
- * [{"name", "arguments_sha256", "outcome", "ms"}]. Not the arguments, which may
- * quote values: the hash is over their text as jsonb prints it, and null for
- * those that are toolargs_outsized.
+ * The same, and the call is an event of the audit (toolaudit.h).
  *
  * A query cancel (57014, statement_timeout too) while the tool runs is a result
  * with cancelled: what the tool did is rolled back, the event stays, and it is
  * the caller's to end the statement. What else ends a session goes upwards.
  *
  * The commit waits for the disk only if somebody has written more than the
- * events of reading tools. Where nothing can be written (a standby, a
- * transaction that is read only) the event stands in the server log instead.
+ * events of reading tools.
  */
 extern ToolResult *tools_call_audited(const ToolContext *ctx, const char *name, Jsonb *args);
-
-/* The event of a call that was undone with all that it did, its own event too. */
-extern void tools_audit_failed(const ToolContext *ctx, const char *name, Jsonb *args);
 
 /* For a tool while it runs: its call is about rows of this table, whose
  * share_values binds what is told of an error. */

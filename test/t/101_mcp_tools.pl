@@ -48,7 +48,7 @@ my $incident = value('SELECT id FROM selfheal.incident') + 0;
 # A query cancel undoes what the tool did; the call stands in the audit, and the statement has an answer.
 my $waiting = "SELECT selfheal.tool('explain_incident', '{\"incident\": $incident, \"wait_seconds\": 30}')";
 my $call = begin($waiting);
-ok(at_work('IS NOT NULL'), 'a tool waits for the healer');
+ok(at_work("= 'Extension'"), 'a tool waits for the healer');
 my $seconds = seconds_of(sub {
 	value("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'agent'");
 	like(end($call), qr/"is_error": true/, 'cancelled: the call has an answer');
@@ -81,7 +81,7 @@ is(outcomes(), 'explain_incident cancelled, explain_incident cancelled, reject_p
 # wait_seconds sees what the healer does meanwhile.
 value("SELECT selfheal.watch('t', 'auto')");
 $call = begin($waiting);
-ok(at_work('IS NOT NULL'), 'a tool waits for the healer');
+ok(at_work("= 'Extension'"), 'a tool waits for the healer');
 value("SELECT selfheal.resume('t')");
 my $answer = decode_json(end($call))->{structured};
 is("$answer->{state} $answer->{rows_held}", 'healed 0', 'it is told that the incident is healed');

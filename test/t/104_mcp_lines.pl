@@ -23,7 +23,13 @@ my ($bridge, $version, $modern, $id, @progress);
 my %schema;    # of the tools' answers
 
 sub value { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
-sub running { my ($n) = @_; return $node->poll_query_until('postgres', "SELECT count(*) = $n FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT selfheal.mcp%'") }
+# Calls that run, and among them such as wait (for the healer, or for a lock).
+sub running
+{
+	my ($n, $type) = @_;
+	my $waits = $type ? " AND wait_event_type = '$type'" : '';
+	return $node->poll_query_until('postgres', "SELECT count(*) = $n FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT selfheal.mcp%'$waits");
+}
 
 sub meta { my (%more) = @_; return { 'io.modelcontextprotocol/protocolVersion' => $version, 'io.modelcontextprotocol/clientCapabilities' => {}, %more } }
 
@@ -180,7 +186,7 @@ sub conversation
 	# A call that waits is cancelled: no answer, and the next one has its own.
 	my $paused = value("SELECT id FROM selfheal.incident WHERE relid = '$s.paused'::regclass") + 0;
 	$bridge->say(line('tools/call', { name => 'explain_incident', arguments => { incident => $paused, wait_seconds => 30 } }));
-	ok(running(1), "$version: a call waits");
+	ok(running(1, 'Extension'), "$version: a call waits");
 	my $seconds = seconds_of(sub {
 		$bridge->say(qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":$id}}));
 		ok(running(0), "$version: it is cancelled");
@@ -189,6 +195,21 @@ sub conversation
 	cmp_ok($seconds, '<', 20, "$version: at once");
 	# an audit row of its own, though nothing is said
 	is(value("SELECT a.result FROM selfheal.audit a WHERE a.event = 'tool_called' ORDER BY a.id DESC LIMIT 1"), 'cancelled', "$version: the audit knows");
+	# nor is a call forgotten whose tool is done when it is met
+	my $calls = value("SELECT count(*) FROM selfheal.audit WHERE event = 'tool_called'");
+	my $holder = $node->background_psql('postgres', on_error_stop => 1);
+	$holder->query_safe('BEGIN; LOCK TABLE selfheal.audit');
+	$bridge->say(line('tools/call', { name => 'list_pending_plans', arguments => {} }));
+	ok(running(1, 'Lock'), "$version: a call waits to be recorded");
+	my $lock = "FROM pg_locks WHERE relation = 'selfheal.audit'::regclass AND pid IN (SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT selfheal.mcp%')";
+	my $since = value("SELECT waitstart $lock AND NOT granted");
+	$bridge->say(qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":$id}}));
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 1 $lock AND waitstart > '$since'"), "$version: cancelled, it waits to record that");
+	$holder->query_safe('ROLLBACK');
+	$holder->quit;
+	ok(running(0), "$version: it ends");
+	is(value("SELECT count(*) - $calls || ' ' || (array_agg(result ORDER BY id DESC))[1] FROM selfheal.audit WHERE event = 'tool_called'"), '1 cancelled', "$version: as the audit says");
+	is(scalar(@{ result('tools/list')->{tools} }), 15, "$version: the next call has its answer");
 	my ($status) = $bridge->finish;
 	is($status, 0, "$version: ends");
 	return;

@@ -505,7 +505,7 @@ spi_locks_throw(bool on)
  * abort frees the subtransaction's.
  */
 static ErrorData *
-attempt(SpiBody body, void *arg_, bool keep, bool throw_locks)
+attempt(SpiBody body, void *arg_, bool keep, bool throw_locks, bool *cancelled)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -536,6 +536,12 @@ attempt(SpiBody body, void *arg_, bool keep, bool throw_locks)
 	}
 	PG_END_TRY();
 
+	if (cancelled != NULL)
+	{
+		*cancelled = edata != NULL && edata->sqlerrcode == ERRCODE_QUERY_CANCELED && must_rethrow(edata);
+		if (*cancelled)
+			return edata;
+	}
 	if (edata != NULL && (must_rethrow(edata) || (throw_locks && giveway_was(edata))))
 		ReThrowError(edata);
 	return edata;
@@ -544,19 +550,25 @@ attempt(SpiBody body, void *arg_, bool keep, bool throw_locks)
 ErrorData *
 spi_try(SpiBody body, void *arg_)
 {
-	return attempt(body, arg_, true, locks_throw);
+	return attempt(body, arg_, true, locks_throw, NULL);
+}
+
+ErrorData *
+spi_try_cancelled(SpiBody body, void *arg_, bool *cancelled)
+{
+	return attempt(body, arg_, true, locks_throw, cancelled);
 }
 
 ErrorData *
 spi_try_locked(SpiBody body, void *arg_)
 {
-	return attempt(body, arg_, true, false);
+	return attempt(body, arg_, true, false, NULL);
 }
 
 ErrorData *
 spi_trial(SpiBody body, void *arg_)
 {
-	return attempt(body, arg_, false, locks_throw);
+	return attempt(body, arg_, false, locks_throw, NULL);
 }
 
 /*

@@ -143,7 +143,11 @@ extern void spi_use(const SpiRows *rows);
 typedef void (*SpiBody) (void *arg);
 extern ErrorData *spi_try(SpiBody body, void *arg);
 
-/* The same, but rolled back when it succeeds as well: for trials. */
+/* The same, but a query cancel (57014) is returned, too, and *cancelled says that it
+ * was one. */
+extern ErrorData *spi_try_cancelled(SpiBody body, void *arg, bool *cancelled);
+
+/* The same as spi_try, but rolled back when it succeeds as well: for trials. */
 extern ErrorData *spi_trial(SpiBody body, void *arg);
 
 /*

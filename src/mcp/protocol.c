@@ -394,40 +394,12 @@ is_tool_call(const Message *message)
 	return message->method != NULL && message->method->answer == mcp_tools_call;
 }
 
-/*
- * Do what answers a message, in a subtransaction. Returns what was raised, NULL:
- * nothing. A cancel that met the call of a tool outside its tool is among it,
- * since that call is an event, too; every other one ends the statement.
- */
-static ErrorData *
-attempt(Message *message)
-{
-	ErrorData  *volatile edata = NULL;
-
-	PG_TRY();
-	{
-		edata = spi_try(run, message);
-	}
-	PG_CATCH();
-	{
-		if (!is_tool_call(message) || geterrcode() != ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(message->cxt);
-		edata = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return edata;
-}
-
 /* What was raised, as a fault: its text may quote rows, and stays in the server. */
 static McpAnswer *
 raised(const Message *message, const ErrorData *edata)
 {
 	const char *what = message->method ? message->method->name : "a message";
 
-	if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		return mcp_fault(MCP_INTERNAL_ERROR, "%s was cancelled, by somebody or by the role's statement_timeout, and nothing of it stays", what);
 	if (edata->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
 		return mcp_fault(MCP_INTERNAL_ERROR, "this role may not do that (SQLSTATE 42501): selfheal.grant_to() gives roles a level");
 	ereport(LOG,
@@ -453,17 +425,23 @@ static Jsonb *
 answered(Jsonb *json)
 {
 	Message		message = {.json = json,.cxt = CurrentMemoryContext};
-	ErrorData  *edata = attempt(&message);
+	bool		cancelled;
+	ErrorData  *edata = spi_try_cancelled(run, &message, &cancelled);
 	bool		known = message.id != NULL && strlen(message.id) <= ID_BYTES;
+	McpAnswer  *fault;
 
 	if (edata == NULL)
 		return message.answer;
+	if (cancelled && !is_tool_call(&message))
+		ReThrowError(edata);
 	/* what is undone is the event of a call, too */
-	if (is_tool_call(&message) && edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (cancelled)
 		mcp_tools_call_undone(&message.request, true);
 	else if (is_tool_call(&message))
 		(void) spi_try(note_failed_call, &message);
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(envelope(known ? message.id : "null", raised(&message, edata), false))));
+	fault = cancelled ? mcp_fault(MCP_INTERNAL_ERROR, "the call was cancelled, by somebody or by the role's statement_timeout, and nothing of it stays") :
+		raised(&message, edata);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(envelope(known ? message.id : "null", fault, false))));
 }
 
 /*

@@ -86,22 +86,11 @@ void
 toolaudit_cancelled(const ToolContext *ctx, const char *name, Jsonb *args, double ms)
 {
 	Cancelled	call = {.ctx = ctx,.name = name,.args = args,.ms = ms};
-	MemoryContext cxt = CurrentMemoryContext;
-	ErrorData  *volatile edata = NULL;
+	bool		again;
+	ErrorData  *edata = spi_try_cancelled(note_cancelled, &call, &again);
 
-	PG_TRY();
-	{
+	if (again)
 		edata = spi_try(note_cancelled, &call);
-	}
-	PG_CATCH();
-	{
-		if (geterrcode() != ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(cxt);
-		FlushErrorState();
-		edata = spi_try(note_cancelled, &call);
-	}
-	PG_END_TRY();
 	if (edata != NULL)
 		ReThrowError(edata);
 }

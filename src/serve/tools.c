@@ -245,7 +245,6 @@ typedef struct Call
 	MemoryContext cxt;
 	ToolResult *result;
 	Oid			about;			/* a table, or InvalidOid */
-	bool		began;			/* in its subtransaction */
 } Call;
 
 /* The call that runs, or NULL. */
@@ -266,7 +265,6 @@ run(void *arg)
 	MemoryContext old = MemoryContextSwitchTo(call->cxt);
 	SpiUser		saved;
 
-	call->began = true;
 	/* notices tell values, and their reader is a model */
 	spi_become(&saved, GetUserId(), 0, false);
 	if (call->ctx->audience == TOOL_AUDIENCE_MCP)
@@ -372,27 +370,19 @@ tools_check(const Tool *tool, Jsonb *args, Jsonb **out)
 static ErrorData *
 attempt(Call *call, bool *cancelled)
 {
-	MemoryContext cxt = CurrentMemoryContext;
 	Call	   *outer = running;
 	ErrorData  *volatile edata = NULL;
 
 	PG_TRY();
 	{
 		running = call;
-		edata = spi_try(run, call);
+		edata = cancelled ? spi_try_cancelled(run, call, cancelled) : spi_try(run, call);
 	}
-	PG_CATCH();
+	PG_FINALLY();
 	{
 		running = outer;
-		/* what was thrown before it began is not undone yet */
-		if (cancelled == NULL || !call->began || geterrcode() != ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(cxt);
-		FlushErrorState();
-		*cancelled = true;
 	}
 	PG_END_TRY();
-	running = outer;
 	return edata;
 }
 
